@@ -1,4 +1,4 @@
-"""Decide who may use a route. Rendering the refusal is the job of `denied_access`."""
+"""The decision whether a request may use a route. `denied_access` renders the page for a refused request."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ class Denial(Enum):
 
 
 def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
-    """Return the context with the session, provider, document or practice of the route's access rule.
+    """Return the context with the session, provider, document or practice that the route's access rule reads.
 
     Raises `NotFound` for another provider's document, and `Unauthenticated` for a wrong key or signature.
     """
@@ -31,7 +31,7 @@ def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> 
 
 
 def may_require_second_factor(route: Route, context: RequestContext) -> bool:
-    """Return True if the route shows patients to a provider who has not set up a second factor."""
+    """Return True if the route shows patients and the provider has not set up a second factor."""
     return route.access in SHOWS_PATIENTS and not context.require_provider().has_second_factor
 
 
@@ -42,7 +42,7 @@ def requires_second_factor(context: RequestContext) -> bool:
 
 
 def is_read_only(route: Route, context: RequestContext) -> bool:
-    """Return True if the request writes nothing: it records no first view and removes no saved draft."""
+    """Return True if the request will write nothing: it neither records a first view nor removes a saved draft."""
     from chalicelib.services.documents.document_writer import needs_view
 
     document = context.document

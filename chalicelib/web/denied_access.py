@@ -11,7 +11,7 @@ from chalicelib.web.http.responses import format_cookie, redirect
 
 
 def render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
-    """Return the page or redirect by which the person can gain access. `values` are the path's parameters."""
+    """Return the page or redirect with which the person can gain access. `values` are the parameters of the path."""
     if denial is Denial.NOT_LOGGED_IN:
         return _redirect_to_login(context)
     if denial is Denial.NO_SECOND_FACTOR:
@@ -22,7 +22,7 @@ def render_denial(denial: Denial, context: RequestContext, values: dict[str, str
 
 
 def _redirect_to_login(context: RequestContext) -> Response:
-    """Redirect to the login page. After a GET, the login page leads back to the requested page."""
+    """Redirect to the login page. After a denied GET, the login page leads back to the requested page."""
     wanted = {"next": context.return_path} if context.request.method == "GET" else {}
     ended = {"reason": "ended"} if SESSION_COOKIE in context.cookies else {}
     query = urlencode({**wanted, **ended}, quote_via=quote, safe="/")
@@ -38,7 +38,7 @@ def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
 
 
 def _show_document_landing(context: RequestContext, document_id: str) -> Response:
-    """Render the landing page at the document's own path, and redirect there from any path below it."""
+    """Return the document's landing page, or a redirect to it from a path below the document's path."""
     from chalicelib.web.pages.document_landing import show_landing
 
     if context.request.method == "GET" and context.path == f"/documents/{document_id}":
@@ -47,7 +47,7 @@ def _show_document_landing(context: RequestContext, document_id: str) -> Respons
 
 
 def _save_draft(context: RequestContext, document_id: str) -> list[str]:
-    """Save the note of a decision that was sent after the session expired. Return the cookies to set."""
+    """Save the note of a decision that was sent after the session expired. Return the cookies that name the draft."""
     if context.request.method != "POST" or not context.path.endswith(("/approve", "/decline")):
         return []
     from chalicelib.web.pages.unsent_drafts import save_draft

@@ -1,4 +1,4 @@
-"""The steps that every request goes through, from reading the request to writing one line in the log."""
+"""The steps that every request passes through, from reading the request to writing one line in the log."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,10 @@ logger = Logger(service="portal")
 
 
 def register(app: Chalice, routes: Iterable[Route]) -> None:
-    """Serve the routes with `app`. All content types pass, because a refusal by Chalice is no page or problem."""
+    """Register the routes with the Chalice app.
+
+    Every content type is accepted, because Chalice's own refusal is neither a page nor a problem response.
+    """
     for route in routes:
         app.route(route.path, methods=list(route.methods), content_types=[])(_view(app, route))
 
@@ -80,14 +83,14 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
 
 
 def _path(route: Route, request: Request, values: dict[str, str]) -> str:
-    """Return the path of the request. Chalice passes the value of a greedy `{proxy+}` to no view."""
+    """Return the path of the request. Chalice does not pass the value of a greedy `{proxy+}` to views."""
     if not route.path.endswith("+}"):
         return route.path.format(**values)
     return "/" + "/".join((request.uri_params or {}).values())
 
 
 def _open_context(route: Route, request: Request, services: bootstrap.Services, path: str) -> RequestContext:
-    """Return the context of a request to which no access rule has been applied yet."""
+    """Return the context of a request before its access rule is applied."""
     cookies = request_parsing.read_cookies(request)
     return RequestContext(
         services=services,
@@ -103,7 +106,7 @@ def _open_context(route: Route, request: Request, services: bootstrap.Services, 
 
 
 def _has_foreign_query(route: Route, request: Request) -> bool:
-    """Return True if another website chose the query of a page that may show a patient's name.
+    """Return True if another website may have chosen the query of a page that may show a patient's name.
 
     Pages are compressed. If a page repeated a chosen text, its length would help to guess the name (BREACH).
     """
@@ -162,7 +165,7 @@ def _call_handler(route: Route, context: RequestContext, values: dict[str, str])
 
 @contextmanager
 def _session_touched(context: RequestContext) -> Iterator[None]:
-    """Extend the session in a second thread while the handler works, so that no page waits for the write."""
+    """Extend the session in a second thread while the handler works, so that no response waits for the write."""
     if context.session is None:
         yield
         return
@@ -182,7 +185,7 @@ def _touch(context: RequestContext, session: Secret) -> None:
 
 
 def _log_ids(context: RequestContext) -> dict[str, str]:
-    """Return the ids of the document and the practice, by which support finds the lines about them."""
+    """Return the ids of the document and the practice for the log line, by which support finds the line."""
     ids = {}
     if context.document is not None:
         ids = {"document": context.document.id, "practice": context.document.practice_id}
@@ -199,7 +202,7 @@ def _refuse(route: Route, context: RequestContext, error: PortalError) -> Respon
 
 
 def _count_credential_failure(route: Route, context: RequestContext, response: Response) -> None:
-    """Count a wrong password, code, link or passkey. An error of the counter does not change the response."""
+    """Count a wrong password, code, link or passkey. If the count fails, the response does not change."""
     try:
         credential_throttle.record_failure(route, context, response.status_code)
     except (PortalError, *_AWS_ERRORS) as error:
@@ -207,7 +210,7 @@ def _count_credential_failure(route: Route, context: RequestContext, response: R
 
 
 def _log_mistake(route: Route, context: RequestContext, error: Exception) -> None:
-    """Log the places of the traceback without the error's message, which may quote the request."""
+    """Log the traceback's source lines without the error's message, because the message may quote the request."""
     places = [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(error.__traceback__)]
     logger.error(
         "unexpected",
@@ -220,7 +223,7 @@ def _log_mistake(route: Route, context: RequestContext, error: Exception) -> Non
 
 
 def _aws_code(error: Exception) -> str | None:
-    """Return the error code of AWS, such as `Throttling` or `AccessDenied`; None for another error."""
+    """Return the AWS error code of an error, such as `Throttling` or `AccessDenied`, or None for any other error."""
     cause = error.cause if isinstance(error, PynamoDBException) else error
     return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else None
 

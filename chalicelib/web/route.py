@@ -9,7 +9,7 @@ from chalice.app import Response
 
 
 class Access(Enum):
-    """An access rule. The comment beside a rule names the fields of `RequestContext` that the rule fills."""
+    """The access rule of a route. The comment beside a rule lists the fields of `RequestContext` that the rule sets."""
 
     ANYONE = "anyone"
     ACCOUNT = "account"  # session, provider; also before the provider has set up a required second factor
@@ -66,7 +66,7 @@ class Route:
         return self.uses_bucket or self.access in _SHOWS_FILES
 
     def load(self) -> Handler:
-        """Return the handler. Import its module if this is the first request for the route."""
+        """Return the route's handler. The handler's module is imported at the first request for the route."""
         if not isinstance(self.handler, str):
             return self.handler
         module, _, name = self.handler.partition(":")

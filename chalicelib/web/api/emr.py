@@ -33,7 +33,7 @@ _NO_SUCH_VERSION = {
 
 
 def receive_event(context: RequestContext) -> Response:
-    """Pass an event to the service for its type. The access rule has verified the body's signature."""
+    """Pass an EMR's event to the service for its type. The access rule has verified the body's signature."""
     from chalicelib.services.documents.idempotent_events import InboundEvent
     from chalicelib.services.documents.intake import SendCommand
     from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
@@ -208,7 +208,10 @@ def _check_parameters(context: RequestContext, *known: str) -> None:
 
 
 def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:
-    """Return the `Link` header (RFC 8288) to the next page of CSV, where JSON has `next_cursor`."""
+    """Return the `Link` header (RFC 8288) to the next page of a list as CSV.
+
+    A list as JSON has `next_cursor` instead.
+    """
     if cursor is None:
         return {}
     query = urlencode({**context.query, "cursor": cursor})

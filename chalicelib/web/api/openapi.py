@@ -165,7 +165,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
 
 
 def openapi(portal_url: str) -> Json:
-    """Return the OpenAPI document of an installation at this URL."""
+    """Return the OpenAPI document of the installation at this URL."""
     bodies = [model for operation in _OPERATIONS.values() for model in operation.body]
     responses = dict.fromkeys(operation.response for operation in _OPERATIONS.values() if operation.response)
     return {
@@ -219,7 +219,7 @@ def _describe(route: Route, method: str) -> Json:
 
 
 def _operation_id(handler: str) -> str:
-    """Return `readTrail` for `read_trail`."""
+    """Return a handler's name as an operation id: `readTrail` for `read_trail`."""
     first, *others = handler.split("_")
     return first + "".join(word.capitalize() for word in others)
 

@@ -89,7 +89,10 @@ class TestEvent(TypedDict):
 
 
 class _ResponseSchemas(GenerateJsonSchema):
-    """Write a nullable field as `type: [..., null]`, and leave the suffix `Resource` out of names."""
+    """A generator of JSON schemas that writes a nullable field as `type: [..., null]`.
+
+    The generator also removes the suffix `Resource` from the names of schemas.
+    """
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         inner = self.generate_inner(schema["schema"])
@@ -108,7 +111,7 @@ class _ResponseSchemas(GenerateJsonSchema):
 
 
 def component_schemas(bodies: Iterable[type[BaseModel]], responses: Iterable[Any]) -> dict[str, Json]:
-    """Return every schema of the API by its name: those of request bodies, and those of `TypedDict` responses."""
+    """Return every schema of the API by its name, for request bodies and for responses."""
     incoming: list[Any] = [(model, "validation") for model in bodies]
     _, inbound = models_json_schema(incoming, ref_template=_REF)
     outgoing: list[Any] = [(model.__name__, "validation", TypeAdapter(model)) for model in responses]
@@ -118,5 +121,5 @@ def component_schemas(bodies: Iterable[type[BaseModel]], responses: Iterable[Any
 
 
 def ref(model: type) -> Json:
-    """Return a reference to the schema of a class that is among the component schemas."""
+    """Return a `$ref` to the component schema of a class."""
     return {"$ref": _REF.format(model=model.__name__.removesuffix("Resource"))}

@@ -8,7 +8,7 @@ from chalicelib.web.http.responses import render_page
 
 
 def explain(context: RequestContext, code: str) -> Response:
-    """Handle `GET /problems/{code}`."""
+    """Show the page that explains a problem code. Raises `NotFound` for an unknown code."""
     from chalicelib.web.api.problem_types import TYPES
 
     if code not in TYPES:

@@ -1,4 +1,4 @@
-"""The meaning and the remedy of every problem code, for the page of the code and for the guide."""
+"""The meaning and the remedy of every problem code, for the page about the code and for the EMR guide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ class Choice:
     description: str = ""
 
     def read(self, query: Mapping[str, str], default: str | None = None) -> str:
-        """Return the value in the query, or the default. Raises `Invalid` for any other value."""
+        """Return the parameter's value in a query, or the default. Raises `Invalid` for a value that is not allowed."""
         value = query.get(self.name, default or self.values[0])
         if value not in self.values:
             message = f"must be one of {', '.join(self.values)}"

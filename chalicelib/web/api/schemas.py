@@ -94,7 +94,7 @@ _EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
 
 
 def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
-    """Return the schema of an optional field in which a blank text counts as null."""
+    """Return a JSON Schema that also allows null and blank text, for an optional field."""
     return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
 
 
@@ -212,7 +212,10 @@ class Content(_Model):
         return value
 
     def decode(self) -> PdfSource:
-        """Return the PDF or the upload id. Raises `Invalid` if `base64` is not base64 without line breaks."""
+        """Return the bytes of the PDF, or the upload's id.
+
+        Raises `Invalid` if `base64` is not base64 without line breaks.
+        """
         data = None if self.base64 is None else _decode_base64(self.base64)
         return PdfSource(data=data, upload_id=self.upload_id, sha256=self.sha256)
 
@@ -361,18 +364,18 @@ class EndpointSettings(_Model):
 
 
 def read_event(body: bytes, today: date, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Event:
-    """Return the event in a body. Raises `Invalid` with every wrong field, or `NotJson`."""
+    """Return the event in a request body. Raises `NotJson`, or `Invalid` with every wrong field."""
     event_type = _read(_Envelope, body, {}).type
     return _read(EVENTS[event_type], body, {"today": today, "fax_countries": fax_countries}).command()
 
 
 def read_settings(body: bytes, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Mapping[str, Any]:
-    """Return the settings in a body in their normal form. Omitted settings are missing from the result."""
+    """Return the settings in a request body in their normal form. Omitted settings are missing from the result."""
     return _read(PracticeSettings, body, {"fax_countries": fax_countries}).model_dump(exclude_unset=True)
 
 
 def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:
-    """Return the webhook URL in a body. Raises `Invalid` for a URL that is not public."""
+    """Return the webhook URL in a request body. Raises `Invalid` for a URL that is not public."""
     return _read(EndpointSettings, body, {"allow_loopback": allow_loopback}).url
 
 

@@ -1,6 +1,6 @@
 """Throttling of wrong passwords and codes by source, and a count of all wrong credentials for the alarm.
 
-Nobody can guess a link (256 random bits) or a passkey, so a wrong one only counts for the alarm.
+Nobody can guess a link (256 random bits) or a passkey. So a wrong link or passkey is counted for the alarm only.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ logger = Logger(service=SERVICE, child=True)
 
 
 def check(route: Route, context: RequestContext) -> None:
-    """Raise `TooManyRequests` while the source has to wait, before the credential is looked at."""
+    """Raise `TooManyRequests` if the source must still wait. The credential is not checked in this case."""
     if _is_throttled(route, context):
         context.services.source_throttle.check(_source(context), context.now)
 
 
 def record_failure(route: Route, context: RequestContext, status: int) -> None:
-    """Count and log a wrong credential or a request that came too soon, with its address but no account."""
+    """Count and log a wrong credential or a request that came too soon, with its client address but no account."""
     if context.request.method != "POST" or not route.failure_statuses:
         return
     is_wrong = status in route.failure_statuses
@@ -41,7 +41,10 @@ def record_failure(route: Route, context: RequestContext, status: int) -> None:
 
 
 def _is_throttled(route: Route, context: RequestContext) -> bool:
-    """Return True if somebody could guess the credential. Status 410 is an expired link or login, not a guess."""
+    """Return True if the route takes a credential that somebody could guess.
+
+    A failure with status 410 means an expired link or login and does not count as a guess.
+    """
     if context.request.method != "POST" or route.throttles_itself:
         return False
     if route.accepts_passkey and read_form(context.request).get("passkey"):
@@ -50,14 +53,14 @@ def _is_throttled(route: Route, context: RequestContext) -> bool:
 
 
 def _source(context: RequestContext) -> str:
-    """Return the client's address, together with the account that knows the browser, if there is one."""
+    """Return the source of guesses: the client's address, with the account that knows the browser, if there is one."""
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     address = context.address or "unknown"
     return f"{device.provider_id} at {address}" if device else address
 
 
 def _count_metric(namespace: str) -> None:
-    """Add one to the CloudWatch metric with a log line in Embedded Metric Format, without an AWS call."""
+    """Count one event in a CloudWatch metric, by a log line in Embedded Metric Format and without an AWS call."""
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
     with single_metric(name=METRIC, unit=MetricUnit.Count, value=1, namespace=namespace) as metric:

@@ -1,4 +1,4 @@
-"""The HTTP status and the titles of each domain error."""
+"""The mapping of domain errors to HTTP statuses and titles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from chalicelib.services.json_schema import FixedSchema
 
 
 class ProblemError(TypedDict):
-    """One wrong field. `field` is a path such as `data.provider.npi`."""
+    """One wrong field in a problem response. `field` is a path such as `data.provider.npi`."""
 
     field: str
     message: str
@@ -52,7 +52,7 @@ class ErrorPresentation:
 
 
 class InternalError(PortalError):
-    """An error of the portal. The cause is in the log and not in the response."""
+    """Error for a failure of the portal. The log has the cause, and the response does not."""
 
     code = CommonCode.INTERNAL_ERROR
 
@@ -79,7 +79,7 @@ UNEXPECTED = InternalError("This wasn't your fault. Please try again. If it happ
 
 
 def present_error(error: PortalError) -> ErrorPresentation:
-    """Return the row of the error's class, or of its nearest base class that has a row."""
+    """Return the status and titles of an error's class, or of its nearest base class in the table."""
     for kind in type(error).__mro__:
         if kind in ERROR_TABLE:
             return ERROR_TABLE[kind]
@@ -87,12 +87,12 @@ def present_error(error: PortalError) -> ErrorPresentation:
 
 
 def error_messages(error: PortalError | None) -> dict[str, str]:
-    """Return the message of every wrong field, by the field's name."""
+    """Return the error message of every wrong field, by the field's name."""
     return {item.field: item.message for item in error.errors} if error else {}
 
 
 def error_headers(error: PortalError) -> dict[str, str]:
-    """Return the headers that HTTP requires beside some statuses, such as `Retry-After`."""
+    """Return the headers that HTTP requires with some error statuses, such as `Retry-After`."""
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unavailable):
@@ -103,7 +103,7 @@ def error_headers(error: PortalError) -> dict[str, str]:
 
 
 def problem_body(error: PortalError, portal_url: str) -> Problem:
-    """Return the body of a problem response. `infrastructure/template.yaml` builds `type` in the same way."""
+    """Return the body of a problem response. `infrastructure/template.yaml` builds the field `type` in the same way."""
     presentation = present_error(error)
     body: Problem = {
         "type": f"{portal_url}/problems/{error.code}",

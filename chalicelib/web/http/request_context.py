@@ -1,4 +1,4 @@
-"""The context of one request: everything that a page or an API response may depend on."""
+"""The context of one request: everything on which a page or an API response may depend."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RequestContext:
 
     @property
     def return_path(self) -> str:
-        """The path to return to after login, without a query: the current page, or the page of the posted form."""
+        """The path to which a login returns, without a query: the current page, or the page of the posted form."""
         if self.request.method == "GET" or self.path in _SEARCH_PAGES:
             return self.path
         if self.document is not None:
@@ -67,7 +67,7 @@ class RequestContext:
         return "/account" if self.path.startswith("/account") else "/documents"
 
     def history_url(self, path: str = "") -> str:
-        """Return the path at which GET shows the page that this POST returns; empty for a GET.
+        """Return the path at which a GET shows the page that this POST returns, or an empty text for a GET.
 
         A script writes the path into the browser's history. Otherwise *Back* and *Reload* would make the
         browser ask whether to send the form again. `path` overrides the path that the form's path suggests.
@@ -85,21 +85,24 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """An opaque id of the provider, or empty. Scripts use the id to keep two providers' drafts apart."""
+        """An opaque id of the provider, or an empty text.
+
+        Scripts use the id to separate the drafts of two providers.
+        """
         if self.provider is None:
             return ""
         return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]
 
     @property
     def actor(self) -> Actor:
-        """The person or practice that makes the request, for the audit trail of a document."""
+        """The person or practice that makes the request, in the form that a document's audit trail records."""
         from chalicelib.services.documents.recorder import Actor
 
         return Actor(self._actor_name, self.address, self.device)
 
     @property
     def origin(self) -> Origin:
-        """The address and device of the request, for the activity list of an account."""
+        """The client address and device of the request, in the form that an account's events record."""
         from chalicelib.domain.account_events import Origin
 
         return Origin(self.address, self.device)
@@ -128,7 +131,10 @@ class RequestContext:
 
 
 def _require(value: T | None) -> T:
-    """Return the field of the context. Raises `LookupError` if the access rule does not fill the field."""
+    """Return the value of a context's field. Raises `LookupError` if the value is None.
+
+    The route's access rule decides which fields are set.
+    """
     if value is None:
         raise LookupError("the access rule of this route does not fill this field")
     return value

@@ -1,4 +1,4 @@
-"""Read cookies, forms and addresses from a request, with limits."""
+"""The parsing of a request's cookies, forms and addresses, with limits on their size."""
 
 import hmac
 import re
@@ -26,7 +26,7 @@ _STALE_FORM = (
 
 
 def read_cookies(request: Request) -> Mapping[str, str]:
-    """Return the cookies by name. Of two cookies with the same name, the first one counts."""
+    """Return the cookies by name. If two cookies have the same name, the first one counts."""
     cookies: dict[str, str] = {}
     for part in (request.headers.get("cookie") or "").split(";"):
         name, _, value = part.strip().partition("=")
@@ -35,12 +35,15 @@ def read_cookies(request: Request) -> Mapping[str, str]:
 
 
 def draft_cookie(document_id: str) -> str:
-    """Return the name of the cookie that finds the saved note about this document."""
+    """Return the name of the cookie that identifies the saved draft of a note about this document."""
     return f"__Host-draft-{document_id}"
 
 
 def read_address(request: Request) -> str | None:
-    """Return the IP address that API Gateway saw. The client controls X-Forwarded-For, so it is ignored."""
+    """Return the client's IP address as API Gateway saw it.
+
+    X-Forwarded-For is ignored, since the client controls it.
+    """
     text = (request.context.get("identity") or {}).get("sourceIp")
     return str(text) if text else None
 
@@ -52,18 +55,18 @@ def read_device(request: Request) -> str | None:
 
 
 def read_query(request: Request) -> Mapping[str, str]:
-    """Return the query parameters. Of two parameters with the same name, the last one counts."""
+    """Return the query parameters by name. If two parameters have the same name, the last one counts."""
     return {str(name): str(value) for name, value in (request.query_params or {}).items()}
 
 
 def read_body(request: Request) -> bytes:
-    """Return the unchanged bytes of the body."""
+    """Return the unchanged bytes of the request body."""
     raw = request.raw_body
     return raw if isinstance(raw, bytes) else raw.encode()
 
 
 def read_form(request: Request) -> Mapping[str, str]:
-    """Return the fields of a posted form. Raises `Invalid` for another body, `TooLarge` above `MAX_FORM_BYTES`."""
+    """Return the fields of a posted form. Raises `Invalid` for other bodies, and `TooLarge` above `MAX_FORM_BYTES`."""
     kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
         raise Invalid(f"Send the form as {FORM_TYPE}.")

@@ -1,4 +1,4 @@
-"""Build responses: pages, redirects, JSON and problems."""
+"""Builders of responses: pages, redirects, JSON and problems."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def render_page(
     cookies: Sequence[str] = (),
     **values: Any,
 ) -> Response:
-    """Return a page made from a template of `templates/pages`, with `values` and the values that every page gets.
+    """Return a page made from a template in `templates/pages`, with `values` and the values that every page gets.
 
-    A page that answers a POST at another path than its own passes its own `history_url`.
+    If a POST returns a page whose own path is another one, `values` must contain a `history_url`.
     """
     all_values = {
         "csrf": make_form_token(context.csrf, context.services.ids.token()),
@@ -57,12 +57,15 @@ def session_seconds_left(context: RequestContext) -> int:
 
 
 def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
-    """Return a 303, after which the browser loads the path with GET, even after a POST."""
+    """Return a 303 response. After it, the browser loads the path with GET, even after a POST."""
     return _response("", 303, {"Location": to, "Content-Type": HTML}, cookies)
 
 
 def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
-    """Redirect to a file of the bucket, which the browser shows unless the query has `download`."""
+    """Return a redirect to a file of the bucket.
+
+    The browser shows the file, or saves it if the query has `download`.
+    """
     inline = "download" not in context.query
     return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
 
@@ -73,14 +76,14 @@ def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
 
 
 def problem_response(error: PortalError, portal_url: str) -> Response:
-    """Return an error as application/problem+json."""
+    """Return the response for an error as application/problem+json."""
     headers = {"Content-Type": PROBLEM, **error_headers(error)}
     text = json.dumps(problem_body(error, portal_url), ensure_ascii=False, separators=(",", ":"))
     return _response(text, present_error(error).status, headers)
 
 
 def render_error_page(context: RequestContext, error: PortalError) -> Response:
-    """Return an error as a page with a heading and a next step."""
+    """Return the page for an error, with a heading and a next step."""
     shown = present_error(error)
     return render_page(
         context,
@@ -94,7 +97,10 @@ def render_error_page(context: RequestContext, error: PortalError) -> Response:
 
 
 def format_cookie(name: str, value: str, max_age: int | None = None) -> str:
-    """Return a `Set-Cookie` header. 0 seconds remove the cookie. None keeps it until the browser closes."""
+    """Return a `Set-Cookie` header. With 0 seconds, the browser removes the cookie.
+
+    With None, the browser keeps the cookie until the browser closes.
+    """
     age = "" if max_age is None else f"; Max-Age={max_age}"
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
 

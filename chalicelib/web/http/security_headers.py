@@ -22,7 +22,7 @@ IMMUTABLE: Mapping[str, str] = {"Cache-Control": "public, max-age=31536000, immu
 
 
 def security_headers(files_origin: str | None) -> dict[str, str]:
-    """Return the headers. `files_origin` is the origin of the S3 bucket for a page that shows files."""
+    """Return the security headers. `files_origin` is the origin of the S3 bucket, for a page that shows its files."""
     return {**_ALWAYS, "Content-Security-Policy": content_policy(files_origin)}
 
 

@@ -28,7 +28,7 @@ class Asset:
 
 
 def asset_url(name: str) -> str:
-    """Return the URL of a static file. Raises `LookupError` if there is no file of that name."""
+    """Return the URL of a static file. Raises `LookupError` if there is no file with this name."""
     asset = _load(name)
     if asset is None:
         raise LookupError(f"templates/static/{name} does not exist")
@@ -36,9 +36,9 @@ def asset_url(name: str) -> str:
 
 
 def find_asset(hashed_name: str) -> tuple[Asset, bool] | None:
-    """Return the file for a name with a hash, and whether the hash is current. Return None for an unknown file.
+    """Return the static file with a hashed name, and whether the hash is current. Return None for an unknown file.
 
-    During a deployment, pages of the previous version ask for names with an older hash.
+    During a deployment, pages of the previous version request names with an older hash.
     """
     matched = _HASHED.fullmatch(hashed_name)
     asset = _load(f"{matched['stem']}.{matched['ending']}") if matched else None

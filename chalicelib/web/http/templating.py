@@ -1,4 +1,4 @@
-"""The Jinja environment of the pages: filters and global values that every template may use."""
+"""The Jinja environment of the pages, with the filters and global values that every template may use."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,10 @@ LIFETIMES: Mapping[str, timedelta] = {
 
 @lru_cache(maxsize=1)
 def jinja_environment() -> Environment:
-    """Return the Jinja environment. `PackageLoader` reads templates from a folder, a zip file or a Lambda layer."""
+    """Return the Jinja environment.
+
+    Its `PackageLoader` can read templates from a folder, a zip file or a Lambda layer.
+    """
     jinja = Environment(
         loader=PackageLoader("templates", "pages"),
         autoescape=True,
@@ -64,7 +67,7 @@ def _format_phone(number: str) -> str:
 
 
 def contact_href(text: str) -> str | None:
-    """Return a `mailto:` or `tel:` link for an email address or phone number; None for any other text."""
+    """Return a `mailto:` or `tel:` link for an email address or phone number, or None for any other text."""
     if re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         return f"mailto:{text}"
     digits = re.sub(r"[\s().-]", "", text)
@@ -72,16 +75,16 @@ def contact_href(text: str) -> str | None:
 
 
 def mark_code(text: str) -> Markup:
-    """Return the escaped text as HTML, with the parts between backticks marked as code."""
+    """Return the text as escaped HTML, in which the parts between backticks are `code` elements."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - the text is escaped in this line
 
 
 def format_day(value: date) -> str:
-    """Return a date such as `Nov 22, 2026`."""
+    """Return a date as text, such as `Nov 22, 2026`."""
     return f"{value:%b} {value.day}, {value.year}"
 
 
 def format_time(value: datetime, time_zone: str = "UTC") -> str:
-    """Return a time with its zone, such as `Nov 22, 2026, 2:00 PM EST`."""
+    """Return a time and its zone as text, such as `Nov 22, 2026, 2:00 PM EST`."""
     local = value.astimezone(ZoneInfo(time_zone))
     return f"{format_day(local)}, {local.hour % 12 or 12}:{local:%M %p %Z}"

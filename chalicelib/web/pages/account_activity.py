@@ -50,7 +50,7 @@ _WARNINGS = frozenset({AccountEventType.WRONG_PASSWORD, AccountEventType.WRONG_S
 
 @dataclass(frozen=True)
 class ActivityLine:
-    """One event as the page shows it. `place` is the device and the address, or empty if they are unknown."""
+    """One account event on the activity page. `place` is the device and the address, or empty if they are unknown."""
 
     what: str
     at: datetime

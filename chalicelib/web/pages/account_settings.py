@@ -105,7 +105,7 @@ def _change(
     *,
     render_error: Callable[..., Response] | None = None,
 ) -> Response:
-    """Make the change if the session was authenticated recently, and show new recovery codes once."""
+    """Make a change of the account if the session was authenticated recently. Show new recovery codes, if any, once."""
     session, provider = context.session, context.require_provider()
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
@@ -128,13 +128,13 @@ def _change(
 
 
 def _next_path(context: RequestContext) -> str | None:
-    """Return the path to go to afterwards, or None if the form was on the account page."""
+    """Return the path to go to after the form, or None if the form was on the account page."""
     next_path = context.form.get("next")
     return local_path(next_path) if next_path else None
 
 
 def _render_error(context: RequestContext, error: PortalError) -> Response:
-    """Render the page that the form was on, with the error."""
+    """Return the page that contained the form, with the error."""
     next_path = _next_path(context)
     if next_path is None or context.require_provider().has_second_factor:
         return show_account(context, error)

@@ -30,7 +30,7 @@ from chalicelib.web.pages.view_models import (
 
 
 def show_code_form(context: RequestContext, document_id: str, errors: Mapping[str, str] | None = None) -> Response:
-    """Show the form for the code that opens a document. The form does not reveal which documents exist."""
+    """Show the form for the code that opens a document. The form is the same for unknown documents."""
     review = context.services.review
     return render_page(
         context,
@@ -70,7 +70,7 @@ def download_original(context: RequestContext, document_id: str) -> Response:
 
 
 def confirm_upload(context: RequestContext, document_id: str) -> Response:
-    """Ask for the signer's name, after the bucket has redirected the browser from the upload.
+    """Show the form for the signer's name, after the bucket has redirected the browser from the upload.
 
     Another website can link to this page too. A page with a patient's name must not repeat text that an
     attacker chooses (BREACH), so the page repeats the key only if an upload has that key.

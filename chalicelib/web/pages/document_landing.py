@@ -1,4 +1,4 @@
-"""The page that a document's link shows to a person who is not logged in. It contains no patient data."""
+"""The page that a document's link opens for a person who is not logged in. The page contains no patient data."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,10 @@ LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 
 
 def show_landing(context: RequestContext, document_id: str) -> Response:
-    """Offer to log in, to request a setup link or to sign by hand. For an unknown document, name no practice."""
+    """Show the ways to open a document: log in, request a setup link, or sign by hand.
+
+    For an unknown document, the page names no practice.
+    """
     document = context.services.review.find_document(document_id)
     return render_page(
         context,

@@ -67,7 +67,7 @@ def show_second_factor(context: RequestContext) -> Response:
 
 
 def finish_login(context: RequestContext) -> Response:
-    """Finish the login with the second factor from the form."""
+    """Finish a login that waits for a second factor, with the second factor from the form."""
     next_path = local_path(context.form.get("next"))
     response = SecondFactorResponse(
         code=context.form.get("code", "")[:100],
@@ -94,7 +94,7 @@ def log_out(context: RequestContext) -> Response:
 
 
 def _finish(context: RequestContext, next_path: str, provider: Provider, session: str) -> Response:
-    """Redirect to the next page with the session cookie, and make this browser known to the account."""
+    """Return the redirect after a login, with the session cookie and the cookie that makes the browser known."""
     cookies = [
         format_cookie(SESSION_COOKIE, session),
         format_cookie(USERNAME_COOKIE, "", 0),
@@ -115,7 +115,7 @@ def _second_factor_url(next_path: str) -> str:
 
 
 def _render_second_factor(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
-    """Render the page of the second step, or the login page if the login has expired."""
+    """Return the page of the login's second step, or the login page if the login has expired."""
     token = context.cookies.get(PENDING_LOGIN_COOKIE, "")
     try:
         owner = context.services.second_factor.find_pending_login(token, context.now)
@@ -140,7 +140,7 @@ def show_forgot_password(context: RequestContext) -> Response:
 
 
 def request_link(context: RequestContext) -> Response:
-    """Request a link by email. The response does not reveal whether the address is known."""
+    """Queue an email with a link. The response does not reveal whether the address is known."""
     typed = context.form.get("email", "")
     try:
         email = normalize_email(typed)
@@ -151,13 +151,13 @@ def request_link(context: RequestContext) -> Response:
 
 
 def request_document_link(context: RequestContext, document_id: str) -> Response:
-    """Request a link by email for the document's address on file."""
+    """Queue an email with a link to the document's address on file."""
     context.services.link_requests.ask_for_document(document_id, context.now)
     return redirect(f"/documents/{document_id}?sent=1")
 
 
 def accept_link(_context: RequestContext, token: str) -> Response:
-    """Move the link's token from the URL to a cookie. Email scanners open links, so nothing is used up here."""
+    """Move the link's token from the URL to a cookie. The link is not used up, because email scanners open links."""
     return redirect("/setup", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
@@ -213,7 +213,10 @@ def _render_link_expired(context: RequestContext, expired: LinkExpired) -> Respo
 
 
 def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Response:
-    """Redirect to the login page. A link logs nobody in, but it makes this browser known to the account."""
+    """Redirect to the login page after a link has set a password, and make this browser known to the account.
+
+    The link itself logs nobody in.
+    """
     next_path = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup else "password-changed"
     cookies = [

@@ -1,4 +1,4 @@
-"""The root path and the login page. Cold starts import this module, so nothing here needs a table."""
+"""The root path and the login page. A cold start imports this module, so nothing in it needs the database."""
 
 import re
 from urllib.parse import quote, unquote
@@ -35,18 +35,21 @@ def show_login(context: RequestContext) -> Response:
 
 
 def restart_login(_context: RequestContext) -> Response:
-    """Redirect a GET of the path that the login form is sent to, such as a reload after a wrong password."""
+    """Redirect to the login page a GET of the path to which the login form is posted.
+
+    A browser sends this GET after a reload, for example.
+    """
     return redirect("/login")
 
 
 def local_path(text: str | None) -> str:
-    """Return `text` if it is the path of a page that login may lead to, or else the path of the list of documents."""
+    """Return the path in `text` if a login may lead there, or else the path of the list of documents."""
     path = text or ""
     return path if len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path) else HOME
 
 
 def known_device_cookie(context: RequestContext, provider_id: str, session_generation: int) -> str:
-    """Return the cookie that makes this browser known to the account until all its sessions end."""
+    """Return the cookie that makes this browser known to the account, until all sessions of the account end."""
     value = context.services.known_devices.issue(provider_id, session_generation)
     return format_cookie(DEVICE_COOKIE, value, DEVICE_SECONDS)
 
@@ -57,7 +60,7 @@ def _is_logged_in(context: RequestContext) -> bool:
 
 
 def render_login(context: RequestContext, next_path: str, email: str, error: PortalError | None = None) -> Response:
-    """Render the login page with the email address filled in, and with the error of a failed login."""
+    """Return the login page with the email address filled in, and with the error of a failed login."""
     return render_page(
         context,
         "login.html",

@@ -19,14 +19,17 @@ def is_recently_authenticated(context: RequestContext) -> bool:
 
 
 def passkey_options(context: RequestContext) -> str | None:
-    """Return the WebAuthn options (JSON) to reauthenticate, or None if no passkey exists or none is needed."""
+    """Return the WebAuthn options (JSON) to reauthenticate with a passkey, or None.
+
+    None means that the account has no passkey, or that no reauthentication is needed.
+    """
     if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
 
 
 def reauthenticate_to_sign(context: RequestContext) -> tuple[RequestContext, list[str]]:
-    """Reauthenticate as `reauthenticate` does, unless the document is already decided."""
+    """Reauthenticate the provider before a signature, unless the document is already decided."""
     if not is_decidable(context.require_document().status):
         return context, []
     return reauthenticate(context)
@@ -35,8 +38,8 @@ def reauthenticate_to_sign(context: RequestContext) -> tuple[RequestContext, lis
 def reauthenticate(context: RequestContext) -> tuple[RequestContext, list[str]]:
     """Return the context with a recently authenticated session, and the cookies to set.
 
-    If the last authentication is too long ago, check the form's `password` or `passkey`. Raise `Invalid` for
-    the field `password` if the check fails, and `TooManyRequests`.
+    If the last authentication is too old, check the form's `password` or `passkey`. Raise `Invalid` for
+    the field `password` if the check fails, and `TooManyRequests` after too many failures.
     """
     if context.session is None or is_recently_authenticated(context):
         return context, []
@@ -59,7 +62,10 @@ def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
 
 
 def login_attempt(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
-    """Return the attempt to enter the password again. The session counts as a browser known to the account."""
+    """Return the login attempt for a repeated password.
+
+    The browser of a live session counts as known to the account.
+    """
     provider = context.require_provider()
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     if device is None or not device.is_known_to(provider):

@@ -1,4 +1,4 @@
-"""Pages of a provider's documents: the pending and past lists, the review, the decision and the files."""
+"""The pages of a provider's documents: the pending and past lists, the review, the decision and the files."""
 
 import re
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ def list_past(context: RequestContext) -> Response:
 
 
 def search_past(context: RequestContext) -> Response:
-    """Search the past documents. The form is a POST because a URL must not contain a patient's name."""
+    """Show the past documents that match a search. The form is a POST, so that no URL contains a patient's name."""
     sought = {name: context.form.get(name, "")[:100] for name in SEARCH_FIELDS}
     search = parse_search(sought["q"], sought["from"], sought["to"])
     if search is None:
@@ -124,7 +124,7 @@ def approve(context: RequestContext, document_id: str) -> Response:
 
 
 def remove_signature(context: RequestContext, document_id: str) -> Response:
-    """Remove the saved signature, and show the review again with the values of its form."""
+    """Remove the provider's saved signature, and show the review again with the values of its form."""
     provider = context.services.review.forget_signature(context.require_provider(), context.now)
     if not is_decidable(context.require_document().status):
         return redirect(f"/documents/{document_id}")
@@ -182,7 +182,7 @@ def download_certificate(context: RequestContext, document_id: str) -> Response:
 
 
 def show_text(context: RequestContext, document_id: str) -> Response:
-    """Show the text of a long document. Before the first view, redirect to the page that records the view."""
+    """Show the text of a document. Before the first view, redirect to the page that records the first view."""
     document = context.require_document()
     if not is_readable(document.status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
@@ -212,7 +212,7 @@ def _show_past(
 
 
 def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Response:
-    """Show the document with its forms. `page` may give the `status` and the `cookies` of the response."""
+    """Return the review page of a document with its forms. `page` may contain the response's `status` and `cookies`."""
     files = context.services.files
     opened, texts = run_concurrently(
         lambda: context.services.review.open(context.require_document(), _make_action(context)),
@@ -248,9 +248,9 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
 
 
 def _show_decision(context: RequestContext, document: Document, **details: Any) -> Response:
-    """Show the outcome of a document that is no longer pending, and the next pending document.
+    """Return the page with the outcome of a decided document, and a link to the next pending document.
 
-    `details` may give `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
+    `details` may contain `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
     """
     upcoming = context.services.review.next_pending(context.require_provider(), besides=document.id)
     at = document.decided_at or document.recalled_at
@@ -267,7 +267,7 @@ def _show_decision(context: RequestContext, document: Document, **details: Any) 
 
 
 def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[str], *, declining: bool) -> Response:
-    """Show the review with the refused form, or the outcome if the document has been decided meanwhile."""
+    """Return the review page with the refused form, or the outcome if the document has been decided meanwhile."""
     rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
     errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
     entered = _read_fields(context, context.form)
@@ -283,7 +283,7 @@ def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[s
 
 
 def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewForms:
-    """Return the forms with the fields saved when the session ended, but never consent, signature or password."""
+    """Return the forms with the fields of the saved draft. Consent, signature and password are never restored."""
     of_decline = ("reason", "decline_note", "other_name", "other_address")
     declining = any(draft.get(name) for name in of_decline)
     return replace(_read_fields(context, draft), declining=declining, is_draft=bool(draft))
@@ -329,18 +329,21 @@ def _describe_authentication(context: RequestContext, *, again: bool) -> str:
 
 
 def _next_url(context: RequestContext) -> str:
-    """Return the URL of the document that is due next, or of the pending list if there is none."""
+    """Return the URL of the pending document that is due next, or of the pending list if there is no such document."""
     document_id = context.require_document().id
     upcoming = context.services.review.next_pending(context.require_provider(), besides=document_id)
     return f"/documents/{upcoming.id}?signed={document_id}" if upcoming else f"/documents?signed={document_id}"
 
 
 def _parse_signed_id(context: RequestContext) -> str:
-    """Return the id of the document signed just before, for a link. The page behind the link checks the id."""
+    """Return the id in the query of the document that was just signed.
+
+    The linked page checks access to the document.
+    """
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 
 def _parse_pages_shown(text: str) -> frozenset[int]:
-    """Return the page numbers in text such as `1,2,3`, and ignore anything else."""
+    """Return the page numbers in a text such as `1,2,3`. Anything else in the text is ignored."""
     parts = text[:1000].split(",")
     return frozenset(int(part) for part in parts if part.isascii() and part.isdigit())

@@ -1,4 +1,4 @@
-"""The page that sets up a second factor, because a clinic requires one or because the provider wants one."""
+"""The page for setting up a second factor, because a clinic requires one or because the provider wants one."""
 
 from urllib.parse import quote, unquote
 
@@ -16,12 +16,12 @@ SETUP_PATH = "/account/second-factor"
 
 
 def setup_url(next_path: str) -> str:
-    """Return the path of the setup page that leads on to `next_path`."""
+    """Return the path of the setup page. After the setup, the page leads to `next_path`."""
     return f"{SETUP_PATH}?next={quote(local_path(next_path), safe='')}"
 
 
 def path_after_setup(url: str) -> str:
-    """Return the `next_path` of a URL that `setup_url` built."""
+    """Return the path to go to after the setup, from a URL that `setup_url` built."""
     return local_path(unquote(url.removeprefix(f"{SETUP_PATH}?next=")))
 
 
@@ -33,7 +33,7 @@ def show_setup(context: RequestContext) -> Response:
 
 
 def render_setup(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
-    """Render the page that offers a passkey first, and an authenticator app second."""
+    """Return the setup page, which offers a passkey first and an authenticator app second."""
     fresh, provider = is_recently_authenticated(context), context.require_provider()
     # A document's page redirects here only if a second factor is required.
     return render_page(
@@ -53,6 +53,6 @@ def render_setup(context: RequestContext, next_path: str, error: PortalError | N
 
 
 def decline_offer(context: RequestContext) -> Response:
-    """Hide the offer of a second factor for good. The account page still has it."""
+    """Stop offering a second factor to the provider. The account page still has the offer."""
     context.services.account_settings.decline_second_factor(context.require_provider(), context.now)
     return redirect(HOME)

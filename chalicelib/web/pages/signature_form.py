@@ -16,7 +16,7 @@ from chalicelib.web.http.responses import json_response
 
 @dataclass(frozen=True)
 class SavedSignature:
-    """A saved signature for a page: a `typed` name, or an SVG `path` in a box of `width` by 100 units."""
+    """The provider's saved signature for display: a `typed` name, or an SVG `path` in a box of `width` by 100 units."""
 
     typed: str | None
     path: str
@@ -46,7 +46,7 @@ def parse_approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> Appr
 
 
 def preview_signature(context: RequestContext, document_id: str) -> Response:
-    """Return JSON with the signature block as the signed PDF would show it (base64 PNG), or with an error."""
+    """Return JSON with an image of the signature block as in the signed PDF (base64 PNG), or with an error."""
     provider = context.require_provider()
     form = parse_approval(context.form, frozenset())
     signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)

@@ -1,4 +1,4 @@
-"""Scripts, styles and the icon at `/static/{name}`. Browsers cache them for a year, by content hash."""
+"""The static files at `/static/{name}`. Browsers cache them for a year, because each name contains a content hash."""
 
 from chalice.app import Response
 

@@ -1,4 +1,4 @@
-"""Save the note of a decision that was sent after the session ended, until the provider logs in again."""
+"""Drafts of decisions that were sent after the session ended. A draft is saved until the provider logs in again."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from chalicelib.web.http.responses import format_cookie
 
 
 def save_draft(context: RequestContext, document_id: str) -> list[str]:
-    """Save the form if the ended session is that of the document's provider. Return the cookies to set."""
+    """Save the form as a draft if the ended session belongs to the document's provider. Return the cookies to set."""
     from chalicelib.domain.visibility import opens_to
 
     services = context.services
@@ -26,15 +26,18 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
 
 
 def read_draft(context: RequestContext) -> Mapping[str, str]:
-    """Return the saved fields of this provider's form for the open document, or nothing without a cookie."""
+    """Return the fields of this provider's draft about the open document.
+
+    Without the draft's cookie, return nothing.
+    """
     drafts, document = context.services.unsent_drafts, context.require_document()
     return drafts.load(_token(context), context.require_provider(), document, context.now)
 
 
 def discard_draft(context: RequestContext) -> list[str]:
-    """Delete the saved form for the open document, and return the cookie that removes the draft's cookie.
+    """Delete the draft about the open document, and return the cookie that removes the draft's cookie.
 
-    If the row cannot be deleted, keep the cookie: the row expires on its own.
+    If the row cannot be deleted, the browser's cookie remains. The row then expires.
     """
     token, document = _token(context), context.require_document()
     if not token:

@@ -1,4 +1,4 @@
-"""Pages at `/verify`, where anyone can check that a PDF was sealed here and is unchanged."""
+"""The pages at `/verify`, where anyone can check that this portal sealed a PDF and that the PDF is unchanged."""
 
 from chalice.app import Response
 
@@ -9,7 +9,7 @@ from chalicelib.web.http.responses import render_page
 
 
 def show_result(context: RequestContext) -> Response:
-    """Verify the uploaded PDF and show the result. The bucket redirects the browser here after the upload."""
+    """Verify the uploaded PDF and show the result. The bucket redirects the browser to this page after the upload."""
     try:
         key = context.query.get("key", "")
         result = context.services.seal_verification.check(key, address=context.address, now=context.now)
@@ -19,7 +19,7 @@ def show_result(context: RequestContext) -> Response:
 
 
 def download_certificates(context: RequestContext) -> Response:
-    """Return every certificate used for seals so far, as PEM, to check files without this portal."""
+    """Return every sealing certificate used so far as PEM, so that anyone can check files without this portal."""
     text = context.services.seal_verification.published_certificates()
     if not text:
         raise NotFound("There is no seal certificate yet.")

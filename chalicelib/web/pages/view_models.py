@@ -1,4 +1,4 @@
-"""Values that pages show about a document: its dates in the practice's time zone, and its page images."""
+"""The values that pages show about a document: its dates in the practice's time zone, and its page images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,10 @@ class Row:
 
     @property
     def label(self) -> str:
-        """Return the kind and, if it says more, the title, to distinguish two plans of one patient."""
+        """Return the document's kind and title, to distinguish two plans of one patient.
+
+        If the title begins with the kind, return the title alone.
+        """
         kind, title = KINDS[self.document.kind], self.document.title
         return title if title.casefold().startswith(kind.casefold()) else f"{kind}: {title}"
 
@@ -78,7 +81,7 @@ def make_row(document: Document, now: datetime) -> Row:
 
 
 def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return the name and the rows of every practice. The order of practices and rows is that of `rows`."""
+    """Return each practice's name with its rows. Practices and rows have the order of `rows`."""
     groups: dict[str, tuple[str, list[Row]]] = {}
     for row in rows:
         practice = row.document.practice
@@ -87,12 +90,12 @@ def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def local_day(moment: datetime, document: Document) -> date:
-    """Return the date of a moment in the time zone of the document's practice."""
+    """Return the date of a time in the time zone of the document's practice."""
     return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()
 
 
 def describe_due_date(document: Document, now: datetime) -> Due:
-    """Return the due date in words, as seen at the practice now."""
+    """Return the due date in words, counted from today's date at the practice."""
     days = (document.due_on - local_day(now, document)).days
     if days < 0:
         what = "certification due" if document.kind in CERTIFIED_KINDS else "due"
@@ -131,5 +134,5 @@ def _make_page_image(document: Document, number: int, files: Files) -> PageImage
 
 
 def refresh_header(*, waiting: bool) -> Mapping[str, str]:
-    """Return the `Refresh` header of a page that waits for a job, or no header if `waiting` is False."""
+    """Return the `Refresh` header of a page that waits for a background job, or no header if `waiting` is False."""
     return {"Refresh": str(REFRESH_SECONDS)} if waiting else {}
