@@ -110,6 +110,7 @@ class Physician:
 
     def sign(self, document_id: str) -> None:
         where = f"/documents/{document_id}"
+        wait_until(lambda: "data-approve" in self.http.get(where).text, 60, "the pages of the document")
         self.post(
             f"{where}/approve",
             at=where,

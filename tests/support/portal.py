@@ -64,6 +64,8 @@ class Browser:
     def post(
         self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **more: str
     ) -> HTTPResponse:
+        if path.endswith("/approve"):
+            self.get(path.removesuffix("/approve"))
         if "__Host-csrf" not in self.cookies:
             self.get("/login")
         token = make_form_token(self.cookies["__Host-csrf"], "pad")

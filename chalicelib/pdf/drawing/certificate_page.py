@@ -14,6 +14,7 @@ from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, wrap, wrap_paragraphs
 
 _MARGIN = 54.0
+_CAPTION = 150.0
 _QR = 25 * MILLIMETRE
 _INDENT = 118.0
 _BLOCK = (300.0, 66.0)
@@ -42,7 +43,7 @@ def _statement(facts: CertificateFacts) -> str:
 
 def _add_header(flow: Flow, facts: CertificateFacts) -> None:
     """Add the title, the statement and, at the right, the QR code with the link to verify the document."""
-    limit = flow.width - _QR - 24
+    limit = flow.width - _CAPTION - 12
     flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.y -= 4
     flow.lines(wrap(_TITLES[facts.certificate_type], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26)
@@ -51,7 +52,7 @@ def _add_header(flow: Flow, facts: CertificateFacts) -> None:
     top = flow.top - 2
     flow.add(lambda canvas: draw_qr(canvas, flow.right - _QR, top - _QR, _QR, facts.verify_url))
     link = facts.verify_url.removeprefix("https://").removeprefix("http://")
-    caption = ["Is this document genuine?", "Scan, or upload the file at:", *wrap(link, PLAIN, 9, 150)]
+    caption = ["Is this document genuine?", "Scan, or upload the file at:", *wrap(link, PLAIN, 9, _CAPTION)]
     for index, line in enumerate(caption):
         y = top - _QR - 12 - index * 10.5
         flow.add(partial(draw_text_right, x=flow.right, y=y, text=line, size=9))

@@ -96,7 +96,7 @@ def certificate_facts(
         addressed_to=_addressee(document) if is_by_hand else None,
         note=decision.note,
         decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,
-        pages_shown=", ".join(str(page) for page in decision.pages_shown) or None,
+        pages_shown=_pages_shown(decision),
         read_statement=_read_statement(document, decision),
         chain_head=trail[-1].hash if trail else None,
         trail=tuple(map(trail_entry, trail)),
@@ -111,6 +111,11 @@ def trail_entry(event: Event) -> TrailEntry:
     device = event.private.get("device")
     device = describe_device(device) if device else None
     return TrailEntry(at=event.at, event=describe_event(event), ip=event.private.get("address"), device=device)
+
+
+def _pages_shown(decision: Decision) -> str | None:
+    pages = ", ".join(str(page) for page in decision.pages_shown)
+    return f"{pages}, as reported by the browser" if pages else None
 
 
 def _read_statement(document: Document, decision: Decision) -> str | None:

@@ -194,6 +194,7 @@ class Review:
                     "Sign it by hand instead.",
                     code=ConflictCode.ELECTRONIC_SIGNATURE_OFF,
                 )
+            _check_viewed(current)
             form_errors = [*errors, *_find_approval_errors(form, current, action.provider)]
             if form_errors:
                 raise Invalid("Not signed yet. Please fix the following:", errors=form_errors)
@@ -292,6 +293,14 @@ def _check_owner(document: Document, provider: Provider) -> None:
     """
     if not opens_to(provider, document):
         raise NotFound("There is no such document.")
+
+
+def _check_viewed(document: Document) -> None:
+    """Check that the portal itself showed the document: the pages are ready, and a view is recorded."""
+    is_ready = (document.pages_ready or 0) >= document.original.pages
+    if not is_ready or document.viewed_at is None:
+        message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
+        raise Invalid("Not signed yet. Please fix the following:", errors=[FieldError("read_statement", message)])
 
 
 def _approval(form: ApprovalForm, document: Document, action: ProviderAction, signature: Signature | None) -> Decision:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -40,17 +41,19 @@ def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> 
 
 
 @pytest.mark.parametrize(
-    "act",
+    ("act", "viewed_at"),
     [
-        lambda review, document: review.approve(document, APPROVAL, BY),
-        lambda review, document: review.decline(document, DeclineForm(reason="needs_a_visit"), BY),
-        lambda review, document: review.open(document, BY),
-        lambda review, document: review.record_download(document, BY),
+        (lambda review, document: review.approve(document, APPROVAL, BY), START),
+        (lambda review, document: review.decline(document, DeclineForm(reason="needs_a_visit"), BY), None),
+        (lambda review, document: review.open(document, BY), None),
+        (lambda review, document: review.record_download(document, BY), None),
     ],
     ids=["approve", "decline", "open", "download"],
 )
-def test_the_earlier_addressee_cannot_act_after_a_correction(act: Callable[[Review, Document], object]) -> None:
-    document = a_document()
+def test_the_earlier_addressee_cannot_act_after_a_correction(
+    act: Callable[[Review, Document], object], viewed_at: datetime | None
+) -> None:
+    document = a_document(viewed_at=viewed_at)
     store = a_store(document)
     review = Review(a_writer(store), FakeSwitches({PRACTICE.id}))
     readdressed_before_the_next_commit(store, document)
@@ -58,7 +61,7 @@ def test_the_earlier_addressee_cannot_act_after_a_correction(act: Callable[[Revi
         act(review, document)
     after = store.document(document.id)
     assert after is not None
-    assert (after.decision, after.viewed_at) == (None, None)
+    assert (after.decision, after.viewed_at) == (None, viewed_at)
     assert store.events(document.id) == ()
 
 

@@ -77,7 +77,7 @@ def test_lists_have_only_the_providers_documents() -> None:
 
 
 def test_a_decided_document_is_past_immediately() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     review.approve(document, ALL_SHOWN, BY)
     assert review.pending(PROVIDER, None).documents == ()
@@ -151,7 +151,7 @@ def test_two_concurrent_first_views_are_one_event() -> None:
 
 
 def test_approval_is_one_transaction_with_its_event_and_the_seal_job() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     store = a_store(document)
     before = store.commits
     signed = a_review(store).approve(document, ALL_SHOWN, BY)
@@ -163,7 +163,7 @@ def test_approval_is_one_transaction_with_its_event_and_the_seal_job() -> None:
 
 
 def test_an_approval_stores_the_signer_the_signature_and_the_authentication() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     signed = a_review(a_store(document)).approve(document, ALL_SHOWN, BY)
     decision = signed.decision
     assert decision is not None
@@ -180,7 +180,7 @@ def test_an_approval_stores_the_signer_the_signature_and_the_authentication() ->
 
 
 def test_personal_data_stays_outside_the_hashed_bytes() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     a_review(store := a_store(document)).approve(document, ALL_SHOWN, BY)
     events = store.events(document.id)
     assert "Looks right." not in events[0].body
@@ -190,7 +190,7 @@ def test_personal_data_stays_outside_the_hashed_bytes() -> None:
 
 
 def test_approval_needs_every_page_shown_or_the_statement() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     with pytest.raises(Invalid) as refused:
         review.approve(document, replace(ALL_SHOWN, pages_shown=frozenset({1, 3})), BY)
@@ -219,22 +219,32 @@ def test_a_typed_signature_of_a_name_with_several_words() -> None:
     assert not is_own_name(provider, "Ana Ortiz")
 
 
+@pytest.mark.parametrize("facts", [{}, *({"viewed_at": START, "pages_ready": ready} for ready in (None, 2))])
+def test_approval_needs_a_recorded_view_of_pages_that_were_ready(facts: dict[str, Any]) -> None:
+    document = a_document(**facts)
+    store = a_store(document)
+    with pytest.raises(Invalid) as refused:
+        a_review(store).approve(document, replace(ALL_SHOWN, read_statement=True), BY)
+    assert fields_of(refused) == {"read_statement"}
+    assert stored(store, document).status is Status.PENDING
+
+
 def test_approval_under_another_name_is_refused() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     with pytest.raises(Invalid) as refused:
         a_review(a_store(document)).approve(document, replace(ALL_SHOWN, typed_name="Jane Okafor"), BY)
     assert fields_of(refused) == {"typed_name"}
 
 
 def test_a_note_that_is_too_long_is_refused_and_not_cut() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     with pytest.raises(Invalid) as refused:
         a_review(a_store(document)).approve(document, replace(ALL_SHOWN, note="x" * 2001), BY)
     assert fields_of(refused) == {"note"}
 
 
 def test_the_same_approval_again_changes_nothing() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     signed = review.approve(document, ALL_SHOWN, BY)
     again = review.approve(signed, ALL_SHOWN, replace(BY, now=START + timedelta(minutes=1)))
@@ -243,7 +253,7 @@ def test_the_same_approval_again_changes_nothing() -> None:
 
 
 def test_a_double_click_signs_once() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     store.before_commit = only_doing(lambda: review.approve(document, ALL_SHOWN, BY))
     review.approve(document, ALL_SHOWN, BY)
@@ -252,17 +262,18 @@ def test_a_double_click_signs_once() -> None:
 
 
 def test_an_approval_is_retried_after_a_conflict() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
-    store.before_commit = only_doing(lambda: review.open(document, BY))
+    other_write = replace(document, version=document.version + 1, message="Another writer was faster.")
+    store.before_commit = only_doing(lambda: store.commit(Change(at=START, documents=(other_write,))))
     signed = review.approve(document, ALL_SHOWN, BY)
-    assert signed.viewed_at == START
-    assert [event.type for event in store.events(document.id)] == ["document.viewed", "decision.approved"]
+    assert signed.message == "Another writer was faster."
+    assert [event.type for event in store.events(document.id)] == ["decision.approved"]
     assert find_break(store.events(document.id)) is None
 
 
 def test_approval_after_a_recall_in_between_is_a_conflict() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     store = a_store(document)
 
     def recall() -> None:
@@ -278,7 +289,7 @@ def test_approval_after_a_recall_in_between_is_a_conflict() -> None:
 
 
 def test_nobody_signs_a_document_addressed_to_someone_else() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     other = replace(BY, provider=OTHER_PROVIDER)
     with pytest.raises(NotFound):
@@ -293,7 +304,7 @@ def test_nobody_signs_a_document_addressed_to_someone_else() -> None:
 
 
 def test_nothing_is_signed_while_electronic_signature_is_off() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document), on=False)
     assert not review.open(document, BY).can_sign
     with pytest.raises(Conflict) as off:
@@ -303,14 +314,14 @@ def test_nothing_is_signed_while_electronic_signature_is_off() -> None:
 
 
 def test_a_repeated_approval_succeeds_even_if_the_switch_is_off_now() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     store = a_store(document)
     signed = a_review(store).approve(document, ALL_SHOWN, BY)
     assert a_review(store, on=False).approve(signed, ALL_SHOWN, BY) == signed
 
 
 def test_nothing_is_signed_when_the_database_fails() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     store = a_store(document)
     store.failing = True
     with pytest.raises(Unavailable):
@@ -323,7 +334,7 @@ def test_nothing_is_signed_when_the_database_fails() -> None:
 
 
 def test_a_decline_queues_a_webhook_a_notice_and_the_seal_job() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document), on=False)
     declined = review.decline(document, DeclineForm(reason="needs_a_visit", note="Not seen since May."), BY)
     assert (declined.status, declined.outcome) == (Status.DECLINED, Outcome.DECLINED)
@@ -348,7 +359,7 @@ def test_a_decline_queues_a_webhook_a_notice_and_the_seal_job() -> None:
     ],
 )
 def test_decline_needs_a_reason_and_some_reasons_a_note(reason: str, note: str, fields: set[str]) -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     with pytest.raises(Invalid) as refused:
         a_review(store := a_store(document)).decline(document, DeclineForm(reason=reason, note=note), BY)
     assert fields_of(refused) == fields
@@ -357,14 +368,14 @@ def test_decline_needs_a_reason_and_some_reasons_a_note(reason: str, note: str, 
 
 @pytest.mark.parametrize("reason", ["not_my_patient", "someone_else_signs", "needs_a_visit"])
 def test_the_other_reasons_need_no_note(reason: str) -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     declined = a_review(a_store(document)).decline(document, DeclineForm(reason=reason), BY)
     assert declined.decision is not None
     assert (declined.decision.decline_reason, declined.decision.note) == (DeclineReason(reason), None)
 
 
 def test_declining_a_signed_document_is_a_conflict() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(a_store(document))
     signed = review.approve(document, ALL_SHOWN, BY)
     with pytest.raises(Conflict) as conflict:
@@ -373,7 +384,7 @@ def test_declining_a_signed_document_is_a_conflict() -> None:
 
 
 def test_a_different_second_decline_is_a_conflict_and_the_same_is_not() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     first = review.decline(document, DeclineForm(reason="not_my_patient"), BY)
     assert review.decline(first, DeclineForm(reason="not_my_patient"), BY) == first
@@ -383,7 +394,7 @@ def test_a_different_second_decline_is_a_conflict_and_the_same_is_not() -> None:
 
 
 def test_a_practice_without_an_endpoint_gets_no_webhook() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     store = FakeStore()
     store.commit(Change(at=START, practices=(replace(PRACTICE, endpoint=None),), documents=(document,)))
     a_review(store).decline(document, DeclineForm(reason="not_my_patient"), BY)
@@ -396,7 +407,7 @@ def test_typed_text_is_stored_stripped_and_without_control_characters() -> None:
 
 
 def test_the_signer_of_a_decision_comes_from_the_account() -> None:
-    document = a_document()
+    document = a_document(viewed_at=START)
     provider: Provider = replace(PROVIDER, npi=None, credential=None)
     signed = a_review(a_store(document)).approve(document, ALL_SHOWN, replace(BY, provider=provider))
     decision: Decision | None = signed.decision

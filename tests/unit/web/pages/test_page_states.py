@@ -271,7 +271,8 @@ class Asked:
 
 def document_for(path: str) -> Document:
     """Return the document for a route: signed for the signed PDF, viewed for the text page, else pending."""
-    return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document()
+    viewed_at = START if path.endswith("/approve") else None
+    return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document(viewed_at=viewed_at)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_past_shows_outcome_note_date_and_signed_pdf(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
     approve(browser)
-    signed = replace(stored(portal), version=3, signed=SIGNED, sealing=Sealing.SEALED)
+    signed = replace(stored(portal), version=4, signed=SIGNED, sealing=Sealing.SEALED)
     portal.store.commit(Change(at=START, documents=(signed,)))
     page = browser.get("/documents/past")
     for shown in ("Signed", "Looks right.", "Nov 22, 2026, 1:00 PM CST", "Ada Byron", "Signed PDF"):
@@ -160,14 +160,15 @@ def test_a_page_waits_for_its_page_images(portal: Portal) -> None:
     assert b"<textarea" not in page.body, "a page that reloads itself would lose what is typed"
 
 
-def test_without_page_images_the_pdf_and_the_statement_remain(portal: Portal) -> None:
+def test_without_page_images_nothing_can_be_signed_on_the_screen(portal: Portal) -> None:
     put(portal, pages_ready=None, sent_at=START - timedelta(minutes=11))
     browser = logged_in(portal)
     page = browser.get(REVIEW)
     assert header(page, "Refresh") == ""
     assert "Some pages can't be shown here" in text(page)
+    assert "Approve and sign" not in text(page)
     browser.post(f"{REVIEW}/approve", typed_name="Luis Rivera", read_statement="yes", consent=CONSENT_VERSION)
-    assert stored(portal).status is Status.APPROVED
+    assert stored(portal).status is Status.PENDING
 
 
 def test_text_from_people_is_escaped(portal: Portal) -> None:
