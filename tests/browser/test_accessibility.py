@@ -73,7 +73,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def find_violations(page: Page, axe: str) -> list[str]:
-    """Return the violations that axe-core finds, one line for every rule and element."""
+    """Return the violations of axe-core's rules on the page, one line for each rule and element."""
     violations: list[dict[str, Any]] = page.evaluate(f"async () => {{ {axe}\n return {RUN_AXE}; }}")
     return [f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"]]
 

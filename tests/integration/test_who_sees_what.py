@@ -1,4 +1,4 @@
-"""The ten attacks on who sees what, on the packaged stack (`tests/support/who_sees_what.py`)."""
+"""Test the ten attacks on who sees what, on the packaged stack (`tests/support/who_sees_what.py`)."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class StackVisitor(Visitor):
 
 
 class StackWorld(World):
-    """The deployed portal, whose own workers do the jobs."""
+    """The deployed portal for the attacks. The workers of the stack run the jobs."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack

@@ -1,7 +1,4 @@
-"""The ten attacks on who sees what (issue 13), for the web function in memory and for the packaged stack.
-
-H is an honest clinic and M a malicious or careless one. The stranger reads the mailbox that M typed.
-"""
+"""The ten attacks on who sees what, for the web function in memory and for the packaged stack."""
 
 import base64
 import itertools
@@ -24,7 +21,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Answer:
-    """The status, body and `Location` of a response."""
+    """The status, the body and the `Location` header of a response."""
 
     status: int
     body: str
@@ -33,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sent:
-    """A document that a clinic sent: its id, and the last name of its patient, which no other document has."""
+    """A document that a clinic sent: its id, and its patient's last name, which no other document contains."""
 
     id: str
     patient: str
@@ -58,7 +55,10 @@ class Visitor(ABC):
     def post(self, path: str, **fields: str) -> Answer: ...
 
     def is_shown(self, document: Sent) -> bool:
-        """Return True if a list, a search or a page of the document shows it. All of them must agree."""
+        """Return True if the portal shows the document to the visitor.
+
+        Assert that the lists, the search and the pages of the document agree.
+        """
         pages = [self.get(f"/documents/{document.id}{rest}").status for rest in ("", "/text", "/original.pdf")]
         listed = [document.patient in self.get(path).body for path in ("/documents", "/documents/past")]
         found = document.patient in self.post("/documents/past", q=document.patient).body.replace(
@@ -70,7 +70,7 @@ class Visitor(ABC):
         return opens
 
     def may_sign(self, document: Sent) -> bool:
-        """Return False if signing, declining and saving are refused as for an unknown document."""
+        """Return False if the portal refuses to sign and to decline the document, as for an unknown document."""
         fields = {"typed_name": "Luis Rivera", "pages_shown": "1", "read_statement": "yes"}
         answers = [
             self.post(f"/documents/{document.id}/approve", **fields),
@@ -84,7 +84,7 @@ class World(ABC):
 
     @abstractmethod
     def keys(self) -> Keys:
-        """Create a clinic with Electronic Signature on."""
+        """Create a clinic with Electronic Signature on, and return the clinic's keys."""
 
     @abstractmethod
     def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer: ...
@@ -97,18 +97,18 @@ class World(ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Do all jobs."""
+        """Run all waiting jobs of the portal."""
 
     @abstractmethod
     def links(self, address: str) -> list[str]:
-        """Return one text for each setup and reset link emailed to this address, oldest first."""
+        """Return one text for each setup link and reset link emailed to this address, oldest first."""
 
     @abstractmethod
     def newest_link(self, address: str) -> str:
         """Return the path of the newest setup or reset link emailed to this address."""
 
     def set_up(self, address: str) -> Visitor:
-        """Set up the account with the newest link in this mailbox, and log in."""
+        """Set up an account with the newest link emailed to this address, and log in."""
         browser = self.browser()
         browser.get(self.newest_link(address))
         done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
@@ -120,7 +120,7 @@ class World(ABC):
 
 
 class Clinic:
-    """A clinic's EMR, with its own keys."""
+    """The EMR of a clinic, with the clinic's API key and webhook secret."""
 
     def __init__(self, world: World) -> None:
         self._world, self._keys = world, world.keys()
@@ -168,7 +168,7 @@ class Clinic:
         assert answer.status == 202, answer.body
 
     def everything_it_reads(self, document: Sent) -> str:
-        """Return what the API tells this clinic about its deliveries and about the document."""
+        """Return the responses of the API to this clinic about the clinic's deliveries and the document."""
         bearer = {"authorization": f"Bearer {self._keys.api_key}"}
         paths = ("/v1/deliveries?status=all&limit=100", f"/v1/documents/{document.id}")
         answers = [self._world.call("GET", path, bearer, b"") for path in (*paths, f"{paths[1]}/events")]
@@ -177,7 +177,10 @@ class Clinic:
 
 
 class Physician:
-    """A physician of one case. The NPI and the name are public. The addresses exist in this case only."""
+    """A physician for one test case.
+
+    The NPI and the name are public. No other test case uses the email addresses.
+    """
 
     def __init__(self) -> None:
         whose = uuid4().hex[:10]
@@ -194,7 +197,7 @@ class Physician:
 
 
 def an_npi() -> str:
-    """Return a valid NPI that no other case uses."""
+    """Return a valid NPI that no other test case uses."""
     from chalicelib.domain.npi import is_valid
 
     start = f"1{uuid4().int % 10**8:08}"

@@ -205,7 +205,7 @@ def _extend(opened: _Opened, addition: _Addition, sealer: Sealer, facts: SealFac
 
 
 def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
-    """Return the given field if it is on a page, else the place that the text asks for, else None."""
+    """Return the given box to sign if it is on a page, else the box that the search finds, else None."""
     if field is not None and field.is_on(opened.pages):
         return field
     return opened.find(opened.data, opened.units, block)
@@ -256,7 +256,7 @@ def _is_certified(opened: _Opened) -> bool:
 def _make_new_field(
     writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureBox, sealer: Sealer
 ) -> SealFieldSpec:
-    """Return a new field at the place, with the signature block as its appearance."""
+    """Return a new signature field in this box, with the signature block as its appearance."""
     page = find_page(writer, place.page - 1)
     display = page_display(page)
     box = (place.x, place.y, place.x + place.width, place.y + place.height)
@@ -267,7 +267,7 @@ def _make_new_field(
 def _use_empty_field(
     opened: _Opened, block: SignatureBlock, sealer: Sealer
 ) -> tuple[SealFieldSpec, SignatureBox | None]:
-    """Return the file's empty signature field and its place, or an invisible field if there is none."""
+    """Return the file's empty signature field and the field's box, or an invisible field if there is none."""
     empty = find_empty_field(opened.writer)
     if empty is None:
         return SealFieldSpec(), None

@@ -1,4 +1,4 @@
-"""Attacks on a sealed file, made in code: each returns the bytes that an attacker would pass on."""
+"""Attacks on a sealed PDF. Each function returns the bytes that an attacker would pass on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHITE = b"1 g 0 0 612 792 re f"
 
 
 def appended(data: bytes, change: Callable[[PdfWriter], object]) -> bytes:
-    """Return the file with a change as an incremental update."""
+    """Return the PDF with a change added as an incremental update."""
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     change(writer)
     target = io.BytesIO()
@@ -35,7 +35,7 @@ def appended(data: bytes, change: Callable[[PdfWriter], object]) -> bytes:
 
 
 def later_signature(sealed: bytes) -> bytes:
-    """Return the file with a later signature by someone else, whose white picture covers the first page."""
+    """Return the PDF with a later signature by another signer, whose white picture covers the first page."""
     writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
     stream = generic.StreamObject(stream_data=WHITE)
     stream[pdf_name("/Subtype")] = pdf_name("/Form")
@@ -46,7 +46,7 @@ def later_signature(sealed: bytes) -> bytes:
 
 
 def filled_field(sealed: bytes) -> bytes:
-    """Return the file with a text field whose value covers a part of the first page."""
+    """Return the PDF with a text field whose value covers a part of the first page."""
 
     def change(writer: PdfWriter) -> None:
         stream = DecodedStreamObject()
@@ -61,7 +61,7 @@ def filled_field(sealed: bytes) -> bytes:
 
 
 def shadow(sealed: bytes) -> bytes:
-    """Return the file with other content in place of the first page's, as the shadow attacks do."""
+    """Return the PDF with a white first page in an incremental update, as in the published shadow attacks."""
 
     def change(writer: PdfWriter) -> None:
         stream = DecodedStreamObject()
@@ -72,7 +72,7 @@ def shadow(sealed: bytes) -> bytes:
 
 
 def overwritten(sealed: bytes) -> bytes:
-    """Return the file without its signature fields, so that no reader finds the seal."""
+    """Return the PDF without its signature fields, so that no reader finds the seal."""
 
     def change(writer: PdfWriter) -> None:
         del writer.root_object[NameObject("/AcroForm")]
@@ -81,7 +81,7 @@ def overwritten(sealed: bytes) -> bytes:
 
 
 def wrapped(sealed: bytes) -> bytes:
-    """Return the file with an entry inside the gap of the seal, where no byte is covered."""
+    """Return the PDF with an entry inserted into the gap of the seal, whose bytes the signature does not cover."""
     _, end = find_signature_gap(sealed)
     inside = b"> /Inserted <"
     return sealed[: end - len(inside)] + inside + sealed[end:]
@@ -94,14 +94,14 @@ def _with_message(sealed: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def replaced_timestamp(sealed: bytes) -> bytes:
-    """Return the file with a timestamp by an authority of the attacker, two years before the seal."""
+    """Return the PDF with a timestamp by the attacker's own authority, two years before the seal."""
     at, by = NOW.replace(year=NOW.year - 2), FALSE_AUTHORITY
     own = TimestampSource(lambda query: sealing_key.timestamps(query, at=at, by=by), sealing_key.pins_of(by))
     return _with_message(sealed, lambda message: cms.add_timestamp(message, own, at))
 
 
 def removed_timestamp(sealed: bytes) -> bytes:
-    """Return the file without its timestamp."""
+    """Return the PDF without the timestamp of its seal."""
 
     def change(message: bytes) -> bytes:
         content = asn1_cms.ContentInfo.load(message)
@@ -121,7 +121,7 @@ ATTACKS: list[tuple[Callable[[bytes], bytes], str]] = [
 
 
 def layers_by_usage() -> bytes:
-    """Return a plan whose frequency differs between the screen and print, by two layers."""
+    """Return a plan of care with two layers: a screen and a print show different frequencies of treatment."""
 
     def layer(view: str, printed: str) -> PdfObject:
         usage = pdf_dict(View=pdf_dict(ViewState=name(view)), Print=pdf_dict(PrintState=name(printed)))

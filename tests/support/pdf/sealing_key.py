@@ -52,7 +52,7 @@ def chain() -> Chain:
 
 
 def sign_as_another(pdf: bytes, signer: RemoteSigner | None = None) -> bytes:
-    """Return the file with an approval signature by someone else, which allows further signatures."""
+    """Return the file with an approval signature by another signer, which allows further signatures."""
     other = LocalKey()
     signer = signer or RemoteSigner(Chain((other.certificate(),)), other.sign)
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))

@@ -1,4 +1,4 @@
-"""The client of the timestamp authority."""
+"""Test the client of the timestamp authority."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
 
 
 class Authority(BaseHTTPRequestHandler):
-    """An authority that repeats the query. At `/moved` it redirects."""
+    """A fake timestamp authority that returns the query as the response. The path `/moved` redirects."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""The ten attacks on who sees what, on the web function in memory (`tests/support/who_sees_what.py`)."""
+"""Test the ten attacks on who sees what, on the web function in memory (`tests/support/who_sees_what.py`)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -49,7 +49,7 @@ class MemoryVisitor(Visitor):
 
 
 class MemoryWorld(World):
-    """The portal over fakes. Jobs run in this process."""
+    """The portal over fakes for the attacks. Jobs run in this process."""
 
     def __init__(self) -> None:
         self.portal = Portal()

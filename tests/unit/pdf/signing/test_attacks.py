@@ -1,4 +1,4 @@
-"""The published attacks on sealed files. pyHanko, pdfsig and `/verify` agree on each one."""
+"""Test the published attacks on sealed files. pyHanko, pdfsig and `/verify` must agree on each attack."""
 
 import asyncio
 import hashlib
@@ -41,7 +41,7 @@ def sealed() -> bytes:
 
 
 def verdict(data: bytes, released: bytes) -> tuple[str, bool]:
-    """Return the verdict of `/verify`, and whether a time by an authority is shown."""
+    """Return the verdict of `/verify` on a file, and whether `/verify` shows a time by a timestamp authority."""
     finding = sandboxed_inspection.inspect(data, "seal", certificates=OURS, authorities=sealing_key.pins())
     stored = StoredPdf(key="signed/1.pdf", sha256=hashlib.sha256(released).hexdigest(), pages=4)
     files, store = FakeFiles(), a_store(a_document(id=FACTS.document_id, signed=stored))

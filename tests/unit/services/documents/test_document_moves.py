@@ -1,4 +1,4 @@
-"""Documents go to the person whom their own practice has addressed, and leave a corrected address."""
+"""Test that documents move to the person whom their practice has addressed, and leave a corrected address."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def correct(emr: Emr, document: Document, email: str) -> Document:
 
 
 def settle(emr: Emr, *, done: int = 0) -> int:
-    """Do the `move` jobs after the first `done`, and those that they queue. Return their number."""
+    """Run the `move` jobs after the first `done` jobs, and the jobs that they queue. Return the number of all jobs."""
     moves = DocumentMoves(emr.writer, emr.clock)
     while jobs := [job for job in emr.store.jobs() if job.name == "move"][done:]:
         done += len(jobs)
@@ -80,7 +80,7 @@ def test_a_corrected_address_takes_the_faxes_of_the_same_practice_along() -> Non
 
 
 def test_a_document_that_was_itself_sent_to_the_wrong_address_stays_there() -> None:
-    """Rule (a): the practice has corrected one document, and not the other."""
+    """The practice has corrected the address of only one document, so the other document must not move."""
     emr = Emr()
     first, second = mail(emr, "POC-1", WRONG), mail(emr, "POC-2", WRONG)
     stranger = with_account(emr, first, WRONG)

@@ -1,4 +1,4 @@
-"""What certificates, the trail and the EMR say about how a signer's identity was established."""
+"""Test the texts of certificates, the trail and the EMR about how a signer's identity was established."""
 
 from dataclasses import replace
 

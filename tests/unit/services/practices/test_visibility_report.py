@@ -1,4 +1,4 @@
-"""The admin action `report_visibility` and its checks."""
+"""Test the admin action `report_visibility` and the checks that the action queues."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ FOREIGN = replace(a_document(id="doc_foreign", practice_id="prc_9"), addressee=F
 
 
 def a_world_from_before(*documents: Document) -> World:
-    """Return a portal whose account has documents, and no note of the practices that addressed it."""
+    """Return a portal with an account that has documents, but no record of the practices that addressed it."""
     world = World()
     stored = world.store.provider(PROVIDER.id)
     assert stored is not None
@@ -32,7 +32,7 @@ def a_world_from_before(*documents: Document) -> World:
 
 
 def run(world: World, **payload: Any) -> Any:
-    """Run the action once, and then the checks that it queued."""
+    """Run the admin action once, and then the checks that the action queued. Return the result of the action."""
     result = world.visibility_report.page(payload.get("after"))
     for job in world.store.jobs():
         if job.name is JobName.CHECK:

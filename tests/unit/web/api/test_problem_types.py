@@ -34,7 +34,7 @@ ONLY_OF_SCANS = {"not_a_scan", "unsigned_scan", "too_many_pixels"}
 
 
 def list_codes() -> Iterator[tuple[str, int]]:
-    """Return every problem code with its HTTP status. Status 0 marks the codes of API Gateway's own responses."""
+    """Return every problem code with its HTTP status. Status 0 marks the codes of API Gateway's responses."""
     for kind, presentation in ERROR_TABLE.items():
         if kind is not errors.NotJson:
             for code in CODES.get(kind) or [kind.code]:
