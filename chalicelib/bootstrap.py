@@ -353,7 +353,7 @@ class Services:
     def files(self) -> ports.Files:
         from chalicelib.adapters.s3_files import S3Files
 
-        return S3Files(self.clients, self.settings.bucket)
+        return S3Files(self.clients, self.settings.bucket, self.settings.evidence_bucket)
 
     @cached_property
     def queues(self) -> ports.Queues:

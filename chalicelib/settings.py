@@ -18,6 +18,7 @@ class Settings:
     region: str
     portal_url: str
     bucket: str
+    evidence_bucket: str
     table_documents: str
     table_events: str
     table_account_events: str

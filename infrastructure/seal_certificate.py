@@ -35,7 +35,7 @@ class SealStore:
         """Read the key and the bucket from the stack's outputs `SealingKeyArn` and `Bucket`."""
         clients = aws_clients.Clients(make=lambda service, _config: client(service))
         self.key = KmsSealKey(clients, outputs["SealingKeyArn"])
-        self._files = S3Files(clients, outputs["Bucket"])
+        self._files = S3Files(clients, outputs["Bucket"], outputs["EvidenceBucket"])
 
     def read(self, file: str) -> bytes:
         """Return a PEM file, or nothing if there is no such file. Raise UserError if S3 refuses.

@@ -1,4 +1,4 @@
-"""The private S3 bucket. It implements the `Files` of `services/ports.py`."""
+"""The private S3 bucket and the bucket with Object Lock. They implement the `Files` of `services/ports.py`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.aws_clients import Clients
 from chalicelib.domain.errors import Unavailable
+from chalicelib.services.ports import EVIDENCE, EvidenceExists
 
 _MISSING = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
 """The error codes of a missing object. A role without the right to list the bucket gets a 403."""
@@ -18,15 +19,24 @@ logger = Logger(service="portal", child=True)
 
 
 class S3Files:
-    def __init__(self, clients: Clients, bucket: str) -> None:
+    def __init__(self, clients: Clients, bucket: str, evidence_bucket: str) -> None:
         self._clients = clients
         self._bucket = bucket
+        self._evidence_bucket = evidence_bucket
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+        """Store an object. In the bucket with Object Lock, the same bytes again change nothing."""
+        once = {"IfNoneMatch": "*"} if key.startswith(EVIDENCE) else {}
+        try:
+            self._s3.put_object(**self._place(key), Body=data, ContentType=content_type, **once)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            if self.get(key) != data:
+                raise EvidenceExists(key) from error
 
     def get(self, key: str) -> bytes:
-        body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        body: bytes = self._s3.get_object(**self._place(key))["Body"].read()
         return body
 
     def find(self, key: str) -> bytes | None:
@@ -39,7 +49,7 @@ class S3Files:
 
     def exists(self, key: str) -> bool:
         try:
-            self._s3.head_object(Bucket=self._bucket, Key=key)
+            self._s3.head_object(**self._place(key))
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 return False
@@ -47,17 +57,22 @@ class S3Files:
         return True
 
     def copy(self, source: str, target: str) -> None:
-        self._s3.copy_object(Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source})
+        """Copy an object. S3 does not copy into the bucket with Object Lock, so the bytes pass through here."""
+        if target.startswith(EVIDENCE):
+            stored = self._s3.get_object(**self._place(source))
+            self.put(target, stored["Body"].read(), stored["ContentType"])
+        else:
+            self._s3.copy_object(**self._place(target), CopySource=self._place(source))
 
     def delete(self, key: str) -> None:
-        self._s3.delete_object(Bucket=self._bucket, Key=key)
+        self._s3.delete_object(**self._place(key))
 
     def versions(self, key: str) -> Sequence[str]:
         """Return the ids of an object's versions. In a bucket without versioning, the one id is `null`.
 
         Returns nothing for an object behind a delete marker, which cannot be read.
         """
-        listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", ())
+        listed = self._s3.list_object_versions(Bucket=self._place(key)["Bucket"], Prefix=key).get("Versions", ())
         versions = [version for version in listed if version["Key"] == key]
         is_readable = any(version["IsLatest"] for version in versions)
         return tuple(version["VersionId"] for version in versions) if is_readable else ()
@@ -76,7 +91,7 @@ class S3Files:
         return tuple(item["Key"] for item in objects if item["LastModified"] < before)
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        params: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
+        params: dict[str, Any] = {**self._place(key)}
         if file_name is not None:
             kind = "inline" if inline else "attachment"
             params["ResponseContentDisposition"] = f"{kind}; filename*=UTF-8''{quote(file_name)}"
@@ -100,6 +115,9 @@ class S3Files:
     def origin(self) -> str:
         parts = urlsplit(self.url("origin", seconds=1))
         return f"{parts.scheme}://{parts.netloc}"
+
+    def _place(self, key: str) -> Mapping[str, str]:
+        return {"Bucket": self._evidence_bucket if key.startswith(EVIDENCE) else self._bucket, "Key": key}
 
     @property
     def _s3(self) -> Any:

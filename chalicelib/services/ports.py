@@ -143,10 +143,23 @@ class Store(Protocol):
         """Return the row of a session (or of another secret) with its provider and document, in one call."""
 
 
-class Files(Protocol):
-    """The private bucket. Object keys never contain text from a stranger."""
+EVIDENCE = "evidence/"
+"""The prefix of objects in the bucket with Object Lock: originals, scans, sealed files and anchors.
 
-    def put(self, key: str, data: bytes, content_type: str) -> None: ...
+Objects of earlier releases have other keys, and stay in the private bucket.
+"""
+
+
+class EvidenceExists(Exception):
+    """Other bytes are already stored under this key, and an object below `EVIDENCE` is written once."""
+
+
+class Files(Protocol):
+    """The private bucket and the bucket with Object Lock. Keys never contain text of a stranger."""
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store an object. Below `EVIDENCE`, nothing is replaced, and other bytes raise `EvidenceExists`."""
+
     def get(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
     def copy(self, source: str, target: str) -> None: ...

@@ -15,7 +15,10 @@ from infrastructure.local.stack import LocalStack
 from infrastructure.user_error import run_command
 
 # An object with one of these prefixes belongs to the documents whose record names its key.
-NAMED_PREFIXES = ("originals/", "signed/", "scans/")
+NAMED_PREFIXES = (
+    *(f"evidence/{folder}/" for folder in ("originals", "signed", "scans")),
+    *("originals/", "signed/", "scans/"),
+)
 # An object with this prefix belongs to the document in the next part of its key.
 PAGES_PREFIX = "pages/"
 OBJECTS_PER_DELETION = 1000
@@ -64,8 +67,10 @@ def repair(stack: LocalStack) -> list[str]:
     outputs = stack.outputs()
     records = dict(_records(stack.client("dynamodb"), outputs["DocumentsTable"]))
     s3 = stack.client("s3")
-    findings = compare(records, _keys(s3, outputs["Bucket"]))
-    _remove(s3, outputs["Bucket"], findings.orphans)
+    buckets = [outputs["Bucket"], outputs["EvidenceBucket"]]
+    findings = compare(records, [key for bucket in buckets for key in _keys(s3, bucket)])
+    for bucket in buckets:
+        _remove(s3, bucket, findings.orphans)
     return describe(findings)
 
 

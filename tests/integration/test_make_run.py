@@ -91,7 +91,7 @@ class Run:
 
     def originals(self) -> int:
         s3, bucket = self.stack.client("s3"), self.stack.outputs()["Bucket"]
-        count: int = s3.list_objects_v2(Bucket=bucket, Prefix="originals/")["KeyCount"]
+        count: int = s3.list_objects_v2(Bucket=bucket, Prefix="evidence/originals/")["KeyCount"]
         return count
 
     def kill(self) -> None:

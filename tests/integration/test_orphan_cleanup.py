@@ -30,8 +30,10 @@ EACH_MINUTE = {
 
 def kept(works: Works, practice_id: str) -> list[str]:
     """Return the keys of all S3 objects that belong to this practice."""
-    listed = works.services.clients.s3.list_objects_v2(Bucket=works.services.settings.bucket)
-    return [item["Key"] for item in listed.get("Contents", ()) if practice_id in item["Key"]]
+    settings, keys = works.services.settings, []
+    for bucket in (settings.bucket, settings.evidence_bucket):
+        keys += works.services.clients.s3.list_objects_v2(Bucket=bucket).get("Contents", ())
+    return [item["Key"] for item in keys if practice_id in item["Key"]]
 
 
 def sweeps(works: Works, **later: float) -> int:
@@ -49,7 +51,7 @@ def test_an_intake_killed_before_its_transaction_leaves_nothing_after_a_day(work
     with works.replaced("store", commit=kill), pytest.raises(Killed):
         post()
     left = kept(works, clinic.practice.id)
-    assert sorted(item.partition("/")[0] for item in left) == ["intake", "originals"]
+    assert sorted(item.partition("/")[0] for item in left) == ["evidence", "intake"]
     assert sweeps(works, hours=23) == 0
     assert kept(works, clinic.practice.id) == left
     assert sweeps(works, hours=2) == 1
@@ -73,7 +75,7 @@ def test_a_slow_intake_keeps_its_files(works: Works, clinic: Emr) -> None:
     assert answer.status_code == httpx.codes.ACCEPTED, answer.body
     assert sweeps(works, days=3) == 0
     document_id = answer.json_body["document_id"]
-    assert kept(works, clinic.practice.id) == [f"originals/{clinic.practice.id}/{document_id}.pdf"]
+    assert kept(works, clinic.practice.id) == [f"evidence/originals/{clinic.practice.id}/{document_id}.pdf"]
     assert clinic.original(document_id) == ONE_PAGE
 
 

@@ -15,6 +15,7 @@ EVERYTHING = {
     # An email may go to any address. The condition limits the sender.
     ("DeliveriesRole", "SendEmail")
 }
+EVIDENCE_WRITERS = {("ApiHandlerRole", "originals/*"), ("ApiHandlerRole", "scans/*"), ("DocumentsRole", "signed/*")}
 ROLES = {
     "AdminRole",
     "ApiHandlerRole",
@@ -202,9 +203,10 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: 
         if "s3:DeleteObject" in statement["Action"]
         for place in statement["Resource"]
     }
-    strangers_bytes = {place for _, place in removable if place != "originals/*"}
+    originals = "${EvidenceBucket.Arn}/evidence/originals/*"
+    strangers_bytes = {place for _, place in removable if place != originals}
     assert strangers_bytes == {"uploads/*", "intake/*"}
-    assert {role for role, place in removable if place == "originals/*"} == {"FollowUpRole"}
+    assert {role for role, place in removable if place == originals} == {"FollowUpRole"}
     erasing = [
         (role, statement["Resource"])
         for role, statements in policies.items()
@@ -212,6 +214,22 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: 
         if "s3:DeleteObjectVersion" in statement["Action"]
     ]
     assert erasing == [("ApiHandlerRole", [{"Fn::Sub": "${Bucket.Arn}/uploads/verify/*"}])]
+
+
+def test_no_role_writes_evidence_of_another_kind_or_ends_a_lock(policies: dict[str, list[Statement]]) -> None:
+    """The bucket's policy denies a put that could replace an object, so these roles only add objects."""
+    writers = {
+        (role, place["Fn::Sub"].removeprefix("${EvidenceBucket.Arn}/evidence/"))
+        for role, statements in policies.items()
+        for statement in statements
+        if "s3:PutObject" in statement["Action"]
+        for place in statement["Resource"]
+        if "EvidenceBucket" in str(place)
+    }
+    assert writers == EVIDENCE_WRITERS
+    granted = {action for rows in policies.values() for action in actions(rows) if action.startswith("s3:")}
+    on_objects = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
+    assert granted == on_objects | {"s3:ListBucket", "s3:ListBucketVersions"}
 
 
 def test_only_prefixes_with_a_short_lifetime_are_listed(policies: dict[str, list[Statement]]) -> None:

@@ -28,6 +28,7 @@ SWITCHED = {
     "Globals.Function.Environment.Variables.ALLOW_LOOPBACK_ENDPOINTS",
     # The emulator speaks plain HTTP.
     "Resources.BucketPolicy",
+    "Resources.EvidenceBucketPolicy",
     # The emulator does not read gateway responses in an API's definition.
     "Resources.Refused4xx",
     "Resources.Refused5xx",
@@ -292,8 +293,9 @@ def test_the_outbox_has_a_stream_of_new_rows(production: Resources) -> None:
 # Bucket
 
 
-def test_the_bucket_is_private_encrypted_and_retained(production: Resources) -> None:
-    bucket = production["Bucket"]
+@pytest.mark.parametrize("name", ["Bucket", "EvidenceBucket"])
+def test_the_bucket_is_private_encrypted_and_retained(production: Resources, name: str) -> None:
+    bucket = production[name]
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
     found = bucket["Properties"]
     assert set(found["PublicAccessBlockConfiguration"].values()) == {True}
@@ -302,6 +304,27 @@ def test_the_bucket_is_private_encrypted_and_retained(production: Resources) -> 
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn("DataKey")}
     assert found["VersioningConfiguration"] == {"Status": "Enabled"}
     assert found["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_evidence_is_locked_against_everybody_for_years(production: Resources, template: dict[str, Any]) -> None:
+    bucket = production["EvidenceBucket"]["Properties"]
+    assert bucket["ObjectLockEnabled"] is True
+    retention = {"Mode": {"Ref": "EvidenceMode"}, "Years": {"Ref": "EvidenceYears"}}
+    rule = {"DefaultRetention": retention}
+    assert bucket["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    parameters = template["Parameters"]
+    assert parameters["EvidenceMode"]["Default"] == "COMPLIANCE"
+    assert parameters["EvidenceYears"]["Default"] >= 6
+    expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert expiring == []
+
+
+def test_evidence_is_written_once_and_over_tls(production: Resources) -> None:
+    tls, once = production["EvidenceBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert (once["Effect"], once["Principal"], once["Action"]) == ("Deny", "*", "s3:PutObject")
+    assert once["Resource"] == {"Fn::Sub": "${EvidenceBucket.Arn}/*"}
+    assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
 
 
 def test_untrusted_files_expire_after_a_day(production: Resources) -> None:
@@ -319,10 +342,11 @@ def test_the_orphan_age_is_between_an_intake_and_the_expiry_of_staged_copies(pro
 
 
 def test_removed_originals_are_retained_for_a_month(production: Resources) -> None:
-    rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    (originals,) = (rule for rule in rules if rule.get("Prefix") == "originals/")
-    assert originals["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
-    assert "ExpirationInDays" not in originals
+    for bucket, prefix in (("Bucket", "originals/"), ("EvidenceBucket", "evidence/originals/")):
+        rules = production[bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
+        (originals,) = (rule for rule in rules if rule.get("Prefix") == prefix)
+        assert originals["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+        assert "ExpirationInDays" not in originals
 
 
 def test_no_file_moves_to_a_tier_without_immediate_access(production: Resources) -> None:

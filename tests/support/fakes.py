@@ -22,7 +22,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.ports import DeliveryListing, HttpResult, Listing, Page, Visit
+from chalicelib.services.ports import EVIDENCE, DeliveryListing, EvidenceExists, HttpResult, Listing, Page, Visit
 from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
 
 T = TypeVar("T")
@@ -349,6 +349,8 @@ class FakeFiles:
     written: dict[str, datetime] = field(default_factory=dict)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
+        if key.startswith(EVIDENCE) and self.objects.get(key, (data, ""))[0] != data:
+            raise EvidenceExists(key)
         self.objects[key] = (data, content_type)
         self.written[key] = self.clock.now()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import FieldError, Unprocessable, UnprocessableCode
 from chalicelib.pdf import models
-from chalicelib.services.ports import Files, Inspector
+from chalicelib.services.ports import EVIDENCE, Files, Inspector
 
 MAX_UPLOAD_BYTES, MAX_PAGES = models.MAX_BYTES, models.MAX_PAGES
 STAGING_PREFIX = "intake/"
@@ -49,7 +49,7 @@ def upload_key(practice_id: str, upload_id: str) -> str:
 
 def original_key(practice_id: str, document_id: str) -> str:
     """Return the S3 key of a document's original PDF. No two documents share a file."""
-    return f"originals/{practice_id}/{document_id}.pdf"
+    return f"{EVIDENCE}originals/{practice_id}/{document_id}.pdf"
 
 
 @dataclass
@@ -103,7 +103,7 @@ class IncomingPdf:
             except BaseException:
                 self.files.delete(self.staging_key)
                 raise
-            self.files.copy(self.staging_key, inspected.pdf.key)
+            self.files.put(inspected.pdf.key, self.read(), _PDF)
             self._inspected = inspected
         return self._inspected
 

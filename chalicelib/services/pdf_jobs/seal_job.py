@@ -27,7 +27,7 @@ from chalicelib.services.pdf_jobs import seal_contents
 from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
 from chalicelib.services.pdf_jobs.sandboxed_rendering import find_picture_fault
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
-from chalicelib.services.ports import Clock, Files, Ids, Store
+from chalicelib.services.ports import EVIDENCE, Clock, Files, Ids, Store
 from chalicelib.services.transaction import Claim, Job
 
 logger = Logger(service="portal", child=True)
@@ -167,7 +167,7 @@ class SealJob:
     def _put(self, document_id: str, data: bytes) -> tuple[str, str]:
         """Store the bytes of a PDF, and return their S3 key and SHA-256 (hex)."""
         sha256 = hashlib.sha256(data).hexdigest()
-        key = f"signed/{document_id}/{sha256}.pdf"
+        key = f"{EVIDENCE}signed/{document_id}/{sha256}.pdf"
         self._files.put(key, data, "application/pdf")
         return key, sha256
 

@@ -20,7 +20,7 @@ from chalicelib.services.documents.document_writer import DocumentWriter, needs_
 from chalicelib.services.documents.identity import code_recipient, identify_visitor, identity_data
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Files, Inspector
+from chalicelib.services.ports import EVIDENCE, Files, Inspector
 from chalicelib.services.review import hand_codes
 from chalicelib.services.review.hand_codes import CODES_PER_DAY, CODES_PER_HOUR, CodeEntry
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text
@@ -182,7 +182,7 @@ class ByHand:
             if "refused" in result:
                 error = FieldError("scan", str(result["refused"]["detail"]))
                 raise Invalid("We couldn't accept your scan.", errors=[error])
-            key, sha256 = f"scans/{document.id}/{result['sha256']}", str(result["sha256"])
+            key, sha256 = f"{EVIDENCE}scans/{document.id}/{result['sha256']}", str(result["sha256"])
             if is_decidable(document.status):
                 self._files.copy(copy, key)
         finally:

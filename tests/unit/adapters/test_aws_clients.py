@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.adapters.aws_clients import Clients
 from chalicelib.adapters.s3_files import S3Files
+from chalicelib.services.ports import EVIDENCE
 
 BUCKET = "portal-prod-bucket-1a2b3c"
 
@@ -20,7 +21,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def presigned_hosts(region: str) -> list[str]:
     """Return the hosts of a presigned URL and of an upload form, and the origin of files for the CSP header."""
-    files = S3Files(Clients(region), BUCKET)
+    files = S3Files(Clients(region), BUCKET, "evidence")
     link = urlsplit(files.url("originals/a", seconds=60))
     form = urlsplit(files.upload_form("uploads/a", max_bytes=10, seconds=60)[0])
     return [f"{link.scheme}://{link.netloc}{link.path}", f"{form.scheme}://{form.netloc}", files.origin()]
@@ -31,6 +32,12 @@ def test_presigned_urls_contain_the_region(region: str) -> None:
     """The global S3 host redirects to the region of the bucket, and a redirect breaks a signed request."""
     host = f"https://{BUCKET}.s3.{region}.amazonaws.com"
     assert presigned_hosts(region) == [f"{host}/originals/a", host, host]
+
+
+def test_a_presigned_url_of_evidence_names_its_bucket() -> None:
+    files = S3Files(Clients("us-east-2"), BUCKET, "evidence-1")
+    link = files.url(f"{EVIDENCE}signed/a", seconds=60)
+    assert link.startswith("https://evidence-1.s3.us-east-2.amazonaws.com/evidence/signed/a?")
 
 
 def test_presigned_urls_of_the_local_aws_have_its_host(monkeypatch: pytest.MonkeyPatch) -> None:

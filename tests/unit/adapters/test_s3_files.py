@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.s3_files import S3Files
 from chalicelib.domain.errors import Unavailable
+from chalicelib.services.ports import EVIDENCE, EvidenceExists
 
 KEY = "uploads/verify/chk_1"
 
@@ -51,7 +53,7 @@ class Bucket:
 
 def files(bucket: Bucket) -> S3Files:
     clients: Any = SimpleNamespace(s3=bucket)
-    return S3Files(clients, "bucket")
+    return S3Files(clients, "bucket", "evidence")
 
 
 def test_all_versions_of_one_object_are_erased() -> None:
@@ -85,3 +87,73 @@ def test_a_missing_object_is_none_for_every_code_of_s3(code: str) -> None:
 def test_any_other_error_of_s3_is_raised() -> None:
     with pytest.raises(ClientError):
         files(Bucket(refusal="SlowDown")).find(KEY)
+
+
+# Evidence
+
+
+@dataclass
+class TwoBuckets:
+    """Buckets without versions, which respond to `If-None-Match` as S3 does."""
+
+    objects: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict)
+
+    def put_object(
+        self,
+        *,
+        Bucket: str,  # noqa: N803 - the names of boto3
+        Key: str,  # noqa: N803
+        Body: bytes,  # noqa: N803
+        ContentType: str,  # noqa: N803
+        IfNoneMatch: str | None = None,  # noqa: N803
+    ) -> None:
+        if IfNoneMatch == "*" and (Bucket, Key) in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        self.objects[Bucket, Key] = (Body, ContentType)
+
+    def get_object(self, *, Bucket: str, Key: str) -> Mapping[str, Any]:  # noqa: N803 - the names of boto3
+        data, kind = self.objects[Bucket, Key]
+        return {"Body": BytesIO(data), "ContentType": kind}
+
+
+ORIGINAL = f"{EVIDENCE}originals/prc_1/doc_1.pdf"
+
+
+def two_buckets() -> tuple[TwoBuckets, S3Files]:
+    buckets = TwoBuckets()
+    clients: Any = SimpleNamespace(s3=buckets)
+    return buckets, S3Files(clients, "bucket", "evidence")
+
+
+def test_evidence_is_written_once() -> None:
+    buckets, files = two_buckets()
+    files.put(ORIGINAL, b"%PDF", "application/pdf")
+    files.put(ORIGINAL, b"%PDF", "application/pdf")
+    with pytest.raises(EvidenceExists):
+        files.put(ORIGINAL, b"%PDF forged", "application/pdf")
+    assert buckets.objects == {("evidence", ORIGINAL): (b"%PDF", "application/pdf")}
+    assert files.get(ORIGINAL) == b"%PDF"
+
+
+def test_another_refusal_of_a_put_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    buckets, files = two_buckets()
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+
+    monkeypatch.setattr(buckets, "put_object", refuse)
+    with pytest.raises(ClientError, match="SlowDown"):
+        files.put(ORIGINAL, b"%PDF", "application/pdf")
+
+
+def test_a_copy_becomes_evidence_by_a_conditional_put() -> None:
+    buckets, files = two_buckets()
+    files.put("uploads/1", b"a scan", "image/png")
+    files.copy("uploads/1", f"{EVIDENCE}scans/1")
+    assert buckets.objects["evidence", f"{EVIDENCE}scans/1"] == (b"a scan", "image/png")
+
+
+def test_a_file_of_an_earlier_release_is_read_from_its_bucket() -> None:
+    buckets, files = two_buckets()
+    buckets.objects["bucket", "originals/prc_1/doc_1.pdf"] = (b"%PDF", "application/pdf")
+    assert files.get("originals/prc_1/doc_1.pdf") == b"%PDF"

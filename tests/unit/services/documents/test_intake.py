@@ -37,7 +37,7 @@ def test_a_document_is_stored_with_its_event_messages_and_jobs_in_one_transactio
     assert answer == {"document_id": document.id, "status": "pending"}
     assert emr.store.commits == before + 1
     assert document.version == 1
-    assert document.original.key == f"originals/prc_1/{document.id}.pdf"
+    assert document.original.key == f"evidence/originals/prc_1/{document.id}.pdf"
     assert document.original.sha256 == sha256(PDF)
     assert document.original.pages == 3
     assert emr.files.objects == {document.original.key: (PDF, "application/pdf")}
@@ -227,7 +227,7 @@ def test_a_failing_database_leaves_files_that_the_sweep_finds() -> None:
     emr.store.failing = True
     with pytest.raises(Unavailable):
         emr.intake.receive(emr.inbound("msg_1"), sent())
-    assert len(emr.files.keys("originals/")) == len(emr.files.keys("intake/")) == 1
+    assert len(emr.files.keys("evidence/originals/")) == len(emr.files.keys("intake/")) == 1
 
     emr.store.failing = False
     assert emr.stored(emr.intake.receive(emr.inbound("msg_1"), sent())).status is Status.PENDING

@@ -86,7 +86,7 @@ def outcome(emr: Emr) -> Any:
     documents = emr.documents()
     for document in documents:
         assert find_break(emr.store.events(document.id)) is None
-    assert emr.files.keys("originals/") == sorted(document.original.key for document in documents)
+    assert emr.files.keys("evidence/originals/") == sorted(document.original.key for document in documents)
     return (
         [
             (document.external_id, document.status, document.addressee, document.superseded_by, document.access)
@@ -97,7 +97,7 @@ def outcome(emr: Emr) -> Any:
         len(emr.store.jobs()),
         sorted(emr.store.tables["claims"]),
         len(emr.store.tables["providers"]),
-        sorted(key for key in emr.files.objects if not key.startswith("originals/")),
+        sorted(key for key in emr.files.objects if not key.startswith("evidence/originals/")),
     )
 
 

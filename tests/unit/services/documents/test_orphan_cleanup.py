@@ -24,7 +24,7 @@ def killed_before_storing(emr: Emr) -> None:
     emr.store.before_commit = killed
     with pytest.raises(Killed):
         emr.send()
-    assert len(emr.files.keys("originals/")) == 1
+    assert len(emr.files.keys("evidence/originals/")) == 1
 
 
 def swept(emr: Emr, after: timedelta = ORPHANED_AFTER + timedelta(minutes=1)) -> int:
@@ -36,7 +36,7 @@ def test_an_original_left_by_a_crash_is_removed_after_a_day() -> None:
     emr = Emr()
     killed_before_storing(emr)
     assert swept(emr, ORPHANED_AFTER - timedelta(minutes=1)) == 0
-    assert len(emr.files.keys("originals/")) == 1
+    assert len(emr.files.keys("evidence/originals/")) == 1
     assert swept(emr, timedelta(minutes=2)) == 1
     assert emr.files.keys() == []
     assert swept(emr) == 0
@@ -102,7 +102,7 @@ def test_the_original_of_the_slower_of_two_concurrent_attempts_is_removed() -> N
     emr.store.before_commit = only_doing(lambda: emr.intake.receive(emr.inbound("msg_1"), sent()))
     emr.intake.receive(emr.inbound("msg_1"), sent())
     (document,) = emr.documents()
-    assert len(emr.files.keys("originals/")) == 2
+    assert len(emr.files.keys("evidence/originals/")) == 2
     assert swept(emr) == 1
     assert emr.files.keys() == [document.original.key]
 

@@ -266,7 +266,7 @@ def test_a_file_that_fails_verification_is_not_released(monkeypatch: pytest.Monk
     with pytest.raises(StoredFileCorrupt, match="a fault"):
         portal.seal()
     assert portal.document.signed is None
-    assert portal.files.keys("signed/") == []
+    assert portal.files.keys("evidence/signed/") == []
 
 
 def test_a_certificate_that_does_not_fit_the_key_is_refused() -> None:

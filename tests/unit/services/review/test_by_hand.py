@@ -102,8 +102,8 @@ def test_a_scan_signs_by_hand(world: World) -> None:
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
     assert (signed.status, signed.outcome, signed.sealing) == (Status.APPROVED, Outcome.BY_HAND, Sealing.IN_PROGRESS)
     assert signed.decision is not None
-    assert (signed.decision.scan_key, signed.decision.scan_sha256) == (f"scans/{DOCUMENT_ID}/5ca4", "5ca4")
-    assert world.files.get(f"scans/{DOCUMENT_ID}/5ca4") == b"%PDF a scan"
+    assert (signed.decision.scan_key, signed.decision.scan_sha256) == (f"evidence/scans/{DOCUMENT_ID}/5ca4", "5ca4")
+    assert world.files.get(f"evidence/scans/{DOCUMENT_ID}/5ca4") == b"%PDF a scan"
     assert [kind for _, kind in world.inspector.asked] == ["scan"]
     assert world.inspector.originals == [signed.original.key]
     assert world.event_types() == ["code.accepted", "decision.by_hand"]
@@ -177,7 +177,7 @@ def test_an_unusable_file_is_refused_with_the_reason(world: World) -> None:
         world.by_hand.take_scan(world.document(), SCAN, world.visit(), world.by())
     assert refused.value.errors[0].message == "A signed scan has to be a PDF, JPEG or PNG file."
     assert world.document().status is Status.PENDING
-    assert world.files.keys("scans/") == []
+    assert world.files.keys("evidence/scans/") == []
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101])

@@ -269,7 +269,7 @@ def test_the_original_is_fetched_by_a_short_lived_url(emr: Emr) -> None:
     document_id = emr.send()
     response = emr.get(f"/v1/documents/{document_id}/original.pdf")
     assert response.status_code == 303
-    assert header(response, "location").startswith("https://files.test/originals/")
+    assert header(response, "location").startswith("https://files.test/evidence/originals/")
     assert header(response, "cache-control") == "no-store"
 
 
