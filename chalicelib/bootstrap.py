@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
     from chalicelib.services.delivery.webhook_release import WebhookRelease
+    from chalicelib.services.documents.anchor_job import AnchorJob
     from chalicelib.services.documents.document_moves import DocumentMoves
     from chalicelib.services.documents.document_writer import DocumentWriter
     from chalicelib.services.documents.intake import Intake
@@ -175,6 +176,15 @@ class Services:
         )
 
     @property
+    def anchor_job(self) -> AnchorJob:
+        from chalicelib.services.documents.anchor_job import AnchorJob
+
+        authority = self.timestamp_authority
+        return AnchorJob(
+            store=self.store, files=self.files, clock=self.clock, key=self.seal_key, authority=self.timestamp_authority
+        )
+
+    @property
     def practice_deliveries(self) -> PracticeDeliveries:
         from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
 
@@ -286,7 +296,7 @@ class Services:
     def reports(self) -> Reports:
         from chalicelib.services.documents.reports import Reports
 
-        return Reports(self.store)
+        return Reports(self.store, self.files)
 
     @cached_property
     def unsent_drafts(self) -> UnsentDrafts:

@@ -96,6 +96,7 @@ _DOCUMENT_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.PREPARE: lambda job, services: services.page_preparation.prepare(job),
     JobName.SEAL: lambda job, services: services.seal_job.seal(job),
     JobName.TIMESTAMP: lambda job, services: services.seal_job.add_timestamp(job),
+    JobName.ANCHOR: lambda _job, services: services.anchor_job.anchor(),
 }
 _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.DELIVER: lambda job, services: services.delivery_worker.attempt(job),

@@ -1,7 +1,7 @@
 """Conversion of domain values to table rows, with the attributes that the indexes need."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from zlib import crc32
 
 from chalicelib.adapters import dynamodb_tables as tables
@@ -46,7 +46,13 @@ def document_row(document: Document) -> tables.DocumentRow:
         sent_key=_sorted_by(document.sent_at, document.id),
         due_key=f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}",
         decided_key=_sorted_by(document.decided_at, document.id) if document.decided_at else None,
+        moved=moved_key(document.moved_on, shard(document.id)) if document.moved_on else None,
     )
+
+
+def moved_key(day: date, shard: str) -> str:
+    """Return the partition in the index of documents by the day of their last audit event."""
+    return f"{day.isoformat()}#{shard}"
 
 
 def _unsealed(document: Document) -> str | None:

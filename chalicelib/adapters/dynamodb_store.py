@@ -1,7 +1,7 @@
 """The store of the portal's state in DynamoDB. It implements the `Store` of `services/ports.py`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -51,6 +51,7 @@ _LISTINGS: Mapping[Listing, _Index] = {
     Listing.PROVIDER_PENDING: (DocumentRow.pending, "provider_pending", "due_key", True),
     Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
 }
+_MOVED: _Index = (DocumentRow.moved_index, "moved", "sent_key", True)
 _DELIVERIES: Mapping[DeliveryListing, _Index] = {
     DeliveryListing.ALL: (DeliveryRow.by_practice, "practice_id", "created_key", False),
     DeliveryListing.FAILED: (DeliveryRow.failed, "practice_failed", "created_key", False),
@@ -165,6 +166,10 @@ class DynamoStore:
         index = _LISTINGS[listing]
         earlier = getattr(DocumentRow, index[2]) < to_text(before) if before else None
         return _read_page(Document, DocumentRow, index, owner, limit=limit, after=after, condition=earlier)
+
+    def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
+        owner = rows.moved_key(day, shard)
+        return _read_page(Document, DocumentRow, _MOVED, owner, limit=limit, after=after)
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         index, _, _, ascending = _LISTINGS[listing]

@@ -49,12 +49,14 @@ class DocumentRow(_VersionedRow):
     sent_key = UnicodeAttribute()
     due_key = UnicodeAttribute()
     decided_key = UnicodeAttribute(null=True)
+    moved = UnicodeAttribute(null=True)
 
     by_practice = _index("practice_all", "practice_all", "sent_key")
     unsigned = _index("practice_unsigned", "practice_unsigned", "sent_key")
     pending = _index("provider_pending", "provider_pending", "due_key")
     past = _index("provider_past", "provider_past", "decided_key")
     unsealed_index = _index("unsealed", "unsealed", "decided_key")
+    moved_index = _index("moved", "moved", "sent_key")
 
 
 class EventRow(Model):

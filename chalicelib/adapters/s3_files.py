@@ -77,6 +77,10 @@ class S3Files:
         is_readable = any(version["IsLatest"] for version in versions)
         return tuple(version["VersionId"] for version in versions) if is_readable else ()
 
+    def ever_written(self, prefix: str) -> Sequence[str]:
+        listed = self._s3.list_object_versions(Bucket=self._place(prefix)["Bucket"], Prefix=prefix)
+        return tuple(version["Key"] for version in listed.get("Versions", ()))
+
     def erase(self, key: str, versions: Sequence[str]) -> None:
         """Delete these versions of an object in one call. Raises `Unavailable` if S3 could not delete some of them."""
         objects = [{"Key": key, "VersionId": version} for version in versions]

@@ -250,8 +250,9 @@ class Document:
     later timestamp.
 
     `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and
-    `head` are the number and hash of the last audit event. `access` counts the corrections and the recall.
-    Links and by-hand visits store the `access` of their creation, and stop working when `access` changes.
+    `head` are the number and hash of the last audit event, and `moved_on` is its day in UTC. `access` counts
+    the corrections and the recall. Links and by-hand visits store the `access` of their creation, and stop
+    working when `access` changes.
     """
 
     id: str
@@ -297,6 +298,7 @@ class Document:
     access: int = 1
     sequence: int = 0
     head: str = ""
+    moved_on: date | None = None
 
     @property
     def decided_at(self) -> datetime | None:

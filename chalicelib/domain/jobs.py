@@ -11,8 +11,9 @@ class QueueName(StrEnum):
 
 
 class JobName(StrEnum):
-    """The kind of a background job. The first three kinds are work on a document's PDF, the others on deliveries.
+    """The kind of a background job. The first three kinds are work on a document's PDF.
 
+    `ANCHOR` anchors the audit trails that grew. The others are work on deliveries.
     `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
     webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
     request for a new password link. `MOVE` moves documents to the provider to whom they belong.
@@ -22,6 +23,7 @@ class JobName(StrEnum):
     PREPARE = "prepare"
     SEAL = "seal"
     TIMESTAMP = "timestamp"
+    ANCHOR = "anchor"
     DELIVER = "deliver"
     RELEASE = "release"
     HASTEN = "hasten"

@@ -5,7 +5,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -118,6 +118,9 @@ class Store(Protocol):
         `before` is for lists that are sorted by a time. Rows at or after `before` are left out.
         """
 
+    def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
+        """Return a page of the documents of a shard whose last audit event was on this day (UTC)."""
+
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """Return the number of documents in a list, at most `most`."""
 
@@ -162,6 +165,9 @@ class Files(Protocol):
 
     def get(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
+    def ever_written(self, prefix: str) -> Sequence[str]:
+        """Return the keys with this prefix, also of removed objects with versions, of the first 1,000 versions."""
+
     def copy(self, source: str, target: str) -> None: ...
     def delete(self, key: str) -> None: ...
 

@@ -15,7 +15,10 @@ EVERYTHING = {
     # An email may go to any address. The condition limits the sender.
     ("DeliveriesRole", "SendEmail")
 }
-EVIDENCE_WRITERS = {("ApiHandlerRole", "originals/*"), ("ApiHandlerRole", "scans/*"), ("DocumentsRole", "signed/*")}
+EVIDENCE_WRITERS = {
+    *(("ApiHandlerRole", f"{kind}/*") for kind in ("originals", "scans")),
+    *(("DocumentsRole", f"{kind}/*") for kind in ("signed", "anchors", "heads")),
+}
 ROLES = {
     "AdminRole",
     "ApiHandlerRole",
@@ -232,8 +235,8 @@ def test_no_role_writes_evidence_of_another_kind_or_ends_a_lock(policies: dict[s
     assert granted == on_objects | {"s3:ListBucket", "s3:ListBucketVersions"}
 
 
-def test_only_prefixes_with_a_short_lifetime_are_listed(policies: dict[str, list[Statement]]) -> None:
-    """The sweep must list staged copies, and the web function must list files uploaded for verification."""
+def test_only_staged_files_checked_files_and_anchors_are_listed(policies: dict[str, list[Statement]]) -> None:
+    """The sweep lists staged copies. The web function lists files for verification, and a document's anchors."""
     listers = {
         (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])
         for role, statements in policies.items()
@@ -243,6 +246,7 @@ def test_only_prefixes_with_a_short_lifetime_are_listed(policies: dict[str, list
     assert listers == {
         ("FollowUpRole", ("s3:ListBucket",), "intake/*"),
         ("ApiHandlerRole", ("s3:ListBucketVersions",), "uploads/verify/*"),
+        ("ApiHandlerRole", ("s3:ListBucketVersions",), "evidence/heads/*"),
     }
 
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from pynamodb.models import Model
@@ -231,6 +231,10 @@ class FakeStore:
             matches = [row for row in matches if getattr(row, range_name) < to_text(before)]
         return _page(Document, matches, range_name, ascending=ascending, limit=limit, after=after)
 
+    def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
+        matches = self._where("documents", "moved", rows.moved_key(day, shard))
+        return _page(Document, matches, "sent_key", ascending=True, limit=limit, after=after)
+
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         return min(len(self._where("documents", listing.value, owner)), most)
 
@@ -371,6 +375,9 @@ class FakeFiles:
 
     def versions(self, key: str) -> Sequence[str]:
         return ["1"] if key in self.objects else []
+
+    def ever_written(self, prefix: str) -> Sequence[str]:
+        return self.keys(prefix)
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
         assert versions == self.versions(key)

@@ -72,7 +72,16 @@ def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> b
     """
     content = cms.ContentInfo.load(message)
     signer_info = content["content"]["signer_infos"][0]
-    signature = signer_info["signature"].native
+    token = request_timestamp(signer_info["signature"].native, source, at)
+    signer_info["unsigned_attrs"] = cms.CMSAttributes(
+        [cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})]
+    )
+    timestamped: bytes = content.dump(force=True)
+    return timestamped
+
+
+def request_timestamp(signature: bytes, source: TimestampSource, at: dt.datetime) -> cms.ContentInfo:
+    """Return a timestamp token over a signature. Raise `OSError` if the authority returns no usable token of `at`."""
     try:
         token = asyncio.run(_Authority(source.send).async_timestamp(hashlib.sha256(signature).digest(), _DIGEST))
         stamped_at = read_token_time(token["content"], signature, source.pins)
@@ -80,9 +89,5 @@ def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> b
         # pyHanko raises AttributeError for a wrong nonce.
         raise OSError("the timestamp authority gave no usable timestamp") from error
     if stamped_at is None or abs(stamped_at - at) > CLOCK_TOLERANCE:
-        raise OSError("the timestamp is not by a pinned authority, not over this seal, or not of now")
-    signer_info["unsigned_attrs"] = cms.CMSAttributes(
-        [cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})]
-    )
-    timestamped: bytes = content.dump(force=True)
-    return timestamped
+        raise OSError("the timestamp is not by a pinned authority, not over this signature, or not of now")
+    return token

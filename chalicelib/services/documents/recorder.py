@@ -84,7 +84,7 @@ class Recorder:
             salt=self._ids.token(),
         )
         self._events.append(event)
-        self._document = replace(self._document, sequence=event.sequence, head=event.hash)
+        self._document = replace(self._document, sequence=event.sequence, head=event.hash, moved_on=self._now.date())
         if webhook and self._practice.endpoint is not None:
             self._webhooks.append((event.id, type))
         return self

@@ -5,17 +5,20 @@ import io
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from typing_extensions import TypedDict
 
 from chalicelib.domain.audit import Event, find_break
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import to_text
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.anchors import Anchor, agrees, read_anchors
 from chalicelib.services.documents.audit_trail import EVENT_LABELS
 from chalicelib.services.documents.document_resource import document_resource
-from chalicelib.services.json_schema import JsonObject, Timestamp
+from chalicelib.services.json_schema import Day, JsonObject, Timestamp
 from chalicelib.services.lookups import require_document
-from chalicelib.services.ports import Listing, Page, Store
+from chalicelib.services.ports import Files, Listing, Page, Store
 
 REPORTS: Mapping[str, Listing] = {"unsigned": Listing.PRACTICE_UNSIGNED, "all": Listing.PRACTICE_ALL}
 
@@ -58,15 +61,30 @@ class TrailEventResource(TypedDict):
     hash: str
 
 
+class AnchorResource(TypedDict):
+    """The latest position of the trail that was stored under Object Lock, and the day of that position.
+
+    `agrees` is true if the trail still contains this position and every earlier anchored position.
+    """
+
+    day: Day
+    sequence: int
+    head: str
+    agrees: bool
+
+
 class TrailResource(TypedDict):
     """The audit trail of a document, oldest event first.
 
-    `intact` is true if no event was changed and the last hash is `head`, the hash stored with the document.
+    `intact` is true if no event was changed or removed: the chain is complete, the last hash is `head` (the
+    hash stored with the document), the document's times are those of its events, and every anchor agrees.
+    `anchor` is null until the day after the first event.
     """
 
     events: list[TrailEventResource]
     intact: bool
     head: str
+    anchor: AnchorResource | None
 
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
@@ -75,8 +93,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 class Reports:
     """Read access of a practice to the practice's own documents."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, files: Files) -> None:
         self._store = store
+        self._files = files
 
     def page(self, report: str, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
         """Return one page of a report, which is a key of `REPORTS`. `after` is the cursor of the page."""
@@ -92,7 +111,10 @@ class Reports:
         Raises `NotFound` for a missing or another practice's document.
         """
         document = self.document(practice_id, document_id)
-        return audit_trail(document, self._store.events(document.id))
+        events, anchors = run_concurrently(
+            lambda: self._store.events(document.id), lambda: read_anchors(self._files, document.id)
+        )
+        return audit_trail(document, events, anchors)
 
 
 def as_csv(documents: Iterable[Document], portal_url: str) -> str:
@@ -109,17 +131,31 @@ def as_csv(documents: Iterable[Document], portal_url: str) -> str:
     return text.getvalue()
 
 
-def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
+def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[Anchor, ...]) -> TrailResource:
     """Return a document's audit events as JSON values, oldest first.
 
-    `intact` is true if the hash chain is complete and its last hash is the document's `head`.
+    `anchors` are the anchored positions of the trail, lowest first.
     """
-    head = events[-1].hash if events else ""
+    last = (events[-1].sequence, events[-1].hash) if events else (0, "")
+    is_complete = find_break(events) is None and last == (document.sequence, document.head)
+    anchored = agrees(anchors, events)
     return {
         "events": [_event(event) for event in events],
-        "intact": find_break(events) is None and head == document.head,
+        "intact": is_complete and _times_of(document) <= {event.at for event in events} and anchored,
         "head": document.head,
+        "anchor": _anchor(anchors[-1], agrees=anchored) if anchors else None,
     }
+
+
+def _times_of(document: Document) -> set[datetime]:
+    """Return the times that the document states. Each of them is the time of an event."""
+    decided_at = document.decision.decided_at if document.decision else None
+    times = (document.sent_at, document.viewed_at, decided_at, document.recalled_at, document.returned_at)
+    return {time for time in times if time is not None}
+
+
+def _anchor(anchor: Anchor, *, agrees: bool) -> AnchorResource:
+    return {"day": anchor.day.isoformat(), "sequence": anchor.sequence, "head": anchor.head, "agrees": agrees}
 
 
 def _cell(value: object) -> str:

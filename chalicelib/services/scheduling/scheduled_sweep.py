@@ -34,6 +34,9 @@ SEAL_WITHIN = timedelta(minutes=15)
 SEAL_RETRIES: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
 """Up to an age of the decision (minutes), the interval between retries of its seal (minutes)."""
 
+ANCHOR_MINUTE = 10
+"""The minute of the hour in which the anchor job is queued, when the indexes show the events before midnight."""
+
 BATCH_SIZE = 200
 
 logger = Logger(service="portal", child=True)
@@ -67,6 +70,7 @@ class ScheduledSweep:
                 "seals_again": lambda: self._retry_seals(unsealed(), minute),
                 "untimed": lambda: self._queue_retries(JobName.TIMESTAMP, untimed(), minute),
                 "certificate": lambda: self._log_certificate_expiry(now, minute),
+                "anchors": lambda: self._queue_anchors(minute),
                 "relayed": lambda: outbox_relay.sweep(now, store=self._store, queues=self._queues),
                 "orphans": lambda: remove_orphans(self._store, self._files, now),
             }
@@ -112,6 +116,13 @@ class ScheduledSweep:
         ]
         self._queues.send(jobs)
         return len(jobs)
+
+    def _queue_anchors(self, minute: datetime) -> int:
+        """Queue the anchor job once an hour. The first job after midnight UTC anchors the day before."""
+        if minute.minute != ANCHOR_MINUTE:
+            return 0
+        self._queues.send([Job(queue=QueueName.DOCUMENTS, name=JobName.ANCHOR, event_id=f"anchor-{minute:%Y%m%d%H}")])
+        return 1
 
     def _log_certificate_expiry(self, now: datetime, minute: datetime) -> int:
         """Log once an hour how many days the sealing certificate has left. An alarm watches this log line."""

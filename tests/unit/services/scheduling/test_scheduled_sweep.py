@@ -8,6 +8,7 @@ from chalicelib.domain.audit import DocumentEventType, find_break
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Decision, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.domain.timestamps import to_text
 from chalicelib.pdf.signing import certificate_chain as chain
@@ -215,7 +216,7 @@ def test_an_undecided_or_sealed_document_is_never_retried(world: World) -> None:
 def test_a_row_that_the_stream_missed_is_relayed(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.clock.pass_time(minutes=2, seconds=1)
-    assert world.scheduled_sweep.run()["relayed"] == 1
+    assert world.scheduled_sweep.run()["anchors", "relayed"] == 1
     assert row_id in jobs(world, "deliver")
     assert world.store.jobs() == ()
 
@@ -285,6 +286,14 @@ def test_the_days_left_of_the_certificate_are_logged_once_an_hour(world: World) 
         world.clock.pass_time(minutes=1)
         logged += world.scheduled_sweep.run()["certificate"]
     assert logged == 1
+
+
+def test_the_anchor_job_is_queued_once_an_hour(world: World) -> None:
+    for _ in range(60):
+        world.clock.pass_time(minutes=1)
+        world.scheduled_sweep.run()
+    ((job, delay),) = world.queues.sent
+    assert (job.queue, job.name, delay) == (QueueName.DOCUMENTS, JobName.ANCHOR, 0)
 
 
 def test_jobs_of_the_sweep_contain_only_ids(world: World) -> None:

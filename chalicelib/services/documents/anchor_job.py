@@ -1,0 +1,107 @@
+"""The daily job that anchors the audit trails that grew (docs/decisions/033).
+
+The job repeats a day until the signed object of the day exists, and does not repeat finished shards. The
+number of its reads depends only on how many trails grew.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date, timedelta
+from typing import Any
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.timestamps import to_text
+from chalicelib.pdf.signing.cms import request_timestamp
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
+from chalicelib.services.documents.anchors import Anchor, day_key, part_key, position_key
+from chalicelib.services.ports import Clock, EvidenceExists, Files, SealKey, Store
+
+DAYS_BACK = 7
+"""The number of finished days that a job anchors if earlier jobs failed."""
+
+SHARDS = tuple(str(number) for number in range(4))
+_PAGE, _WRITERS = 100, 16
+_JSON = "application/json"
+
+
+class AnchorJob:
+    """Service behind the `anchor` job."""
+
+    def __init__(
+        self, *, store: Store, files: Files, clock: Clock, key: SealKey, timestamps: TimestampSource | None
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._clock = clock
+        self._key = key
+        self._timestamps = timestamps
+
+    def anchor(self) -> None:
+        """Anchor each of the last finished days that has no signed object yet, oldest first."""
+        today = self._clock.now().date()
+        for age in range(DAYS_BACK, 0, -1):
+            day = today - timedelta(days=age)
+            if not self._files.exists(day_key(day)):
+                self._anchor_day(day)
+
+    def _anchor_day(self, day: date) -> None:
+        parts = {shard: hashlib.sha256(self._anchor_shard(day, shard)).hexdigest() for shard in SHARDS}
+        text = _canonical({"day": day.isoformat(), "made_at": to_text(self._clock.now()), "parts": parts})
+        signature = self._key.sign(hashlib.sha256(text.encode()).digest())
+        token = self._timestamp(signature)
+        envelope = {
+            "anchor": text,
+            "algorithm": "RSASSA-PKCS1-v1_5-SHA256",
+            "signature": base64.b64encode(signature).decode(),
+            "timestamp": base64.b64encode(token).decode() if token else None,
+        }
+        # A job at the same time may have finished the day. Its object differs only in the time.
+        with suppress(EvidenceExists):
+            self._files.put(day_key(day), _canonical(envelope).encode(), _JSON)
+
+    def _anchor_shard(self, day: date, shard: str) -> bytes:
+        """Return the positions of a shard as JSON, and write them if an earlier job did not."""
+        key = part_key(day, shard)
+        written = self._files.find(key)
+        if written is not None:
+            return written
+        anchors = {document.id: _anchor(document, day) for document in self._grown(day, shard)}
+        with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
+            list(pool.map(lambda item: self._files.put(position_key(*item), b"", "text/plain"), anchors.items()))
+        heads = [[name, anchor.sequence, anchor.head] for name, anchor in sorted(anchors.items())]
+        data = _canonical({"day": day.isoformat(), "shard": shard, "heads": heads}).encode()
+        self._files.put(key, data, _JSON)
+        return data
+
+    def _grown(self, day: date, shard: str) -> Iterator[Document]:
+        """Yield the documents whose trail grew last on the day.
+
+        A trail that has grown again since midnight belongs to yesterday too. Otherwise a trail that grows
+        every night would never be anchored.
+        """
+        today = self._clock.now().date()
+        for moved_on in (day, today) if today - day == timedelta(days=1) else (day,):
+            after, more = None, True
+            while more:
+                page = self._store.moved_documents(moved_on, shard, limit=_PAGE, after=after)
+                yield from page.items
+                after, more = page.next_after, page.next_after is not None
+
+    def _timestamp(self, signature: bytes) -> bytes | None:
+        """Return a timestamp token, or None without an authority. Raises `OSError` if the authority fails."""
+        if self._timestamps is None:
+            return None
+        token: bytes = request_timestamp(signature, self._timestamps, self._clock.now()).dump()
+        return token
+
+
+def _anchor(document: Document, day: date) -> Anchor:
+    return Anchor(day=day, sequence=document.sequence, head=document.head)
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,58 @@
+"""The anchors of audit trails: positions of trails in the bucket with Object Lock, where nobody can change them.
+
+Each day, `anchor_job` writes two kinds of objects. The empty object of a document has the position of the
+document's trail in its key. The signed object of the day covers all positions of the day.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from chalicelib.domain.audit import Event
+from chalicelib.services.ports import EVIDENCE, Files
+
+_POSITION = re.compile(r"([0-9]{9})-([0-9a-f]{64})-([0-9]{4}-[0-9]{2}-[0-9]{2})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """A position of a document's trail, and the day for which it was anchored."""
+
+    day: date
+    sequence: int
+    head: str
+
+
+def day_key(day: date) -> str:
+    """Return the key of the signed object of a day."""
+    return f"{EVIDENCE}anchors/{day.isoformat()}.json"
+
+
+def part_key(day: date, shard: str) -> str:
+    """Return the key of the positions of one shard of a day."""
+    return f"{EVIDENCE}anchors/{day.isoformat()}/{shard}.json"
+
+
+def position_key(document_id: str, anchor: Anchor) -> str:
+    """Return the key of an empty object that anchors a position of a document's trail."""
+    return f"{_prefix(document_id)}{anchor.sequence:09}-{anchor.head}-{anchor.day.isoformat()}"
+
+
+def read_anchors(files: Files, document_id: str) -> tuple[Anchor, ...]:
+    """Return every anchored position of a document's trail, lowest first, in one call."""
+    prefix = _prefix(document_id)
+    matches = (_POSITION.fullmatch(key.removeprefix(prefix)) for key in sorted(files.ever_written(prefix)))
+    return tuple(
+        Anchor(day=date.fromisoformat(match[3]), sequence=int(match[1]), head=match[2]) for match in matches if match
+    )
+
+
+def agrees(anchors: Sequence[Anchor], events: Sequence[Event]) -> bool:
+    """Return True if every anchored position is still in the trail."""
+    hashes = {event.sequence: event.hash for event in events}
+    return all(hashes.get(anchor.sequence) == anchor.head for anchor in anchors)
+
+
+def _prefix(document_id: str) -> str:
+    return f"{EVIDENCE}heads/{document_id}/"
