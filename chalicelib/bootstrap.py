@@ -180,9 +180,8 @@ class Services:
         from chalicelib.services.documents.anchor_job import AnchorJob
 
         authority = self.timestamp_authority
-        return AnchorJob(
-            store=self.store, files=self.files, clock=self.clock, key=self.seal_key, authority=self.timestamp_authority
-        )
+        source = TimestampSource(authority.request, self.settings.timestamp_pins) if authority is not None else None
+        return AnchorJob(store=self.store, files=self.files, clock=self.clock, key=self.seal_key, timestamps=source)
 
     @property
     def practice_deliveries(self) -> PracticeDeliveries:

@@ -6,6 +6,7 @@ from zlib import crc32
 
 from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters import json_codec as codec
+from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import RETENTION, AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
@@ -64,6 +65,16 @@ def _unsealed(document: Document) -> str | None:
 
 def event_row(event: Event) -> tables.EventRow:
     return tables.EventRow(document_id=event.document_id, sequence=event.sequence, record=codec.dump(event))
+
+
+def access_key(document_id: str) -> str:
+    """Return the partition of a document's access events. No document's id contains a `#`."""
+    return f"access#{document_id}"
+
+
+def access_row(event: AccessEvent) -> tables.EventRow:
+    key = access_key(event.document_id)
+    return tables.EventRow(document_id=key, sequence=event.sort_key, record=codec.dump(event))
 
 
 def old_account_key(provider_id: str) -> str:

@@ -27,6 +27,7 @@ from chalicelib.adapters.dynamodb_tables import (
     RequestRow,
     SecretRow,
 )
+from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
@@ -93,6 +94,12 @@ class DynamoStore:
             OutboxTableRow(id=row_id).delete()
         except PynamoDBException as error:
             raise Unavailable("The outbox row could not be deleted.") from error
+
+    def record_access(self, event: AccessEvent) -> None:
+        try:
+            rows.access_row(event).save(EventRow.document_id.does_not_exist())
+        except PynamoDBException as error:
+            raise Unavailable("The access could not be recorded. Please try again in a moment.") from error
 
     # Reads of single rows
 
@@ -177,6 +184,11 @@ class DynamoStore:
 
     def events(self, document_id: str) -> tuple[Event, ...]:
         return tuple(codec.load(Event, row.record) for row in EventRow.query(document_id, consistent_read=True))
+
+    def access_events(self, document_id: str, *, limit: int, before: int | None) -> Page[AccessEvent]:
+        events = _newest(EventRow, rows.access_key(document_id), before=before, limit=limit + 1)
+        shown = tuple(codec.load(AccessEvent, row.record) for row in events[:limit])
+        return Page(shown, str(shown[-1].sort_key) if len(events) > limit else None)
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         newest = partial(_newest, before=before, limit=limit + 1)

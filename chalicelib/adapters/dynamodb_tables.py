@@ -60,7 +60,7 @@ class DocumentRow(_VersionedRow):
 
 
 class EventRow(Model):
-    """An audit event's row. No row of this table expires.
+    """A row of an audit event, or of an access event under the hash key `access#…`. No row expires.
 
     Earlier releases also stored account events in this table, under the hash key `account#…`.
     """

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
@@ -123,6 +124,12 @@ class Store(Protocol):
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """Return the number of documents in a list, at most `most`."""
+
+    def record_access(self, event: AccessEvent) -> None:
+        """Store an access event in one call. Raises `Unavailable`."""
+
+    def access_events(self, document_id: str, *, limit: int, before: int | None) -> Page[AccessEvent]:
+        """Return a page of a document's access events, newest first, in one call. `before` is a `sort_key`."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         """Return a page of an account's events, newest first, in two calls.

@@ -16,6 +16,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import bootstrap
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.web.access_log import record, run_handler
 from chalicelib.web.access_rules import (
     Denial,
     authorize,
@@ -128,7 +129,7 @@ def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> R
     context.log_fields.update(_log_ids(admitted))
     with _session_touched(admitted):
         if not may_require_second_factor(route, admitted):
-            return route.load()(admitted, **values)
+            return run_handler(route, admitted, values)
         response = _enforce_second_factor(route, admitted, values)
         return response or render_denial(Denial.NO_SECOND_FACTOR, admitted, values)
 
@@ -144,7 +145,7 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
     if is_read_only(route, context):
         required, response = run_concurrently(
-            lambda: requires_second_factor(context), lambda: _call_handler(route, context, values)
+            lambda: _check_and_record(route, context, values), lambda: _call_handler(route, context, values)
         )
         if isinstance(response, PortalError) and not required:
             raise response
@@ -153,7 +154,15 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
     required, practice = run_concurrently(
         lambda: requires_second_factor(context), lambda: read_ahead(document) if document else None
     )
-    return None if required else route.load()(replace(context, practice=practice), **values)
+    return None if required else run_handler(route, replace(context, practice=practice), values)
+
+
+def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
+    """Return True if a second factor is required. Otherwise record the access if the route reads a document."""
+    required = requires_second_factor(context)
+    if route.reads and not required:
+        record(route, context, values)
+    return required
 
 
 def _call_handler(route: Route, context: RequestContext, values: dict[str, str]) -> Response | PortalError:

@@ -41,6 +41,7 @@ class Route:
     - `accepts_passkey`: the form may carry a passkey, which nobody can guess and which is not throttled.
     - `trusts_query`: a link on another website may choose the query. The handler validates the query, and
       the page shows no patient.
+    - `reads`: the part of a document that this route shows, for the access event. Empty for other routes.
     - `read_only`: this POST writes nothing except a first view and the removal of a saved draft.
     """
 
@@ -54,6 +55,7 @@ class Route:
     accepts_passkey: bool = False
     trusts_query: bool = False
     read_only: bool = False
+    reads: str = ""
 
     @property
     def is_api(self) -> bool:

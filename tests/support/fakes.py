@@ -12,6 +12,7 @@ from pynamodb.models import Model
 
 from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.adapters import json_codec as codec
+from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
@@ -241,6 +242,18 @@ class FakeStore:
     def events(self, document_id: str) -> tuple[Event, ...]:
         matches = sorted(self._where("events", "document_id", document_id), key=lambda row: row.sequence)
         return tuple(codec.load(Event, row.record) for row in matches)
+
+    def record_access(self, event: AccessEvent) -> None:
+        if self.failing:
+            raise Unavailable("The access could not be recorded. Please try again in a moment.")
+        self._table("events")[f"access#{event.document_id}#{event.sort_key}"] = rows.access_row(event)
+
+    def access_events(self, document_id: str, *, limit: int, before: int | None) -> Page[AccessEvent]:
+        matches = self._where("events", "document_id", rows.access_key(document_id))
+        matches = [row for row in matches if before is None or row.sequence < before]
+        matches.sort(key=lambda row: -row.sequence)
+        shown = _all(AccessEvent, matches[:limit])
+        return Page(shown, str(shown[-1].sort_key) if len(matches) > limit else None)
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         old = self._where("events", "document_id", rows.old_account_key(provider_id))

@@ -18,6 +18,7 @@ from chalicelib.services.documents.audit_trail import EVENT_LABELS
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.json_schema import Day, JsonObject, Timestamp
 from chalicelib.services.lookups import require_document
+from chalicelib.services.pagination import decode_number_cursor, encode_cursor
 from chalicelib.services.ports import Files, Listing, Page, Store
 
 REPORTS: Mapping[str, Listing] = {"unsigned": Listing.PRACTICE_UNSIGNED, "all": Listing.PRACTICE_ALL}
@@ -87,6 +88,26 @@ class TrailResource(TypedDict):
     anchor: AnchorResource | None
 
 
+class AccessResource(TypedDict):
+    """One request for a document: `what` is `page`, `text`, `original`, `signed` or `certificate`.
+
+    `actor` is a kind and an opaque id. `session` is an opaque id of a login, of a visit with a code, or of
+    an API key.
+    """
+
+    at: Timestamp
+    what: str
+    actor: str
+    session: str
+
+
+class Accesses(TypedDict):
+    """One page of the requests for a document, newest first."""
+
+    accesses: list[AccessResource]
+    next_cursor: str | None
+
+
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -115,6 +136,16 @@ class Reports:
             lambda: self._store.events(document.id), lambda: read_anchors(self._files, document.id)
         )
         return audit_trail(document, events, anchors)
+
+    def accesses(self, practice_id: str, document_id: str, *, limit: int, cursor: str | None) -> Accesses:
+        """Return a page of the requests for the practice's document. Raises `NotFound` like `document`."""
+        document = self.document(practice_id, document_id)
+        page = self._store.access_events(document.id, limit=limit, before=decode_number_cursor(cursor))
+        events: list[AccessResource] = [
+            {"at": to_text(event.at), "what": event.what, "actor": event.actor, "session": event.session}
+            for event in page.items
+        ]
+        return {"accesses": events, "next_cursor": encode_cursor(page.next_after)}
 
 
 def as_csv(documents: Iterable[Document], portal_url: str) -> str:

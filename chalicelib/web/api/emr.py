@@ -129,6 +129,13 @@ def read_trail(context: RequestContext, document_id: str) -> Response:
     return json_response(context.services.reports.audit_trail(context.require_practice().id, document_id))
 
 
+def list_accesses(context: RequestContext, document_id: str) -> Response:
+    _check_parameters(context, "limit", "cursor")
+    limit, cursor = parse_limit(context.query.get("limit")), context.query.get("cursor")
+    practice_id = context.require_practice().id
+    return json_response(context.services.reports.accesses(practice_id, document_id, limit=limit, cursor=cursor))
+
+
 def list_deliveries(context: RequestContext) -> Response:
     _check_parameters(context, "status", "limit", "cursor")
     listing = DeliveryListing[DELIVERY_STATUS.read(context.query).upper()]

@@ -32,14 +32,17 @@ DAY = START.date()
 
 
 class Authority:
-    """A timestamp authority that may be down."""
+    """A timestamp authority that may be down. Its clock is a second slow."""
 
     up = True
+
+    def __init__(self, emr: Emr) -> None:
+        self._emr = emr
 
     def request(self, query: bytes) -> bytes:
         if not self.up:
             raise ConnectionRefusedError
-        return sealing_key.timestamps(query)
+        return sealing_key.timestamps(query, at=self._emr.now - timedelta(seconds=1))
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_a_trail_that_grew_is_anchored_the_next_day(emr: Emr) -> None:
 def test_the_object_of_a_day_is_signed_over_every_position(emr: Emr) -> None:
     documents = [emr.send(sent(external_id=f"POC-{number}")) for number in range(9)]
     emr.clock.pass_time(days=1)
-    job(emr, Authority()).anchor()
+    job(emr, Authority(emr)).anchor()
     envelope, anchored = signed_object(emr)
     digest = hashlib.sha256(envelope["anchor"].encode()).digest()
     public_key: Any = serialization.load_der_public_key(sealing_key.key().public_key())
@@ -151,7 +154,7 @@ def test_a_day_is_anchored_once_and_after_an_outage_of_days(emr: Emr) -> None:
     document = emr.send()
     emr.clock.pass_time(days=3)
     for _ in range(2):
-        job(emr, Authority()).anchor()
+        job(emr, Authority(emr)).anchor()
         emr.clock.pass_time(hours=1)
     assert [anchor.day for anchor in read_anchors(emr.files, document.id)] == [DAY]
     assert len([key for key in emr.files.keys("evidence/anchors/") if key.count("/") == 2]) == anchor_job.DAYS_BACK
@@ -182,7 +185,7 @@ def test_a_job_that_died_is_continued(emr: Emr, monkeypatch: pytest.MonkeyPatch)
 def test_a_day_waits_for_its_timestamp(emr: Emr) -> None:
     emr.send()
     emr.clock.pass_time(days=1)
-    authority = Authority()
+    authority = Authority(emr)
     authority.up = False
     with pytest.raises(OSError):  # noqa: PT011 - the error of every failed request
         job(emr, authority).anchor()

@@ -1,0 +1,56 @@
+"""Access events: record each read of a document's page, text or file.
+
+A read whose event cannot be stored is refused. The event of a session or visit is stored while the handler
+works. The access rule has then allowed the read, but the handler may still find nothing to show.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from chalice.app import Response
+
+from chalicelib.domain.access_events import AccessEvent
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.route import Route
+
+
+def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]) -> Response:
+    """Return the handler's response, and record the access if the route reads a document."""
+    handler = route.load()
+    if not route.reads:
+        return handler(context, **values)
+    if context.document is not None:
+        response, _ = run_concurrently(lambda: handler(context, **values), lambda: record(route, context, values))
+        return response
+    # Only the handler of an EMR's route checks whose document it is.
+    response = handler(context, **values)
+    if response.status_code < HTTPStatus.BAD_REQUEST:
+        record(route, context, values)
+    return response
+
+
+def record(route: Route, context: RequestContext, values: Mapping[str, str]) -> None:
+    """Store one access event. Raises `Unavailable` if the database does not respond."""
+    services, now = context.services, context.now
+    unique = int(hashlib.sha256(services.ids.token().encode()).hexdigest(), 16)
+    event = AccessEvent(
+        document_id=values["document_id"],
+        sort_key=round(now.timestamp() * 1e6) * 10**6 + unique % 10**6,
+        at=now,
+        what=route.reads,
+        actor=context.actor.name,
+        session=_session_id(context),
+    )
+    services.store.record_access(event)
+
+
+def _session_id(context: RequestContext) -> str:
+    """Return an opaque id of the login, of the visit with a code, or of the API key."""
+    session = context.session or context.by_hand
+    if session is not None:
+        secret = f"{session.kind}:{session.provider_id or session.document_id}:{session.created_at.isoformat()}"
+    else:
+        secret = context.request.headers.get("authorization", "")
+    return hashlib.sha256(f"access {secret}".encode()).hexdigest()[:16]
