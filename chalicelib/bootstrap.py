@@ -177,6 +177,7 @@ class Services:
 
     @property
     def anchor_job(self) -> AnchorJob:
+        from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
         from chalicelib.services.documents.anchor_job import AnchorJob
 
         authority = self.timestamp_authority

@@ -378,6 +378,16 @@ def test_the_data_key_is_rotated_and_retained(production: Resources) -> None:
     assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
+def test_services_use_the_data_key_only_for_this_account(production: Resources) -> None:
+    """Otherwise a topic of another account could make AWS use this key (the confused deputy)."""
+    for key in ("DataKey", "SealingKey"):
+        for statement in production[key]["Properties"]["KeyPolicy"]["Statement"]:
+            if "Service" not in statement["Principal"]:
+                continue
+            ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+            assert statement["Condition"] == ours or statement["Sid"] == "Logs"
+
+
 def test_aws_generates_the_session_secret(production: Resources) -> None:
     secret = production["SessionSecret"]["Properties"]
     assert secret["GenerateSecretString"]["PasswordLength"] >= 43

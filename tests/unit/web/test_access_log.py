@@ -7,8 +7,10 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.access_events import AccessEvent
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Sealing, StoredPdf
 from chalicelib.domain.errors import Unavailable
+from chalicelib.services.review.hand_codes import create_code
 from chalicelib.web.routes import ROUTES
 from tests.support.accounts import logged_in
 from tests.support.fakes import START
@@ -62,6 +64,32 @@ def test_every_read_by_a_provider_leaves_one_event(reader: tuple[Portal, Any], p
     assert [(event.what, event.actor, event.at) for event in events] == [(what, f"provider:{PROVIDER.id}", START)] * 2
     assert len({event.session for event in events}) == 1
     assert len({event.sort_key for event in events}) == 2
+
+
+def test_a_visitor_with_a_code_is_recorded_by_visit(reader: tuple[Portal, Any]) -> None:
+    portal, _ = reader
+    document = a_document()
+    email = Delivery(
+        id="dlv_1",
+        version=1,
+        practice_id=document.practice_id,
+        document_id=document.id,
+        event_id="evt_1",
+        channel=Channel.EMAIL,
+        type="code",
+        recipient="dr.rivera@example.com",
+        created_at=portal.time.now(),
+    )
+    visitor = portal.browser()
+    code = create_code(portal.fake_store, document, email, portal.time.now(), portal.ids)
+    assert visitor.post(f"/by-hand/{document.id}", code=code).status_code == 303
+    assert visitor.get(f"/by-hand/{document.id}/document").status_code == 200
+    portal.time.pass_time(seconds=1)
+    assert visitor.get(f"/by-hand/{document.id}/original.pdf").status_code == 303
+    events = accesses(portal, document.id)
+    assert [event.what for event in events] == ["page", "original"]
+    assert {event.actor for event in events} == {f"by_hand:{document.provider_id}"}
+    assert len({event.session for event in events}) == 1
 
 
 def test_each_login_is_a_session_of_its_own(reader: tuple[Portal, Any]) -> None:
