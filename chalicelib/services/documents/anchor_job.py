@@ -1,4 +1,4 @@
-"""The daily job that anchors the audit trails that grew (docs/decisions/033).
+"""The daily job that anchors the audit trails that grew (docs/decisions/036).
 
 The job repeats a day until the signed object of the day exists, and does not repeat finished shards. The
 number of its reads depends only on how many trails grew.
