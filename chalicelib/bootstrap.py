@@ -177,12 +177,16 @@ class Services:
 
     @property
     def anchor_job(self) -> AnchorJob:
-        from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
         from chalicelib.services.documents.anchor_job import AnchorJob
 
-        authority = self.timestamp_authority
-        source = TimestampSource(authority.request, self.settings.timestamp_pins) if authority is not None else None
-        return AnchorJob(store=self.store, files=self.files, clock=self.clock, key=self.seal_key, timestamps=source)
+        return AnchorJob(
+            store=self.store,
+            files=self.files,
+            clock=self.clock,
+            key=self.seal_key,
+            authority=self.timestamp_authority,
+            pins=self.settings.timestamp_pins,
+        )
 
     @property
     def practice_deliveries(self) -> PracticeDeliveries:

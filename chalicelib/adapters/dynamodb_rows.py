@@ -6,9 +6,8 @@ from zlib import crc32
 
 from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters import json_codec as codec
-from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import RETENTION, AccountEvent
-from chalicelib.domain.audit import Event
+from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import waits_to_retry
 from chalicelib.domain.documents import Document, Sealing

@@ -27,9 +27,8 @@ from chalicelib.adapters.dynamodb_tables import (
     RequestRow,
     SecretRow,
 )
-from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import AccountEvent
-from chalicelib.domain.audit import Event
+from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable

@@ -55,6 +55,23 @@ class Event:
     salt: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccessEvent:
+    """One request for a document. Access events are kept as long as the audit trail.
+
+    `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is
+    `page`, `text`, `original`, `signed` or `certificate`. `actor` is a kind and an opaque id, such as
+    `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key.
+    """
+
+    document_id: str
+    sort_key: int
+    at: datetime
+    what: str
+    actor: str
+    session: str
+
+
 def chain_hash(previous: str, body: str) -> str:
     """Return the hash (hex) of an audit event: the SHA-256 of the previous event's hash and of `body`."""
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()

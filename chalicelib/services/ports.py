@@ -9,9 +9,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import AccountEvent
-from chalicelib.domain.audit import Event
+from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from chalice.app import Response
 
-from chalicelib.domain.access_events import AccessEvent
+from chalicelib.domain.audit import AccessEvent
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.route import Route

@@ -12,9 +12,8 @@ from pynamodb.models import Model
 
 from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.adapters import json_codec as codec
-from chalicelib.domain.access_events import AccessEvent
 from chalicelib.domain.account_events import AccountEvent
-from chalicelib.domain.audit import Event
+from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable

@@ -57,7 +57,14 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"signing"},
         {"verify"},
     ),
-    "web": ({"route"}, {"http", "routes"}, {"access_rules"}, {"api", "pages"}, {"denied_access"}, {"dispatch"}),
+    "web": (
+        {"route"},
+        {"http", "routes"},
+        {"access_log", "access_rules"},
+        {"api", "pages"},
+        {"denied_access"},
+        {"dispatch"},
+    ),
 }
 """The rooms of each layer, from the bottom to the top."""
 

@@ -7,7 +7,7 @@ number of its reads depends only on how many trails grew.
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.pdf.signing.cms import request_timestamp
 from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from chalicelib.services.documents.anchors import Anchor, day_key, part_key, position_key
-from chalicelib.services.ports import Clock, EvidenceExists, Files, SealKey, Store
+from chalicelib.services.ports import Clock, EvidenceExists, Files, SealKey, Store, TimestampAuthority
 
 DAYS_BACK = 7
 """The number of finished days that a job anchors if earlier jobs failed."""
@@ -32,13 +32,20 @@ class AnchorJob:
     """Service behind the `anchor` job."""
 
     def __init__(
-        self, *, store: Store, files: Files, clock: Clock, key: SealKey, timestamps: TimestampSource | None
+        self,
+        *,
+        store: Store,
+        files: Files,
+        clock: Clock,
+        key: SealKey,
+        authority: TimestampAuthority | None,
+        pins: Collection[str],
     ) -> None:
         self._store = store
         self._files = files
         self._clock = clock
         self._key = key
-        self._timestamps = timestamps
+        self._timestamps = TimestampSource(authority.request, pins) if authority is not None else None
 
     def anchor(self) -> None:
         """Anchor each of the last finished days that has no signed object yet, oldest first."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.domain.access_events import AccessEvent
+from chalicelib.domain.audit import AccessEvent
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Sealing, StoredPdf
 from chalicelib.domain.errors import Unavailable

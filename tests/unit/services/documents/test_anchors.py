@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric import padding, utils
 from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.domain.documents import Document, ReturnedMethod
 from chalicelib.domain.errors import Unavailable
-from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from chalicelib.services.documents import anchor_job
 from chalicelib.services.documents.anchor_job import AnchorJob
 from chalicelib.services.documents.anchors import day_key, read_anchors
@@ -51,8 +50,9 @@ def emr() -> Emr:
 
 
 def job(emr: Emr, authority: TimestampAuthority | None = None) -> AnchorJob:
-    source = TimestampSource(authority.request, sealing_key.pins()) if authority else None
-    return AnchorJob(store=emr.store, files=emr.files, clock=emr.clock, key=sealing_key.key(), timestamps=source)
+    pins = sealing_key.pins()
+    key = sealing_key.key()
+    return AnchorJob(store=emr.store, files=emr.files, clock=emr.clock, key=key, authority=authority, pins=pins)
 
 
 def trail(emr: Emr, document: Document) -> Mapping[str, Any]:
