@@ -1,4 +1,4 @@
-"""Print the figures of `make bench`. A figure out of bounds is marked, but nothing fails."""
+"""Print the figures of `make bench`. A figure outside its limits is marked, but nothing fails."""
 
 import os
 import time

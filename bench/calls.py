@@ -1,4 +1,4 @@
-"""Record the AWS calls of a response, and count those that wait for one another.
+"""Recording of the AWS calls behind a response, and the count of calls that wait for one another.
 
 The web function runs in this process, with the environment and the tables of a newly deployed local stack, so
 every call is real. `pages.py` lists the responses to measure.
@@ -34,7 +34,7 @@ class Call:
 
 @contextmanager
 def record_calls() -> Iterator[list[Call]]:
-    """Record every call that botocore makes within the block, including the calls of PynamoDB."""
+    """Record every AWS call of botocore within the `with` block, including the calls of PynamoDB."""
     calls: list[Call] = []
     original = BaseClient._make_api_call  # noqa: SLF001 - every client uses this method
 
@@ -56,18 +56,18 @@ def record_calls() -> Iterator[list[Call]]:
 
 
 def in_sequence(calls: list[Call]) -> int:
-    """Return the length of the longest chain of calls that waited for one another."""
+    """Return the largest number of AWS calls that waited for one another."""
     return len(slow.in_sequence([(call.name, call.began, call.ended) for call in calls]))
 
 
 def warm() -> None:
-    """Create the function's AWS clients, which takes longer than a call."""
+    """Create the web function's AWS clients before the measurement, because creating a client takes long."""
     clients = bootstrap.services().clients
     _ = (clients.s3, clients.sqs, clients.ssm, clients.functions)
 
 
 def forget() -> None:
-    """Clear the function's caches, but not its connections and its session key."""
+    """Clear the web function's caches, except the AWS clients and the session key."""
     old = bootstrap.services()
     new = bootstrap.Services(old.settings)
     new.clients, new.keys = old.clients, old.keys
@@ -100,6 +100,6 @@ def count_calls(send: Callable[[], HTTPResponse], status: int = 200) -> list[Cal
 
 
 def summarize(calls: list[Call]) -> str:
-    """Return the number of calls, such as `2 in sequence, 3 in all (GetItem, GetItem, Query)`."""
+    """Return the counts of AWS calls as text, such as `2 in sequence, 3 in all (GetItem, GetItem, Query)`."""
     names = ", ".join(call.name for call in calls)
     return f"{in_sequence(calls)} in sequence, {len(calls)} in all ({names or 'none'})"

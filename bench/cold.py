@@ -36,7 +36,7 @@ print(time.process_time() - started)
 
 
 def run(environment: dict[str, str]) -> None:
-    """Print both medians in ms and their ratio."""
+    """Print the two medians of CPU time in ms and their ratio."""
     loaded = json.loads(_python(_RESPOND, "", environment).splitlines()[-1])
     importable = [name for name in loaded if _is_module(name)]
     ours, peers = [], []
@@ -53,7 +53,10 @@ def run(environment: dict[str, str]) -> None:
 
 
 def _is_module(name: str) -> bool:
-    """Return False for a name that exists only after its parent was imported, such as six's moved modules."""
+    """Return True if a process can import this name first.
+
+    Some names exist only after the import of a parent module.
+    """
     return not name.startswith(("botocore.vendored.six.moves", "six.moves", "__mp_main__"))
 
 

@@ -62,7 +62,7 @@ MOMENTS = ("page request", "first byte", "page", "image request", "image", "pain
 
 @dataclass(frozen=True)
 class Tap:
-    """The times of one tap (`MOMENTS`), and what was loaded until the first page was painted."""
+    """The times of one tap on Review (`MOMENTS`), and the responses loaded until the first page was painted."""
 
     moments: Sequence[float]
     page_bytes: int
@@ -78,7 +78,7 @@ class Tap:
 
 
 class NetworkLog:
-    """The responses to one page and their sizes, as Chromium's DevTools reports them."""
+    """The responses to one page load and their sizes, as Chromium's DevTools reports them."""
 
     def __init__(self, devtools: CDPSession) -> None:
         self.responses: dict[str, Mapping[str, Any]] = {}
@@ -107,14 +107,14 @@ class NetworkLog:
         self.responses.clear()
 
     def loaded(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the responses by request id, without those from the browser's cache."""
+        """Return the responses by request id. Responses from the browser's cache are left out."""
         return {key: row for key, row in self.responses.items() if not row.get("fromDiskCache")}
 
     def origins(self) -> int:
         return len({urlsplit(row["url"]).netloc for row in self.loaded().values()})
 
     def size(self, path: str) -> int:
-        """Return the bytes over the network of the last response for this path."""
+        """Return the size in bytes over the network of the last response for this path."""
         keys = [key for key, row in self.responses.items() if urlsplit(row["url"]).path == path]
         return self.sizes.get(keys[-1], 0) if keys else 0
 
@@ -123,7 +123,7 @@ Way = Callable[[Page, Mapping[str, str], NetworkLog, Network], None]
 
 
 def run(browser: Browser, known: BrowserContext, pages: Mapping[str, str]) -> None:
-    """Print a line for each network and way to the document, and the server's share of the time."""
+    """Print a line for each network and each way to open the document, and the server's share of the time."""
     print(f"First page, ms since the tap (slow processor, median of {TIMES})")
     print(f"  {'':24}{''.join(f'{moment:>15}' for moment in MOMENTS)}")
     for name, network in NETWORKS.items():
@@ -172,7 +172,7 @@ def _tap(browser: Browser, known: BrowserContext, pages: Mapping[str, str], netw
 
 
 def _from_list(page: Page, pages: Mapping[str, str], log: NetworkLog, network: Network) -> None:
-    """Open the document from the list, with the list's files in the cache."""
+    """Open the document in the browser from the list, with the list's files in the browser's cache."""
     page.goto(pages["pending"], wait_until="networkidle")
     page.evaluate(NOTE_TAP, REVIEW)
     log.slow_down(network)
@@ -181,6 +181,6 @@ def _from_list(page: Page, pages: Mapping[str, str], log: NetworkLog, network: N
 
 
 def _from_email(page: Page, pages: Mapping[str, str], log: NetworkLog, network: Network) -> None:
-    """Open the document from the email, with an empty cache."""
+    """Open the document in the browser from the email, with an empty browser cache."""
     log.slow_down(network)
     page.goto(pages["review"], wait_until="commit")

@@ -1,7 +1,7 @@
-"""Measure the cost of the largest file at every step: 200 pages of scans, one byte smaller than 25 MB.
+"""The cost of the largest possible file at every step: 200 pages of scans, one byte smaller than 25 MB.
 
-Each step is the work of one function, so it runs in its own process, with the bucket and the sealing key of
-the local stack. The memory of a step is the sum of the process and its sandbox
+Each step is the work of one Lambda function, so it runs in a separate process, with the bucket and the sealing key
+of the local stack. The memory of a step is the sum of the process and its sandbox
 (`services/pdf_jobs/sandbox.py`). The true value is smaller, since the two share memory.
 """
 
@@ -111,7 +111,7 @@ def _job(name: JobName) -> Job:
 
 
 def _document(sha256: str) -> Document:
-    """Return a signed document without a seal."""
+    """Return a signed document that is not sealed yet."""
     original = StoredPdf(key=ORIGINAL, sha256=sha256, pages=MAX_PAGES)
     signer = Signer(
         name="Luis Rivera",
@@ -132,7 +132,7 @@ def _document(sha256: str) -> Document:
 
 
 def _measure_usage() -> tuple[float, float]:
-    """Return the megabytes and CPU seconds of this process and its child processes."""
+    """Return the peak memory in megabytes and the CPU seconds of this process and its child processes."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
     return memory.peak() + children.ru_maxrss / 1024, seconds

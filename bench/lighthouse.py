@@ -1,4 +1,4 @@
-"""Rate login, pending and review with Lighthouse's mobile settings. Fail below 95 of 100.
+"""Lighthouse's scores of login, pending and review, with its mobile settings. A score below 95 of 100 fails.
 
 The pages come from the local stack, through a gateway that adds compression
 (`tests/support/browser/gateway.py`). `first_page.py` adds the time until the first page of a document is
@@ -59,7 +59,7 @@ def main() -> int:
 
 @contextmanager
 def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Mapping[str, str]]]:
-    """Yield the browser context of a provider who is logged in, and the addresses of the pages by name."""
+    """Yield the browser context of a logged-in provider, and the URLs of the pages by name."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_stack(package_once(Progress(time.time())), "lighthouse") as stack,
@@ -79,7 +79,7 @@ def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Ma
 
 
 def measure(address: str, cookies: str, chromium: str) -> dict[str, int]:
-    """Return the scores of a page (0 to 100) by category, and print what lowered them."""
+    """Return Lighthouse's scores of a page (0 to 100) by category, and print what lowered them."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -101,7 +101,7 @@ def measure(address: str, cookies: str, chromium: str) -> dict[str, int]:
 
 
 def print_faults(result: dict[str, Any]) -> None:
-    """Print the audits that lowered a score."""
+    """Print the Lighthouse audits that lowered a score."""
     for audit in result["audits"].values():
         if (
             audit["score"] is not None

@@ -30,7 +30,7 @@ OLDER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def run() -> None:
-    """Print a line for each case, with the median in ms of CPU."""
+    """Print a line for each case of a login, with the median CPU time in ms."""
     print(f"Login, ms of CPU (at most {LIMIT}; argon2id {MEMORY_KIB // 1024} MiB, {PASSES} pass, {LANES} lane)")
     for name, stored_hash, email, password in (
         ("right password", hash_password(PASSWORD), EMAIL, PASSWORD),

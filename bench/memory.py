@@ -1,4 +1,4 @@
-"""The largest amount of memory that a process has used."""
+"""Measurement of a process's peak memory."""
 
 import re
 import resource
@@ -8,7 +8,7 @@ from pathlib import Path
 def peak() -> float:
     """Return the peak memory of this process in megabytes.
 
-    On Linux `/proc` has the figure. The system call may report the figure of the parent process there.
+    On Linux, the figure comes from `/proc`, because the system call may report the figure of the parent process.
     """
     status = Path("/proc/self/status")
     if not status.exists():

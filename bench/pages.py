@@ -1,4 +1,4 @@
-"""The AWS calls of every kind of response of the web function, and how many of them wait for one another.
+"""The AWS calls behind every kind of response of the web function, and how many of them wait for one another.
 
 Before each request, the function's caches are cleared. Only the session key stays cached, as it does in
 production for five minutes.
@@ -48,7 +48,7 @@ def run(stack: Stack) -> None:
 
 
 class Requests:
-    """The requests to measure, and the routes (method and path) that were measured."""
+    """The requests to measure, and a record of the routes (method and path) already measured."""
 
     def __init__(self, emr: Emr) -> None:
         self.emr = emr
@@ -73,7 +73,10 @@ class Requests:
         self.show("GET", "/documents", partial(stranger.get, "/documents"), SEE_OTHER, note="not logged in")
 
     def by_link(self) -> None:
-        """Measure a setup link: valid, with its document recalled while another waits, and expired."""
+        """Measure the pages of a setup link in three states: valid, with its document recalled, and expired.
+
+        In the second state, another document is pending.
+        """
         address, other = "setup@example.com", "expired@example.com"
         document_id = send_document(self.emr, address)
         browser, path = Browser(), setup_path(self.emr, address)
@@ -103,7 +106,7 @@ class Requests:
         self.show("GET", f"{route}/uploaded", partial(reader.get, upload_through(document())))
 
     def with_account(self) -> None:
-        """Measure the pages of a provider with an account, from setup to logging out."""
+        """Measure the pages of a provider with an account, from setup to logout."""
         documents = [send_document(self.emr, ADDRESS) for _ in range(3)]
         browser = Browser()
         browser.get(setup_path(self.emr, ADDRESS))
@@ -124,7 +127,7 @@ class Requests:
         self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
     def _review(self, browser: Browser, first: str, second: str, third: str) -> None:
-        """Measure the first document being approved, the second downloaded, and the third declined."""
+        """Measure the pages of three documents, of which one is approved, one downloaded, and one declined."""
         route = "/documents/{document_id}"
         review = partial(browser.get, f"/documents/{first}")
         self.show("GET", route, partial(Browser().get, f"/documents/{first}"), note="not logged in")
@@ -185,7 +188,7 @@ def setup_path(emr: Emr, address: str) -> str:
 
 
 def find_in_email(emr: Emr, address: str, pattern: str) -> str:
-    """Wait for an email to this address that matches. Return the pattern's group in the newest match."""
+    """Wait for an email to this address that matches the pattern. Return the pattern's group from the newest match."""
 
     def matches() -> list[str]:
         texts = [plain_text(email) for email in reversed(emr.stack.mail(address))]
@@ -196,13 +199,13 @@ def find_in_email(emr: Emr, address: str, pattern: str) -> str:
 
 
 def plain_text(email: EmailMessage) -> str:
-    """Return the decoded text of an email, because quoted-printable breaks long links."""
+    """Return the decoded text of an email. Quoted-printable encoding would break long links."""
     body = email.get_body(("plain",))
     return str(body.get_content()) if body else ""
 
 
 def upload_through(page: HTTPResponse) -> str:
-    """Upload a PDF with the form of this page. Return the path to which the bucket redirects."""
+    """Upload a PDF with the form of a page. Return the path to which the bucket redirects."""
     content = page.body.decode()
     (action,) = re.findall(r'action="(http[^"]+)"', content)
     (form,) = re.findall(rf'<form[^>]*action="{re.escape(action)}".*?</form>', content, re.DOTALL)

@@ -1,8 +1,8 @@
-"""The match of a path to a route, which API Gateway makes before it calls the function."""
+"""The match of a path to a route. API Gateway makes this match before it calls the web function."""
 
 
 def match(path: str) -> tuple[str, dict[str, str]]:
-    """Return the route's pattern and its path parameters. A literal segment wins over a parameter."""
+    """Return the matching route's pattern and its path parameters. A literal segment has priority over a parameter."""
     import app
 
     candidates = sorted(app.app.routes, key=lambda pattern: pattern.count("{"))

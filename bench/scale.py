@@ -39,7 +39,7 @@ class Cost:
 
 
 def run(stack: Stack) -> None:
-    """Print a line for each of the two pages."""
+    """Print a line with the cost of the report's first page, and a line with the cost of a late page."""
     practice = stack.practice()
     fill(stack, practice, DOCUMENTS)
     print(f"The Unsigned report of a practice with {DOCUMENTS:,} documents, {PAGE} to a page")
@@ -51,7 +51,7 @@ def run(stack: Stack) -> None:
 
 
 def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) -> None:
-    """Write the documents from number `start` to number `count - 1` into the table, as intake would.
+    """Write the documents with the numbers `start` to `count - 1` into the table, as the intake would.
 
     The documents are pending, and each was sent one second after the one before.
     """
@@ -71,7 +71,7 @@ def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) 
 def page(practice: SamplePractice, count: int, number: int, *, size: int) -> tuple[list[str], Cost]:
     """Return the document ids on a page of the report, and the page's cost. `number` counts from 1.
 
-    A cursor is a position in the order, so the earlier pages need not be read.
+    A cursor is a position in the list's order, so the earlier pages need not be read.
     """
     cursor = "" if number == 1 else _cursor(practice, count - (number - 1) * size)
     path = f"/v1/documents?report=unsigned&limit={size}&cursor={cursor}"

@@ -1,11 +1,11 @@
-"""Measure the time of a seal, beside two Node libraries that other products use, in one run.
+"""The time of a seal, compared in one run with two Node libraries that other products use.
 
-All of them do the same work: a stamp with embedded fonts, a certificate page, and a PAdES signature with
-RSA-3072 and a local key, on 3, 40 and 200 pages. The figures are medians of warm runs. Our engine also draws
+All three do the same work: a stamp with embedded fonts, a certificate page, and a PAdES signature with
+RSA-3072 and a local key, on 3, 40 and 200 pages. The figures are medians of warm runs. The portal also draws
 the QR code, and it draws another signer and document in every run, so that no text is cached.
 
 @libpdf/core is measured a second time without embedded fonts, in the viewer's Helvetica. This is less work
-than ours, but a reader may compare with it.
+than the portal's, but a reader may compare with it.
 """
 
 import datetime as dt
@@ -96,7 +96,7 @@ print(memory.peak())
 
 
 def run(environment: dict[str, str]) -> None:
-    """Print the medians in milliseconds and their ratios."""
+    """Print the medians in milliseconds and the ratios between the portal and the Node libraries."""
     folder = ROOT / "build" / "sealing-peers"
     _install(folder)
     sealer, key = local_key()
@@ -142,7 +142,7 @@ def _check(release: Release, data: bytes, sealer: Sealer) -> None:
 
 
 def ours(sealer: Sealer) -> Callable[[bytes], Release]:
-    """Return the seal step of the documents function. Each call seals for another signer and document."""
+    """Return the portal's function that seals a PDF. Each call seals for another signer and document."""
     numbers = count()
 
     def seal(data: bytes) -> Release:
@@ -161,7 +161,7 @@ def ours(sealer: Sealer) -> Callable[[bytes], Release]:
 
 
 def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
-    """Return a sealer and its key, which exists only in this process."""
+    """Return a sealer and its private key, which exists only in this process."""
     key = rsa.generate_private_key(65537, 3072)
 
     def sign(digest: bytes) -> bytes:
@@ -229,14 +229,14 @@ def _stamp_lines() -> list[dict[str, Any]]:
 
 
 def _certificate_lines() -> list[dict[str, Any]]:
-    """Return lines with as much text as our certificate page."""
+    """Return positioned lines for the Node libraries, with as much text as the portal's certificate page."""
     texts = certificate_text()
     lines = [{"text": text, "x": 54, "y": 730 - 14 * n, "size": 10, "face": n % 2} for n, text in enumerate(texts)]
     return [*lines, *({**line, "y": line["y"] - 560} for line in _stamp_lines())]
 
 
 def certificate_text() -> list[str]:
-    """Return the lines of text of our certificate page."""
+    """Return the lines of text of the portal's certificate page."""
     import pypdfium2
 
     from chalicelib.pdf.assembly.reportlab_pages import draw_pdf

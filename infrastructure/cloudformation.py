@@ -1,4 +1,4 @@
-"""A CloudFormation stack: where it is, its outputs, parameters and status."""
+"""A CloudFormation stack: its target account, outputs, parameters and status."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Clients = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Target:
-    """Where a stack is deployed: a factory of AWS clients, the stack's name, and the polling interval."""
+    """The destination of a deployment: a factory of AWS clients, the stack's name, and the polling interval."""
 
     client: Clients
     stack: str
@@ -32,12 +32,12 @@ class Stack:
 
 
 def aws_target(stage: str) -> Target:
-    """Return the target of a stage on AWS, with the credentials and the region of the shell."""
+    """Return the destination on AWS for a stage, with the credentials and the region of the shell."""
     return Target(boto3.client, f"{APPLICATION}-{stage}", seconds_between_looks=5.0)
 
 
 def describe(target: Target) -> Stack | None:
-    """Return the stack's present state, or None if there is no such stack."""
+    """Return the stack with its present state, or None if there is no such stack."""
     try:
         stack = target.client("cloudformation").describe_stacks(StackName=target.stack)["Stacks"][0]
     except ClientError as error:

@@ -46,12 +46,12 @@ class Artifacts:
 
     @property
     def owned_bucket(self) -> dict[str, str]:
-        """The arguments of every call on the bucket."""
+        """The arguments that every call on the bucket has: the bucket's name and its expected owner."""
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
 
 
 def artifact_bucket(client: Clients) -> Artifacts:
-    """Return the account's artifact bucket. Create it, closed to the public, if it is missing."""
+    """Return the account's artifact bucket. If the bucket is missing, create it without public access."""
     account = client("sts").get_caller_identity()["Account"]
     s3 = client("s3")
     region = s3.meta.region_name
@@ -81,12 +81,15 @@ def _make_bucket(s3: Any, bucket: Artifacts, region: str) -> None:
 
 
 def artifact_key(name: str, content: bytes) -> str:
-    """Return the object key of `content` in the artifact bucket. Changed content gets a new key."""
+    """Return the object key of `content` in the artifact bucket.
+
+    The key is a hash, so changed content has a new key.
+    """
     return f"{hashlib.sha256(content).hexdigest()}/{name}"
 
 
 def upload(client: Clients, bucket: Artifacts, name: str, content: bytes) -> str:
-    """Upload `content` under its hash unless the bucket has it. Return its object key."""
+    """Upload `content` to the artifact bucket unless it is already there. Return its object key."""
     key = artifact_key(name, content)
     s3 = client("s3")
     listing = s3.list_objects_v2(**bucket.owned_bucket, Prefix=key)
@@ -131,9 +134,9 @@ def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress
 
 
 def complete(client: Clients, stack: Stack, now: dt.datetime) -> bool:
-    """Certify the sealing key and connect SES's receipts, which CloudFormation cannot do.
+    """Issue a certificate for the sealing key and connect SES's receipts, which CloudFormation cannot do.
 
-    Runs after every deployment, even without changes, because the last one may have stopped before this step.
+    This step runs after every deployment, even without changes, because the previous run may have stopped before it.
     Returns True if a certificate was issued. Raises UserError if SES refuses.
     """
     issued = seal_certificate.ensure(client, stack.outputs, now)
@@ -149,7 +152,7 @@ def _upload_zips(client: Clients, bucket: Artifacts, folder: Path) -> dict[str, 
 
 
 def _add_revision(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Return the template to send. Its output `Revision` is a hash that identifies what is deployed."""
+    """Return the template with the output `Revision`, a hash that identifies the deployed version."""
     located = replace_zips(template, locations)
     revision = {"Value": hashlib.sha256(_serialize(located)).hexdigest()}
     return located | {"Outputs": located["Outputs"] | {"Revision": revision}}
@@ -215,7 +218,7 @@ def _wait_until_complete(target: Target, began: float) -> Stack:
 
 
 def _wait_until_settled(target: Target) -> Stack | None:
-    """Return the stack when no operation is in progress, or None if there is no stack."""
+    """Return the stack once no operation is in progress, or None if there is no stack."""
     deadline = time.monotonic() + SECONDS_TO_DEPLOY
     while time.monotonic() < deadline:
         stack = describe(target)
@@ -226,7 +229,10 @@ def _wait_until_settled(target: Target) -> Stack | None:
 
 
 def _failures(target: Target, began: float) -> list[str]:
-    """Return the failures since `began`, the first one first, because it mostly causes the others."""
+    """Return a line for each failure since `began` (epoch seconds), oldest first.
+
+    The first failure often causes the others.
+    """
     events = target.client("cloudformation").describe_stack_events(StackName=target.stack)["StackEvents"]
     return [
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
@@ -256,7 +262,7 @@ def read_parameters(file: Path) -> dict[str, str]:
 def deploy_to_aws(
     target: Target, folder: Path, given: Mapping[str, str], progress: Progress, now: dt.datetime
 ) -> Stack:
-    """Deploy with the given parameters; the others stay as they are. Raises UserError."""
+    """Deploy with the given parameters. All other parameters of the stack stay unchanged. Raises UserError."""
     parameters = merge_parameters(describe(target), given, package.read_template(folder))
     refuse_local(parameters)
     refuse_other_address(parameters)
@@ -271,7 +277,7 @@ def deploy_to_aws(
 
 
 def refuse_local(parameters: Mapping[str, str]) -> None:
-    """Raise UserError if `Local` is true, which relaxes security for the local run."""
+    """Raise UserError if the parameter `Local` is true, because it relaxes security for the local run."""
     if parameters.get("Local", "false") != "false":
         raise UserError("The parameter Local is for `make run` only. Omit it, or set Local=false.")
 
@@ -279,7 +285,7 @@ def refuse_local(parameters: Mapping[str, str]) -> None:
 def refuse_other_address(parameters: Mapping[str, str]) -> None:
     """Raise UserError unless `PortalUrl` is the https URL of `PortalDomain`.
 
-    Links, cookies and passkeys work only on the host name at which the stack is reached.
+    Links, cookies and passkeys work only on the host name at which people reach the portal.
     """
     url, domain = parameters.get("PortalUrl"), parameters.get("PortalDomain")
     if not domain or url != f"https://{domain}":
@@ -290,14 +296,14 @@ def refuse_other_address(parameters: Mapping[str, str]) -> None:
 
 
 def merge_parameters(stack: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
-    """Return the given parameters, and the stack's own for the rest that the template still declares."""
+    """Return the given parameters, completed with the stack's present values of the template's other parameters."""
     current = stack.parameters if stack else {}
     declared = template["Parameters"]
     return {name: value for name, value in current.items() if name in declared} | dict(given)
 
 
 def main() -> int:
-    """Deploy the package that the command line names."""
+    """Deploy the package that is named on the command line."""
     parser = argparse.ArgumentParser(description="Deploy a package to AWS.")
     parser.add_argument("--stage", required=True)
     parser.add_argument("--package", type=Path, required=True)

@@ -1,6 +1,6 @@
 """Generate the parts of `docs/emr-integration.md` that come from the code. Run `make guide`.
 
-A generated part is between `<!-- generated: NAME -->` and `<!-- end -->`, and a single value in a sentence is
+A generated part is between `<!-- generated: NAME -->` and `<!-- end -->`. A single value in a sentence is
 between `<!-- value: NAME -->` and `<!-- end -->`. A test fails if the guide and the code differ.
 """
 
@@ -54,7 +54,7 @@ def regenerate(text: str) -> str:
 
 
 def vectors() -> Sequence[Mapping[str, Any]]:
-    """Return the test vectors. The last one has the signatures of two live secrets."""
+    """Return the test vectors for webhook signatures. The last vector has the signatures of two live secrets."""
     inbound_body = '{"type":"document.recalled","timestamp":"2026-11-22T19:00:00Z","data":{"external_id":"POC-1001"}}'
     beyond_ascii = '{"type":"endpoint.test","data":{"note":"Zoë Müller ✓"}}'
     return (
@@ -97,7 +97,7 @@ def _vectors() -> str:
 
 
 def events_out() -> Mapping[str, Mapping[str, Any]]:
-    """Return an example body for each event that the portal sends."""
+    """Return an example body for each webhook event that the portal sends."""
     events: dict[str, Mapping[str, Any]] = {
         name: {"type": name, "timestamp": "2026-11-24T15:02:11.000Z", "data": {**_DOCUMENT, **changes}}
         for name, changes in _CHANGES.items()
@@ -214,7 +214,7 @@ def _waits(schedule: Sequence[timedelta]) -> Iterable[tuple[str, str, str]]:
 
 
 def spoken(wait: timedelta) -> str:
-    """Return a duration such as `30 min` or `1 d 4 h 35 min`, with seconds only below one minute."""
+    """Return a duration as text such as `30 min` or `1 d 4 h 35 min`. Only durations below one minute have seconds."""
     minutes, seconds = divmod(int(wait.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -223,7 +223,7 @@ def spoken(wait: timedelta) -> str:
 
 
 def _in_words(time: timedelta) -> str:
-    """Return a duration as a sentence needs it, such as `5 minutes` or `24 hours`."""
+    """Return a duration in words for a sentence, such as `5 minutes` or `24 hours`."""
     for unit in ("days", "hours", "minutes"):
         count, rest = divmod(time, timedelta(**{unit: 1}))
         if count > 1 and not rest:

@@ -1,4 +1,4 @@
-"""Package the app with Chalice and the merge template, for CloudFormation.
+"""Packaging of the app with Chalice and the merge template, for CloudFormation.
 
 `python -m infrastructure.package --out FOLDER` writes `sam.json`, `deployment.zip` and `layer-deployment.zip`
 to FOLDER. If no input has changed since the last time, nothing is written.
@@ -58,7 +58,7 @@ def host_architecture() -> str:
 
 
 def refuse_other_runtimes(version: tuple[int, int]) -> None:
-    """Raise UserError if Lambda has no runtime for this Python, or if the portal was not tested with it."""
+    """Raise UserError if Lambda has no runtime for this Python version, or if the portal was not tested with it."""
     if version not in RUNTIMES:
         known = ", ".join(f"{major}.{minor}" for major, minor in RUNTIMES)
         raise UserError(
@@ -68,9 +68,9 @@ def refuse_other_runtimes(version: tuple[int, int]) -> None:
 
 
 def package(out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False) -> None:
-    """Package the app into `out`, unless the package there has the same inputs.
+    """Package the app into `out`, unless `out` already has a package from the same inputs.
 
-    `for_this_host`: for the local AWS, whose functions are processes of this machine (Linux or macOS).
+    `for_this_host` is for the local AWS, whose functions are processes of this machine (Linux or macOS).
     """
     fingerprint = inputs_fingerprint(architecture)
     stamp = out / "inputs"
@@ -106,7 +106,7 @@ def _input_files() -> Iterator[Path]:
 
 
 def _stage_project(project: Path, architecture: str) -> Path:
-    """Copy the sources to the folder `project`, where Chalice also keeps a cache. Return the folder."""
+    """Copy the sources to the folder `project`, and return the folder. Chalice also keeps a cache in the folder."""
     for source in SOURCES:
         _copy(ROOT / source, project / source)
     config_file = project / ".chalice" / "config.json"
@@ -178,7 +178,7 @@ def read_template(out: Path) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Package the app into the folder that the command line names."""
+    """Package the app into the folder that is named on the command line."""
     parser = argparse.ArgumentParser(description="Package the app for CloudFormation.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--architecture", choices=sorted(wheelhouse.MACHINES), default="x86_64")

@@ -1,4 +1,4 @@
-"""Progress lines with the seconds since the command began."""
+"""Lines of progress with the seconds since the command began."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ class Progress:
     """A printer of lines such as ` 12 s  Deploying the stack`."""
 
     def __init__(self, started: float, *, clock: Callable[[], float] = time.time, stream: TextIO | None = None) -> None:
-        """Count from `started`, in seconds since the epoch, as `clock` returns them."""
+        """Count the seconds from `started`, a time of `clock` (seconds since the epoch)."""
         self._started = started
         self._clock = clock
         self._stream = stream or sys.stdout

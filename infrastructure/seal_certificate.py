@@ -1,9 +1,9 @@
-"""The certificate that documents are sealed with.
+"""The certificate of the key that seals documents.
 
-A key in KMS has no certificate. Deployment makes a self-issued one, which is valid longer than any document
-must be stored. `python -m infrastructure.seal_certificate` prints a request for a certificate of an
-authority, or installs the authority's chain. Earlier certificates stay published, because old seals are
-verified with them.
+A key in KMS has no certificate. Deployment makes a self-issued certificate, which is valid longer than any
+document must be stored. `python -m infrastructure.seal_certificate` prints a request for a certificate of an
+authority, or installs the authority's chain of certificates. Earlier certificates stay published, because old
+seals are verified with them.
 """
 
 import argparse
@@ -38,9 +38,9 @@ class SealStore:
         self._files = S3Files(clients, outputs["Bucket"], outputs["EvidenceBucket"])
 
     def read(self, file: str) -> bytes:
-        """Return a PEM file, or nothing if there is no such file. Raise UserError if S3 refuses.
+        """Return the content of a PEM file, or nothing if there is no such file. Raise UserError if S3 refuses.
 
-        `S3Files.find` takes a refusal for a missing file. Here that would replace an authority's certificate.
+        `S3Files.find` treats a refusal as a missing file. Here, this would overwrite an authority's certificate.
         """
         try:
             return self._files.get(file)
@@ -54,7 +54,7 @@ class SealStore:
 
 
 def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> bool:
-    """Issue a certificate unless a valid one for the sealing key is installed. Return True if issued."""
+    """Issue a certificate unless a valid certificate for the sealing key is installed. Return True if issued."""
     store = SealStore(client, outputs)
     public_key = store.key.public_key()
     try:
@@ -69,7 +69,7 @@ def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> boo
 
 
 def install(client: Clients, outputs: Mapping[str, str], pem: bytes, now: dt.datetime) -> None:
-    """Seal with the chain in `pem` from now on.
+    """Install the chain of certificates in `pem`, with which documents are sealed from now on.
 
     Raises UserError if the chain is not valid now, or is not for the sealing key.
     """
@@ -90,13 +90,13 @@ def _install(store: SealStore, new_chain: chain.Chain) -> None:
 
 
 def request(client: Clients, outputs: Mapping[str, str], name: str) -> bytes:
-    """Return a certificate request (PKCS #10, PEM) for the sealing key. `name` is its common name."""
+    """Return a certificate request (PKCS #10, PEM) for the sealing key. `name` is the request's common name."""
     key = SealStore(client, outputs).key
     return chain.build_signing_request(key.public_key(), key.sign, name=name)
 
 
 def main() -> int:
-    """Print a certificate request, or install the chain that `--chain` names."""
+    """Print a certificate request, or install the chain of certificates in the file that `--chain` names."""
     parser = argparse.ArgumentParser(description="Manage the certificate that documents are sealed with.")
     parser.add_argument("--stage", required=True)
     parser.add_argument("--chain", type=Path, help="PEM file: the certificate, then its issuers")

@@ -1,4 +1,4 @@
-"""The delivery receipts of SES, which CloudFormation cannot connect to the portal."""
+"""Delivery receipts from SES. CloudFormation cannot connect them to the portal, so this module does."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ RECEIPTS = ("Delivery", "Bounce", "Complaint")
 
 
 def connect_receipts(client: Clients, outputs: Mapping[str, str]) -> None:
-    """Tell SES to send the receipts of the sender's domain to the stack's topic. Idempotent.
+    """Configure SES to send the receipts of the sender's domain to the stack's topic. A second call changes nothing.
 
     Raises UserError if SES refuses, for instance because the domain is not verified in this account.
     """

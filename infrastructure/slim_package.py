@@ -1,4 +1,4 @@
-"""Shrink the zips of a package, compile their modules, and make their bytes reproducible.
+"""Reduction of a package: smaller zips with compiled modules and reproducible bytes.
 
 Small zips shorten cold starts, because every Lambda worker unpacks them before its first response. The
 modules are compiled here, because a Lambda function cannot write compiled modules to its disk.
@@ -40,7 +40,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def slim(archive: Path) -> None:
-    """Rewrite `archive` without unused files, with compiled modules, in a fixed order, with fixed dates."""
+    """Rewrite the zip `archive` without unused files, with compiled modules, in a fixed order, with fixed dates."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         tree = Path(folder)
         with zipfile.ZipFile(archive) as source:
@@ -51,7 +51,7 @@ def slim(archive: Path) -> None:
 
 
 def slim_once(archive: Path, cache: Path) -> None:
-    """Slim `archive`, or copy the earlier result for the same bytes from the folder `cache`."""
+    """Slim the zip `archive`, or copy the earlier result for the same bytes from the folder `cache`."""
     fingerprint = hashlib.sha256(Path(__file__).read_bytes() + archive.read_bytes()).hexdigest()[:16]
     slimmed = cache / f"{fingerprint}-{archive.name}"
     if slimmed.exists():
@@ -65,7 +65,7 @@ def slim_once(archive: Path, cache: Path) -> None:
 
 
 def is_unused(path: str) -> bool:
-    """Return True if the layer omits this path below site-packages."""
+    """Return True if the Lambda layer leaves out this path, which is relative to site-packages."""
     service = re.match(r"botocore/data/([^/]+)/", path)
     if service:
         return service.group(1) not in BOTOCORE_SERVICES or _matches_unused(path)

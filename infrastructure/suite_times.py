@@ -1,7 +1,7 @@
-"""Where the time of `make test` goes: seconds per part, and the slowest tests of all parts.
+"""The times of `make test`: seconds per part, and the slowest tests of all parts.
 
-`python -m infrastructure.suite_times PART COMMAND…` runs a part and notes its times in `build/times/`.
-`python -m infrastructure.suite_times` without arguments prints the notes of all parts.
+`python -m infrastructure.suite_times PART COMMAND…` runs a part and stores its times in `build/times/`.
+`python -m infrastructure.suite_times` without arguments prints the stored times of all parts.
 """
 
 import json
@@ -22,7 +22,7 @@ TESTS_SHOWN = 12
 
 @dataclass(frozen=True)
 class Test:
-    """One test and its seconds, setup and teardown included."""
+    """One test and its time in seconds, setup and teardown included."""
 
     name: str
     seconds: float
@@ -30,7 +30,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Part:
-    """One command of `make test`: its seconds, and its tests if the command is pytest."""
+    """One command of `make test`: its time in seconds, and its tests if the command is pytest."""
 
     name: str
     seconds: float
@@ -38,7 +38,7 @@ class Part:
 
 
 def run(folder: Path, part: str, command: Sequence[str]) -> int:
-    """Run `command`, note its times in `folder`, and return its exit status."""
+    """Run `command`, store its times in `folder`, and return its exit status."""
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / f"{part}.xml"
     report.unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def run(folder: Path, part: str, command: Sequence[str]) -> int:
 
 
 def read(folder: Path) -> list[Part]:
-    """Return the parts that were noted in `folder`, the slowest first."""
+    """Return the parts whose times are stored in `folder`, the slowest first."""
     parts = [
         Part(note.stem, json.loads(note.read_text())["seconds"], list(_tests(note.with_suffix(".xml"))))
         for note in folder.glob("*.json")

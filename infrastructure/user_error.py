@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """A problem that only the person at the keyboard can solve.
+    """Error for a problem that only the person at the keyboard can solve.
 
-    The text is one or two plain sentences: what happened, and what to do about it.
+    The text is one or two plain sentences: what happened, and what to do.
     """
 
 
 def run_command(command: Callable[[], int]) -> int:
-    """Return the exit status of `command`. Print a UserError as a sentence, and return 1 for it."""
+    """Run `command` and return its exit status. For a UserError, print its sentence and return 1."""
     try:
         return command()
     except UserError as error:

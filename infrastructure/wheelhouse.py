@@ -1,7 +1,7 @@
-"""The wheels of the Lambda layer, downloaded once, with checked hashes, for the Lambda runtime.
+"""The wheels of the Lambda layer, downloaded once and with checked hashes, for the Lambda runtime.
 
 Chalice checks the hashes of its first download. It then replaces wheels that are too new for the Lambda
-runtime, and does not check the replacements. With these wheels there is nothing to replace.
+runtime, and does not check the replacements. With the wheels of this module, Chalice replaces nothing.
 """
 
 import hashlib

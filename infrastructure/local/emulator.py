@@ -1,4 +1,4 @@
-"""MiniStack, the local AWS: how to start it, and the condition in which its last run left the data."""
+"""MiniStack, the local AWS: its start, and the condition in which its last run left the data."""
 
 import enum
 import json
@@ -25,7 +25,7 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL")
 
 
 class Condition(enum.Enum):
-    """The condition in which the last run left the data."""
+    """The condition in which the last run of the local AWS left the data."""
 
     FRESH = "there is no data yet"
     LOST = "killed before its first save"
@@ -34,7 +34,7 @@ class Condition(enum.Enum):
 
 
 def endpoint(port: int) -> str:
-    """Return the URL for AWS clients."""
+    """Return the URL of the local AWS for AWS clients."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -73,12 +73,12 @@ def _environment(paths: LocalPaths, port: int, smtp_port: int, *, persistent: bo
 
 
 def inherited_variables() -> dict[str, str]:
-    """Return the few variables that a process inherits from the user's environment."""
+    """Return the few environment variables that a process of the stack inherits from the user."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
 def read_condition(paths: LocalPaths) -> Condition:
-    """Return the condition of the data. Raise UserError if a state file is damaged."""
+    """Return the condition of the local AWS's data. Raise UserError if a state file is damaged."""
     state_files = sorted(paths.state.glob("*.json"))
     for file in state_files:
         _read_state(file)
@@ -88,7 +88,7 @@ def read_condition(paths: LocalPaths) -> Condition:
 
 
 def saved_at(paths: LocalPaths) -> str:
-    """Return the local time of the last save, such as `2026-11-30 09:26:00`."""
+    """Return the local time at which the local AWS last saved its state, such as `2026-11-30 09:26:00`."""
     newest = max(file.stat().st_mtime for file in paths.state.glob("*.json"))
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(newest))
 
@@ -104,9 +104,9 @@ def _read_state(file: Path) -> Any:
 
 
 def prepare(paths: LocalPaths, condition: Condition) -> None:
-    """Remove the data that must not survive a restart.
+    """Remove the data of the local AWS that must not survive a restart.
 
-    That is the files of old workers, the stream positions, and the objects of a run that saved no tables.
+    This data is the files of old workers, the stream positions, and the S3 objects of a run that saved no tables.
     """
     _empty_folder(paths.temporary)
     if condition is Condition.LOST:
@@ -148,7 +148,7 @@ def wait_until_up(processes: Processes, port: int) -> None:
 
 
 def wait_for(url: str, processes: Processes, seconds: float) -> None:
-    """Wait until `url` responds with 200. Raise UserError if a process ends or `seconds` have passed."""
+    """Wait until `url` returns status 200. Raise UserError if a process ends or `seconds` have passed."""
     deadline = time.monotonic() + seconds
     while not _responds(url):
         processes.check()

@@ -1,4 +1,4 @@
-"""HTTP requests from Python to `*.localhost`, which browsers resolve but Python may not."""
+"""HTTP requests from Python to hosts below `.localhost`, which browsers resolve but Python may not."""
 
 import httpx
 
@@ -6,7 +6,7 @@ import httpx
 class LocalhostTransport(httpx.HTTPTransport):
     """An httpx transport that sends requests for `*.localhost` to 127.0.0.1, with the same Host header.
 
-    The request goes over plain HTTP, even if its URL says https.
+    The request uses plain HTTP, even if its URL begins with https.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -15,7 +15,7 @@ class LocalPaths:
 
     @property
     def lock(self) -> Path:
-        """Return the file that the supervisor locks until the supervisor ends."""
+        """Return the file that the supervisor locks as long as it runs."""
         return self.home / "lock"
 
     @property
@@ -25,17 +25,17 @@ class LocalPaths:
 
     @property
     def portal(self) -> Path:
-        """Return the file with the addresses and keys, which exists only while the portal is ready."""
+        """Return the file `portal.json` with the addresses and keys. The file exists only while the portal is ready."""
         return self.home / "portal.json"
 
     @property
     def stand_ins(self) -> Path:
-        """Return the copy of `portal` for the clinic and the mailbox, which start before `portal` exists."""
+        """Return the copy of `portal.json` for the clinic and the mailbox, which start before the original exists."""
         return self.home / "stand-ins.json"
 
     @property
     def practice(self) -> Path:
-        """Return the file with the sample practice and its keys, which the portal shows only once."""
+        """Return the file with the sample practice and its keys. The portal shows the keys only once."""
         return self.home / "practice.json"
 
     @property
@@ -60,7 +60,7 @@ class LocalPaths:
 
     @property
     def logs(self) -> Path:
-        """Return the folder with one log per process."""
+        """Return the folder with one log file per process."""
         return self.home / "log"
 
     @property
@@ -69,11 +69,11 @@ class LocalPaths:
         return self.home / "package"
 
     def data_of(self, stand_in: str) -> Path:
-        """Return the data folder of a stand-in, `clinic` or `mailbox`."""
+        """Return the data folder of the stand-in with this name (`clinic` or `mailbox`)."""
         return self.home / stand_in
 
     def log_of(self, process: str) -> Path:
-        """Return the log of the process with this name."""
+        """Return the log file of the process with this name."""
         return self.logs / f"{process}.log"
 
     def prepare(self) -> None:

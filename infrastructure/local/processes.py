@@ -1,4 +1,4 @@
-"""The processes of a local stack, as `make run` sees them: start them, check them, stop them."""
+"""The processes of a local stack, which `make run` starts, checks and stops."""
 
 import contextlib
 import fcntl
@@ -55,9 +55,9 @@ class Command:
 
 
 def take_lock(paths: LocalPaths, progress: Progress) -> int:
-    """Lock the stack's folder, and return the descriptor of the lock.
+    """Lock the stack's folder, and return the file descriptor of the lock.
 
-    Waits for an earlier run that is still saving its data. Raises UserError if another run is up.
+    Waits for an earlier run that is still saving its data. Raises UserError if another run is active.
     """
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if _try_lock(descriptor):
@@ -137,7 +137,7 @@ class Processes:
         os.close(lock)
 
     def start(self, command: Command) -> None:
-        """Tell the supervisor to start `command`."""
+        """Send the supervisor the order to start `command`."""
         self._commands.write(command.line(self._layout))
         self._commands.flush()
 
@@ -150,7 +150,7 @@ class Processes:
             raise UserError(self._describe_end("supervisor"))
 
     def stop(self) -> bool:
-        """Stop all processes and wait for them. Return True if all have ended in time."""
+        """Stop all processes and wait for their end. Return True if all processes have ended in time."""
         if self._answers.closed:
             return self._stopped
         with contextlib.suppress(BrokenPipeError):

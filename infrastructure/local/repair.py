@@ -1,8 +1,7 @@
-"""Make the objects and the tables of a local stack agree after the local AWS was killed.
+"""Repair of a local stack whose objects and tables differ after the local AWS was killed.
 
 An object is on disk immediately, but a table only after a clean stop. So some objects may belong to documents
-that no longer exist; those objects are removed. Some documents may lack an object; those documents are
-reported.
+that no longer exist. Those objects are removed. Some documents may lack an object. Those documents are reported.
 """
 
 import json
@@ -26,14 +25,17 @@ OBJECTS_PER_DELETION = 1000
 
 @dataclass(frozen=True)
 class Findings:
-    """The keys of objects without a document, and the (document id, key) pairs of missing objects."""
+    """The differences between objects and tables.
+
+    `orphans` are the keys of objects without a document. `missing` are (document id, key) pairs of missing objects.
+    """
 
     orphans: tuple[str, ...]
     missing: tuple[tuple[str, str], ...]
 
 
 def compare(records: Mapping[str, Any], keys: Iterable[str]) -> Findings:
-    """Compare the records of documents (by document id) with the keys of the bucket."""
+    """Return the differences between the documents' records (by document id) and the object keys in the bucket."""
     present = frozenset(keys)
     named = {document: frozenset(_named_keys(record)) for document, record in records.items()}
     wanted = frozenset().union(*named.values())
@@ -63,7 +65,7 @@ def _belongs(key: str, wanted: frozenset[str], records: Mapping[str, Any]) -> bo
 
 
 def repair(stack: LocalStack) -> list[str]:
-    """Remove the orphaned objects. Return sentences about what was removed and what is missing."""
+    """Remove the objects without a document. Return sentences about removed and missing objects."""
     outputs = stack.outputs()
     records = dict(_records(stack.client("dynamodb"), outputs["DocumentsTable"]))
     s3 = stack.client("s3")
@@ -75,7 +77,7 @@ def repair(stack: LocalStack) -> list[str]:
 
 
 def describe(findings: Findings) -> list[str]:
-    """Return the findings as sentences, which name no person."""
+    """Return the differences as sentences, which name no person."""
     lines = [f"Document {document} lacks its object {key}" for document, key in findings.missing]
     if findings.orphans:
         lines.append(f"Removed {len(findings.orphans)} stored files of documents that no longer exist")
@@ -103,7 +105,7 @@ def _remove(s3: Any, bucket: str, keys: tuple[str, ...]) -> None:
 
 
 def main() -> int:
-    """Repair the stack at the port that the command line names."""
+    """Repair the stack at the port that is given on the command line."""
     for line in repair(LocalStack(int(sys.argv[1]))):
         print(line)
     return 0

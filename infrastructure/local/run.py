@@ -37,11 +37,11 @@ HIGHEST_PORT = 65535
 
 
 class Stop(Exception):
-    """A request to end `make run`, from the keyboard, the shell or `make`."""
+    """Signal to end `make run`, from the keyboard, the shell or `make`."""
 
 
 def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, parent: int) -> None:
-    """Start the portal, print its addresses, and wait for the request to stop."""
+    """Start the portal, print its addresses, and wait for the signal to stop."""
     paths.prepare()
     lock = take_lock(paths, progress)
     refuse_taken_ports(addresses)
@@ -60,7 +60,10 @@ def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, pare
 
 @contextlib.contextmanager
 def supervise(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Processes]:
-    """Yield the processes. Stop them and save their data at the end of the block, even after an error."""
+    """Yield the processes of the stack.
+
+    At the end of the `with` block, stop them and save their data, even after an error.
+    """
     processes = Processes(paths, lock)
     try:
         yield processes
@@ -74,7 +77,7 @@ def supervise(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Proc
 
 @contextlib.contextmanager
 def explain_timeouts(paths: LocalPaths, processes: Processes) -> Iterator[None]:
-    """Raise UserError instead of a traceback if the local AWS does not respond."""
+    """Raise UserError instead of a timeout's traceback if the local AWS does not respond."""
     try:
         yield
     except (httpx.TransportError, HTTPClientError, NotConnected) as error:
@@ -114,20 +117,20 @@ def start_portal(
 
 
 def warm_up(stack: LocalStack, progress: Progress) -> None:
-    """Warm up the functions. Report a function that does not respond, and continue without it."""
+    """Call every Lambda function once. Report a function that does not respond, and continue without it."""
     progress.say("Warming up the functions")
     if not stack.warm_up():
         progress.say("Not every function is warm yet, so the first clicks may take longer than usual")
 
 
 def mailbox(paths: LocalPaths, addresses: sample.Addresses) -> Command:
-    """Return the command of the mailbox, the provider's inbox and fax machine."""
+    """Return the command that starts the mailbox, the stand-in for the provider's inbox and fax machine."""
     options = ["--smtp-port", str(addresses.smtp_port), "--fax-domain", FIXED_PARAMETERS["FaxDomain"]]
     return _stand_in(paths, "mailbox", addresses.mailbox_port, options)
 
 
 def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:
-    """Return the command of the clinic, the stand-in EMR."""
+    """Return the command that starts the clinic, the stand-in for an EMR."""
     return _stand_in(paths, "clinic", addresses.clinic_port, [])
 
 
@@ -143,7 +146,7 @@ def _stand_in(paths: LocalPaths, name: str, port: int, options: Sequence[str]) -
 
 
 def explain(condition: Condition, paths: LocalPaths, progress: Progress) -> None:
-    """Print the consequence for the data if the local AWS was killed."""
+    """Print what happened to the data if the local AWS was killed."""
     if condition is Condition.LOST:
         progress.say("The local AWS was killed before its first save, so the portal starts without data")
     if condition is Condition.KILLED:
@@ -179,7 +182,7 @@ def _other(port: int) -> int:
 
 
 def welcome(addresses: sample.Addresses) -> str:
-    """Return the text that tells the person what to open and what to do there."""
+    """Return the text for the person at the keyboard: the pages to open, and the first steps."""
     stack = LocalStack(addresses.port)
     return f"""
   Clinic   {addresses.clinic_url}   press "Approve and send" on a plan of care
@@ -204,7 +207,7 @@ def wait_for_the_end(processes: Processes, parent: int) -> None:
 
 
 def stop_on_signals() -> None:
-    """Raise Stop for SIGTERM and SIGHUP, so that the data is saved."""
+    """Raise Stop on SIGTERM and SIGHUP, so that the data is saved."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise Stop
@@ -214,7 +217,7 @@ def stop_on_signals() -> None:
 
 
 def port_number(text: str) -> int:
-    """Parse a port of the command line. The three other ports must fit above it."""
+    """Return the port in a command-line argument. The port must leave room for three higher ports."""
     port = int(text) if text.isdecimal() else 0
     if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.SMTP_PORT_OFFSET:
         raise argparse.ArgumentTypeError(
@@ -224,7 +227,7 @@ def port_number(text: str) -> int:
 
 
 def main() -> int:
-    """Run the portal at the port that the command line names."""
+    """Run the portal at the port that is given on the command line."""
     parser = argparse.ArgumentParser(description="Run the portal on this machine.")
     parser.add_argument("--port", type=port_number, default=4566)
     parser.add_argument("--home", type=Path, default=ROOT / ".local", help="folder for the data")

@@ -66,7 +66,7 @@ class Addresses:
 
 
 def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) -> dict[str, str]:
-    """Return the practice of an earlier run if the stack still has it. Otherwise create a practice."""
+    """Return the sample practice of an earlier run if the stack still has it. Otherwise create a sample practice."""
     saved = _read_practice(paths.practice)
     if saved and _is_known(stack, saved):
         return saved
@@ -79,7 +79,7 @@ def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) ->
 
 
 def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress) -> dict[str, str] | None:
-    """Give the practice new keys, because its saved keys no longer work. Return None if it is gone."""
+    """Return the practice with new keys, because its saved keys no longer work, or None if the practice is gone."""
     named = {"practice_id": practice["id"], "end_others": True}
     key = stack.invoke_admin({"action": "rotate_api_key"} | named)
     if "api_key" not in key:
@@ -92,7 +92,7 @@ def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress
 def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, str]:
     """Create a practice with Electronic Signature on. Return its id and keys (`PRACTICE_FIELDS`).
 
-    If another practice has the name already, the new practice's name gets a suffix.
+    If another practice already has the name, the new practice's name gets a suffix.
     """
     command = {"action": "create_practice", "electronic_signature": True} | dict(profile)
     answer = stack.invoke_admin(command)
@@ -140,7 +140,7 @@ def portal_file(stack: LocalStack, addresses: Addresses, practice: Mapping[str, 
 
 
 def write_private(file: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as JSON that only its owner may read. The file is replaced in one step."""
+    """Write `content` as JSON to a file that only its owner may read. The file is replaced in one step."""
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

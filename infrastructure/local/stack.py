@@ -1,6 +1,6 @@
 """A stack on the local AWS: its addresses, its parameters, and its deployment.
 
-`make run` has one such stack. The tests have others, with another folder and port.
+`make run` has one such stack. The tests have other stacks, with other folders and ports.
 """
 
 import datetime as dt
@@ -69,7 +69,7 @@ class LocalStack:
 
     @property
     def aws_endpoint_url(self) -> str:
-        """Return the URL for AWS clients."""
+        """Return the URL of the local AWS for AWS clients."""
         return emulator.endpoint(self.port)
 
     def client(self, service: str) -> Any:
@@ -89,7 +89,7 @@ class LocalStack:
 
     @property
     def target(self) -> Target:
-        """Return the target of a deployment."""
+        """Return the destination for a deployment to this stack."""
         return Target(self.client, NAME, seconds_between_looks=0.2)
 
     @property
@@ -105,7 +105,7 @@ class LocalStack:
         return stack.outputs
 
     def deploy(self, folder: Path, progress: Progress) -> Stack:
-        """Deploy the package in `folder`, and set what the emulator ignores in the template."""
+        """Deploy the package in `folder`, and configure by API calls what the emulator ignores in the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
         deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
         self._switch_on_ttl(package.read_template(folder))
@@ -113,7 +113,7 @@ class LocalStack:
         return stack
 
     def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
-        """Switch on the TTL of tables, which the emulator ignores in a template but not in its API."""
+        """Switch on the TTL of the tables by API calls, because the emulator ignores TTL in a template."""
         names = self._physical_names()
         dynamodb = self.client("dynamodb")
         for logical, resource in template["Resources"].items():
@@ -158,9 +158,9 @@ class LocalStack:
         return self.invoke(self.outputs()["AdminFunction"], payload)
 
     def warm_up(self) -> bool:
-        """Call each function once, so that no first click waits for a cold start.
+        """Call each Lambda function once, so that the first click does not wait for a cold start.
 
-        Returns True if every function responded in time. Raises nothing for a function that did not.
+        Returns True if every function responded in time. A function that does not respond raises no error.
         """
         succeeds = partial(_succeeds, before=time.monotonic() + SECONDS_TO_WARM_UP)
         pool = ThreadPoolExecutor(max_workers=FUNCTIONS_WARMED_AT_ONCE)
@@ -197,7 +197,7 @@ class LocalStack:
 
 
 def _succeeds(call: Callable[[], object], *, before: float) -> bool:
-    """Return True if one of a few calls succeeds. `before` is a time of the monotonic clock."""
+    """Return True if one of a few calls succeeds. `before` is the time limit on the monotonic clock."""
     for _ in range(TRIES_TO_WARM_UP):
         try:
             call()

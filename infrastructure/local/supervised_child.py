@@ -1,4 +1,4 @@
-"""Run a module as a child of the supervisor, and end the module when the supervisor is gone.
+"""Run a Python module as a child of the supervisor, and end the module when the supervisor is gone.
 
 Usage: `python -m infrastructure.local.supervised_child MODULE ARGUMENTS…`
 So a killed supervisor leaves no process behind, and the local AWS can still save its state.
@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def end_with_parent(parent: int) -> None:
-    """Send SIGTERM to this process when its parent is no longer `parent` (a process id). Runs in a thread."""
+    """Send SIGTERM to this process once its parent is no longer the process with the id `parent`. Runs in a thread."""
     while os.getppid() == parent:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -29,7 +29,7 @@ BYTES_PER_READ = 65536
 
 @dataclass(frozen=True)
 class Child:
-    """A running process, and how to stop it."""
+    """A running process of the stack, and the way to stop it."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -37,7 +37,7 @@ class Child:
     clean_stop: Path | None
 
     def stop(self) -> None:
-        """Ask the process to end, kill it after `grace` seconds, and record a clean stop."""
+        """Ask the process to end, and kill it after `grace` seconds. Record a clean stop if no kill was needed."""
         self.process.terminate()
         try:
             self.process.wait(self.grace)
@@ -74,7 +74,7 @@ def start_child(command: Mapping[str, Any], lock: int) -> Child:
 
 
 class Supervisor:
-    """The owner of the processes, which starts them, reports their ends, and stops them."""
+    """The owner of the stack's processes: it starts them, reports their ends, and stops them."""
 
     def __init__(
         self, commands: int, events: TextIO, *, record: Path, lock: int, announcements: Sequence[Path]
@@ -134,13 +134,13 @@ class Supervisor:
 
 
 def interrupt(_signal: int, _frame: object) -> None:
-    """Handle SIGTERM like the end of the commands."""
+    """Handle SIGTERM in the same way as the end of standard input."""
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)
 
 
 def main() -> None:
-    """Run the supervisor, then kill the rest of its process group."""
+    """Run the supervisor, then kill the remaining processes of its process group."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)
