@@ -1,7 +1,7 @@
 """Test the ten attacks on who sees what, on the packaged stack (`tests/support/who_sees_what.py`)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import httpx
@@ -31,6 +31,7 @@ class StackWorld(World):
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self._clients: list[httpx.Client] = []
 
     def keys(self) -> Keys:
         practice = self.stack.practice()
@@ -43,7 +44,12 @@ class StackWorld(World):
         return datetime.now(UTC)
 
     def browser(self) -> Visitor:
-        return StackVisitor(self.stack.browser())
+        self._clients.append(self.stack.browser())
+        return StackVisitor(self._clients[-1])
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def settle(self) -> None:
         self.stack.outbox_drained()
@@ -61,6 +67,13 @@ def as_answer(response: httpx.Response) -> Answer:
     return Answer(response.status_code, response.text, response.headers.get("location", ""))
 
 
+@pytest.fixture
+def world(stack: Stack) -> Iterator[StackWorld]:
+    made = StackWorld(stack)
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_a_clinics_statement_opens_nothing_of_another_clinic(stack: Stack, case: str) -> None:
-    CASES[case](StackWorld(stack))
+def test_a_clinics_statement_opens_nothing_of_another_clinic(world: StackWorld, case: str) -> None:
+    CASES[case](world)
