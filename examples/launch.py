@@ -1,4 +1,4 @@
-"""The start, the logs and the end of both stand-ins."""
+"""The start, the logs and the end of the two stand-ins, the clinic and the mailbox."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ class PortalFile:
 
 
 def read_portal_file(path: Path) -> PortalFile:
-    """Read portal.json. Raises `KeyError`, `TypeError` or `ValueError` if the file is not complete."""
+    """Return the contents of portal.json. Raises `KeyError`, `TypeError` or `ValueError` if the file is incomplete."""
     content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
     practice: Mapping[str, Any] = content["practice"]
     return PortalFile(
@@ -70,7 +70,7 @@ def wait_for_portal_file(
 
 
 def arguments(description: str, *, port: int, data: str) -> argparse.ArgumentParser:
-    """Return a parser for the options of both stand-ins."""
+    """Return a parser for the command-line options that both stand-ins have."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--portal-json", type=Path, default=Path(".local/portal.json"))
     parser.add_argument("--port", type=int, default=port)
@@ -84,7 +84,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def set_up_process() -> None:
-    """Log to standard error, and exit immediately on SIGTERM or SIGINT."""
+    """Set up the process: log to standard error, and exit immediately on SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     # These libraries log whole URLs and email addresses, which may name a person.
     for library in ("httpx", "mail.log"):
@@ -94,7 +94,7 @@ def set_up_process() -> None:
 
 
 def serve(app: Flask, *, port: int) -> None:
-    """Serve on 127.0.0.1 until the process is stopped. Raises `SystemExit` if the port is in use."""
+    """Serve a Flask app on 127.0.0.1 until the process is stopped. Raises `SystemExit` if the port is in use."""
     try:
         server = create_server(app, host="127.0.0.1", port=port, threads=8, ident=None)
     except OSError as problem:
@@ -105,7 +105,7 @@ def serve(app: Flask, *, port: int) -> None:
 
 
 def log_requests(app: Flask) -> None:
-    """Log one line for every request, with the route's pattern. The URL itself may name a person."""
+    """Log one line for every request, with the route's pattern. The URL is not logged, because it may name a person."""
 
     @app.before_request
     def begin() -> None:

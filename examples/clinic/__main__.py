@@ -17,7 +17,7 @@ REGISTER_PAUSE = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Wait for portal.json, then serve until the process is stopped."""
+    """Wait for portal.json, then serve the sample EMR until the process is stopped."""
     parser = launch.arguments("A small stand-in EMR", port=4576, data=".local/clinic")
     options = parser.parse_args(argv)
     launch.set_up_process()
@@ -43,7 +43,7 @@ def _office(portal_file: launch.PortalFile, store: Store) -> Office:
 
 
 def register(office: Office, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Register the webhook address. Try again while the portal is still starting."""
+    """Register the EMR's webhook address at the portal. Try again while the portal is still starting."""
     for _ in range(REGISTER_TRIES):
         try:
             office.register()

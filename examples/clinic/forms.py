@@ -1,4 +1,4 @@
-"""The send form. Its fields have the names of the paths in the event's `data`, so that errors match them."""
+"""The form for sending a document. Its field names are the paths in the event's `data`, so that errors match them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ FIRST_PROVIDER: Values = {
 
 @dataclass(frozen=True)
 class FormError:
-    """The error of a form: a sentence, a message for each wrong field, and messages about other fields."""
+    """The error of a form: a sentence, a message for each wrong field, and messages without a field in the form."""
 
     summary: str
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class FormError:
 
 
 def propose_values(plan: Plan, *, number: int, today: date) -> Values:
-    """Return the first values of the form for a chosen sample."""
+    """Return the first values of the send form for a chosen sample."""
     dates = certification_from(plan, today)
     return {
         "external_id": f"POC-{number}",
@@ -92,7 +92,7 @@ def propose_values(plan: Plan, *, number: int, today: date) -> Values:
 
 
 def patient_values(patient: Patient) -> Values:
-    """Return the form's values for a patient on file."""
+    """Return the send form's values for a patient on file."""
     return {
         "patient.external_id": patient.external_id,
         "patient.first_name": patient.first_name,
@@ -102,12 +102,12 @@ def patient_values(patient: Patient) -> Values:
 
 
 def read_values(form: Mapping[str, str]) -> Values:
-    """Return the submitted values, trimmed. A missing value is an empty text."""
+    """Return the submitted values without surrounding spaces. A missing value is an empty text."""
     return {name: form.get(name, "").strip() for name in FIELDS}
 
 
 def event_data(values: Values) -> dict[str, Any]:
-    """Return the `data` of the event without the PDF. Empty values are left out of the event."""
+    """Return the event's `data` from the send form, without the PDF. Empty values are left out."""
     data: dict[str, Any] = {}
     for name in FIELDS:
         if values[name]:
@@ -120,7 +120,7 @@ def event_data(values: Values) -> dict[str, Any]:
 
 
 def read_patient(values: Values) -> Patient:
-    """Return the patient of the form. Raises `ValueError` for an invalid date."""
+    """Return the patient that was entered in the send form. Raises `ValueError` for an invalid date."""
     return patient_from({name: values[f"patient.{name}"] for name in PATIENT_FIELDS})
 
 
@@ -135,7 +135,7 @@ def patient_from(sent: Json) -> Patient:
 
 
 def copy_values(sent: Json) -> Values:
-    """Return the form's values for a new version of a sent document, without its number."""
+    """Return the send form's values for a new version of a sent document. The document's number is left out."""
     values: dict[str, str] = {}
     for name in FIELDS:
         value: Any = sent
@@ -186,7 +186,7 @@ def _author(plan: Plan, values: Values) -> Author:
 
 
 def from_refusal(refused: Refused) -> FormError:
-    """Return the portal's problem as an error of the form, with each message at its field."""
+    """Return the portal's refusal as an error of the form, with each message at its field."""
     fields: dict[str, str] = {}
     others: list[str] = []
     for error in refused.errors:
@@ -208,6 +208,6 @@ def _form_name(error: FieldError) -> str | None:
 
 
 def number_in(external_id: str) -> int | None:
-    """Return 1001 for `POC-1001`, or None for a number in another format."""
+    """Return 1001 for the document number `POC-1001`, or None for a number in another format."""
     digits = external_id.removeprefix("POC-")
     return int(digits) if digits.isascii() and digits.isdigit() and digits != external_id else None

@@ -1,4 +1,4 @@
-"""The work of the clinic's office with the portal: the steps behind the pages, without any HTML."""
+"""The office of the clinic: the work with the portal behind the pages, without any HTML."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ HOME_ZONE = "America/Chicago"
 
 @dataclass(frozen=True)
 class Addresses:
-    """The URLs of this trial installation, without trailing slashes."""
+    """The URLs of the portal, this EMR and the mailbox, without trailing slashes."""
 
     clinic: str
     mailbox: str
@@ -32,7 +32,7 @@ class Addresses:
 
 
 class Office:
-    """The clinic's office, which keeps its records in step with the portal."""
+    """The office of the clinic, which updates the EMR's records from the portal."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Office:
         self.now = clock
 
     def seed(self) -> None:
-        """Add the patients of the samples to the records."""
+        """Add the patients of the sample plans to the records."""
         for plan in PLANS:
             if self.store.patient(plan.patient.external_id) is None:
                 self.store.save_patient(plan.patient)
@@ -67,12 +67,15 @@ class Office:
         return self.now().astimezone(self.zone()).date()
 
     def approve_and_send(self, data: Json, pdf: bytes) -> str:
-        """Send a document and return its id in the portal. Raises `Refused` or `Unreachable`."""
+        """Send a document to the portal and return the document's id there. Raises `Refused` or `Unreachable`."""
         answer = self.send("document.sent", {**data, "content": self.portal.content(pdf)})
         return str(answer["document_id"])
 
     def send(self, event_type: str, data: Json) -> Json:
-        """Store an event and send it. After a crash, the stored event is sent with the same webhook-id."""
+        """Store an event, then send it to the portal.
+
+        After a crash, the stored event is sent with the same webhook-id.
+        """
         now = self.now()
         event = new_event(event_type, data, now=now)
         name = str(data.get("external_id") or data.get("document_id", ""))
@@ -81,7 +84,7 @@ class Office:
         return self.send_unanswered(unanswered, data)
 
     def send_unanswered(self, unanswered: UnansweredEvent, data: Json) -> Json:
-        """Send a stored event. Delete the event when the portal accepts or refuses it."""
+        """Send a stored event to the portal. Delete the event once the portal accepts or refuses it."""
         try:
             answer = self.portal.send(unanswered.event)
         except Refused:
@@ -119,14 +122,17 @@ class Office:
         return self.store.document(document_id) or Document(document_id, "", "", {}, resource)
 
     def refresh_quietly(self, document_id: str) -> None:
-        """Refresh the document if possible. Errors are ignored, because a webhook will bring the news."""
+        """Read the document from the portal and store it, if possible.
+
+        Errors are ignored: a webhook will bring the news.
+        """
         try:
             self.refresh(document_id)
         except (Refused, Unreachable) as problem:
             LOG.info("a document could not be read again: %s", type(problem).__name__)
 
     def unsigned(self, cursor: str | None) -> Page:
-        """Read one page of the Unsigned report."""
+        """Return one page of the Unsigned report, read from the portal."""
         asked_at = self.now()
         page = self.portal.documents(report="unsigned", cursor=cursor)
         for resource in page.rows:
@@ -134,7 +140,7 @@ class Office:
         return page
 
     def remember(self, resource: Json, asked_at: datetime) -> None:
-        """Store a resource with the time at which it was requested."""
+        """Store a document's resource with the time at which the resource was requested."""
         self.store.save_resource(resource, at=asked_at.isoformat(), now=asked_at)
 
     def register(self) -> None:
@@ -150,7 +156,7 @@ class Office:
         self.store.save_fact("endpoint", "")
 
     def practice(self) -> Json:
-        """Read the practice's settings, and store the time zone."""
+        """Return the practice's settings, read from the portal, and store the time zone."""
         settings = self.portal.practice()
         self.store.save_fact("time_zone", str(settings.get("time_zone") or HOME_ZONE))
         return settings

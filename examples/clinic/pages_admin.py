@@ -21,7 +21,7 @@ RECENT = 8
 
 @HOME.get("/")
 def home() -> str:
-    """Show the work that waits for staff today."""
+    """Show the work for the clinic's staff today."""
     page, form_error = _read_unsigned()
     counts: dict[str, int] = {}
     for resource in page.rows:
@@ -50,13 +50,13 @@ def _read_unsigned() -> tuple[Page, str]:
 
 @HOME.get("/healthz")
 def health() -> dict[str, str]:
-    """Confirm that this process is running."""
+    """Respond to a check that this process is running."""
     return {"status": "ok"}
 
 
 @PAGES.get("/admin/practice/emr/customize")
 def customize() -> str:
-    """Show the practice's settings at the portal."""
+    """Show the practice's settings, read from the portal."""
     return _customize(None)
 
 
@@ -86,7 +86,7 @@ def _zones() -> Sequence[str]:
 
 @PAGES.post("/admin/practice/emr/customize")
 def save() -> BaseResponse:
-    """Save the settings and the Electronic Signature switch."""
+    """Save the practice's settings and the Electronic Signature switch at the portal."""
     settings: dict[str, str | bool | None] = {name: request.form.get(name, "").strip() or None for name in SETTINGS}
     settings["electronic_signature"] = request.form.get("electronic_signature") == "on"
     return _try(lambda: office().portal.save_practice(settings), done="saved")
@@ -94,13 +94,13 @@ def save() -> BaseResponse:
 
 @PAGES.post("/admin/endpoint")
 def register() -> BaseResponse:
-    """Register this EMR's webhook address."""
+    """Register this EMR's webhook address at the portal."""
     return _try(office().register, done="registered")
 
 
 @PAGES.post("/admin/endpoint/test")
 def test() -> BaseResponse:
-    """Ask for a test webhook."""
+    """Request a test webhook from the portal."""
     return _try(office().portal.test_endpoint, done="tested")
 
 
@@ -121,7 +121,7 @@ def _settings_error(refused: Refused) -> FormError:
 
 @PAGES.get("/deliveries")
 def deliveries() -> str:
-    """Show the outgoing messages, by default those that failed."""
+    """Show the portal's outgoing messages, by default only the failed messages."""
     status = request.args.get("status", "failed")
     page = office().portal.deliveries(status=status, cursor=request.args.get("cursor"))
     return render_template("deliveries.html", page=page, status=status)
@@ -129,6 +129,6 @@ def deliveries() -> str:
 
 @PAGES.post("/deliveries/<delivery_id>/retry")
 def retry(delivery_id: str) -> BaseResponse:
-    """Send one message again."""
+    """Request the portal to send one message again."""
     office().portal.retry_delivery(delivery_id)
     return back_to("admin.deliveries", "retried")

@@ -37,12 +37,12 @@ HEADERS: Mapping[str, str] = {
 
 
 def office() -> Office:
-    """Return the office of this app."""
+    """Return the clinic's office of the running Flask app."""
     return cast(Office, current_app.extensions["office"])
 
 
 def back_to(endpoint: str, done: str | None = None, **values: Any) -> BaseResponse:
-    """Redirect after a form. `done` is the key of the notice to show."""
+    """Return a redirect after a form. `done` is the key of the notice to show."""
     return redirect(url_for(endpoint, done=done, **values), HTTPStatus.SEE_OTHER)
 
 
@@ -93,7 +93,7 @@ def provider_name(document_id: str) -> str:
 
 
 def set_up_pages(app: Flask) -> None:
-    """Register filters, headers and error pages for every page."""
+    """Register template filters, security headers and error pages for every page."""
     app.jinja_env.filters.update(
         moment=moment,
         day=day,

@@ -1,4 +1,4 @@
-"""The pages of patients and their accounts, Documents > Reports > Unsigned, and one document."""
+"""The pages of patients and their accounts, of the Unsigned report, and of one document."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -29,7 +29,7 @@ def patients() -> str:
 
 @PAGES.get("/patients/<external_id>")
 def account(external_id: str) -> str:
-    """Show the patient's account from this EMR's records, which change when a webhook arrives."""
+    """Show the patient's account from this EMR's own records. Webhooks update the records."""
     patient = office().store.patient(external_id) or abort(HTTPStatus.NOT_FOUND)
     return render_template("account.html", patient=patient, documents=office().store.documents(external_id))
 
@@ -88,7 +88,7 @@ def pdf(document_id: str, which: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/resend")
 def resend(document_id: str) -> BaseResponse:
-    """Correct and resend the document. Only the changed values are sent."""
+    """Correct a document's address or delivery and send the document again. Only the changed values are sent."""
     values = {name: request.form.get(name, "").strip() for name in RESEND_FIELDS}
     try:
         office().send("document.resend", {"document_id": document_id, **_corrections(document_id, values)})
@@ -109,7 +109,7 @@ def _corrections(document_id: str, values: forms.Values) -> forms.Json:
 
 @PAGES.post("/documents/<document_id>/recall")
 def recall(document_id: str) -> BaseResponse:
-    """Recall the document."""
+    """Recall the document at the portal."""
     reason = request.form.get("reason", "").strip()
     data = {"document_id": document_id, **({"reason": reason} if reason else {})}
     return _send(document_id, "document.recalled", data, done="recalled")
@@ -117,7 +117,7 @@ def recall(document_id: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/returned")
 def returned(document_id: str) -> BaseResponse:
-    """Mark the document as returned by the portal, by fax or on paper."""
+    """Report to the portal that the document came back to the clinic by the portal, by fax or on paper."""
     data = {"document_id": document_id, "method": request.form.get("method", "portal")}
     return _send(document_id, "document.returned", data, done="returned")
 

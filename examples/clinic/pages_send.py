@@ -1,4 +1,4 @@
-"""The page Approve and send, which sends a sample or an uploaded PDF to one provider."""
+"""The page Approve and send. Staff send a sample or an uploaded PDF to one provider."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ PAGES = Blueprint("send", __name__)
 
 @dataclass(frozen=True)
 class _Outgoing:
-    """The event data and the PDF to send."""
+    """The event data and the PDF of the document to send."""
 
     data: Json
     pdf: bytes
@@ -35,7 +35,7 @@ class _Outgoing:
 
 @PAGES.get("/send")
 def form() -> str:
-    """Show the form with the values of a sample, or of a new version of an earlier document."""
+    """Show the send form with the values of a sample, or of a new version of an earlier document."""
     before = office().store.document(request.args.get("after", ""))
     chosen = request.args.get("sample") or (_sample_like(before.sent) if before else KNEE.key)
     plan = SAMPLES.get(chosen, KNEE)
@@ -59,7 +59,7 @@ def _sample_like(sent: Json) -> str:
 
 @PAGES.post("/send")
 def send() -> BaseResponse:
-    """Build and send the PDF, and go to the patient's account. Show an error at its field."""
+    """Send the PDF to the portal, and redirect to the patient's account. Show a refusal at its field."""
     chosen = request.form.get("sample", "")
     values = forms.read_values(request.form)
     outgoing = _outgoing(chosen, values)
@@ -123,7 +123,7 @@ def sample(key: str) -> Response:
 
 @PAGES.get("/samples/<key>.png")
 def thumbnail(key: str) -> Response:
-    """Return a small image of the first page of a sample."""
+    """Return a small image of the first page of a sample's PDF."""
     plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
     return Response(_thumbnail(plan.key, office().today()), mimetype="image/png")
 
@@ -140,7 +140,7 @@ def _sample_pdf(plan: Plan, number: int, today: date) -> bytes:
 
 @PAGES.post("/outbox/<webhook_id>/send")
 def send_unanswered(webhook_id: str) -> BaseResponse:
-    """Send an unanswered event again."""
+    """Send again an event that the portal has not answered."""
     for unanswered in office().store.unanswered():
         if unanswered.event.webhook_id == webhook_id:
             office().send_unanswered(unanswered, json.loads(unanswered.event.body)["data"])
@@ -149,6 +149,6 @@ def send_unanswered(webhook_id: str) -> BaseResponse:
 
 @PAGES.post("/outbox/<webhook_id>/discard")
 def discard_unanswered(webhook_id: str) -> BaseResponse:
-    """Delete an unanswered event."""
+    """Delete an event that the portal has not answered."""
     office().store.delete_unanswered(webhook_id)
     return back_to("home.home", "discarded")

@@ -27,7 +27,10 @@ Json = Mapping[str, Any]
 
 
 class Unreachable(Exception):
-    """The portal did not answer, but may have accepted the event. Send it again with the same webhook-id."""
+    """Error for a request that the portal did not answer. The portal may still have accepted the event.
+
+    Send the event again with the same webhook-id.
+    """
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class FieldError:
 
 
 class Refused(Exception):
-    """The portal refused a request with `application/problem+json` (RFC 9457). A retry does not help."""
+    """Error for a request that the portal refused with `application/problem+json` (RFC 9457). A retry does not help."""
 
     def __init__(self, status: int, problem: Json) -> None:
         self.status = status
@@ -52,12 +55,12 @@ class Refused(Exception):
 
 
 class NotFromPortal(Exception):
-    """A webhook with a wrong signature, timestamp or body, which the portal cannot have sent."""
+    """Error for a webhook with a wrong signature, timestamp or body, which the portal cannot have sent."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event for the portal. Store it until the portal accepts it, so that every retry is the same."""
+    """An event for the portal. Store the event until the portal accepts it, so that every retry is the same."""
 
     webhook_id: str
     body: str
@@ -65,7 +68,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list, with the cursor of the next page or None."""
+    """One page of a list, with the cursor of the next page or None."""
 
     rows: Sequence[Json]
     next_cursor: str | None
@@ -79,7 +82,7 @@ def new_event(event_type: str, data: Json, *, now: datetime) -> Event:
 
 
 def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
-    """Verify a webhook and return its event. Raises `NotFromPortal`."""
+    """Verify a webhook and return its event. Raises `NotFromPortal` if the verification fails."""
     try:
         event = Webhook(secret).verify(body, dict(headers))
     # The library raises ValueError for malformed headers and bodies.
@@ -91,14 +94,14 @@ def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
 
 
 class LocalhostTransport(httpx.HTTPTransport):
-    """Transport that connects to 127.0.0.1 for every host below `.localhost`.
+    """An httpx transport that connects to 127.0.0.1 for every host below `.localhost`.
 
     Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name. An EMR
     that talks to a real portal does not need this class.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request, with its Host header unchanged."""
+        """Send one request to 127.0.0.1 if its host is below `.localhost`. The Host header does not change."""
         if request.url.host.endswith(".localhost"):
             request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)
@@ -107,7 +110,7 @@ class LocalhostTransport(httpx.HTTPTransport):
 class Portal:
     """The portal's API for one practice.
 
-    Every method raises `Refused` if the portal refuses the request, and `Unreachable` if it does not answer.
+    Every method raises `Refused` if the portal refuses the request, and `Unreachable` if the portal does not answer.
     """
 
     def __init__(
@@ -131,7 +134,7 @@ class Portal:
     def send(self, event: Event) -> Json:
         """Send an event and return the body of the `202` response. Retry if the portal does not answer.
 
-        Every try has the same webhook-id and body, so that the portal does the work only once.
+        Every try has the same webhook-id and body, so that the portal handles the event only once.
         """
         for pause in (*RETRY_AFTER_SECONDS, None):
             try:
@@ -154,7 +157,7 @@ class Portal:
         return self._try("POST", "/v1/events", content=event.body, headers=headers)
 
     def upload(self, pdf: bytes) -> str:
-        """Upload a PDF that is too large for an event, and return the `upload_id` for its `content`."""
+        """Upload a PDF that is too large for an event. Return the `upload_id` for the event's `content`."""
         place = self._api("POST", "/v1/uploads", json={})
         file = {"file": ("document.pdf", pdf, "application/pdf")}
         answer = self._try("POST", place["url"], data=place["fields"], files=file)
@@ -163,21 +166,21 @@ class Portal:
         return str(place["upload_id"])
 
     def content(self, pdf: bytes) -> Json:
-        """Return the event's `content` for a PDF of any size."""
+        """Return the event's `content` for a PDF of any size. A large PDF is uploaded first."""
         if len(pdf) > INLINE_BYTES:
             return {"upload_id": self.upload(pdf)}
         return {"base64": b64encode(pdf).decode("ascii")}
 
     def documents(self, *, report: str, cursor: str | None = None) -> Page:
-        """Read one page of the report `unsigned` or `all`."""
+        """Return one page of the report `unsigned` or `all`."""
         return self._page("documents", "/v1/documents", {"report": report, "cursor": cursor})
 
     def document(self, document_id: str) -> Json:
-        """Read one document resource."""
+        """Return the JSON resource of one document."""
         return self._api("GET", f"/v1/documents/{_safe(document_id)}")
 
     def events(self, document_id: str) -> Sequence[Json]:
-        """Read the document's audit trail, oldest event first."""
+        """Return the document's audit trail, oldest event first."""
         events: Sequence[Json] = self._api("GET", f"/v1/documents/{_safe(document_id)}/events")["events"]
         return events
 
@@ -189,15 +192,15 @@ class Portal:
         return answer.headers["location"]
 
     def deliveries(self, *, status: str, cursor: str | None = None) -> Page:
-        """Read one page of the outgoing messages with a status such as `failed`."""
+        """Return one page of the outgoing messages with a status such as `failed`."""
         return self._page("deliveries", "/v1/deliveries", {"status": status, "cursor": cursor})
 
     def retry_delivery(self, delivery_id: str) -> None:
-        """Send one message again."""
+        """Request the portal to send one message again."""
         self._read("POST", f"/v1/deliveries/{_safe(delivery_id)}/retry")
 
     def practice(self) -> Json:
-        """Read the practice's settings."""
+        """Return the practice's settings."""
         return self._api("GET", "/v1/practice")
 
     def save_practice(self, settings: Json) -> None:
@@ -209,7 +212,7 @@ class Portal:
         self._read("PUT", "/v1/endpoint", json={"url": url})
 
     def test_endpoint(self) -> None:
-        """Request an `endpoint.test` webhook."""
+        """Request an `endpoint.test` webhook from the portal."""
         self._read("POST", "/v1/endpoint/test")
 
     def _page(self, name: str, path: str, query: Mapping[str, str | None]) -> Page:

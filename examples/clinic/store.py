@@ -69,7 +69,7 @@ class Document:
 
 
 class Store:
-    """The SQLite file. Every method is one transaction."""
+    """The EMR's records in the SQLite file. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class Store:
     # Patients
 
     def save_patient(self, patient: Patient) -> None:
-        """Add or update the patient."""
+        """Add the patient, or update the patient with the same number."""
         with self._transaction() as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO patients VALUES (?, ?, ?, ?)",
@@ -116,7 +116,7 @@ class Store:
     # Documents
 
     def save_sent(self, document_id: str, sent: Json, resource: Json, *, now: datetime) -> None:
-        """Store the sent data. A resource that a webhook has already brought is not overwritten."""
+        """Store the data of a sent document. A resource that a webhook has already brought is not overwritten."""
         with self._transaction() as rows:
             _insert(rows, document_id, sent, resource, at=LONG_AGO, now=now)
             rows.execute(
@@ -135,7 +135,7 @@ class Store:
             rows.execute("UPDATE documents SET sent = ? WHERE document_id = ?", (json.dumps(sent), document_id))
 
     def save_resource(self, resource: Json, *, at: str, now: datetime) -> None:
-        """Store the portal's resource as of `at` (RFC 3339), unless a later state is already stored."""
+        """Store the portal's resource of a document as of `at` (RFC 3339), unless a later state is already stored."""
         with self._transaction() as rows:
             _update(rows, resource, at=at, now=now)
 
@@ -158,7 +158,7 @@ class Store:
     # Webhooks
 
     def save_webhook(self, webhook_id: str, event: Json, *, now: datetime) -> bool:
-        """Store a webhook together with its resource. Return False if the webhook-id is already stored."""
+        """Store a webhook together with its document's resource. Return False if its webhook-id is already stored."""
         resource: Json = event.get("data") or {}
         with self._transaction() as rows:
             added = rows.execute(
@@ -183,7 +183,7 @@ class Store:
     # Outbox
 
     def save_unanswered(self, unanswered: UnansweredEvent) -> None:
-        """Store an event until the portal answers it."""
+        """Store an event for the portal until the portal answers."""
         with self._transaction() as rows:
             rows.execute(
                 "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
@@ -197,29 +197,29 @@ class Store:
             )
 
     def unanswered(self) -> Sequence[UnansweredEvent]:
-        """Return the unanswered events, oldest first."""
+        """Return the events that the portal has not answered, oldest first."""
         with self._transaction() as rows:
             records = rows.execute("SELECT * FROM outbox ORDER BY created_at").fetchall()
         return [_unanswered_event(row) for row in records]
 
     def delete_unanswered(self, webhook_id: str) -> None:
-        """Delete an event that was answered or given up."""
+        """Delete an event that the portal has answered or that staff have discarded."""
         with self._transaction() as rows:
             rows.execute("DELETE FROM outbox WHERE webhook_id = ?", (webhook_id,))
 
     # Numbers and other facts
 
     def next_number(self) -> int:
-        """Return the number for the next document. It changes only when it is used."""
+        """Return the number to propose for the next document. `use_number` marks a number as used."""
         return int(self.fact("next_number") or FIRST_NUMBER)
 
     def use_number(self, number: int) -> None:
-        """Mark `number` as used, so that it is not proposed again."""
+        """Mark the document number as used, so that the number is not proposed again."""
         if number >= self.next_number():
             self.save_fact("next_number", str(number + 1))
 
     def fact(self, name: str) -> str | None:
-        """Return the value with this name, or None."""
+        """Return the stored value with this name, or None."""
         with self._transaction() as rows:
             row = rows.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row["value"]) if row else None

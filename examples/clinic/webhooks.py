@@ -13,7 +13,10 @@ ENDPOINT = Blueprint("webhooks", __name__)
 
 @ENDPOINT.post("/webhooks/portal")
 def receive_webhook() -> Response:
-    """Store the event and answer 204, for a repeat too. Answer 400 if the portal did not send the event."""
+    """Store the webhook's event and respond with 204, also to a repeat.
+
+    Respond with 400 if the portal did not send it.
+    """
     try:
         event = receive(request.get_data(), dict(request.headers), office().webhook_secret)
         _check(event)

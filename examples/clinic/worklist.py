@@ -1,4 +1,4 @@
-"""The state of a document in the words of clinic staff, and the next step, from the resource alone."""
+"""The state of a document in the words of clinic staff, with the next step. The document's resource decides both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ MESSAGE_LABELS: Mapping[str, str] = {
 
 
 class Step(StrEnum):
-    """The step of a document on its way from sent to filed."""
+    """The stage of a document on its way from sent to filed."""
 
     NOT_DELIVERED = "not_delivered"
     PENDING = "pending"
@@ -86,7 +86,7 @@ _STATES: Mapping[Step, tuple[str, str, str]] = {
 
 
 def state_of(resource: Json) -> DocumentState:
-    """Return the state of the document of this resource."""
+    """Return the state of a document, from its resource."""
     step = _step(resource)
     label, tone, advice = _STATES[step]
     if step is Step.PENDING and resource.get("viewed_at"):
@@ -106,7 +106,7 @@ def _step(resource: Json) -> Step:
 
 
 def _undelivered(resource: Json) -> bool:
-    """Return True if the latest message by every channel has failed, and nobody has opened the document."""
+    """Return True if the latest message by every channel has failed and nobody has opened the document."""
     if resource.get("viewed_at") or resource.get("transmitted_at"):
         return False
     latest: dict[str, str] = {}
@@ -123,7 +123,7 @@ def provider_deliveries(resource: Json) -> Sequence[Json]:
 
 
 def delivery_text(line: Json) -> str:
-    """Return a line for staff, such as "Email to a@b.example: Document ready, delivered"."""
+    """Return a line about a message for staff, such as "Email to a@b.example: Document ready, delivered"."""
     channel = str(line.get("channel", "message")).capitalize()
     message = MESSAGE_LABELS.get(str(line.get("type")), str(line.get("type", "message")))
     status = DELIVERY_LABELS.get(str(line.get("status")), str(line.get("status")))

@@ -41,7 +41,7 @@ NEW_TAB = '<base target="_blank">'
 
 @dataclass(frozen=True)
 class Reader:
-    """The sources of the pages."""
+    """The sources of the mailbox's pages."""
 
     box: Box
     emulator: Emulator
@@ -49,18 +49,18 @@ class Reader:
     clinic_url: str
 
     def fax_number(self, message: Message) -> str | None:
-        """Return the fax number that an email was sent to, or None for an email to a person."""
+        """Return the fax number to which an email was sent, or None for an email to a person."""
         numbers = [fax.number_of(address, self.fax_domain) for address in message.to]
         return next((number for number in numbers if number), None)
 
 
 def reader() -> Reader:
-    """Return the reader of this app."""
+    """Return the sources of the running Flask app's pages."""
     return cast("Reader", current_app.extensions["reader"])
 
 
 def create_app(source: Reader) -> Flask:
-    """Return the Flask app for a reader."""
+    """Return the Flask app of the mailbox for these sources."""
     app = Flask(__name__)
     app.extensions["reader"] = source
     app.register_blueprint(PAGES)
@@ -92,7 +92,7 @@ def moment(at: datetime) -> str:
 
 
 def link_addresses(text: str) -> Markup:
-    """Return plain text as HTML, with links for its web addresses."""
+    """Return plain text as HTML, in which web addresses are links."""
     parts: list[Markup] = []
     end = 0
     for match in WEB_ADDRESS.finditer(text):
@@ -112,7 +112,7 @@ def phone(e164: str) -> str:
 
 
 def _side_bar() -> dict[str, Any]:
-    """Return the contents of the side bar: every recipient, with the number of messages."""
+    """Return the contents of the side bar: every recipient with the number of messages."""
     faxes, inboxes = _count_received(reader())
     numbers: dict[str, int] = {}
     for text in reader().box.texts():
@@ -141,13 +141,13 @@ def _count_received(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
 
 @PAGES.get("/")
 def home() -> str:
-    """Show the latest email to anyone."""
+    """Show the latest email, whoever its recipient is."""
     return _list("Latest email", None, _without_faxes(reader().box.mails()))
 
 
 @PAGES.get("/inbox")
 def inbox() -> str:
-    """Show the email to one address."""
+    """Show the emails to one address."""
     address = request.args.get("to", "")
     return _list(address, address, _without_faxes(reader().box.mails(address)))
 
@@ -173,7 +173,7 @@ def _message(name: str) -> Message:
 
 @PAGES.get("/messages/<name>/html")
 def html(name: str) -> Response:
-    """Return the HTML of an email, for the frame on its page."""
+    """Return the HTML of an email for the frame on the email's page."""
     content = _message(name).html
     head = HEAD.search(content)
     at = head.end() if head else 0
@@ -217,20 +217,20 @@ def phone_texts() -> str:
 
 @PAGES.get("/healthz")
 def health() -> dict[str, str]:
-    """Confirm that this process is running."""
+    """Respond to a check that this process is running."""
     return {"status": "ok"}
 
 
 @PAGES.get("/api/messages")
 def api_messages() -> Response:
-    """Return all emails, or those to the address in `?to=`, newest last."""
+    """Return all emails as JSON, or only the emails to the address in `?to=`, newest last."""
     return jsonify([_row(message) for message in reader().box.mails(request.args.get("to") or None)])
 
 
 @PAGES.get("/api/messages/<name>/attachments/<int:number>")
 @PAGES.get("/messages/<name>/attachments/<int:number>", endpoint="attachment")
 def api_attachment(name: str, number: int) -> Response:
-    """Return an attached file. `number` counts from 0, as in the list."""
+    """Return an attached file of an email. `number` counts from 0, in the order of the list."""
     attachments = _message(name).attachments
     if number >= len(attachments):
         abort(HTTPStatus.NOT_FOUND)
@@ -239,7 +239,7 @@ def api_attachment(name: str, number: int) -> Response:
 
 @PAGES.get("/api/texts")
 def api_texts() -> Response:
-    """Return all text messages, or those to the number in `?to=`, newest last."""
+    """Return all text messages as JSON, or only the messages to the number in `?to=`, newest last."""
     return jsonify([_text_row(text) for text in reader().box.texts(request.args.get("to") or None)])
 
 

@@ -1,4 +1,4 @@
-"""The mailbox's copy of all emails and texts, one file for each, because the local AWS forgets them."""
+"""The mailbox's copy of all emails and text messages, in one file for each, because the local AWS forgets them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from examples.mailbox.messages import SAFE_ID, Message, parse, stamp
 
 @dataclass(frozen=True)
 class Text:
-    """A text message. The local AWS gives no time, so `received_at` is the time of the first poll."""
+    """A text message. `received_at` is the time of the first poll, because the local AWS gives no time."""
 
     id: str
     to: str
@@ -21,7 +21,7 @@ class Text:
 
 
 class Box:
-    """The emails and texts in `folder`, cached in memory. Several threads may use the box."""
+    """The emails and text messages in `folder`, cached in memory. Several threads may use the box."""
 
     def __init__(self, folder: Path) -> None:
         self._mails_at, self._texts_at = folder / "mails", folder / "texts"
@@ -36,7 +36,10 @@ class Box:
         }
 
     def add_mail(self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> None:
-        """Store an email. A complete email (`source` is `smtp`) replaces one without attachments."""
+        """Store an email.
+
+        An email with attachments (`source` is `smtp`) replaces the same email without attachments.
+        """
         with self._lock:
             known = self._mails.get(name)
             if known is not None and (known.complete or source != "smtp"):
@@ -51,11 +54,11 @@ class Box:
         return name in self._mails
 
     def mail(self, name: str) -> Message | None:
-        """Return the email with this name, or None."""
+        """Return the email with this file name, or None."""
         return self._mails.get(name)
 
     def mails(self, to: str | None = None) -> Sequence[Message]:
-        """Return all emails, or those to one address, newest last."""
+        """Return all emails, or only the emails to one address, newest last."""
         with self._lock:
             mails = list(self._mails.values())
         wanted = [mail for mail in mails if to is None or to.lower() in mail.to]
@@ -71,7 +74,7 @@ class Box:
             self._texts[name] = Text(name, to, text, seen_at)
 
     def texts(self, to: str | None = None) -> Sequence[Text]:
-        """Return all texts, or those to one number, newest last."""
+        """Return all text messages, or only the messages to one number, newest last."""
         with self._lock:
             texts = list(self._texts.values())
         return sorted((text for text in texts if to is None or text.to == to), key=lambda text: text.received_at)

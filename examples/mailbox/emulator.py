@@ -1,8 +1,8 @@
-"""A reader of the emails and texts that the local AWS (MiniStack) was asked to send.
+"""A reader of the emails and text messages that the portal sent through the local AWS (MiniStack).
 
 The local AWS has a list of sent emails without attachments. If it was started with
-`SMTP_HOST=127.0.0.1:<port>`, it also sends every complete email by SMTP, and `smtp.py` receives those. The
-list then only fills gaps.
+`SMTP_HOST=127.0.0.1:<port>`, it also sends every complete email by SMTP, and `smtp.py` receives the email. The
+list then only provides emails that SMTP missed.
 """
 
 import logging
@@ -32,7 +32,7 @@ Json = Mapping[str, Any]
 
 
 class LocalhostTransport(httpx.HTTPTransport):
-    """Transport that connects to 127.0.0.1 for every host below `.localhost`.
+    """An httpx transport that connects to 127.0.0.1 for every host below `.localhost`.
 
     Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name.
     """
@@ -44,7 +44,7 @@ class LocalhostTransport(httpx.HTTPTransport):
 
 
 class Emulator:
-    """The local AWS, whose emails and texts are copied into the box."""
+    """Poller of the local AWS, which copies emails and text messages into the box."""
 
     def __init__(
         self,
@@ -61,7 +61,10 @@ class Emulator:
         self.answers = True
 
     def poll(self) -> None:
-        """Copy new emails and texts into the box. `answers` is then True if the local AWS responded."""
+        """Copy new emails and text messages into the box.
+
+        The attribute `answers` tells whether the local AWS responded.
+        """
         with self._lock:
             try:
                 self._poll_mails()

@@ -16,23 +16,23 @@ _PDFIUM = Lock()
 
 
 class NoPages(Exception):
-    """The attachment has no pages that can be shown."""
+    """Error for a fax attachment without pages that can be shown."""
 
 
 def number_of(address: str, fax_domain: str) -> str | None:
-    """Return `+15125550100` for `15125550100@<fax domain>`, and None for any other address."""
+    """Return `+15125550100` for the address `15125550100@<fax domain>`, and None for any other email address."""
     local, _, domain = address.rpartition("@")
     return f"+{local}" if domain == fax_domain and local.isascii() and local.isdigit() else None
 
 
 def pdf_of(message: Message) -> Attachment | None:
-    """Return the PDF in an email to the gateway, or None."""
+    """Return the PDF that is attached to an email to the fax gateway, or None."""
     pdfs = [file for file in message.attachments if file.content_type == "application/pdf"]
     return pdfs[0] if pdfs else None
 
 
 def page_count(pdf: bytes) -> int:
-    """Return the number of pages. Raises `NoPages`."""
+    """Return the number of pages of a fax's PDF. Raises `NoPages`."""
     with _PDFIUM:
         document = _open(pdf)
         try:
@@ -42,7 +42,7 @@ def page_count(pdf: bytes) -> int:
 
 
 def page(pdf: bytes, number: int) -> bytes:
-    """Return a page as a black and white PNG. `number` counts from 1. Raises `NoPages`."""
+    """Return a page of a fax's PDF as a black and white PNG. `number` counts from 1. Raises `NoPages`."""
     with _PDFIUM:
         document = _open(pdf)
         try:

@@ -1,4 +1,4 @@
-"""Emails, parsed from the stored bytes."""
+"""The mailbox's emails, parsed from the stored bytes."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 
 @dataclass(frozen=True)
 class Attachment:
-    """An attached file."""
+    """A file attached to an email."""
 
     name: str
     content_type: str
@@ -29,7 +29,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Message:
-    """An email. `complete` is False if only its text is known, without its attachments."""
+    """An email. `complete` is False if only the text is known, without the attachments."""
 
     id: str
     to: tuple[str, ...]
@@ -44,7 +44,7 @@ class Message:
 
 
 def message_id(header: str) -> str:
-    """Return a name for files and URLs from a Message-ID such as `<0101@email.amazonses.com>`."""
+    """Return a Message-ID such as `<0101@email.amazonses.com>` in a form that is safe in file names and URLs."""
     local = header.strip().strip("<>").partition("@")[0]
     if SAFE_ID.fullmatch(local):
         return local
@@ -60,7 +60,10 @@ def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) 
 
 
 def parse(name: str, stamped: bytes) -> Message:
-    """Parse the bytes that `stamp` returned. Raises `ValueError` if the headers of `stamp` are missing."""
+    """Return the email in the bytes that `stamp` returned.
+
+    Raises `ValueError` if the headers of `stamp` are missing.
+    """
     mail = message_from_bytes(stamped, policy=policy.default)
     text, html = _body(mail, "plain"), _body(mail, "html")
     return Message(
@@ -102,7 +105,7 @@ class _Anchors(HTMLParser):
 
 
 def links(html: str, text: str) -> tuple[str, ...]:
-    """Return every web address in the email once, first those of the HTML and then those of the text."""
+    """Return every web address in the email once. The addresses in the HTML come before those in the text."""
     anchors = _Anchors()
     anchors.feed(html)
     plain = [address.rstrip(".,;:!?)]}") for address in WEB_ADDRESS.findall(text)]

@@ -66,7 +66,7 @@ class Intervention:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sample plan of care, with the values that the send form does not change."""
+    """A sample plan of care: the values that do not depend on the send form."""
 
     key: str
     kind: str

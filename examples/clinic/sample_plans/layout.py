@@ -82,7 +82,7 @@ def section(title: str, *body: Flowable) -> list[Flowable]:
 
 
 def fact_grid(facts: Sequence[tuple[str, str]], columns: int = 4) -> Flowable:
-    """Return boxes with a label and a value, `columns` boxes in a row."""
+    """Return a grid of boxes with a label and a value, with `columns` boxes in a row."""
     cells = [[paragraph(label.upper(), LABEL), paragraph(value, STRONG)] for label, value in facts]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     grid = Table(rows, colWidths=[WIDTH * share for share in (0.28, 0.2, 0.3, 0.22)])
@@ -145,7 +145,7 @@ def goals(items: Sequence[Goal], starts_on: date) -> Flowable:
 
 
 def pairs(items: Sequence[tuple[str, str]]) -> Flowable:
-    """Return a table with a label and a text in every row."""
+    """Return a table whose rows have a label and a text."""
     table = Table(
         [[paragraph(label, STRONG), paragraph(text, CELL)] for label, text in items],
         colWidths=[WIDTH * 0.24, WIDTH * 0.76],
@@ -165,7 +165,7 @@ def pairs(items: Sequence[tuple[str, str]]) -> Flowable:
 
 
 class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
-    """The electronic signature of the therapist, above a rule."""
+    """The electronic signature of the therapist, drawn above a rule."""
 
     def __init__(self, author: Author, signed_on: date) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
         self._author, self._signed_on = author, signed_on
 
     def draw(self) -> None:
-        """Draw the flowable. reportlab has moved the canvas to the bottom left corner of the flowable."""
+        """Draw the signature. The origin is the bottom left corner of this part of the page."""
         canvas: Canvas = self.canv
         name = f"{self._author.name}, {self._author.credential}"
         canvas.setFillColor(HexColor("#0d2c6b"))
@@ -191,7 +191,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
 
 
 class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
-    """The signature line for the provider. The object stores the position of the line when it is drawn."""
+    """The signature line for the provider. The object stores the position at which the line was drawn."""
 
     LINE = 74.0
     SIGN_WIDTH = 288.0
@@ -203,7 +203,10 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
         self._drawn: Mapping[str, int] = {}
 
     def draw(self) -> None:
-        """Draw the flowable. reportlab has moved the canvas to the bottom left corner of the flowable."""
+        """Draw the signature line and store its position.
+
+        The origin is the bottom left corner of this part of the page.
+        """
         canvas: Canvas = self.canv
         _box(canvas, self.width, self.height)
         canvas.setFillColor(INK)
@@ -268,7 +271,7 @@ def _phone(e164: str) -> str:
 
 @dataclass(frozen=True)
 class Running:
-    """The footer of every page, with which a loose page can be filed."""
+    """The footer of every page. With its facts, staff can file a loose page."""
 
     patient: str
     born: str
@@ -277,7 +280,7 @@ class Running:
 
 
 class _CountingCanvas(Canvas):  # type: ignore[misc]  # - reportlab is untyped
-    """Canvas that writes its pages at the end, when it knows their number (for "page 2 of 3")."""
+    """A canvas that writes its pages only at the end, when the number of pages is known (for "page 2 of 3")."""
 
     def __init__(self, *args: Any, running: Running, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -285,7 +288,7 @@ class _CountingCanvas(Canvas):  # type: ignore[misc]  # - reportlab is untyped
         self._held: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's name
-        """Store the page until the end."""
+        """Store the finished page until the end of the document."""
         self._held.append(dict(self.__dict__))
         self._startPage()
 
@@ -343,7 +346,7 @@ def _cedar(canvas: Canvas, left: float, bottom: float) -> None:
 
 
 def render(output: IO[bytes], *, story: list[Flowable], title: str, running: Running) -> None:
-    """Write `story` as a PDF to `output`, with letterhead and footer on every page."""
+    """Write the content `story` as a PDF to `output`, with the letterhead and the footer on every page."""
     template = BaseDocTemplate(
         output, pagesize=LETTER, title=title, author=CLINIC_NAME, subject="Plan of care", invariant=1
     )

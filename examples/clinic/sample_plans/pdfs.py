@@ -28,7 +28,7 @@ _PDFIUM = Lock()
 
 @dataclass(frozen=True)
 class Referrer:
-    """The provider who is asked to sign."""
+    """The provider who is asked to sign the plan."""
 
     name: str
     credential: str
@@ -51,7 +51,7 @@ class Certification:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a sample that the send form may change."""
+    """The facts of a sample plan that the send form may change."""
 
     number: str
     patient: Patient
@@ -73,7 +73,7 @@ class SamplePdf:
 
 
 def certification_from(plan: Plan, today: date) -> Certification:
-    """Return the dates of a plan that is sent today."""
+    """Return the certification's dates for a plan that is sent today."""
     initial_visit_on = today - timedelta(days=plan.days_since_initial_visit)
     return Certification(
         initial_visit_on=initial_visit_on,
@@ -102,7 +102,7 @@ def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
 
 
 def first_page(pdf: bytes) -> bytes:
-    """Return the first page as a PNG with about 50 dots per inch."""
+    """Return an image of a PDF's first page, as a PNG with about 50 dots per inch."""
     output = io.BytesIO()
     with _PDFIUM:
         document = pypdfium2.PdfDocument(pdf)
