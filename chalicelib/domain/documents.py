@@ -180,6 +180,7 @@ class Decision:
     strokes_aspect: float = 3.0
     consent_version: str | None = None
     pages_shown: tuple[int, ...] = ()
+    pages_shown_at: tuple[datetime, ...] = ()
     read_statement: bool = False
     scan_key: str | None = None
     scan_sha256: str | None = None

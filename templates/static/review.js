@@ -8,8 +8,13 @@ const dock = document.querySelector("[data-dock]");
 // A page counts as shown when its image has loaded and both its top and its bottom have been on screen.
 const edgesSeen = new Map(sheets.map((sheet) => [Number(sheet.dataset.page), { top: false, bottom: false }]));
 
+// Each entry is the token of a page, a point, and the seconds from the opening of this page until it was shown.
+function shownEntries() {
+  return approval.querySelector("[data-pages-shown]").value.split(",").filter(Boolean);
+}
+
 function pagesShown() {
-  const recorded = approval.querySelector("[data-pages-shown]").value.split(",").map(Number);
+  const recorded = shownEntries().map((entry) => Number.parseInt(entry, 10));
   return new Set(recorded.filter((page) => edgesSeen.has(page)));
 }
 
@@ -28,10 +33,10 @@ function recordIfShown(sheet) {
   const page = Number(sheet.dataset.page);
   const seen = edgesSeen.get(page);
   if (!seen.top || !seen.bottom || !hasLoaded(sheet)) return;
-  const shown = pagesShown().add(page);
-  approval.querySelector("[data-pages-shown]").value = Array.from(shown)
-    .sort((a, b) => a - b)
-    .join(",");
+  if (!pagesShown().has(page)) {
+    const entry = `${sheet.dataset.token}.${Math.round(performance.now() / 1000)}`;
+    approval.querySelector("[data-pages-shown]").value = [...shownEntries(), entry].join(",");
+  }
   updateReading();
 }
 

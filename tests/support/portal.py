@@ -65,11 +65,19 @@ class Browser:
         self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **more: str
     ) -> HTTPResponse:
         if path.endswith("/approve"):
-            self.get(path.removesuffix("/approve"))
+            sent = {**(fields or {}), **more}
+            fields, more = {**sent, "pages_shown": self._show_pages(path, sent.get("pages_shown", ""))}, {}
         if "__Host-csrf" not in self.cookies:
             self.get("/login")
         token = make_form_token(self.cookies["__Host-csrf"], "pad")
         return self.post_raw(path, {"csrf": token, **(fields or {}), **more}, headers)
+
+    def _show_pages(self, path: str, numbers: str) -> str:
+        """Open the review page, and return what its script reports once these pages were on the screen."""
+        page = self.get(path.removesuffix("/approve")).body.decode()
+        tokens = dict(re.findall(r'data-token="((\d+)\.[^"]+)"', page))
+        by_number = {number: token for token, number in tokens.items()}
+        return ",".join(f"{by_number[number]}.7" for number in numbers.split(",") if number in by_number)
 
     def post_raw(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> HTTPResponse:
         sent = {"content-type": "application/x-www-form-urlencoded", **(headers or {})}

@@ -1,7 +1,8 @@
 """The contents of a sealed PDF: the signature block, the certificate page, and the facts in the seal."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import zip_longest
 
 from chalicelib.domain.audit import Event
 from chalicelib.domain.documents import Decision, Document
@@ -114,7 +115,8 @@ def trail_entry(event: Event) -> TrailEntry:
 
 
 def _pages_shown(decision: Decision) -> str | None:
-    pages = ", ".join(str(page) for page in decision.pages_shown)
+    times = [f" ({at.astimezone(UTC):%H:%M:%S} UTC)" for at in decision.pages_shown_at]
+    pages = ", ".join(f"{page}{at}" for page, at in zip_longest(decision.pages_shown, times, fillvalue=""))
     return f"{pages}, as reported by the browser" if pages else None
 
 

@@ -1,7 +1,7 @@
 """The actions of a provider on documents: list, open, approve and decline (DESIGN 5.3, 5.4)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import Signature, to_text
 from chalicelib.domain.status import Action, is_decidable
+from chalicelib.domain.timestamps import to_text as time_text
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
@@ -92,6 +93,7 @@ class ApprovalForm:
     remember: bool = False
     note: str = ""
     pages_shown: frozenset[int] = frozenset()
+    pages_shown_at: Mapping[int, datetime] = field(default_factory=dict)
     read_statement: bool = False
     consents_to: str = ""
 
@@ -305,6 +307,7 @@ def _check_viewed(document: Document) -> None:
 
 def _approval(form: ApprovalForm, document: Document, action: ProviderAction, signature: Signature | None) -> Decision:
     drawing = signature.drawing if signature else None
+    shown = tuple(page for page in range(1, document.original.pages + 1) if page in form.pages_shown)
     return Decision(
         action=Action.APPROVE,
         signer=_signer(action, document),
@@ -314,7 +317,8 @@ def _approval(form: ApprovalForm, document: Document, action: ProviderAction, si
         strokes=drawing.strokes if drawing else (),
         strokes_aspect=drawing.aspect if drawing else 1.0,
         consent_version=CONSENT_VERSION,
-        pages_shown=tuple(page for page in range(1, document.original.pages + 1) if page in form.pages_shown),
+        pages_shown=shown,
+        pages_shown_at=tuple(form.pages_shown_at[page] for page in shown if page in form.pages_shown_at),
         read_statement=form.read_statement,
     )
 
@@ -348,6 +352,7 @@ def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated:
             "asked_again": reauthenticated,
             "consent_version": decision.consent_version,
             "pages_shown": list(decision.pages_shown),
+            "pages_shown_at": [time_text(at) for at in decision.pages_shown_at],
             "read_statement": decision.read_statement,
         }
         recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private)

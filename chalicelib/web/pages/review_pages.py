@@ -18,6 +18,7 @@ from chalicelib.services.documents.document_writer import needs_view
 from chalicelib.services.labels import CONSENT_TEXTS
 from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
+from chalicelib.services.review.page_tokens import ShownPage, make_page_token, read_shown_pages
 from chalicelib.services.review.past_search import PastSearch, parse_search
 from chalicelib.services.review.review import CONSENT_VERSION, MAX_COUNT, MAX_NOTE, DeclineForm, ProviderAction
 from chalicelib.services.review.signature_input import MAX_NAME, block_size
@@ -30,6 +31,7 @@ from chalicelib.web.pages import signature_form as signing
 from chalicelib.web.pages.reauthentication import is_recently_authenticated, passkey_options, reauthenticate_to_sign
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
+    PageImage,
     are_pages_ready,
     describe_due_date,
     group_by_practice,
@@ -111,7 +113,7 @@ def show_document(context: RequestContext, document_id: str) -> Response:
 
 
 def approve(context: RequestContext, document_id: str) -> Response:
-    given = signing.parse_approval(context.form, _parse_pages_shown(context.form.get("pages_shown", "")))
+    given = signing.parse_approval(context.form, _read_pages_shown(context, context.form))
     cookies: list[str] = []
     try:
         context, cookies = reauthenticate_to_sign(context)
@@ -232,7 +234,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         saved=signing.read_saved_signature(context.require_provider()),
         block_size=block_size(document),
         pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
-        images=list_page_images(document, files, texts),
+        images=_with_tokens(context, list_page_images(document, files, texts)),
         prepared=are_pages_ready(document),
         waiting=waiting,
         due=describe_due_date(document, context.now),
@@ -297,7 +299,7 @@ def _read_fields(context: RequestContext, fields: Mapping[str, str]) -> ReviewFo
         remember=fields.get("remember") == "yes",
         note=fields.get("note", ""),
         read_statement=fields.get("read_statement") == "yes",
-        pages_shown=",".join(map(str, sorted(_parse_pages_shown(fields.get("pages_shown", ""))))),
+        pages_shown=",".join(page.entry for page in _read_pages_shown(context, fields)),
         reason=fields.get("reason", ""),
         decline_note=fields.get("decline_note", ""),
         other_name=fields.get("other_name", ""),
@@ -343,7 +345,17 @@ def _parse_signed_id(context: RequestContext) -> str:
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 
-def _parse_pages_shown(text: str) -> frozenset[int]:
-    """Return the page numbers in a text such as `1,2,3`. Anything else in the text is ignored."""
-    parts = text[:1000].split(",")
-    return frozenset(int(part) for part in parts if part.isascii() and part.isdigit())
+def _read_pages_shown(context: RequestContext, fields: Mapping[str, str]) -> list[ShownPage]:
+    """Return the pages whose tokens the form returns."""
+    keys, text = context.services.keys.known_session_keys(), fields.get("pages_shown", "")
+    return read_shown_pages(keys, _reader(context), text, context.now) if text else []
+
+
+def _with_tokens(context: RequestContext, images: list[PageImage]) -> list[PageImage]:
+    """Return the page images with the tokens that an approval must return."""
+    key, reader = context.services.keys.session_key(), _reader(context)
+    return [replace(image, token=make_page_token(key, reader, image.number, context.now)) for image in images]
+
+
+def _reader(context: RequestContext) -> str:
+    return f"{context.require_document().id}:{context.require_provider().id}"

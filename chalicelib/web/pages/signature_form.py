@@ -1,7 +1,7 @@
 """The signature fields of the review page, and the preview of the signature on the document."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chalice.app import Response
@@ -9,6 +9,7 @@ from chalice.app import Response
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, svg_path
 from chalicelib.services.review import signature_input as signing
+from chalicelib.services.review.page_tokens import ShownPage
 from chalicelib.services.review.review import ApprovalForm
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response
@@ -32,14 +33,15 @@ def read_saved_signature(provider: Provider) -> SavedSignature | None:
     return SavedSignature(signature.typed, svg_path(drawing) if drawing else "", width)
 
 
-def parse_approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> ApprovalForm:
+def parse_approval(form: Mapping[str, str], pages: Sequence[ShownPage]) -> ApprovalForm:
     return ApprovalForm(
         typed_name=form.get("typed_name", ""),
         signature=form.get("signature", signing.TYPED),
         drawing=form.get("drawing", ""),
         remember=form.get("remember") == "yes",
         note=form.get("note", ""),
-        pages_shown=pages_shown,
+        pages_shown=frozenset(page.number for page in pages),
+        pages_shown_at={page.number: page.at for page in pages},
         read_statement=form.get("read_statement") == "yes",
         consents_to=form.get("consent", ""),
     )
@@ -48,7 +50,7 @@ def parse_approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> Appr
 def preview_signature(context: RequestContext, document_id: str) -> Response:
     """Return JSON with an image of the signature block as in the signed PDF (base64 PNG), or with an error."""
     provider = context.require_provider()
-    form = parse_approval(context.form, frozenset())
+    form = parse_approval(context.form, ())
     signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)
     if signature is None or errors:
         return json_response({"trouble": errors[0].message if errors else ""})

@@ -74,6 +74,7 @@ class PageImage:
     ready: bool
     broken: bool
     text: str | None = None
+    token: str = ""
 
 
 def make_row(document: Document, now: datetime) -> Row:
