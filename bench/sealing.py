@@ -135,7 +135,7 @@ def _print_row(
 
 
 def _check(release: Release, data: bytes, sealer: Sealer) -> None:
-    """Verify the seal and compare the pages, as the documents function does before a release."""
+    """Verify the seal of a file and compare its pages with the original, as the portal does before a release."""
     faults = released.find_faults(release, source=data, certificate=sealer.chain.leaf)
     if any((*faults, *compare_pages(data, release.sealed.data, release.place))):
         raise ValueError("a sealed file is not as it should be")

@@ -51,7 +51,7 @@ def document_row(document: Document) -> tables.DocumentRow:
 
 
 def moved_key(day: date, shard: str) -> str:
-    """Return the partition in the index of documents by the day of their last audit event."""
+    """Return the partition key of a document in the index of documents by the day of their last audit event."""
     return f"{day.isoformat()}#{shard}"
 
 
@@ -67,7 +67,7 @@ def event_row(event: Event) -> tables.EventRow:
 
 
 def access_key(document_id: str) -> str:
-    """Return the partition of a document's access events. No document's id contains a `#`."""
+    """Return the partition key of a document's access events. The id of a document never contains a `#`."""
     return f"access#{document_id}"
 
 

@@ -134,11 +134,11 @@ class PracticeCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What is known about the person who decided.
+    """The known facts about the identity of the person who decided on a document.
 
     `method` is `account`, `emailed_code` or `fax_code`. `sent_to` is the masked address or fax number of the
-    account or code, and `supplied_by` is `practice` if the document's practice gave it. `npi_source` is
-    `practice`, `practices`, `other_practice` or `owner`. `statement` says the same in words.
+    account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
+    `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the same facts in words.
     """
 
     method: str

@@ -160,7 +160,10 @@ Objects of earlier releases have other keys, and stay in the private bucket.
 
 
 class EvidenceExists(Exception):
-    """Other bytes are already stored under this key, and an object below `EVIDENCE` is written once."""
+    """Error for a write below the prefix `EVIDENCE`, where an object with other bytes already has this key.
+
+    Objects below this prefix are written once.
+    """
 
 
 class Files(Protocol):
@@ -172,7 +175,7 @@ class Files(Protocol):
     def get(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
     def ever_written(self, prefix: str) -> Sequence[str]:
-        """Return the keys with this prefix, also of removed objects with versions, of the first 1,000 versions."""
+        """Return the keys of objects with this prefix, deleted objects included, among the first 1,000 versions."""
 
     def copy(self, source: str, target: str) -> None: ...
     def delete(self, key: str) -> None: ...

@@ -1,8 +1,4 @@
-"""Access events: record each read of a document's page, text or file.
-
-A read whose event cannot be stored is refused. The event of a session or visit is stored while the handler
-works. The access rule has then allowed the read, but the handler may still find nothing to show.
-"""
+"""The log of access events: every read of a document's page, text or file."""
 
 import hashlib
 from collections.abc import Mapping
@@ -47,7 +43,7 @@ def record(route: Route, context: RequestContext, values: Mapping[str, str]) -> 
 
 
 def _session_id(context: RequestContext) -> str:
-    """Return an opaque id of the login, of the visit with a code, or of the API key."""
+    """Return an opaque id of the requester's login, visit with a code, or API key."""
     session = context.session or context.by_hand
     if session is not None:
         secret = f"{session.kind}:{session.provider_id or session.document_id}:{session.created_at.isoformat()}"

@@ -158,7 +158,10 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
 
 def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
-    """Return True if a second factor is required. Otherwise record the access if the route reads a document."""
+    """Return True if the provider must set up a second factor.
+
+    Otherwise record a read of a document, if there is one.
+    """
     required = requires_second_factor(context)
     if route.reads and not required:
         record(route, context, values)

@@ -101,7 +101,7 @@ class LocalhostTransport(httpx.HTTPTransport):
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request to 127.0.0.1 if its host is below `.localhost`. The Host header does not change."""
+        """Send one request with its Host header unchanged. For a host below `.localhost`, connect to 127.0.0.1."""
         if request.url.host.endswith(".localhost"):
             request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)

@@ -141,7 +141,7 @@ def _count_received(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
 
 @PAGES.get("/")
 def home() -> str:
-    """Show the latest email, whoever its recipient is."""
+    """Show the latest emails to all recipients."""
     return _list("Latest email", None, _without_faxes(reader().box.mails()))
 
 

@@ -99,7 +99,10 @@ class Emails(MessageSender):
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
     def _is_anothers_username(self, address: str) -> bool:
-        """Return True if nobody else can set up an account at this address, such as a shared mailbox."""
+        """Return True if the email address is already an account's username, as with a shared mailbox.
+
+        Nobody else can then set up an account at this address.
+        """
         key = email_claim(address)
         return key in self.store.claims([key])
 

@@ -1,4 +1,4 @@
-"""The daily job that anchors the audit trails that grew (docs/decisions/036).
+"""The daily job that anchors the audit trails to which events were added (docs/decisions/036).
 
 The job repeats a day until the signed object of the day exists, and does not repeat finished shards. The
 number of its reads depends only on how many trails grew.
@@ -48,7 +48,10 @@ class AnchorJob:
         self._timestamps = TimestampSource(authority.request, pins) if authority is not None else None
 
     def anchor(self) -> None:
-        """Anchor each of the last finished days that has no signed object yet, oldest first."""
+        """Anchor the audit trails of the last few days. Days that already have a signed object are skipped.
+
+        The oldest day comes first.
+        """
         today = self._clock.now().date()
         for age in range(DAYS_BACK, 0, -1):
             day = today - timedelta(days=age)
@@ -71,7 +74,7 @@ class AnchorJob:
             self._files.put(day_key(day), _canonical(envelope).encode(), _JSON)
 
     def _anchor_shard(self, day: date, shard: str) -> bytes:
-        """Return the positions of a shard as JSON, and write them if an earlier job did not."""
+        """Return a shard's anchored positions as JSON. Write them unless an earlier job has written them."""
         key = part_key(day, shard)
         written = self._files.find(key)
         if written is not None:
@@ -85,9 +88,9 @@ class AnchorJob:
         return data
 
     def _grown(self, day: date, shard: str) -> Iterator[Document]:
-        """Yield the documents whose trail grew last on the day.
+        """Yield the documents whose last audit event was on this day.
 
-        A trail that has grown again since midnight belongs to yesterday too. Otherwise a trail that grows
+        A document whose trail has grown again since midnight belongs to yesterday too. Otherwise a trail that grows
         every night would never be anchored.
         """
         today = self._clock.now().date()
@@ -99,7 +102,10 @@ class AnchorJob:
                 after, more = page.next_after, page.next_after is not None
 
     def _timestamp(self, signature: bytes) -> bytes | None:
-        """Return a timestamp token, or None without an authority. Raises `OSError` if the authority fails."""
+        """Return a timestamp token for the signature, or None if no timestamp authority is configured.
+
+        Raises `OSError` if the authority fails.
+        """
         if self._timestamps is None:
             return None
         token: bytes = request_timestamp(signature, self._timestamps, self._clock.now()).dump()

@@ -1,7 +1,8 @@
-"""The anchors of audit trails: positions of trails in the bucket with Object Lock, where nobody can change them.
+"""The anchors of audit trails, stored in the bucket with Object Lock, where nobody can change them.
 
-Each day, `anchor_job` writes two kinds of objects. The empty object of a document has the position of the
-document's trail in its key. The signed object of the day covers all positions of the day.
+An anchor is a position in a document's trail: the number and hash of an event. Each day, `anchor_job` writes two
+kinds of objects. The empty object of a document has the position of the document's trail in its key. The signed
+object of the day covers all positions of the day.
 """
 
 import re
@@ -17,7 +18,7 @@ _POSITION = re.compile(r"([0-9]{9})-([0-9a-f]{64})-([0-9]{4}-[0-9]{2}-[0-9]{2})"
 
 @dataclass(frozen=True, kw_only=True)
 class Anchor:
-    """A position of a document's trail, and the day for which it was anchored."""
+    """An anchored position in a document's audit trail (an event's number and hash), and the day of the anchor."""
 
     day: date
     sequence: int
@@ -25,22 +26,22 @@ class Anchor:
 
 
 def day_key(day: date) -> str:
-    """Return the key of the signed object of a day."""
+    """Return the S3 key of the signed object that covers all anchors of a day."""
     return f"{EVIDENCE}anchors/{day.isoformat()}.json"
 
 
 def part_key(day: date, shard: str) -> str:
-    """Return the key of the positions of one shard of a day."""
+    """Return the S3 key of the object with the anchored positions of one shard on one day."""
     return f"{EVIDENCE}anchors/{day.isoformat()}/{shard}.json"
 
 
 def position_key(document_id: str, anchor: Anchor) -> str:
-    """Return the key of an empty object that anchors a position of a document's trail."""
+    """Return the S3 key of the empty object whose key anchors a position of a document's audit trail."""
     return f"{_prefix(document_id)}{anchor.sequence:09}-{anchor.head}-{anchor.day.isoformat()}"
 
 
 def read_anchors(files: Files, document_id: str) -> tuple[Anchor, ...]:
-    """Return every anchored position of a document's trail, lowest first, in one call."""
+    """Return all anchors of a document's audit trail, lowest position first, in one call."""
     prefix = _prefix(document_id)
     matches = (_POSITION.fullmatch(key.removeprefix(prefix)) for key in sorted(files.ever_written(prefix)))
     return tuple(
@@ -49,7 +50,7 @@ def read_anchors(files: Files, document_id: str) -> tuple[Anchor, ...]:
 
 
 def agrees(anchors: Sequence[Anchor], events: Sequence[Event]) -> bool:
-    """Return True if every anchored position is still in the trail."""
+    """Return True if the audit trail still contains the event of every anchor."""
     hashes = {event.sequence: event.hash for event in events}
     return all(hashes.get(anchor.sequence) == anchor.head for anchor in anchors)
 

@@ -32,12 +32,7 @@ class SignerResource(TypedDict):
 
 
 class IdentityResource(TypedDict):
-    """How the identity of the person who decided was established, as codes and as a `statement`.
-
-    `method` is `account`, `emailed_code` or `fax_code`. `sent_to` is the masked address or fax number, and
-    `supplied_by` says who gave it. `npi_source` is `practice` (yours), `practices` (several), `other_practice`
-    or `owner` (of the account).
-    """
+    """The facts about the identity of the person who decided, as codes and as a `statement`."""
 
     method: str
     sent_to: str | None

@@ -1,8 +1,4 @@
-"""How the identity of a signer was established, as it is known at the decision (DESIGN 2a, 5.5).
-
-An address is masked, and only an address that the document's practice gave is shown, because a practice must
-not learn other addresses of an account.
-"""
+"""The facts about a signer's identity, as they are known at the time of the decision (DESIGN 2a, 5.5)."""
 
 from dataclasses import asdict
 
@@ -11,7 +7,7 @@ from chalicelib.domain.providers import Provider
 
 
 def identify_account(provider: Provider, document: Document) -> Identity:
-    """Return the identity of the owner of an account who decides about the document."""
+    """Return the facts about the identity of an account's owner who decides on the document."""
     email, practice = document.addressee.email, document.practice.name
     is_known = email is not None and email in provider.proven_emails
     sent_to = mask(email or "") if is_known else None
@@ -27,7 +23,7 @@ def identify_account(provider: Provider, document: Document) -> Identity:
 
 
 def identify_visitor(document: Document, email: str | None) -> Identity:
-    """Return the identity of a person who entered an emailed code, or without `email` the code on a fax."""
+    """Return the facts about the identity of a person who entered a code. `email` is None for a code on a fax."""
     sent_to, practice = code_recipient(document, email), document.practice.name
     route = f"a code sent to {sent_to}, an address" if email else f"the code on a fax to {sent_to}, a number"
     return Identity(
@@ -44,13 +40,13 @@ def code_recipient(document: Document, email: str | None) -> str:
 
 
 def mask(address: str) -> str:
-    """Return an email address such as `dr.r…@example.com`, or a fax number such as `…0100`."""
+    """Return an email address or fax number with its middle hidden, such as `dr.r…@example.com` or `…0100`."""
     local, at, domain = address.partition("@")
     return f"{local[: min(4, len(local) // 2)]}…@{domain}" if at else f"…{address[-4:]}"
 
 
 def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str]:
-    """Return who stated the NPI of the account, as a code and as a sentence. Other practices stay unnamed."""
+    """Return the source of the account's NPI, as a code and as a sentence. Other practices are not named."""
     if provider.npi is None:
         return None, ""
     states_npi = document.addressee.npi == provider.npi

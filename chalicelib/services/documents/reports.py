@@ -89,7 +89,7 @@ class TrailResource(TypedDict):
 
 
 class AccessResource(TypedDict):
-    """One request for a document: `what` is `page`, `text`, `original`, `signed` or `certificate`.
+    """One request for a document. `what` is `page`, `text`, `original`, `signed` or `certificate`.
 
     `actor` is a kind and an opaque id. `session` is an opaque id of a login, of a visit with a code, or of
     an API key.
@@ -138,7 +138,10 @@ class Reports:
         return audit_trail(document, events, anchors)
 
     def accesses(self, practice_id: str, document_id: str, *, limit: int, cursor: str | None) -> Accesses:
-        """Return a page of the requests for the practice's document. Raises `NotFound` like `document`."""
+        """Return a page of the requests for the practice's document.
+
+        Raises `NotFound` for a missing or another practice's document.
+        """
         document = self.document(practice_id, document_id)
         page = self._store.access_events(document.id, limit=limit, before=decode_number_cursor(cursor))
         events: list[AccessResource] = [
@@ -179,7 +182,7 @@ def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[An
 
 
 def _times_of(document: Document) -> set[datetime]:
-    """Return the times that the document states. Each of them is the time of an event."""
+    """Return the times in a document's fields. Each time must be the time of one of the document's audit events."""
     decided_at = document.decision.decided_at if document.decision else None
     times = (document.sent_at, document.viewed_at, decided_at, document.recalled_at, document.returned_at)
     return {time for time in times if time is not None}

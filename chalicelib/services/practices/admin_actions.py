@@ -218,12 +218,7 @@ class AdminActions:
         return {"rotated": True, "sessions_ended": end_sessions}
 
     def report_visibility(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """List accounts that hold documents which were never sent to one of their addresses, page by page.
-
-        Return `{"accounts", "checked", "next"}`. Each call also checks the providers of its page again, in the
-        background. So the first run through all pages checks, and a later run lists what was found. `after` is
-        `next` of the page before.
-        """
+        """Return a page of the accounts with documents that were never sent to one of the account's addresses."""
         return self.visibility_report.page(_read_text(payload, "after", normalization.normalize_line))
 
     def ping(self, _payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:

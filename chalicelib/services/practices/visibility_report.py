@@ -1,8 +1,4 @@
-"""The report on accounts that hold documents which were never sent to one of their addresses (DESIGN 2a).
-
-The admin function lists providers and queues a `check` job for each of them. The job runs in the deliveries
-function, because the admin function has no right to read documents.
-"""
+"""The report on accounts with documents that were never sent to one of the account's addresses (DESIGN 2a)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +22,7 @@ _LISTS = (Listing.PROVIDER_PENDING, Listing.PROVIDER_PAST)
 
 
 class VisibilityReport:
-    """The report on accounts with documents that were never sent to them, and its check of one provider."""
+    """The report on accounts with documents that were never sent to one of the account's addresses."""
 
     def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
         self._store = store

@@ -298,7 +298,10 @@ def _check_owner(document: Document, provider: Provider) -> None:
 
 
 def _check_viewed(document: Document) -> None:
-    """Check that the portal itself showed the document: the pages are ready, and a view is recorded."""
+    """Check that the portal has shown the document: its page images are ready, and a view is recorded.
+
+    Raises `Invalid` otherwise.
+    """
     is_ready = (document.pages_ready or 0) >= document.original.pages
     if not is_ready or document.viewed_at is None:
         message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
