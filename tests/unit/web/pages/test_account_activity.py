@@ -168,8 +168,8 @@ def test_an_account_event_expires_after_six_years_and_a_documents_event_never(po
     tables = portal.fake_store.tables
     (entry,) = tables["account_events"].values()
     assert entry.ttl == epoch_seconds(START + RETENTION)
-    (event,) = tables["events"].values()
-    assert set(event.attribute_values) == {"document_id", "sequence", "record"}
+    for event in tables["events"].values():
+        assert set(event.attribute_values) == {"document_id", "sequence", "record"}
     assert timedelta(days=6 * 365) < RETENTION < timedelta(days=6 * 367)
 
 
