@@ -218,7 +218,12 @@ class AdminActions:
         return {"rotated": True, "sessions_ended": end_sessions}
 
     def report_visibility(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Return a page of the accounts with documents that were never sent to one of the account's addresses."""
+        """Return a page of the accounts with documents that were never sent to one of the account's addresses.
+
+        The result is `{"accounts", "checked", "next"}`. Each call also queues a new check of the providers on its page.
+        So the first run through all pages starts the checks, and a later run returns their results. `after` is the
+        `next` of the previous page.
+        """
         return self.visibility_report.page(_read_text(payload, "after", normalization.normalize_line))
 
     def ping(self, _payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:

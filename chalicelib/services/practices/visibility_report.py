@@ -1,4 +1,8 @@
-"""The report on accounts with documents that were never sent to one of the account's addresses (DESIGN 2a)."""
+"""The report on accounts with documents that were never sent to one of the account's addresses (DESIGN 2a).
+
+The admin function lists providers and queues a `check` job for each provider. The deliveries function runs the
+job, because the admin function has no right to read documents.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
