@@ -126,6 +126,14 @@ _SIGNED = {
     "note": "Please add balance training.",
     "sealing": "sealed",
     "signer": {"name": "Luis Rivera", "credential": "MD", "npi": "1234567893", "method": "electronic"},
+    "identity": {
+        "method": "account",
+        "sent_to": "dr.r…@example.com",
+        "supplied_by": "practice",
+        "npi_source": "practice",
+        "statement": "Account of a person who proved to read email at dr.r…@example.com, an address given by "
+        "Hill Country Therapy. NPI stated by Hill Country Therapy.",
+    },
     "signed_pdf": {
         "url": f"{PORTAL}/v1/documents/doc_5f0c/signed.pdf",
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -151,6 +159,7 @@ _DOCUMENT: Mapping[str, Any] = {
     "decided_at": None,
     "due_on": "2026-12-20",
     "signer": None,
+    "identity": None,
     "sealing": "none",
     "signed_pdf": None,
     "supersedes": None,
@@ -175,6 +184,7 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
         "note": "Twice a week is enough.",
         "sealing": "in_progress",
         "signer": _SIGNED["signer"],
+        "identity": _SIGNED["identity"],
     },
     "document.recalled": {"status": "recalled", "recalled_reason": "The plan has changed."},
 }
