@@ -126,7 +126,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/documents/past": {"q": "nobody"},
     "/documents/{document_id}/approve": {
         "typed_name": "Luis Rivera",
-        "pages_shown": "1,2,3",
+        "read_statement": "yes",
         "consent": CONSENT_VERSION,
     },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
