@@ -63,13 +63,17 @@ def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str)
 
 
 def read_to_the_end(page: Page) -> str:
-    """Scroll through all pages, and return the form field that records the pages shown to the provider."""
+    """Scroll through all pages, and return the numbers of the pages that the form reports as shown.
+
+    The form field holds a token per page: the number, the time, the signature and the tenths of seconds.
+    """
     for sheet in page.locator("[data-page]").all():
         sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'start' })")
         page.wait_for_timeout(100)
         sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'end' })")
         page.wait_for_timeout(100)
-    return page.locator("[data-pages-shown]").input_value()
+    tokens = page.locator("[data-pages-shown]").input_value().split(",")
+    return ",".join(token.partition(".")[0] for token in tokens)
 
 
 def test_the_small_image_stays_if_the_large_one_does_not_load(memory: MemoryPortal, new_context: NewContext) -> None:

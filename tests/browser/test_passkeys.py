@@ -74,7 +74,7 @@ def phone(memory: MemoryPortal, new_context: NewContext) -> Phone:
     portal = memory.portal
     portal.settings = replace(portal.settings, portal_url=memory.url)
     give_account(portal, PROVIDER, PASSWORD)
-    portal.store.commit(Change(at=START, documents=(a_document(pages_ready=0),)))
+    portal.store.commit(Change(at=START, documents=(a_document(),)))
     context = new_context(**PHONE)
     page = context.new_page()
     devtools = context.new_cdp_session(page)

@@ -59,4 +59,4 @@ def test_50_concurrent_copies_of_an_event_create_one_document(stack: Stack, serv
     assert [item.id for item in found] == [answers[0]["document_id"]]
     assert next(event.type for event in services.store.events(found[0].id)) == "document.sent"
     messages = services.store.deliveries(DeliveryListing.ALL, practice.id, limit=10, after=None).items
-    assert sorted(message.type for message in messages) == ["ready", "setup"]
+    assert sorted(message.type for message in messages) == ["ready"]

@@ -90,7 +90,7 @@ class Run:
         return {row["id"] for row in answer.json()["documents"]}
 
     def originals(self) -> int:
-        s3, bucket = self.stack.client("s3"), self.stack.outputs()["Bucket"]
+        s3, bucket = self.stack.client("s3"), self.stack.outputs()["EvidenceBucket"]
         count: int = s3.list_objects_v2(Bucket=bucket, Prefix="evidence/originals/")["KeyCount"]
         return count
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -104,8 +104,11 @@ def decline(works: Works, document_id: str) -> None:
     store = works.services.store
     document = store.document(document_id)
     assert document is not None
-    provider = store.provider(document.provider_id)
-    assert provider is not None
+    person = store.provider(document.provider_id)
+    assert person is not None
+    assert document.addressee.email is not None
+    # Only an account with a proven address may open and decline the document.
+    provider = replace(person, emails=(document.addressee.email,))
     by = ProviderAction(
         provider=provider, actor=Actor(f"provider:{provider.id}"), now=works.clock.now(), authentication="password"
     )

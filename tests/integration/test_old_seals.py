@@ -89,7 +89,7 @@ def since_then(works: Works, stack: Stack, practice: SamplePractice, key: str) -
     with pytest.raises(chain.ChainRefused):
         works.services.sealer_cache.sealer(NOW)
     works.services.switches.set_electronic_signature(practice.id, on=False)
-    s3, bucket = stack.client("s3"), stack.outputs["Bucket"]
+    s3, bucket = stack.client("s3"), stack.outputs["EvidenceBucket"]
     s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, StorageClass="GLACIER_IR")
     assert s3.head_object(Bucket=bucket, Key=key)["StorageClass"] == "GLACIER_IR"
 
