@@ -106,9 +106,8 @@ def decline(works: Works, document_id: str) -> None:
     assert document is not None
     person = store.provider(document.provider_id)
     assert person is not None
-    assert document.addressee.email is not None
     # Only an account with a proven address may open and decline the document.
-    provider = replace(person, emails=(document.addressee.email,))
+    provider = replace(person, email=document.addressee.email, password_hash="a hash")
     by = ProviderAction(
         provider=provider, actor=Actor(f"provider:{provider.id}"), now=works.clock.now(), authentication="password"
     )
