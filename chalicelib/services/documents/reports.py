@@ -102,7 +102,7 @@ class AccessResource(TypedDict):
 
 
 class Accesses(TypedDict):
-    """One page of the requests for a document, newest first."""
+    """One page of the log of who read a document and when, newest read first."""
 
     accesses: list[AccessResource]
     next_cursor: str | None
@@ -138,7 +138,7 @@ class Reports:
         return audit_trail(document, events, anchors)
 
     def accesses(self, practice_id: str, document_id: str, *, limit: int, cursor: str | None) -> Accesses:
-        """Return a page of the requests for the practice's document.
+        """Return a page of the log of who read the practice's document and when.
 
         Raises `NotFound` for a missing or another practice's document.
         """

@@ -102,10 +102,10 @@ class TwoBuckets:
         self,
         *,
         Bucket: str,  # noqa: N803 - the names of boto3
-        Key: str,  # noqa: N803
-        Body: bytes,  # noqa: N803
-        ContentType: str,  # noqa: N803
-        IfNoneMatch: str | None = None,  # noqa: N803
+        Key: str,  # noqa: N803 - the names of boto3
+        Body: bytes,  # noqa: N803 - the names of boto3
+        ContentType: str,  # noqa: N803 - the names of boto3
+        IfNoneMatch: str | None = None,  # noqa: N803 - the names of boto3
     ) -> None:
         if IfNoneMatch == "*" and (Bucket, Key) in self.objects:
             raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
