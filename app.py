@@ -1,8 +1,7 @@
 """The Chalice app: the routes of `web/routes.py`, and every event handler.
 
 Handlers of a blueprint would bypass `app.py` (chalice issues 1566 and 1615), so every handler is declared here.
-The ARNs are placeholders. The merge template connects each event source to its real resource.
-"""
+The ARNs are placeholders. The merge template connects each event source to its real resource."""
 
 from typing import Any
 

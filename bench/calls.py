@@ -1,8 +1,7 @@
 """Recording of the AWS calls behind a response, and the count of calls that wait for one another.
 
 The web function runs in this process, with the environment and the tables of a newly deployed local stack, so
-every call is real. `pages.py` lists the responses to measure.
-"""
+every call is real. `pages.py` lists the responses to measure."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -2,8 +2,7 @@
 
 One process responds to `GET /login` and prints every module that it loaded. Then new processes import these
 modules or the three libraries, in turns. The medians of CPU time are compared, because CPU time hardly
-depends on the load of the machine.
-"""
+depends on the load of the machine."""
 
 import json
 import statistics
@@ -55,8 +54,7 @@ def run(environment: dict[str, str]) -> None:
 def _is_module(name: str) -> bool:
     """Return True if a process can import this name first.
 
-    Some names exist only after the import of a parent module.
-    """
+    Some names exist only after the import of a parent module."""
     return not name.startswith(("botocore.vendored.six.moves", "six.moves", "__mp_main__"))
 
 

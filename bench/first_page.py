@@ -6,8 +6,7 @@ and a connection costs nothing. On a real network the server's time is added, an
 a connection to the bucket, unless the list has already made the connection.
 
 The server is the local AWS on the same machine. The time for a style sheet, which needs no AWS call, shows
-the local AWS's own share.
-"""
+the local AWS's own share."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

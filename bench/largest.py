@@ -2,8 +2,7 @@
 
 Each step is the work of one Lambda function, so it runs in a separate process, with the bucket and the sealing key
 of the local stack. The memory of a step is the sum of the process and its sandbox
-(`services/pdf_jobs/sandbox.py`). The true value is smaller, since the two share memory.
-"""
+(`services/pdf_jobs/sandbox.py`). The true value is smaller, since the two share memory."""
 
 import hashlib
 import json

@@ -2,8 +2,7 @@
 
 The pages come from the local stack, through a gateway that adds compression
 (`tests/support/browser/gateway.py`). `first_page.py` adds the time until the first page of a document is
-visible on a slow phone.
-"""
+visible on a slow phone."""
 
 import json
 import os

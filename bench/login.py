@@ -1,8 +1,7 @@
 """The CPU time of a login: the whole request, argon2id included, with a store in memory.
 
 The cases are a right password, a wrong password, an unknown address, and a hash with outdated
-parameters, which the login replaces.
-"""
+parameters, which the login replaces."""
 
 import statistics
 import time

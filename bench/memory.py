@@ -8,8 +8,7 @@ from pathlib import Path
 def peak() -> float:
     """Return the peak memory of this process in megabytes.
 
-    On Linux, the figure comes from `/proc`, because the system call may report the figure of the parent process.
-    """
+    On Linux, the figure comes from `/proc`, because the system call may report the figure of the parent process."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

@@ -1,8 +1,7 @@
 """The AWS calls behind every kind of response of the web function, and how many of them wait for one another.
 
 Before each request, the function's caches are cleared. Only the session key stays cached, as it does in
-production for five minutes.
-"""
+production for five minutes."""
 
 import html
 import re
@@ -75,8 +74,7 @@ class Requests:
     def by_link(self) -> None:
         """Measure the pages of a setup link in three states: valid, with its document recalled, and expired.
 
-        In the second state, another document is pending.
-        """
+        In the second state, another document is pending."""
         address, other = "setup@example.com", "expired@example.com"
         document_id = send_document(self.emr, address)
         browser, path = Browser(), setup_path(self.emr, address)

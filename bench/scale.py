@@ -1,8 +1,7 @@
 """The cost of the Unsigned report of a large practice: its first page compared with a late page.
 
 The cost is counted in AWS calls and in rows that queries read. Time is not measured, because the time of the
-local AWS grows with the table, and the time of AWS does not.
-"""
+local AWS grows with the table, and the time of AWS does not."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,8 +52,7 @@ def run(stack: Stack) -> None:
 def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) -> None:
     """Write the documents with the numbers `start` to `count - 1` into the table, as the intake would.
 
-    The documents are pending, and each was sent one second after the one before.
-    """
+    The documents are pending, and each was sent one second after the one before."""
     client, table = stack.client("dynamodb"), stack.table_name("documents")
 
     def write(documents: Sequence[Document]) -> None:
@@ -71,8 +69,7 @@ def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) 
 def page(practice: SamplePractice, count: int, number: int, *, size: int) -> tuple[list[str], Cost]:
     """Return the document ids on a page of the report, and the page's cost. `number` counts from 1.
 
-    A cursor is a position in the list's order, so the earlier pages need not be read.
-    """
+    A cursor is a position in the list's order, so the earlier pages need not be read."""
     cursor = "" if number == 1 else _cursor(practice, count - (number - 1) * size)
     path = f"/v1/documents?report=unsigned&limit={size}&cursor={cursor}"
     with record_calls() as calls:

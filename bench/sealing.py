@@ -5,8 +5,7 @@ RSA-3072 and a local key, on 3, 40 and 200 pages. The figures are medians of war
 the QR code, and it draws another signer and document in every run, so that no text is cached.
 
 @libpdf/core is measured a second time without embedded fonts, in the viewer's Helvetica. This is less work
-than the portal's, but a reader may compare with it.
-"""
+than the portal's, but a reader may compare with it."""
 
 import datetime as dt
 import io

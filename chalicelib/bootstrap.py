@@ -52,8 +52,7 @@ if TYPE_CHECKING:
 class Services:
     """The services that routes and event handlers call, with their adapters.
 
-    Tests may replace any service or adapter.
-    """
+    Tests may replace any service or adapter."""
 
     def __init__(self, settings: Settings, *, clock: ports.Clock | None = None, ids: ports.Ids | None = None) -> None:
         from chalicelib.adapters.clock import RandomIds, SystemClock

@@ -11,8 +11,7 @@ from typing import Any
 class Settings:
     """The settings of a deployment. URLs have no trailing slash.
 
-    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates.
-    """
+    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates."""
 
     stage: str
     region: str
@@ -49,8 +48,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings in the environment variables. Raises `LookupError` with the name of a missing variable.
 
     `ALLOW_LOOPBACK_ENDPOINTS`, `TIMESTAMP_AUTHORITY_URL`, `TIMESTAMP_AUTHORITY_PINS` and `FAX_COUNTRIES` are
-    optional.
-    """
+    optional."""
     pins = environment.get("TIMESTAMP_AUTHORITY_PINS", "")
     optional: dict[str, Any] = {
         "allow_loopback": environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
@@ -71,6 +69,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def settings() -> Settings:
     """Return the settings of the running function. Only the first call reads the environment variables.
 
-    The variables are not set when `chalice package` imports the app.
-    """
+    The variables are not set when `chalice package` imports the app."""
     return from_environment(os.environ)

@@ -23,8 +23,7 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of one upload (`services/pdf_jobs/sandboxed_inspection.py`).
 
     The event has a presigned URL of the upload and, for a scan, of the document's original. The Lambda function
-    has no rights, so it can read no other file.
-    """
+    has no rights, so it can read no other file."""
     from chalicelib.adapters.presigned_fetch import fetch
     from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 
@@ -50,8 +49,7 @@ def admin(event: Any) -> dict[str, Any]:
 def relay(event: Mapping[str, Any]) -> None:
     """Put the jobs of new outbox rows on their queues.
 
-    Raises every error, and the table's stream then sends the batch again. A job that is queued twice does no harm.
-    """
+    Raises every error, and the table's stream then sends the batch again. A job that is queued twice does no harm."""
     from chalicelib.adapters.outbox_stream import outbox_rows
     from chalicelib.services.delivery.outbox_relay import relay_rows
 
@@ -112,8 +110,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
 class JobFailed(Exception):
     """Error for a job that failed. Its text has the function's name and the class of the original error.
 
-    AWS logs the text of an error, and the original text could contain patient data.
-    """
+    AWS logs the text of an error, and the original text could contain patient data."""
 
 
 @contextmanager

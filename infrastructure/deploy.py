@@ -2,8 +2,7 @@
 
 `python -m infrastructure.deploy --stage STAGE --package FOLDER --parameters FILE Name=value …` uses the AWS
 credentials and the region of the shell. The zips go to the account's artifact bucket, each under the
-hash of its bytes.
-"""
+hash of its bytes."""
 
 import argparse
 import datetime as dt
@@ -38,8 +37,7 @@ CREATION_FAILED = "ROLLBACK_COMPLETE"
 class Artifacts:
     """The bucket for zips and templates, and the account that must own the bucket.
 
-    Another account may have guessed and taken the bucket's name, so every call names the expected owner.
-    """
+    Another account may have guessed and taken the bucket's name, so every call names the expected owner."""
 
     name: str
     account: str
@@ -83,8 +81,7 @@ def _make_bucket(s3: Any, bucket: Artifacts, region: str) -> None:
 def artifact_key(name: str, content: bytes) -> str:
     """Return the object key of `content` in the artifact bucket.
 
-    The key is a hash, so changed content has a new key.
-    """
+    The key is a hash, so changed content has a new key."""
     return f"{hashlib.sha256(content).hexdigest()}/{name}"
 
 
@@ -111,8 +108,7 @@ def replace_zips(template: dict[str, Any], locations: Mapping[str, Mapping[str, 
 def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress: Progress) -> Stack:
     """Create or update the stack from the package in `folder`, wait for the end, and return the stack.
 
-    Raises UserError with the reasons that CloudFormation gave, the first one first.
-    """
+    Raises UserError with the reasons that CloudFormation gave, the first one first."""
     bucket = artifact_bucket(target.client)
     template = _add_revision(package.read_template(folder), _upload_zips(target.client, bucket, folder))
     stack = _wait_until_settled(target)
@@ -137,8 +133,7 @@ def complete(client: Clients, stack: Stack, now: dt.datetime) -> bool:
     """Issue a certificate for the sealing key and connect SES's receipts, which CloudFormation cannot do.
 
     This step runs after every deployment, even without changes, because the previous run may have stopped before it.
-    Returns True if a certificate was issued. Raises UserError if SES refuses.
-    """
+    Returns True if a certificate was issued. Raises UserError if SES refuses."""
     issued = seal_certificate.ensure(client, stack.outputs, now)
     ses_notifications.connect_receipts(client, stack.outputs)
     return issued
@@ -178,8 +173,7 @@ def _is_current(stack: Stack, template: Mapping[str, Any], parameters: Mapping[s
 def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *, update: bool) -> bool:
     """Send the template to CloudFormation. Return False if the stack already matches the template.
 
-    A stack can match after a rollback, although its status says that an update failed.
-    """
+    A stack can match after a rollback, although its status says that an update failed."""
     cloudformation = target.client("cloudformation")
     send = cloudformation.update_stack if update else cloudformation.create_stack
     try:
@@ -231,8 +225,7 @@ def _wait_until_settled(target: Target) -> Stack | None:
 def _failures(target: Target, began: float) -> list[str]:
     """Return a line for each failure since `began` (epoch seconds), oldest first.
 
-    The first failure often causes the others.
-    """
+    The first failure often causes the others."""
     events = target.client("cloudformation").describe_stack_events(StackName=target.stack)["StackEvents"]
     return [
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
@@ -285,8 +278,7 @@ def refuse_local(parameters: Mapping[str, str]) -> None:
 def refuse_other_address(parameters: Mapping[str, str]) -> None:
     """Raise UserError unless `PortalUrl` is the https URL of `PortalDomain`.
 
-    Links, cookies and passkeys work only on the host name at which people reach the portal.
-    """
+    Links, cookies and passkeys work only on the host name at which people reach the portal."""
     url, domain = parameters.get("PortalUrl"), parameters.get("PortalDomain")
     if not domain or url != f"https://{domain}":
         raise UserError(

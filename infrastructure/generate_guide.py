@@ -1,8 +1,7 @@
 """Generate the parts of `docs/emr-integration.md` that come from the code. Run `make guide`.
 
 A generated part is between `<!-- generated: NAME -->` and `<!-- end -->`. A single value in a sentence is
-between `<!-- value: NAME -->` and `<!-- end -->`. A test fails if the guide and the code differ.
-"""
+between `<!-- value: NAME -->` and `<!-- end -->`. A test fails if the guide and the code differ."""
 
 import base64
 import hmac
@@ -44,8 +43,7 @@ def main() -> None:
 def regenerate(text: str) -> str:
     """Return the guide with all generated parts and values up to date.
 
-    Raises `KeyError` for a name that is neither in `PARTS` nor in `VALUES`.
-    """
+    Raises `KeyError` for a name that is neither in `PARTS` nor in `VALUES`."""
     text = _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", text)
     return _VALUE.sub(lambda value: f"{value[1]}{VALUES[value[2]]}{value[3]}", text)
 

@@ -1,8 +1,7 @@
 """Packaging of the app with Chalice and the merge template, for CloudFormation.
 
 `python -m infrastructure.package --out FOLDER` writes `sam.json`, `deployment.zip` and `layer-deployment.zip`
-to FOLDER. If no input has changed since the last time, nothing is written.
-"""
+to FOLDER. If no input has changed since the last time, nothing is written."""
 
 import argparse
 import hashlib
@@ -70,8 +69,7 @@ def refuse_other_runtimes(version: tuple[int, int]) -> None:
 def package(out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False) -> None:
     """Package the app into `out`, unless `out` already has a package from the same inputs.
 
-    `for_this_host` is for the local AWS, whose functions are processes of this machine (Linux or macOS).
-    """
+    `for_this_host` is for the local AWS, whose functions are processes of this machine (Linux or macOS)."""
     fingerprint = inputs_fingerprint(architecture)
     stamp = out / "inputs"
     if stamp.exists() and stamp.read_text() == fingerprint:

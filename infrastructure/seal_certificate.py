@@ -3,8 +3,7 @@
 A key in KMS has no certificate. Deployment makes a self-issued certificate, which is valid longer than any
 document must be stored. `python -m infrastructure.seal_certificate` prints a request for a certificate of an
 authority, or installs the authority's chain of certificates. Earlier certificates stay published, because old
-seals are verified with them.
-"""
+seals are verified with them."""
 
 import argparse
 import datetime as dt
@@ -40,8 +39,7 @@ class SealStore:
     def read(self, file: str) -> bytes:
         """Return the content of a PEM file, or nothing if there is no such file. Raise UserError if S3 refuses.
 
-        `S3Files.find` treats a refusal as a missing file. Here, this would overwrite an authority's certificate.
-        """
+        `S3Files.find` treats a refusal as a missing file. Here, this would overwrite an authority's certificate."""
         try:
             return self._files.get(file)
         except ClientError as error:
@@ -71,8 +69,7 @@ def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> boo
 def install(client: Clients, outputs: Mapping[str, str], pem: bytes, now: dt.datetime) -> None:
     """Install the chain of certificates in `pem`, with which documents are sealed from now on.
 
-    Raises UserError if the chain is not valid now, or is not for the sealing key.
-    """
+    Raises UserError if the chain is not valid now, or is not for the sealing key."""
     store = SealStore(client, outputs)
     try:
         new_chain = chain.verify_chain(chain.read_pem(pem), store.key.public_key(), now)

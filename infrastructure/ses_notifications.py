@@ -13,8 +13,7 @@ RECEIPTS = ("Delivery", "Bounce", "Complaint")
 def connect_receipts(client: Clients, outputs: Mapping[str, str]) -> None:
     """Configure SES to send the receipts of the sender's domain to the stack's topic. A second call changes nothing.
 
-    Raises UserError if SES refuses, for instance because the domain is not verified in this account.
-    """
+    Raises UserError if SES refuses, for instance because the domain is not verified in this account."""
     ses = client("ses")
     try:
         for kind in RECEIPTS:

@@ -1,8 +1,7 @@
 """Reduction of a package: smaller zips with compiled modules and reproducible bytes.
 
 Small zips shorten cold starts, because every Lambda worker unpacks them before its first response. The
-modules are compiled here, because a Lambda function cannot write compiled modules to its disk.
-"""
+modules are compiled here, because a Lambda function cannot write compiled modules to its disk."""
 
 import compileall
 import hashlib

@@ -1,8 +1,7 @@
 """The times of `make test`: seconds per part, and the slowest tests of all parts.
 
 `python -m infrastructure.suite_times PART COMMAND…` runs a part and stores its times in `build/times/`.
-`python -m infrastructure.suite_times` without arguments prints the stored times of all parts.
-"""
+`python -m infrastructure.suite_times` without arguments prints the stored times of all parts."""
 
 import json
 import os

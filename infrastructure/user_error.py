@@ -7,8 +7,7 @@ from collections.abc import Callable
 class UserError(Exception):
     """Error for a problem that only the person at the keyboard can solve.
 
-    The text is one or two plain sentences: what happened, and what to do.
-    """
+    The text is one or two plain sentences: what happened, and what to do."""
 
 
 def run_command(command: Callable[[], int]) -> int:

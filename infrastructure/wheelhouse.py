@@ -1,8 +1,7 @@
 """The wheels of the Lambda layer, downloaded once and with checked hashes, for the Lambda runtime.
 
 Chalice checks the hashes of its first download. It then replaces wheels that are too new for the Lambda
-runtime, and does not check the replacements. With the wheels of this module, Chalice replaces nothing.
-"""
+runtime, and does not check the replacements. With the wheels of this module, Chalice replaces nothing."""
 
 import hashlib
 import shutil
@@ -21,8 +20,7 @@ NEWEST_GLIBC_MINOR = 26 if sys.version_info < (3, 12) else 34
 def fill(requirements: Path, architecture: str, folder: Path) -> Path:
     """Download the wheels that `requirements` pins, and return the folder with them.
 
-    Raises UserError if a wheel cannot be downloaded, for instance because none fits the runtime.
-    """
+    Raises UserError if a wheel cannot be downloaded, for instance because none fits the runtime."""
     target = folder / _fingerprint(requirements, architecture)
     if target.exists():
         return target

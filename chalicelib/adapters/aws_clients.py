@@ -27,8 +27,7 @@ class Clients:
         """The S3 client. It uses Signature Version 4, which presigned URLs need for files encrypted with SSE-KMS.
 
         The host of presigned URLs contains the region, because the global host redirects and a redirect
-        breaks a signed request. The URLs of the local AWS still have the bucket in the path.
-        """
+        breaks a signed request. The URLs of the local AWS still have the bucket in the path."""
         regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
         return self._make("s3", self._config.merge(Config(signature_version="s3v4", s3=regional)))
 
@@ -36,8 +35,7 @@ class Clients:
     def functions(self) -> Any:
         """The Lambda client, which invokes the `inspect` function. The client never retries a call.
 
-        `inspect` limits its own time.
-        """
+        `inspect` limits its own time."""
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._make("lambda", self._config.merge(once))
 

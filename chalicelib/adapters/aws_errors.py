@@ -11,8 +11,7 @@ logger = Logger(service="portal", child=True)
 def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
     """Return the domain error to raise after the AWS service `service` refused a message.
 
-    The error text holds only the AWS error code, because the AWS text may quote an email address.
-    """
+    The error text holds only the AWS error code, because the AWS text may quote an email address."""
     if isinstance(error, BotoCoreError):
         logger.warning("no response", cause=error_code(error))
         return Unavailable(f"{service} did not respond.")

@@ -65,8 +65,7 @@ _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 class DynamoStore:
     """The DynamoDB store. Reads of single rows are strongly consistent.
 
-    Lists read an index and then the rows themselves, because an index may lag behind its table.
-    """
+    Lists read an index and then the rows themselves, because an index may lag behind its table."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -228,8 +227,7 @@ class DynamoStore:
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
         """Return the outbox rows older than `before`.
 
-        A scan finds them: the table is small, as relayed rows are deleted.
-        """
+        A scan finds them: the table is small, as relayed rows are deleted."""
         outbox = OutboxTableRow.scan(OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True)
         return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
@@ -240,8 +238,7 @@ _Part = tuple[str, Model, Condition | None, bool]
 def _parts(change: Change) -> Iterable[_Part]:
     """Yield the actions of a transaction: the row's name, the row, its condition, and whether the row is deleted.
 
-    Deletes come first, because PynamoDB sends them first.
-    """
+    Deletes come first, because PynamoDB sends them first."""
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
@@ -300,8 +297,7 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
     """Return the ids of the shards' rows, alternating between shards.
 
-    A shard full of stuck rows hides no other shard.
-    """
+    A shard full of stuck rows hides no other shard."""
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 
@@ -365,8 +361,7 @@ def _newest(model: Any, key: str, *, before: int | None, limit: int) -> list[Any
 def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:
     """Return the DynamoDB key after which the next page starts, from the cursor `after`.
 
-    `owner` is always the caller. So a cursor that belongs to another owner cannot read that owner's rows.
-    """
+    `owner` is always the caller. So a cursor that belongs to another owner cannot read that owner's rows."""
     if after is None:
         return None
     range_value, _, row_id = after.rpartition("|")

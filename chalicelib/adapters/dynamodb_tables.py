@@ -1,7 +1,6 @@
 """The DynamoDB tables. The attribute `record` holds the domain value as JSON.
 
-The other attributes are copies of its fields for the indexes.
-"""
+The other attributes are copies of its fields for the indexes."""
 
 from typing import Any
 
@@ -62,8 +61,7 @@ class DocumentRow(_VersionedRow):
 class EventRow(Model):
     """A row of an audit event, or of an access event under the hash key `access#…`. No row expires.
 
-    Earlier releases also stored account events in this table, under the hash key `account#…`.
-    """
+    Earlier releases also stored account events in this table, under the hash key `account#…`."""
 
     class Meta:
         table_name = "events"
@@ -95,8 +93,7 @@ class OutboxTableRow(_RecordRow):
 class DeliveryRow(_VersionedRow):
     """A delivery's row. `due_shard` and `due_at` are set while the delivery still needs an attempt.
 
-    `practice_held` is set for a webhook that is held or waits for a retry. The two groups have separate partitions.
-    """
+    `practice_held` is set for a webhook that is held or waits for a retry. The two groups have separate partitions."""
 
     class Meta:
         table_name = "deliveries"
@@ -130,8 +127,7 @@ class PracticeRow(_VersionedRow):
 class SecretRow(_VersionedRow):
     """A row with an expiry. DynamoDB deletes the row some time after `ttl` (epoch seconds).
 
-    Conditions on writes check `expires_at`, because DynamoDB deletes late.
-    """
+    Conditions on writes check `expires_at`, because DynamoDB deletes late."""
 
     class Meta:
         table_name = "secrets"
@@ -159,8 +155,7 @@ class RequestRow(_RecordRow):
 def bind(settings: Settings) -> Connection:
     """Bind the PynamoDB models to the tables of this deployment, and return the connection that the models share.
 
-    By default, PynamoDB has one client per model. This costs ten TLS handshakes at every cold start.
-    """
+    By default, PynamoDB has one client per model. This costs ten TLS handshakes at every cold start."""
     names: dict[type[Model], str] = {
         DocumentRow: settings.table_documents,
         EventRow: settings.table_events,

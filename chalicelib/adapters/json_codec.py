@@ -1,7 +1,6 @@
 """Conversion of the domain's frozen dataclasses to JSON text and back, by their type hints.
 
-A field whose metadata has `stored_as` is stored under that name, so that old rows can be read after a rename.
-"""
+A field whose metadata has `stored_as` is stored under that name, so that old rows can be read after a rename."""
 
 import json
 import types

@@ -21,8 +21,7 @@ class LambdaInspector:
     """Client of the sandboxed Lambda function `inspect`, which parses strangers' files.
 
     `presign` returns the presigned URL of an upload. The Lambda function has no rights. It can read only that
-    upload and, for a scan, the original of its document.
-    """
+    upload and, for a scan, the original of its document."""
 
     def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
         self._clients = clients
@@ -43,8 +42,7 @@ class LambdaInspector:
         A scan is compared with the PDF at the S3 key `original`.
 
         A crash or a timeout of the `inspect` function counts as the fault of the file, so the file is refused.
-        Raises `Unavailable` for an error of AWS, which says nothing about the file.
-        """
+        Raises `Unavailable` for an error of AWS, which says nothing about the file."""
         pins = {"certificates": list(certificates), "authorities": list(authorities)}
         request = {"url": self._presign(key), "kind": kind, **pins}
         if original is not None:

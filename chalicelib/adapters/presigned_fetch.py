@@ -19,8 +19,7 @@ def fetch(url: str, *, most: int, seconds: float = SECONDS) -> bytes | None:
 
     The download fails on an HTTP error, a redirect or a timeout. An incomplete download is never returned, because
     it would look like a damaged file. `url` comes from another function of the portal, never from a stranger.
-    Proxies are not used.
-    """
+    Proxies are not used."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
         raise ValueError("a URL must begin with http:// or https://")

@@ -1,8 +1,7 @@
 """The IP addresses to which the portal may send webhooks: public unicast addresses only.
 
 The blocked networks come from the IANA special-purpose registries. They are written out in this module because
-`is_global` of Python's `ipaddress` changes between releases.
-"""
+`is_global` of Python's `ipaddress` changes between releases."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -46,8 +45,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 def is_public(address: str) -> bool:
     """Return True if the IP address is public.
 
-    An IPv6 address that contains an IPv4 address is judged by the latter.
-    """
+    An IPv6 address that contains an IPv4 address is judged by the latter."""
     parsed = _parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _CLOSED_4)

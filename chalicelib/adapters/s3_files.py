@@ -70,8 +70,7 @@ class S3Files:
     def versions(self, key: str) -> Sequence[str]:
         """Return the ids of an object's versions. In a bucket without versioning, the one id is `null`.
 
-        Returns nothing for an object behind a delete marker, which cannot be read.
-        """
+        Returns nothing for an object behind a delete marker, which cannot be read."""
         listed = self._s3.list_object_versions(Bucket=self._place(key)["Bucket"], Prefix=key).get("Versions", ())
         versions = [version for version in listed if version["Key"] == key]
         is_readable = any(version["IsLatest"] for version in versions)

@@ -1,8 +1,7 @@
 """The keys that sign sessions: the newest and the previous version of a secret in Secrets Manager.
 
 To rotate the key, the admin function or an administrator in the console stores a new value of the secret.
-Secrets Manager then labels the old value `AWSPREVIOUS`.
-"""
+Secrets Manager then labels the old value `AWSPREVIOUS`."""
 
 from __future__ import annotations
 
@@ -84,8 +83,7 @@ class SecretsManagerKeys:
 class SecretsManagerKeyRotation:
     """Rotation of the session key: the `SessionKeyRotation` of `services/ports.py`.
 
-    It may write but not read the key.
-    """
+    It may write but not read the key."""
 
     def __init__(self, clients: Clients, secret_id: str) -> None:
         self._clients = clients
@@ -103,8 +101,7 @@ class SecretsManagerKeyRotation:
 def _version(client: Any, secret_id: str, stage: str) -> tuple[bytes, datetime] | None:
     """Return the key in one version of the secret and its creation time, or None.
 
-    None means that the version is missing or that its key is too short to sign with.
-    """
+    None means that the version is missing or that its key is too short to sign with."""
     try:
         response = client.get_secret_value(SecretId=secret_id, VersionStage=stage)
     except client.exceptions.ResourceNotFoundException:

@@ -2,8 +2,7 @@
 
 `{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation. A parameter
 such as `{prefix}/practices/{id}/electronic-signature` exists only if the practice differs from the default.
-A value other than `on` and `off` counts as the safe state: nobody signs, and a second factor is required.
-"""
+A value other than `on` and `off` counts as the safe state: nobody signs, and a second factor is required."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -100,8 +99,7 @@ class SsmSwitches:
 def _state(switch: str, name: str, value: str) -> bool:
     """Return True if a switch's text is `on`.
 
-    For an invalid text, log the parameter's name and return the safe state.
-    """
+    For an invalid text, log the parameter's name and return the safe state."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

@@ -20,8 +20,7 @@ class _NoRedirects(HTTPRedirectHandler):
 class HttpTimestampAuthority:
     """Client of a timestamp authority. `url` (https) is a parameter of the stack.
 
-    With `allow_loopback`, an authority on this machine may use http. Redirects are not followed.
-    """
+    With `allow_loopback`, an authority on this machine may use http. Redirects are not followed."""
 
     def __init__(self, url: str, *, allow_loopback: bool = False) -> None:
         parts = urlsplit(url)

@@ -2,8 +2,7 @@
 
 The host name is resolved once, every resolved address is checked, and the client connects to one of them. So a
 name that resolves differently a moment later cannot reach a private address. One deadline covers the
-resolution, the connection, TLS, and every byte in both directions.
-"""
+resolution, the connection, TLS, and every byte in both directions."""
 
 import http.client
 import io
@@ -54,8 +53,7 @@ class Target:
     def authority(self) -> str:
         """The value of the Host header.
 
-        An IPv6 address is in brackets, and the port is left out if it is the default.
-        """
+        An IPv6 address is in brackets, and the port is left out if it is the default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -83,8 +81,7 @@ class HttpsWebhookSender:
     """Sender of webhooks over HTTPS: the `WebhookSender` of `services/ports.py`.
 
     `allow_loopback` permits plain HTTP and loopback addresses, for the local run only. `tls`, `resolver` and
-    `seconds` are for tests.
-    """
+    `seconds` are for tests."""
 
     def __init__(
         self,
@@ -107,8 +104,7 @@ class HttpsWebhookSender:
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
         """Send one POST request.
 
-        A failure of the receiver raises nothing: the result's `status` or `error` reports it.
-        """
+        A failure of the receiver raises nothing: the result's `status` or `error` reports it."""
         deadline = Deadline(self._seconds)
         try:
             target = parse(url)
@@ -173,8 +169,7 @@ def parse(url: str) -> Target:
 def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) -> Sequence[str]:
     """Return the result of `resolver`, which runs in a thread because name resolution cannot be interrupted.
 
-    Raises `Refused` after the deadline. The thread is then left behind.
-    """
+    Raises `Refused` after the deadline. The thread is then left behind."""
     addresses: list[str] = []
 
     def run() -> None:
@@ -239,8 +234,7 @@ def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
 def _retry_after(headers: Message) -> int | None:
     """Return the `Retry-After` header in whole seconds, or None if the header is missing or invalid.
 
-    A date in the header counts from the response's `Date` header.
-    """
+    A date in the header counts from the response's `Date` header."""
     text = (headers.get("retry-after") or "").strip()
     if _WHOLE.fullmatch(text):
         return int(text)

@@ -52,8 +52,7 @@ class AccountEvent:
     """One event of an account.
 
     `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes
-    how the owner logged in. `tries` is the number of wrong passwords in a row.
-    """
+    how the owner logged in. `tries` is the number of wrong passwords in a row."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})
@@ -84,7 +83,6 @@ def account_event(
 def is_logged(tries: int) -> bool:
     """Return True if the wrong password number `tries` in a row is logged.
 
-    A long attack must not fill the list of events.
-    """
+    A long attack must not fill the list of events."""
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

@@ -2,8 +2,7 @@
 
 Facts that may have to be erased later (IP address, device, the text of a note) are in `private`, outside the
 hashed bytes. The hashed bytes contain a salted commitment to `private`. So the hash chain stays valid if
-`private` is erased, and breaks if `private` is altered.
-"""
+`private` is erased, and breaks if `private` is altered."""
 
 import hashlib
 import json
@@ -61,8 +60,7 @@ class AccessEvent:
 
     `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is
     `page`, `text`, `original`, `signed` or `certificate`. `actor` is a kind and an opaque id, such as
-    `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key.
-    """
+    `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key."""
 
     document_id: str
     sort_key: int
@@ -117,8 +115,7 @@ def commitment(private: Mapping[str, Any], salt: str) -> str:
 def find_break(events: Iterable[Event]) -> int | None:
     """Return the sequence number of the first event that breaks the hash chain, or None if the chain is valid.
 
-    People read the fields of an event, so each field must equal its value in the hashed body.
-    """
+    People read the fields of an event, so each field must equal its value in the hashed body."""
     previous, expected = "", 1
     for event in events:
         follows = event.sequence == expected and event.previous == previous

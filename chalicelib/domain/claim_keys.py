@@ -32,8 +32,7 @@ def sealed_claim(sha256: str) -> str:
 def person_claims(addressee: Addressee) -> tuple[str, ...]:
     """Return the keys of the claims that lead from an addressee's email address to a person without an account.
 
-    The key with the NPI comes first. The last key has the form in which old rows named the person.
-    """
+    The key with the NPI comes first. The last key has the form in which old rows named the person."""
     email, npi = addressee.email, addressee.npi
     if email is None:
         return ()
@@ -48,8 +47,7 @@ def person_claims(addressee: Addressee) -> tuple[str, ...]:
 def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
     """Return the keys of the claims that lead from an addressee to a person whom the practice addressed before.
 
-    The key with the NPI comes first. No other practice reads these claims (DESIGN 2a).
-    """
+    The key with the NPI comes first. No other practice reads these claims (DESIGN 2a)."""
     npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
     by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
     return (*by_npi, f"known#{practice_id}|name#{name}")

@@ -18,8 +18,7 @@ class DeliveryStatus(StrEnum):
     """The status of a delivery.
 
     `SENT`: the carrier accepted the message. `DELIVERED`: the carrier's receipt came. `HELD`: the practice's
-    webhook endpoint is off.
-    """
+    webhook endpoint is off."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -34,8 +33,7 @@ class MessageType(StrEnum):
     """The type of an email or fax about a document. `FAX` is the fax of the document itself.
 
     `RESET` has a link for a forgotten password. `DECIDED_ELSEWHERE` informs an account's owner about a decision
-    on one of the account's documents that was made outside the account.
-    """
+    on one of the account's documents that was made outside the account."""
 
     READY = "ready"
     SETUP = "setup"
@@ -63,8 +61,7 @@ class AttemptStatus(StrEnum):
 
     `INTERRUPTED`: the worker ended before it recorded a result. `CANCELLED` and `ASKED_AGAIN` are not
     attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (a fax gateway accepted the fax) and
-    `COMPLAINED` (the email was marked as junk) come from receipts.
-    """
+    `COMPLAINED` (the email was marked as junk) come from receipts."""
 
     SENDING = "sending"
     SUCCEEDED = "succeeded"
@@ -90,8 +87,7 @@ class Delivery:
     `type` is a `MessageType` or an `AccountEventType` for an email or fax, a `NoticeKind` for a notice, and
     the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
     `lease_until` is the time until which a running attempt reserves the delivery. `next_attempt_at` is set if
-    another attempt is due. `access` is the document's `access` at the time when the delivery was created.
-    """
+    another attempt is due. `access` is the document's `access` at the time when the delivery was created."""
 
     id: str
     version: int

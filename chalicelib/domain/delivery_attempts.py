@@ -2,8 +2,7 @@
 
 A delivery that waits has `next_attempt_at`, and the sweep of each minute looks for such deliveries. To start
 an attempt, a worker sets a lease and also the time of the next attempt, as if this attempt had already failed.
-So if a worker dies after it sent the message and before it stored the result, the message is sent again.
-"""
+So if a worker dies after it sent the message and before it stored the result, the message is sent again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,8 +37,7 @@ class AttemptResult:
     """The result of one attempt.
 
     `detail` is a sentence for people, without patient data or secrets. `retry_after` is the wait that the
-    receiver asked for. `tried` is False if nothing was sent.
-    """
+    receiver asked for. `tried` is False if nothing was sent."""
 
     verdict: Verdict
     detail: str
@@ -66,8 +64,7 @@ _MARKS = {
 def is_due(delivery: Delivery, now: datetime) -> bool:
     """Return True if an attempt of the delivery may start: its time has come, or a sweep has queued it.
 
-    While an attempt runs, the next attempt never starts before the lease ends.
-    """
+    While an attempt runs, the next attempt never starts before the lease ends."""
     requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
     has_come = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
     return requeued or (is_waiting(delivery) and has_come)
@@ -124,8 +121,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
 def requeue(delivery: Delivery, now: datetime) -> Delivery:
     """Return the delivery with a lease after a sweep has queued it.
 
-    Later sweeps skip the delivery until the lease ends.
-    """
+    Later sweeps skip the delivery until the lease ends."""
     until = now + REQUEUE_LEASE
     return replace(
         delivery,
@@ -141,8 +137,7 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
     """Return a failed, held or waiting delivery that is due now, at the start of its retry schedule.
 
     `body` and `message_id` do not change. The carrier's id is removed, because a late receipt of the failed
-    attempt says nothing about the next attempt. Repeated requests add only one entry, so rows stay small.
-    """
+    attempt says nothing about the next attempt. Repeated requests add only one entry, so rows stay small."""
     is_repeated = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
     earlier = delivery.attempts[:-1] if is_repeated else delivery.attempts
     return replace(
@@ -181,8 +176,7 @@ def _replace_running(
 ) -> tuple[DeliveryAttempt, ...]:
     """Return a delivery's attempts with the running attempt's result.
 
-    If nothing was sent, remove the running attempt.
-    """
+    If nothing was sent, remove the running attempt."""
     under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:

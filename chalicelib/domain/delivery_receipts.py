@@ -21,8 +21,7 @@ class Effect(StrEnum):
     """The effect of a receipt on a delivery.
 
     `FAILED` is final. `TAKEN`: a fax gateway accepted the fax, which does not prove that the fax reached the
-    provider's machine (docs/decisions/010).
-    """
+    provider's machine (docs/decisions/010)."""
 
     NOTHING = "nothing"
     DELIVERED = "delivered"
@@ -36,8 +35,7 @@ class Effect(StrEnum):
 class Receipt:
     """A receipt for the message with the id `carrier_id`. `detail` contains no email address.
 
-    `lookups` is the number of searches that found no delivery with this `carrier_id`.
-    """
+    `lookups` is the number of searches that found no delivery with this `carrier_id`."""
 
     carrier_id: str
     kind: ReceiptKind

@@ -138,8 +138,7 @@ class Identity:
 
     `method` is `account`, `emailed_code` or `fax_code`. `sent_to` is the masked address or fax number of the
     account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
-    `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the same facts in words.
-    """
+    `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the same facts in words."""
 
     method: str
     sent_to: str | None
@@ -167,8 +166,7 @@ class Decision:
 
     `strokes` are polylines in 0 to 1 of the signature pad, y down. `strokes_aspect` is the width of the pad
     divided by its height. `read_statement` is true if the signer stated that they read every page, although the
-    browser did not show all of them.
-    """
+    browser did not show all of them."""
 
     action: Action
     signer: Signer
@@ -201,8 +199,7 @@ class StoredPdf:
 
     `page_sizes` are the (width, height) of the displayed pages in points. `level` is the PAdES level of the
     seal: `B-B`, or `B-T` with a timestamp. `timestamp_due` is true if the timestamp authority failed and the
-    portal will ask again.
-    """
+    portal will ask again."""
 
     key: str
     sha256: str
@@ -234,8 +231,7 @@ class Grant:
     """The account to which one document was opened by a person's act on that document (DESIGN 2a).
 
     `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the
-    addressee handed the document over to the account's person.
-    """
+    addressee handed the document over to the account's person."""
 
     kind: GrantKind
     provider_id: str
@@ -253,8 +249,7 @@ class Document:
     `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and
     `head` are the number and hash of the last audit event, and `moved_on` is its day in UTC. `access` counts
     the corrections and the recall. Links and by-hand visits store the `access` of their creation, and stop
-    working when `access` changes.
-    """
+    working when `access` changes."""
 
     id: str
     version: int
@@ -319,8 +314,7 @@ class Document:
     def decide(self, decision: Decision) -> Self | None:
         """Return the document with this decision, or None if the same decision is already recorded.
 
-        Raises `Conflict` if the status does not allow the decision.
-        """
+        Raises `Conflict` if the status does not allow the decision."""
         to = move(self.status, self.outcome, decision.action, same=decision.repeats(self.decision))
         if to is None:
             return None
@@ -329,8 +323,7 @@ class Document:
     def recall(self, reason: str | None, at: datetime) -> Self | None:
         """Return the recalled document, whose links no longer work, or None if the document is already recalled.
 
-        Raises `Conflict` if the status does not allow a recall.
-        """
+        Raises `Conflict` if the status does not allow a recall."""
         to = move(self.status, self.outcome, Action.RECALL)
         if to is None:
             return None
@@ -341,8 +334,7 @@ class Document:
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
         """Return the document marked as returned by staff, or None if the document is already marked.
 
-        Raises `Conflict` if the status does not allow a return.
-        """
+        Raises `Conflict` if the status does not allow a return."""
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:
             return None
@@ -359,8 +351,7 @@ def due_date(kind: Kind, certification: Certification | None, sent_on: date) -> 
 
     For an initial plan of care, this is 30 days after the initial visit or the start of the period, whichever
     is earlier. For a recertification, this is the start of the new period, but never before `sent_on`. For
-    any other document, this is 30 days after `sent_on`.
-    """
+    any other document, this is 30 days after `sent_on`."""
     facts = certification or Certification()
     if kind is Kind.PLAN_OF_CARE:
         starts = [day for day in (facts.initial_visit_on, facts.starts_on) if day]

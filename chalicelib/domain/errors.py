@@ -1,7 +1,6 @@
 """The errors of the domain and their public codes. `web/http/error_mapping.py` maps the errors to HTTP statuses.
 
-`detail` is a sentence for the person who must act. It never contains patient data or a secret.
-"""
+`detail` is a sentence for the person who must act. It never contains patient data or a secret."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -188,8 +187,7 @@ class ConcurrentUpdate(Exception):
     """Error for a conditional write that lost to another writer.
 
     `parts` names the rows that failed, such as `document`, `request`, `claim` or `secret`. No user sees this error:
-    the service reads the latest state and decides again.
-    """
+    the service reads the latest state and decides again."""
 
     def __init__(self, parts: Sequence[str]) -> None:
         super().__init__(", ".join(parts))

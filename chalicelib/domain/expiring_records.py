@@ -1,8 +1,7 @@
 """Records with an expiry: links, codes, sessions, counts of failures, drafts, unconfirmed authenticators.
 
 Of a link, code or session token, only a hash is stored. Every reader checks the expiry, because DynamoDB
-deletes late.
-"""
+deletes late."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -49,8 +48,7 @@ class Secret:
     - `tries` counts wrong guesses of a code.
     - `session_generation` is the provider's generation at login, and `method` describes how the owner of the
       session was last authenticated.
-    - `draft` is JSON: the fields of a form that the provider had not submitted.
-    """
+    - `draft` is JSON: the fields of a form that the provider had not submitted."""
 
     key: str
     version: int

@@ -17,8 +17,7 @@ class JobName(StrEnum):
     `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
     webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
     request for a new password link. `MOVE` moves documents to the provider to whom they belong.
-    `CHECK` finds the documents of a provider that were never sent to the provider's address.
-    """
+    `CHECK` finds the documents of a provider that were never sent to the provider's address."""
 
     PREPARE = "prepare"
     SEAL = "seal"

@@ -12,8 +12,7 @@ class Endpoint:
 
     `disabled_at` is set by a response 410 or by a long series of failures. `failing_since` is the time of the
     first failure after the last success. `failing` are the ids of the first few deliveries that failed after
-    `failing_since`.
-    """
+    `failing_since`."""
 
     url: str
     disabled_at: datetime | None = None

@@ -26,8 +26,7 @@ class Provider:
     - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
     - `session_generation` rises to end every session of the account.
     - `practices` are the ids of all practices that ever sent this provider a document.
-    - `factor_declined_at` is the time at which the provider declined the one offer of a second factor.
-    """
+    - `factor_declined_at` is the time at which the provider declined the one offer of a second factor."""
 
     id: str
     version: int
@@ -90,8 +89,7 @@ def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
 def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Return True if two names have the same letters. Different suffixes make two names different.
 
-    Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of them.
-    """
+    Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of them."""
     suffix, other_suffix = _suffix(one[1]), _suffix(other[1])
     is_same_suffix = suffix is None or other_suffix is None or suffix == other_suffix
     return is_same_suffix and spelling_key(*one) == spelling_key(*other)
@@ -100,8 +98,7 @@ def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
 def spelling_key(first_name: str, last_name: str) -> str:
     """Return a name in the form of `name_key`, without spaces and without a suffix such as `jr`.
 
-    Apostrophes that Unicode counts as letters are left out, and letters with a stroke become plain letters.
-    """
+    Apostrophes that Unicode counts as letters are left out, and letters with a stroke become plain letters."""
     words = name_key(first_name, last_name).split()
     return "".join(words[:-1] if _suffix(last_name) else words).translate(_PLAIN_LETTERS)
 
@@ -109,8 +106,7 @@ def spelling_key(first_name: str, last_name: str) -> str:
 def _suffix(last_name: str) -> str | None:
     """Return the suffix of a last name in its standard spelling, such as `jr`, or None.
 
-    A suffix alone does not count.
-    """
+    A suffix alone does not count."""
     words = name_key("", last_name).split()
     return _SUFFIXES.get(words[-1]) if len(words) > 1 else None
 
@@ -137,8 +133,7 @@ _SUFFIXES = {
 def name_key(first_name: str, last_name: str) -> str:
     """Return the form in which names are compared: without case, accents, punctuation and doubled spaces.
 
-    Marks of Thai and of the scripts of India are vowels, not accents, so they are not removed.
-    """
+    Marks of Thai and of the scripts of India are vowels, not accents, so they are not removed."""
     folded = unicodedata.normalize("NFKD", f"{first_name} {last_name}").casefold()
     spelt = "".join(c for c in folded if not _UNSPELT.match(c) and not _is_accent(c))
     return " ".join("".join(c if _is_letter(c) else " " for c in spelt).split())
@@ -158,8 +153,7 @@ def _is_accent(character: str) -> bool:
     """Return True if a character is an accent, by its Unicode combining class.
 
     Accents are overlays, the points of Hebrew, Arabic and Syriac, and marks above or below a letter. The
-    nukta of the scripts of India (class 7) counts as an accent, because it is often left out.
-    """
+    nukta of the scripts of India (class 7) counts as an accent, because it is often left out."""
     return unicodedata.combining(character) in _ACCENTS
 
 

@@ -9,8 +9,7 @@ from datetime import datetime
 class Passkey:
     """A WebAuthn credential. `id` and `public_key` are base64url.
 
-    `count` is the authenticator's counter of signatures.
-    """
+    `count` is the authenticator's counter of signatures."""
 
     id: str
     public_key: str
@@ -32,7 +31,6 @@ class Authenticator:
 def hash_recovery_code(code: str) -> str:
     """Return the hash under which a recovery code is stored.
 
-    A recovery code has 120 random bits, so it needs no slow hash (ASVS 6.5.2).
-    """
+    A recovery code has 120 random bits, so it needs no slow hash (ASVS 6.5.2)."""
     plain = "".join(c for c in code.upper() if c.isascii() and c.isalnum())
     return hashlib.sha256(f"recovery:{plain}".encode()).hexdigest()

@@ -24,8 +24,7 @@ _DIGITS = 4
 class Drawing:
     """A drawn signature: polylines in 0 to 1 of the signature pad, y down.
 
-    `aspect` is the pad's width by its height.
-    """
+    `aspect` is the pad's width by its height."""
 
     strokes: tuple[Stroke, ...]
     aspect: float
@@ -46,8 +45,7 @@ class TooLittleInk(ValueError):
 def read_drawing(text: str) -> Drawing:
     """Return the drawing in the JSON that a browser sends: `{"aspect": 2.5, "strokes": [[[x, y], …], …]}`.
 
-    Raises `TooLittleInk` for a drawing that is too short, and `ValueError` for text that is not a drawing.
-    """
+    Raises `TooLittleInk` for a drawing that is too short, and `ValueError` for text that is not a drawing."""
     if len(text) > MAX_TEXT:
         raise ValueError("too long")
     try:
@@ -82,8 +80,7 @@ def from_text(text: str | None) -> Signature | None:
 def svg_path(drawing: Drawing) -> str:
     """Return a signature's strokes as an SVG path, smoothed as in the PDF.
 
-    The box is 100 high and 100 x `aspect` wide.
-    """
+    The box is 100 high and 100 x `aspect` wide."""
     return " ".join(_curve(stroke, drawing.aspect) for stroke in drawing.strokes)
 
 

@@ -1,7 +1,6 @@
 """The statuses of a document and the allowed changes between them (DESIGN section 2, contract).
 
-Only `TRANSITIONS` compares statuses. All other code calls the functions of this module.
-"""
+Only `TRANSITIONS` compares statuses. All other code calls the functions of this module."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +37,7 @@ class Outcome(StrEnum):
 class Rule:
     """The effect of an action on a document in one status: a new status `to`, no change (`noop`), or a conflict.
 
-    `same_only` means that the same decision again changes nothing, and that another decision is a conflict.
-    """
+    `same_only` means that the same decision again changes nothing, and that another decision is a conflict."""
 
     to: Status | None = None
     outcome: Outcome | None = None
@@ -100,8 +98,7 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
     """Return the document's new status and outcome, or None if the action changes nothing.
 
     `same` is true if the same person has already made the same decision. Raises `Conflict` if `TRANSITIONS` does
-    not allow the action.
-    """
+    not allow the action."""
     rule = TRANSITIONS[status, action]
     if rule.to is not None:
         return Move(rule.to, rule.outcome or outcome)

@@ -1,7 +1,6 @@
 """The rule that decides which accounts may open a document (DESIGN 2a, docs/decisions/003).
 
-A clinic's statements about a provider never open the documents of another clinic.
-"""
+A clinic's statements about a provider never open the documents of another clinic."""
 
 from chalicelib.domain.documents import Addressee, Document, GrantKind
 from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name
@@ -10,8 +9,7 @@ from chalicelib.domain.providers import Provider, has_same_last_name, has_same_n
 def opens_to(provider: Provider, document: Document) -> bool:
     """Return True if the document is in this provider's lists and the provider's account may open the document.
 
-    Every read of a document by an account goes through this function.
-    """
+    Every read of a document by an account goes through this function."""
     return document.provider_id == provider.id and may_hold(provider, document)
 
 
@@ -21,8 +19,7 @@ def may_hold(provider: Provider, document: Document) -> bool:
     The document must name the account's person, and one of three conditions must be true: (a) the document was
     addressed to a proven address of the account, (b) the document's practice has itself addressed the person at
     a proven address, or (c) the owner entered the code of the document's fax. A document that its addressee
-    handed over (d) opens to the new person and to nobody else.
-    """
+    handed over (d) opens to the new person and to nobody else."""
     granted = document.granted
     if granted is not None and granted.kind is GrantKind.HANDED_OVER:
         return provider.has_account and granted.provider_id == provider.id
@@ -39,8 +36,7 @@ def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) 
     `at_address` is true if the document was addressed to the person's own mailbox. Then the same NPI is
     enough, however the name is spelled. Otherwise, the last name must be the same too. An NPI that the owner
     of the account typed may be anybody's, so it never replaces the name. If one of the two has no NPI, the
-    name must be the same.
-    """
+    name must be the same."""
     if not provider.npi or not addressee.npi:
         return has_same_name(provider, addressee)
     is_enough = at_address and not provider.npi_self_stated

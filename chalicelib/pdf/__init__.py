@@ -2,8 +2,7 @@
 
 A decided document passes these steps: original, assemble, seal, verify, release. Any module may import
 `models`, `geometry` and `text.graphemes`. The other modules load PDF libraries, so import them inside the
-function that needs them.
-"""
+function that needs them."""
 
 import logging
 import sys

@@ -1,8 +1,7 @@
 """Inspect an untrusted file: decide whether it is a PDF to sign, or a scan of a signed page.
 
 A hostile file may hang or crash the inspection, so the caller runs the inspection in a sandbox with a time
-limit.
-"""
+limit."""
 
 import io
 import zlib
@@ -166,8 +165,7 @@ def _check_sizes(pages: list[PageObject]) -> None:
 def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
     """Load each page for drawing, so that a page that costs too much time or memory fails in the inspection.
 
-    A page with nested patterns or nested masks is rendered too, since their cost may multiply.
-    """
+    A page with nested patterns or nested masks is rendered too, since their cost may multiply."""
     with pypdfium2.PdfDocument(data) as document:
         for page, displayed in zip(pages, document, strict=True):
             if any(map(_may_multiply, walk_dictionaries([page.get("/Resources")]))):
@@ -304,8 +302,7 @@ def recheck_pages(data: bytes) -> int:
     """Return the number of pages of a PDF made by this engine, if pypdf and PDFium agree on the pages.
 
     Raise `PdfRefused` (damaged) if they disagree. The limits on size and pages do not apply, since a
-    certificate may follow 200 pages.
-    """
+    certificate may follow 200 pages."""
     _check_envelope(data)
     reader = open_pdf(data)
     with refuse_malformed():

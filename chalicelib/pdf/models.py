@@ -74,8 +74,7 @@ class RenderedPage:
 class SignatureParts:
     """The separate boxes of the signature and of the words, if only the signature has room on its line.
 
-    The coordinates are in points from the lower left corner of the `SignatureBox`.
-    """
+    The coordinates are in points from the lower left corner of the `SignatureBox`."""
 
     signature: Box
     words: Box
@@ -103,8 +102,7 @@ class SignatureBlock:
 
     `signed_at` is aware; `time_zone` is an IANA name. Either `typed_name` or `strokes` is given. Strokes are
     polylines on the drawing pad, with coordinates from 0 to 1 and the origin at the top left.
-    `strokes_aspect` is the pad's width divided by its height.
-    """
+    `strokes_aspect` is the pad's width divided by its height."""
 
     signer_name: str
     credential: str
@@ -138,8 +136,7 @@ class CertificateFacts:
     `patient_name`, `patient_born` and `external_id` identify a certificate page that got separated from the
     document. `identity` says how the signer's identity was established. On a certificate of a signature by hand,
     the signer is whom the uploader named, and `addressed_to` is the person to whom the clinic sent the document.
-    `signed_sha256` (hex) names the signed file if the certificate is a separate file.
-    """
+    `signed_sha256` (hex) names the signed file if the certificate is a separate file."""
 
     certificate_type: CertificateType
     document_id: str
@@ -184,8 +181,7 @@ class FaxCover:
     """The contents of a fax's cover page, without patient data.
 
     `mark` is the opaque id in the QR code of each page, and `short_code` is its printed form. `provider_name`
-    includes the credential. `online` is None if Electronic Signature is off.
-    """
+    includes the credential. `online` is None if Electronic Signature is off."""
 
     practice_name: str
     practice_phone: str | None

@@ -1,8 +1,7 @@
 """Recognize a "signed" scan that is only the original again: the same pages, without any added ink.
 
 The comparison tolerates what printing to a file or another image format changes: margins, scale, rotation,
-brightness and compression. The comparison does not judge whether added ink is a signature.
-"""
+brightness and compression. The comparison does not judge whether added ink is a signature."""
 
 from __future__ import annotations
 
@@ -39,8 +38,7 @@ class _View:
     """A page image as two masks.
 
     The mask `ink` is white where the page has ink. The mask `marks` is white where the page is darker than
-    paper. `cells` are both masks, reduced by `_CELL`.
-    """
+    paper. `cells` are both masks, reduced by `_CELL`."""
 
     ink: Picture
     marks: Picture
@@ -50,8 +48,7 @@ class _View:
 def check_signed(scan: bytes, original: bytes) -> None:
     """Raise `PdfRefused` (unsigned_scan) if no page of the scan shows anything that the original does not.
 
-    Raise `PdfRefused` (damaged) if the scan or one of its pages cannot be shown.
-    """
+    Raise `PdfRefused` (damaged) if the scan or one of its pages cannot be shown."""
     if scan == original or all(_repeats(page, original) for page in _scan_pages(scan)):
         raise refuse("unsigned_scan")
 
@@ -102,8 +99,7 @@ def _cells(mask: Picture) -> Picture:
 def _adds_nothing(page: _View, original: _View) -> bool:
     """Return True if all ink of the page is at or beside marks of the original page.
 
-    For most pages, the reduced masks (`cells`) are enough to decide, which is faster.
-    """
+    For most pages, the reduced masks (`cells`) are enough to decide, which is faster."""
     if _count_added(page.cells[0], original.cells[1], reach=1) >= _STRANGE_CELLS:
         return False
     return _count_added(page.ink, original.marks, reach=_REACH) < _UNSIGNED

@@ -27,8 +27,7 @@ def new_delivery(
     """Return a queued delivery that is due now.
 
     The same event, channel, type and recipient always give the same id, so a job that runs twice writes one
-    row. The id of a webhook contains the practice and not the recipient, because the URL may change.
-    """
+    row. The id of a webhook contains the practice and not the recipient, because the URL may change."""
     is_webhook = channel is Channel.WEBHOOK
     return Delivery(
         id=delivery_id(event_id, channel, message_type, practice_id if is_webhook else recipient),

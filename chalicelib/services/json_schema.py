@@ -1,8 +1,7 @@
 """Types for the fields of the API's responses.
 
 A response is a `TypedDict`, from which pydantic generates the OpenAPI document. This module does not import
-pydantic, which takes 60 ms.
-"""
+pydantic, which takes 60 ms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

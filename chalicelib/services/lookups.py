@@ -18,8 +18,7 @@ def require_document(store: Store, document_id: str | None, *, practice_id: str 
     """Return the document with this id. Raises `NotFound` if there is none.
 
     With `practice_id`, another practice's document raises the same `NotFound`, so that the error does not
-    reveal whether that document exists.
-    """
+    reveal whether that document exists."""
     document = store.document(document_id) if document_id else None
     if document is None or practice_id not in (None, document.practice_id):
         raise NotFound("There is no such document.")

@@ -79,8 +79,7 @@ def normalize_phone(text: str) -> str:
 def normalize_fax(text: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
     """Return a fax number in E.164.
 
-    The number must be in one of the countries (ISO codes) and without extra charges.
-    """
+    The number must be in one of the countries (ISO codes) and without extra charges."""
     import phonenumbers
 
     number = normalize_phone(text)
@@ -110,8 +109,7 @@ def validate_time_zone(text: str) -> str:
 def validate_endpoint_url(text: str, *, allow_loopback: bool) -> str:
     """Return the text if it is an `https` URL of a public host. The host is checked again before every delivery.
 
-    `allow_loopback` also permits `http` URLs of this machine, for the local run only.
-    """
+    `allow_loopback` also permits `http` URLs of this machine, for the local run only."""
     invalid = ValueError("must be an https URL of a public host, without user name or fragment")
     if len(text) > MAX_URL_CHARS or not text.isascii() or any(_is_hidden(c) or c in ' \\"<>' for c in text):
         raise invalid

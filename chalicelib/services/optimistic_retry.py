@@ -14,16 +14,14 @@ def retry_on_conflict(step: Callable[[], T], *, retry_on: frozenset[str]) -> T:
     """Run `step` (read, decide, commit) until its commit succeeds, at most `MAX_TRIES` times.
 
     `step` runs again only if all parts that failed in the commit are named in `retry_on`. Raises
-    `ConcurrentUpdate` if another part failed, and `Unavailable` after the last try.
-    """
+    `ConcurrentUpdate` if another part failed, and `Unavailable` after the last try."""
     return retry_on_latest(lambda _: step(), initial=None, read=lambda: None, retry_on=retry_on)
 
 
 def retry_on_latest(step: Callable[[S], T], *, initial: S, read: Callable[[], S], retry_on: frozenset[str]) -> T:
     """Run `step` on `initial`, and after each conflict again on the state that `read` returns.
 
-    `initial` is the state that the caller has already read. Raises the same errors as `retry_on_conflict`.
-    """
+    `initial` is the state that the caller has already read. Raises the same errors as `retry_on_conflict`."""
     for tries in range(MAX_TRIES):
         state = read() if tries else initial
         try:

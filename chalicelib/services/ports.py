@@ -1,7 +1,6 @@
 """Protocols of everything outside the services, such as the database and AWS.
 
-`adapters` implement the protocols, and `bootstrap` passes the implementations to services.
-"""
+`adapters` implement the protocols, and `bootstrap` passes the implementations to services."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,8 +76,7 @@ class Visit:
 class Store(Protocol):
     """The database with the portal's state. Reads of single rows are strongly consistent.
 
-    Lists read an index first, and then the rows themselves.
-    """
+    Lists read an index first, and then the rows themselves."""
 
     def commit(self, change: Change) -> None:
         """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` or `Unavailable`."""
@@ -102,8 +100,7 @@ class Store(Protocol):
     def practices(self, ids: Sequence[str] | None = None) -> Iterable[Practice]:
         """Return the practices with these ids, in any order.
 
-        Without ids, return all practices (admin function only).
-        """
+        Without ids, return all practices (admin function only)."""
 
     def secret(self, key: str) -> Secret | None: ...
     def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None: ...
@@ -115,8 +112,7 @@ class Store(Protocol):
     ) -> Page[Document]:
         """Return a page of the documents of a practice or provider, in two calls.
 
-        `before` is for lists that are sorted by a time. Rows at or after `before` are left out.
-        """
+        `before` is for lists that are sorted by a time. Rows at or after `before` are left out."""
 
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
         """Return a page of the documents of a shard whose last audit event was on this day (UTC)."""
@@ -133,8 +129,7 @@ class Store(Protocol):
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         """Return a page of an account's events, newest first, in two calls.
 
-        `before` is the `sort_key` to continue from.
-        """
+        `before` is the `sort_key` to continue from."""
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
@@ -162,8 +157,7 @@ Objects of earlier releases have other keys, and stay in the private bucket.
 class EvidenceExists(Exception):
     """Error for a write below the prefix `EVIDENCE`, where an object with other bytes already has this key.
 
-    Objects below this prefix are written once.
-    """
+    Objects below this prefix are written once."""
 
 
 class Files(Protocol):
@@ -219,8 +213,7 @@ class Switches(Protocol):
         """Return True if at least one of these practices requires a second factor.
 
         A practice without a value of its own has the default of the installation. A change takes effect within 60
-        seconds.
-        """
+        seconds."""
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
 
@@ -240,8 +233,7 @@ class Inspector(Protocol):
         `kind` is `pdf`, `scan` or `seal`. For a seal, `certificates` are the fingerprints of the portal's own
         certificates, and `authorities` those of the timestamp authorities. For a scan, `original` is the key of
         the document's original: the same pages again are refused. The result is `{"pages": 3, …}` or
-        `{"refused": {"code": "encrypted", "detail": "…"}}`.
-        """
+        `{"refused": {"code": "encrypted", "detail": "…"}}`."""
 
 
 class Keys(Protocol):
@@ -254,8 +246,7 @@ class Keys(Protocol):
     def find_session_key(self, kid: str) -> bytes | None:
         """Return the session key with this `kid`, or None.
 
-        An unknown `kid` causes a new read of the keys once a minute.
-        """
+        An unknown `kid` causes a new read of the keys once a minute."""
 
 
 class SessionKeyRotation(Protocol):

@@ -15,8 +15,7 @@ class Backoff:
 
     The first `free_attempts` need no wait. The next waits are 1, 2, 4… seconds, up to `max_wait`. The counter
     expires after `lifetime`. With `lifetime_per_attempt`, a counter of few attempts expires sooner: after
-    that time for every attempt, and after `lifetime` at the latest.
-    """
+    that time for every attempt, and after `lifetime` at the latest."""
 
     name: str
     free_attempts: int

@@ -1,8 +1,7 @@
 """A database transaction as a value: the rows that the store writes together or not at all.
 
 Each versioned row has the version to write. The store requires the version before it, or no row if the
-version is 1. If a part fails, nothing is written, and `ConcurrentUpdate` names the parts that failed.
-"""
+version is 1. If a part fails, nothing is written, and `ConcurrentUpdate` names the parts that failed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,8 +24,7 @@ class Job:
     """A piece of background work for a queue. A job contains ids of rows and no patient data.
 
     `after` is the cursor of a job that works through a list. `receipt` is a receipt that came before its
-    delivery had the carrier's id.
-    """
+    delivery had the carrier's id."""
 
     queue: QueueName
     name: JobName
@@ -52,8 +50,7 @@ class OutboxRow:
 class Claim:
     """The reservation of a unique value, such as `npi#1234567893`, for one owner.
 
-    `replaces` is the id of an owner from whom the claim may be taken.
-    """
+    `replaces` is the id of an owner from whom the claim may be taken."""
 
     key: str
     owner: str
@@ -78,8 +75,7 @@ class Change:
     """The rows of one transaction.
 
     `spent` secrets are deleted on the condition that they have not expired at `at`. `dropped` secrets are
-    deleted without a condition.
-    """
+    deleted without a condition."""
 
     at: datetime
     documents: tuple[Document, ...] = ()

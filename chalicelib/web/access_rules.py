@@ -25,8 +25,7 @@ class Denial(Enum):
 def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
     """Return the context with the session, provider, document or practice that the route's access rule reads.
 
-    Raises `NotFound` for another provider's document, and `Unauthenticated` for a wrong key or signature.
-    """
+    Raises `NotFound` for another provider's document, and `Unauthenticated` for a wrong key or signature."""
     return _RULES[route.access](context, values)
 
 

@@ -40,8 +40,7 @@ logger = Logger(service="portal")
 def register(app: Chalice, routes: Iterable[Route]) -> None:
     """Register the routes with the Chalice app.
 
-    Every content type is accepted, because Chalice's own refusal is neither a page nor a problem response.
-    """
+    Every content type is accepted, because Chalice's own refusal is neither a page nor a problem response."""
     for route in routes:
         app.route(route.path, methods=list(route.methods), content_types=[])(_view(app, route))
 
@@ -109,8 +108,7 @@ def _open_context(route: Route, request: Request, services: bootstrap.Services, 
 def _has_foreign_query(route: Route, request: Request) -> bool:
     """Return True if another website may have chosen the query of a page that may show a patient's name.
 
-    Pages are compressed. If a page repeated a chosen text, its length would help to guess the name (BREACH).
-    """
+    Pages are compressed. If a page repeated a chosen text, its length would help to guess the name (BREACH)."""
     at_risk = route.access in WITH_SESSION and not route.trusts_query
     return at_risk and request_parsing.is_cross_site(request)
 
@@ -139,8 +137,7 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
     The switches are in another service, so another read runs at the same time. A handler that writes nothing
     is called at the same time, and its result is discarded if a second factor is required. Every other
-    handler waits for the switches, and only the document's practice is prefetched.
-    """
+    handler waits for the switches, and only the document's practice is prefetched."""
     from chalicelib.services.concurrency import run_concurrently
 
     if is_read_only(route, context):
@@ -160,8 +157,7 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
     """Return True if the provider must set up a second factor.
 
-    Otherwise record a read of a document, if there is one.
-    """
+    Otherwise record a read of a document, if there is one."""
     required = requires_second_factor(context)
     if route.reads and not required:
         record(route, context, values)

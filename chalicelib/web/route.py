@@ -42,8 +42,7 @@ class Route:
     - `trusts_query`: a link on another website may choose the query. The handler validates the query, and
       the page shows no patient.
     - `reads`: the part of a document that this route shows, for the access event. Empty for other routes.
-    - `read_only`: this POST writes nothing except a first view and the removal of a saved draft.
-    """
+    - `read_only`: this POST writes nothing except a first view and the removal of a saved draft."""
 
     path: str
     methods: tuple[str, ...]

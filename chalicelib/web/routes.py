@@ -1,8 +1,7 @@
 """The table of routes, with the path, the access rule and the handler of every route.
 
 A handler is named as `module:function`, where the module is relative to the package `chalicelib.web`. The module
-is imported at the first request for the route, so that a cold function loads only what the requested page needs.
-"""
+is imported at the first request for the route, so that a cold function loads only what the requested page needs."""
 
 from typing import Any
 

@@ -74,8 +74,7 @@ class Office:
     def send(self, event_type: str, data: Json) -> Json:
         """Store an event, then send it to the portal.
 
-        After a crash, the stored event is sent with the same webhook-id.
-        """
+        After a crash, the stored event is sent with the same webhook-id."""
         now = self.now()
         event = new_event(event_type, data, now=now)
         name = str(data.get("external_id") or data.get("document_id", ""))
@@ -124,8 +123,7 @@ class Office:
     def refresh_quietly(self, document_id: str) -> None:
         """Read the document from the portal and store it, if possible.
 
-        Errors are ignored: a webhook will bring the news.
-        """
+        Errors are ignored: a webhook will bring the news."""
         try:
             self.refresh(document_id)
         except (Refused, Unreachable) as problem:

@@ -1,7 +1,6 @@
 """A client of the portal's API: sends signed events, receives webhooks, and reads with an API key.
 
-Copy this module into your EMR. It needs only `httpx` and `standardwebhooks`.
-"""
+Copy this module into your EMR. It needs only `httpx` and `standardwebhooks`."""
 
 import json
 import time
@@ -29,8 +28,7 @@ Json = Mapping[str, Any]
 class Unreachable(Exception):
     """Error for a request that the portal did not answer. The portal may still have accepted the event.
 
-    Send the event again with the same webhook-id.
-    """
+    Send the event again with the same webhook-id."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ class LocalhostTransport(httpx.HTTPTransport):
     """An httpx transport that connects to 127.0.0.1 for every host below `.localhost`.
 
     Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name. An EMR
-    that talks to a real portal does not need this class.
-    """
+    that talks to a real portal does not need this class."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request with its Host header unchanged. For a host below `.localhost`, connect to 127.0.0.1."""
@@ -110,8 +107,7 @@ class LocalhostTransport(httpx.HTTPTransport):
 class Portal:
     """The portal's API for one practice.
 
-    Every method raises `Refused` if the portal refuses the request, and `Unreachable` if the portal does not answer.
-    """
+    Every method raises `Refused` if the portal refuses the request, and `Unreachable` if the portal does not answer."""
 
     def __init__(
         self,
@@ -134,8 +130,7 @@ class Portal:
     def send(self, event: Event) -> Json:
         """Send an event and return the body of the `202` response. Retry if the portal does not answer.
 
-        Every try has the same webhook-id and body, so that the portal handles the event only once.
-        """
+        Every try has the same webhook-id and body, so that the portal handles the event only once."""
         for pause in (*RETRY_AFTER_SECONDS, None):
             try:
                 return _json(self._post_event(event))

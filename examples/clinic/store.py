@@ -259,8 +259,7 @@ def _progress(resource: Json, at: str) -> tuple[int, bool, bool, datetime]:
     """Return a sort key for the progress of a document.
 
     Webhooks may arrive out of order, and clocks differ. But the status of a document only moves forward, so
-    a resource with less progress is older.
-    """
+    a resource with less progress is older."""
     return (
         STATUS_ORDER.get(str(resource.get("status")), 0),
         bool(resource.get("signed_pdf")),

@@ -15,8 +15,7 @@ ENDPOINT = Blueprint("webhooks", __name__)
 def receive_webhook() -> Response:
     """Store the webhook's event and respond with 204, also to a repeat.
 
-    Respond with 400 if the portal did not send it.
-    """
+    Respond with 400 if the portal did not send it."""
     try:
         event = receive(request.get_data(), dict(request.headers), office().webhook_secret)
         _check(event)

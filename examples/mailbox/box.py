@@ -38,8 +38,7 @@ class Box:
     def add_mail(self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> None:
         """Store an email.
 
-        An email with attachments (`source` is `smtp`) replaces the same email without attachments.
-        """
+        An email with attachments (`source` is `smtp`) replaces the same email without attachments."""
         with self._lock:
             known = self._mails.get(name)
             if known is not None and (known.complete or source != "smtp"):

@@ -2,8 +2,7 @@
 
 The local AWS has a list of sent emails without attachments. If it was started with
 `SMTP_HOST=127.0.0.1:<port>`, it also sends every complete email by SMTP, and `smtp.py` receives the email. The
-list then only provides emails that SMTP missed.
-"""
+list then only provides emails that SMTP missed."""
 
 import logging
 import threading
@@ -34,8 +33,7 @@ Json = Mapping[str, Any]
 class LocalhostTransport(httpx.HTTPTransport):
     """An httpx transport that connects to 127.0.0.1 for every host below `.localhost`.
 
-    Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name.
-    """
+    Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.host.endswith(".localhost"):
@@ -63,8 +61,7 @@ class Emulator:
     def poll(self) -> None:
         """Copy new emails and text messages into the box.
 
-        The attribute `answers` tells whether the local AWS responded.
-        """
+        The attribute `answers` tells whether the local AWS responded."""
         with self._lock:
             try:
                 self._poll_mails()

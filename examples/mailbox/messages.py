@@ -62,8 +62,7 @@ def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) 
 def parse(name: str, stamped: bytes) -> Message:
     """Return the email in the bytes that `stamp` returned.
 
-    Raises `ValueError` if the headers of `stamp` are missing.
-    """
+    Raises `ValueError` if the headers of `stamp` are missing."""
     mail = message_from_bytes(stamped, policy=policy.default)
     text, html = _body(mail, "plain"), _body(mail, "html")
     return Message(

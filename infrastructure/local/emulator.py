@@ -41,8 +41,7 @@ def endpoint(port: int) -> str:
 def command(paths: LocalPaths, port: int, *, smtp_port: int, persistent: bool) -> Command:
     """Return the command that starts MiniStack with IAM enforced and without the user's AWS settings.
 
-    MiniStack sends emails to `smtp_port`, because its own list of sent emails has no attachments.
-    """
+    MiniStack sends emails to `smtp_port`, because its own list of sent emails has no attachments."""
     return Command(
         name=NAME,
         module="ministack",
@@ -106,8 +105,7 @@ def _read_state(file: Path) -> Any:
 def prepare(paths: LocalPaths, condition: Condition) -> None:
     """Remove the data of the local AWS that must not survive a restart.
 
-    This data is the files of old workers, the stream positions, and the S3 objects of a run that saved no tables.
-    """
+    This data is the files of old workers, the stream positions, and the S3 objects of a run that saved no tables."""
     _empty_folder(paths.temporary)
     if condition is Condition.LOST:
         shutil.rmtree(paths.objects, ignore_errors=True)
@@ -127,8 +125,7 @@ def _empty_folder(folder: Path) -> None:
 def forget_stream_positions(paths: LocalPaths) -> None:
     """Remove the saved positions in table streams.
 
-    The records of a stream are not saved, so an old position would skip new records.
-    """
+    The records of a stream are not saved, so an old position would skip new records."""
     file = paths.state / "lambda.json"
     if not file.exists():
         return

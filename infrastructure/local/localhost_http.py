@@ -6,8 +6,7 @@ import httpx
 class LocalhostTransport(httpx.HTTPTransport):
     """An httpx transport that sends requests for `*.localhost` to 127.0.0.1, with the same Host header.
 
-    The request uses plain HTTP, even if its URL begins with https.
-    """
+    The request uses plain HTTP, even if its URL begins with https."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if not request.url.host.endswith(".localhost"):

@@ -30,8 +30,7 @@ class Command:
     """A process for the supervisor to start: a Python module, its arguments and its whole environment.
 
     `grace` is the seconds that the process may take to end. `clean_stop`, if any, is the file that marks a
-    clean stop.
-    """
+    clean stop."""
 
     name: str
     module: str
@@ -57,8 +56,7 @@ class Command:
 def take_lock(paths: LocalPaths, progress: Progress) -> int:
     """Lock the stack's folder, and return the file descriptor of the lock.
 
-    Waits for an earlier run that is still saving its data. Raises UserError if another run is active.
-    """
+    Waits for an earlier run that is still saving its data. Raises UserError if another run is active."""
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if _try_lock(descriptor):
         return descriptor

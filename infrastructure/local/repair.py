@@ -1,8 +1,7 @@
 """Repair of a local stack whose objects and tables differ after the local AWS was killed.
 
 An object is on disk immediately, but a table only after a clean stop. So some objects may belong to documents
-that no longer exist. Those objects are removed. Some documents may lack an object. Those documents are reported.
-"""
+that no longer exist. Those objects are removed. Some documents may lack an object. Those documents are reported."""
 
 import json
 import sys
@@ -27,8 +26,7 @@ OBJECTS_PER_DELETION = 1000
 class Findings:
     """The differences between objects and tables.
 
-    `orphans` are the keys of objects without a document. `missing` are (document id, key) pairs of missing objects.
-    """
+    `orphans` are the keys of objects without a document. `missing` are (document id, key) pairs of missing objects."""
 
     orphans: tuple[str, ...]
     missing: tuple[tuple[str, str], ...]

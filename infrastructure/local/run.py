@@ -1,8 +1,7 @@
 """Run the whole portal on this machine until Ctrl-C: `make run`.
 
 The supervisor owns the processes. This process only sends commands to the supervisor and prints the progress,
-so it may be killed at any moment.
-"""
+so it may be killed at any moment."""
 
 import argparse
 import contextlib
@@ -62,8 +61,7 @@ def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, pare
 def supervise(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Processes]:
     """Yield the processes of the stack.
 
-    At the end of the `with` block, stop them and save their data, even after an error.
-    """
+    At the end of the `with` block, stop them and save their data, even after an error."""
     processes = Processes(paths, lock)
     try:
         yield processes
@@ -196,8 +194,7 @@ def welcome(addresses: sample.Addresses) -> str:
 def wait_for_the_end(processes: Processes, parent: int) -> None:
     """Wait until a signal arrives or `make`, the process with the id `parent`, has ended.
 
-    Raises UserError if a process ends unexpectedly.
-    """
+    Raises UserError if a process ends unexpectedly."""
     while True:
         processes.check()
         # A killed `make` cannot forward the signal.

@@ -92,8 +92,7 @@ def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress
 def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, str]:
     """Create a practice with Electronic Signature on. Return its id and keys (`PRACTICE_FIELDS`).
 
-    If another practice already has the name, the new practice's name gets a suffix.
-    """
+    If another practice already has the name, the new practice's name gets a suffix."""
     command = {"action": "create_practice", "electronic_signature": True} | dict(profile)
     answer = stack.invoke_admin(command)
     if answer.get("error", {}).get("code") == "conflict":

@@ -1,7 +1,6 @@
 """A stack on the local AWS: its addresses, its parameters, and its deployment.
 
-`make run` has one such stack. The tests have other stacks, with other folders and ports.
-"""
+`make run` has one such stack. The tests have other stacks, with other folders and ports."""
 
 import datetime as dt
 import json
@@ -160,8 +159,7 @@ class LocalStack:
     def warm_up(self) -> bool:
         """Call each Lambda function once, so that the first click does not wait for a cold start.
 
-        Returns True if every function responded in time. A function that does not respond raises no error.
-        """
+        Returns True if every function responded in time. A function that does not respond raises no error."""
         succeeds = partial(_succeeds, before=time.monotonic() + SECONDS_TO_WARM_UP)
         pool = ThreadPoolExecutor(max_workers=FUNCTIONS_WARMED_AT_ONCE)
         try:

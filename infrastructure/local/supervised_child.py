@@ -1,8 +1,7 @@
 """Run a Python module as a child of the supervisor, and end the module when the supervisor is gone.
 
 Usage: `python -m infrastructure.local.supervised_child MODULE ARGUMENTS…`
-So a killed supervisor leaves no process behind, and the local AWS can still save its state.
-"""
+So a killed supervisor leaves no process behind, and the local AWS can still save its state."""
 
 import os
 import runpy

@@ -8,8 +8,7 @@ start: the local AWS is stopped last and has time to save its state.
 Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`. `grace` is the seconds
 that the process may take to end. `clean_stop` is a file or null. The supervisor removes the file at the start
 of the process, and writes it again after a clean stop.
-Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
-"""
+Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`."""
 
 import io
 import json
@@ -55,8 +54,7 @@ class Child:
 def start_child(command: Mapping[str, Any], lock: int) -> Child:
     """Start the process that `command` describes.
 
-    The process inherits `lock`, so that no new run starts while the process still runs.
-    """
+    The process inherits `lock`, so that no new run starts while the process still runs."""
     clean_stop = Path(command["clean_stop"]) if command["clean_stop"] else None
     if clean_stop:
         clean_stop.unlink(missing_ok=True)
@@ -82,8 +80,7 @@ class Supervisor:
         """Read from `commands` and write to `events`. `commands` and `lock` are file descriptors.
 
         `record` is the file that shows the next run the state of this supervisor. `announcements` are files
-        that tell other programs that the portal is ready. They are removed before the processes are stopped.
-        """
+        that tell other programs that the portal is ready. They are removed before the processes are stopped."""
         self._commands = commands
         self._events = events
         self._record = record

@@ -54,8 +54,7 @@ def new_clinic(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPath
     """Return a function that starts the sample clinic with a new practice.
 
     Each clinic runs until the test session ends. Without a receiver, the portal would retry a webhook for
-    minutes, and the queues that all tests share would never become empty.
-    """
+    minutes, and the queues that all tests share would never become empty."""
     with ExitStack() as open_clinics:
         yield lambda name: open_clinics.enter_context(
             running_clinic(stack, mailbox, tmp_path_factory.mktemp("clinic"), name=name)

@@ -132,8 +132,7 @@ def test_pages_work_with_wider_text_spacing(name: str, scene: Scene) -> None:
 def walk(page: Page, most: int = 80) -> list[str]:
     """Press Tab through the page, and return the accessible names of the focused elements.
 
-    Assert that each focused element shows its focus.
-    """
+    Assert that each focused element shows its focus."""
     names: list[str] = []
     for _ in range(most):
         page.keyboard.press("Tab")

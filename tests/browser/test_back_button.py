@@ -1,7 +1,6 @@
 """Test that going back, forward or reloading after a refused form shows a page.
 
-The browser must never ask whether to send a form again.
-"""
+The browser must never ask whether to send a form again."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,8 +1,7 @@
 """Test everything that can go wrong for a front desk, through the pages of the stand-in EMR.
 
 The front desk uses a client without scripts (`httpx`), which sends forms and follows links. Providers use a
-phone.
-"""
+phone."""
 
 import html
 import re

@@ -1,8 +1,7 @@
 """Test that a phone loads small page images first, so that reading can start, and then the large images.
 
 The list of documents lets the browser connect to the images' origin early. This connection does not reveal the
-document.
-"""
+document."""
 
 import re
 from collections.abc import Callable
@@ -28,8 +27,7 @@ Opened = Callable[..., tuple[Scene, list[str]]]
 def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
     """Return a function that opens the review page and lists the requested images.
 
-    An image is named by its page number and its width in pixels, such as `1-750`.
-    """
+    An image is named by its page number and its width in pixels, such as `1-750`."""
 
     def open_review(**options: Any) -> tuple[Scene, list[str]]:
         scene, asked = Scene(memory, new_context(**options).new_page()), list[str]()
@@ -54,8 +52,7 @@ def test_a_phone_loads_the_small_image_first_and_then_the_large_one(opened: Open
 def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str) -> Scene:
     """Open the review page on a phone that fails to load some page images.
 
-    `refused` is a pattern for the page number and the width of these images, such as `1-750`.
-    """
+    `refused` is a pattern for the page number and the width of these images, such as `1-750`."""
     scene = Scene(memory, new_context(**PHONE).new_page())
     scene.page.route(re.compile(rf"/pages/\w+/({refused})"), lambda route: route.abort())
     review(scene)
@@ -65,8 +62,7 @@ def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str)
 def read_to_the_end(page: Page) -> str:
     """Scroll through all pages, and return the numbers of the pages that the form reports as shown.
 
-    The form field holds a token per page: the number, the time, the signature and the tenths of seconds.
-    """
+    The form field holds a token per page: the number, the time, the signature and the tenths of seconds."""
     for sheet in page.locator("[data-page]").all():
         sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'start' })")
         page.wait_for_timeout(100)

@@ -21,8 +21,7 @@ def portal_asks(stack: Stack) -> Iterator[None]:
     """Turn on the portal's switch that requires a second factor, until the test ends.
 
     Functions cache the switches of a practice for 30 seconds, so the test needs a practice that was not read
-    before.
-    """
+    before."""
     ssm, name = stack.client("ssm"), f"{stack.outputs['SwitchPrefix']}/second-factor"
     before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
     ssm.put_parameter(Name=name, Value="on", Overwrite=True)
@@ -33,8 +32,7 @@ def portal_asks(stack: Stack) -> Iterator[None]:
 def require(stack: Stack, clinic: Clinic, *, on: bool) -> None:
     """Set a practice's switch that requires a second factor, with the admin function.
 
-    Call this function before a document is sent, because functions cache switches for 30 seconds.
-    """
+    Call this function before a document is sent, because functions cache switches for 30 seconds."""
     asked = {"action": "set_switch", "practice_id": clinic.practice.id, "second_factor": on}
     assert stack.invoke_admin(asked) == {"id": clinic.practice.id, "second_factor": on}
 

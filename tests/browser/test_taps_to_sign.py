@@ -1,7 +1,6 @@
 """Test the number of taps from the emailed link to the next document, and the size of the pages.
 
-The test uses the deployed portal.
-"""
+The test uses the deployed portal."""
 
 import base64
 import re

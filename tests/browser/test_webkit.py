@@ -1,7 +1,6 @@
 """Test signing on a phone in WebKit.
 
-The portal is served over https, because WebKit drops `Secure` cookies of http://localhost.
-"""
+The portal is served over https, because WebKit drops `Secure` cookies of http://localhost."""
 
 import json
 import math

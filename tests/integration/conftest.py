@@ -1,7 +1,6 @@
 """Fixtures of the integration tests: a stack whose workers are switched off, a webhook receiver and an EMR.
 
-The tests run the workers themselves.
-"""
+The tests run the workers themselves."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,6 @@
 """Test that fifty concurrent copies of one event cause one document and one response.
 
-The conditional writes of the database are real.
-"""
+The conditional writes of the database are real."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

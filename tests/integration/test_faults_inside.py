@@ -1,7 +1,6 @@
 """Test faults inside the portal between any two steps.
 
-The portal must still send every webhook with its one id, and list every webhook.
-"""
+The portal must still send every webhook with its one id, and list every webhook."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor

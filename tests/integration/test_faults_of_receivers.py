@@ -1,7 +1,6 @@
 """Test faults of an EMR's endpoint: in the end the EMR has every webhook, with one id and unchanged bytes.
 
-The receivers are real sockets. Rows and queues are in a local stack, and the test sets the time.
-"""
+The receivers are real sockets. Rows and queues are in a local stack, and the test sets the time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

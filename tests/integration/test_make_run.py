@@ -1,7 +1,6 @@
 """Test that `make run` keeps its data however the command ends.
 
-The supervisor of the command has separate unit tests.
-"""
+The supervisor of the command has separate unit tests."""
 
 import base64
 import contextlib
@@ -141,8 +140,7 @@ def event(external_id: str) -> dict[str, Any]:
 def process_with(variable: str) -> int:
     """Return the id of the oldest process with this environment variable.
 
-    The emulator of AWS is older than its workers, which have the same variable.
-    """
+    The emulator of AWS is older than its workers, which have the same variable."""
     pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return next(pid for pid in pids if variable in environment_of(pid))
 

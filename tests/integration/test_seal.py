@@ -194,8 +194,7 @@ def read_text(page: str) -> str:
 def checked_at_verify(stack: Stack, pdf: bytes, *, read: Callable[[str], str] = read_text) -> str:
     """Upload a PDF at `/verify` as a browser does, and return the page with the result, converted by `read`.
 
-    The browser sends the form to the bucket and follows the redirect.
-    """
+    The browser sends the form to the bucket and follows the redirect."""
     with stack.browser() as http:
         return read(_checked(http, pdf))
 

@@ -2,8 +2,7 @@
 
 Usage: `python -m tests.mutants --count 200 --seed 1`. The command prints every mutant that survived, and
 ends with status 1 if fewer than 95 of 100 mutants were killed. `equivalent.json` names the mutants that no
-test can notice, each with the reason. These do not count.
-"""
+test can notice, each with the reason. These do not count."""
 
 import argparse
 import json

@@ -22,8 +22,7 @@ _DATA = "MUTANTS_COVERAGE"
 class CoverageMap:
     """The tests that run each line of the app.
 
-    `lines` maps each `path:line` to its tests. `seconds` maps each test to its duration.
-    """
+    `lines` maps each `path:line` to its tests. `seconds` maps each test to its duration."""
 
     lines: dict[str, list[str]]
     seconds: dict[str, float]
@@ -31,8 +30,7 @@ class CoverageMap:
     def tests_of(self, path: Path, line: int) -> list[str]:
         """Return the tests that run a line, the quickest first.
 
-        A line that runs at import belongs to no test: then every test that runs a line of the file counts.
-        """
+        A line that runs at import belongs to no test: then every test that runs a line of the file counts."""
         tests = self.lines.get(f"{path}:{line}") or sorted(self._tests_of_file(path))
         return sorted(tests, key=lambda test: (path.stem not in test, self.seconds.get(test, 0)))
 

@@ -1,8 +1,7 @@
 """Mutation operators: each operator changes one place of a source file as a careless edit would.
 
 No operator changes texts, since no test should pin every word. No operator changes annotations, since mypy
-checks annotations.
-"""
+checks annotations."""
 
 import ast
 from collections.abc import Iterator

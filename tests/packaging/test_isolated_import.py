@@ -1,7 +1,6 @@
 """Test that each zip can be imported with its own packages alone.
 
-The local AWS lends its packages to Lambda functions, so only this test finds a missing package.
-"""
+The local AWS lends its packages to Lambda functions, so only this test finds a missing package."""
 
 import ast
 import subprocess

@@ -30,8 +30,7 @@ def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -
 def portal_with_account(**changes: Any) -> Portal:
     """Install a portal with one document, whose provider has an account.
 
-    `changes` replace fields of the provider.
-    """
+    `changes` replace fields of the provider."""
     portal = Portal(a_store(a_document()))
     give_account(portal, replace(PROVIDER, **changes))
     bootstrap.install(portal)

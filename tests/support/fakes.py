@@ -1,7 +1,6 @@
 """Adapters in memory, for unit tests.
 
-`tests/integration/test_store.py` runs the same tests against `FakeStore` and the real store.
-"""
+`tests/integration/test_store.py` runs the same tests against `FakeStore` and the real store."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,8 +79,7 @@ class FakeIds:
 class _Write:
     """One write of a transaction.
 
-    `allowed` decides on the stored row, or on None if no row is stored.
-    """
+    `allowed` decides on the stored row, or on None if no row is stored."""
 
     part: str
     table: str
@@ -152,8 +150,7 @@ class FakeStore:
     """A `Store` over dictionaries, with the same rows as the real tables.
 
     `commits` counts transactions. `before_commit` runs once before the next transaction, to simulate a
-    concurrent writer. With `failing`, a commit raises `Unavailable` and writes nothing.
-    """
+    concurrent writer. With `failing`, a commit raises `Unavailable` and writes nothing."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {}
@@ -357,8 +354,7 @@ def _page(
 class FakeFiles:
     """`Files` in memory.
 
-    `objects` maps a key to (bytes, content type). `written` maps a key to the time of writing by `clock`.
-    """
+    `objects` maps a key to (bytes, content type). `written` maps a key to the time of writing by `clock`."""
 
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -424,8 +420,7 @@ class FakeFiles:
 class FakeQueues:
     """`Queues` in memory.
 
-    `sent` lists (job, delay in seconds). With `failing`, sending raises an error.
-    """
+    `sent` lists (job, delay in seconds). With `failing`, sending raises an error."""
 
     sent: list[tuple[Job, int]] = field(default_factory=list)
     failing: bool = False
@@ -441,8 +436,7 @@ class FakeSwitches:
     """`Switches` in memory.
 
     `on` holds the practices with Electronic Signature. `requiring` holds the practices that require a second
-    factor.
-    """
+    factor."""
 
     on: set[str] = field(default_factory=set)
     requiring: set[str] = field(default_factory=set)
@@ -540,8 +534,7 @@ class FakeNotifier:
 class FakeWebhookSender:
     """A `WebhookSender` that returns `answers` in turn, and then repeats the last answer.
 
-    `posted` lists every request.
-    """
+    `posted` lists every request."""
 
     answers: list[HttpResult] = field(default_factory=lambda: [HttpResult(204)])
     posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)

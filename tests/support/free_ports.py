@@ -14,8 +14,7 @@ def free_port() -> int:
     """Return a port on which no program listens. Each call in a process returns another port.
 
     The port is below 32768, where the ports of outgoing connections start. So no connection takes the port
-    before the server starts, which can take half a minute.
-    """
+    before the server starts, which can take half a minute."""
     while True:
         port = secrets.choice(_CHOICES)
         if port not in _taken:

@@ -18,8 +18,7 @@ STORAGE = "https://storage.example/bucket"
 class FakePortal:
     """A fake of the API for EMRs.
 
-    `refuse`, `down_for` and `away` make requests fail.
-    """
+    `refuse`, `down_for` and `away` make requests fail."""
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}

@@ -1,8 +1,7 @@
 """The local stack that integration, web and browser tests share.
 
 Each test run deploys one stack and deletes the stack at the end. A test uses the fixture `stack` and creates
-new practices, so that tests do not share data.
-"""
+new practices, so that tests do not share data."""
 
 import asyncio
 import contextlib
@@ -64,8 +63,7 @@ class Mail:
 class Mailbox:
     """The SMTP server for all email of the local AWS.
 
-    The server forwards each email to the ports in `forward_to`.
-    """
+    The server forwards each email to the ports in `forward_to`."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
@@ -184,8 +182,7 @@ def wait_until(condition: Any, timeout: float, what: str) -> None:
 def package_once(progress: Progress) -> Path:
     """Package the app as for a deployment, and return the folder. Unchanged inputs reuse the last package.
 
-    Two test processes may call this function at the same time. The second call waits for the first.
-    """
+    Two test processes may call this function at the same time. The second call waits for the first."""
     folder = ROOT / "build" / "tests"
     folder.parent.mkdir(exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
@@ -198,8 +195,7 @@ def package_once(progress: Progress) -> Path:
 def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Stack]:
     """Deploy the package in `folder` to a new local AWS, and delete everything but its log at the end.
 
-    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test.
-    """
+    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test."""
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     paths = LocalPaths(home)
     progress = Progress(time.time())

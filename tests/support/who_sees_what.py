@@ -57,8 +57,7 @@ class Visitor(ABC):
     def is_shown(self, document: Sent) -> bool:
         """Return True if the portal shows the document to the visitor.
 
-        Assert that the lists, the search and the pages of the document agree.
-        """
+        Assert that the lists, the search and the pages of the document agree."""
         pages = [self.get(f"/documents/{document.id}{rest}").status for rest in ("", "/text", "/original.pdf")]
         listed = [document.patient in self.get(path).body for path in ("/documents", "/documents/past")]
         found = document.patient in self.post("/documents/past", q=document.patient).body.replace(
@@ -179,8 +178,7 @@ class Clinic:
 class Physician:
     """A physician for one test case.
 
-    The NPI and the name are public. No other test case uses the email addresses.
-    """
+    The NPI and the name are public. No other test case uses the email addresses."""
 
     def __init__(self) -> None:
         whose = uuid4().hex[:10]

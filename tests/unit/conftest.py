@@ -36,8 +36,7 @@ def no_installed_services() -> Iterator[None]:
 def frozen_memory() -> Iterator[None]:
     """Exclude the objects of finished test modules from garbage collection.
 
-    Cached fonts and templates are never freed, and searching them makes later modules up to ten times slower.
-    """
+    Cached fonts and templates are never freed, and searching them makes later modules up to ten times slower."""
     yield
     gc.collect()
     gc.freeze()

@@ -2,8 +2,7 @@
 
 A room is a package of `chalicelib`, or a module at the root of a layer. `LEVELS` lists the rooms of each
 layer from the bottom to the top. A room imports only rooms of lower levels. So there is no circle, and no
-import runs upward.
-"""
+import runs upward."""
 
 import ast
 import sys

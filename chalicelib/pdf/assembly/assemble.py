@@ -3,8 +3,7 @@
 The steps are: original, assemble, seal, verify, release. A new file is built from the visible content of the
 original's pages; the original's bytes never change. The seal is the last change to the returned bytes, and
 any later change breaks the seal. If the original carries signatures, their images stay on the pages, but
-their cryptographic part is dropped.
-"""
+their cryptographic part is dropped."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ def _make_seed(*parts: object) -> bytes:
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
     """Append every page in its own size and rotation.
 
-    `stamp` is the index of the page to draw on, and the form to draw over that page.
-    """
+    `stamp` is the index of the page to draw on, and the form to draw over that page."""
     for index, page in enumerate(reader.pages):
         display = read_display(page)
         layers = collect_layers(writer, page, display)

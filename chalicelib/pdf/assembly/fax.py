@@ -1,8 +1,7 @@
 """The fax of a document: a cover page without patient data, then the document with a mark on each page.
 
 The pages are black on white, Letter size and upright, as fax machines feed them. The mark is a QR code 25 mm
-wide with a printed short code. It identifies the document of a page that comes back.
-"""
+wide with a printed short code. It identifies the document of a page that comes back."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Appearances for form fields and annotations that lack one.
 
 The provider signs the pages as PDFium displays them, and PDFium makes its own appearances for such fields.
-The signed document must look the same, so PDFium saves the appearances into the file.
-"""
+The signed document must look the same, so PDFium saves the appearances into the file."""
 
 from __future__ import annotations
 

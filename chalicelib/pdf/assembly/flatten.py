@@ -1,8 +1,7 @@
 """Rebuild pages from their visible content as flat form XObjects.
 
 A page becomes a form XObject of its content, with the appearance of each visible annotation over it. Actions,
-scripts, files, outlines, tags and fields are not copied, and any of these inside resources are removed.
-"""
+scripts, files, outlines, tags and fields are not copied, and any of these inside resources are removed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Replace pages that look different under some condition by pictures of the pages on a screen.
 
 Such conditions are layers, alternate images, overprinting, transfer functions, PostScript, and other areas to
-print than to view.
-"""
+print than to view."""
 
 from __future__ import annotations
 
@@ -39,8 +38,7 @@ def open_as_shown(data: bytes) -> PdfReader:
     """Open the PDF so that its look depends on no condition.
 
     Every field gets an appearance. If a page may still look different under some condition, pictures replace
-    all pages.
-    """
+    all pages."""
     reader = open_with_appearances(data)
     return open_pdf(draw_as_pictures(data)) if has_conditional_content(reader) else reader
 

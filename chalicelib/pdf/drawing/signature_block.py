@@ -97,8 +97,7 @@ def _place_beside(block: SignatureBlock, size: float, width: float, height: floa
 def _place_words(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
     """Lay out only the words, from the top of their box; return None if there is not enough room.
 
-    The signature has a separate box.
-    """
+    The signature has a separate box."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     return _Layout(size, lines, (0, height - words, width, height)) if words <= height else None
@@ -111,8 +110,7 @@ _ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_beside)
 def _choose_layout(block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
     """Return the block's layout with the largest text: all words if they are legible, else the brief form.
 
-    In a box that is too small for any layout, the smallest text overflows.
-    """
+    In a box that is too small for any layout, the smallest text overflows."""
     for sizes, brief in ((_SIZES, False), (_SIZES, True), (_TOO_SMALL, True)):
         for size in sizes:
             for arrange in arrangements:
@@ -199,8 +197,7 @@ def draw_block(
 ) -> None:
     """Draw the block (a bar, the signature and the words) into (0, 0, width, height) without a background.
 
-    With `parts`, the signature goes into one box, and the words with the bar go into another box.
-    """
+    With `parts`, the signature goes into one box, and the words with the bar go into another box."""
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
     if parts is None:

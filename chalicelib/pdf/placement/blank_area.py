@@ -17,8 +17,7 @@ _PAPER = 250
 def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureBox:
     """Return the lowest blank area on the last page that has one, else the bottom of the last page.
 
-    `units` is the UserUnit of each page, which PDFium does not know.
-    """
+    `units` is the UserUnit of each page, which PDFium does not know."""
     with open_for_display(data) as document:
         for index in range(len(document) - 1, -1, -1):
             corner = None

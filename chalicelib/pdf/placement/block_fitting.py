@@ -39,8 +39,7 @@ def fit_block(context: LabelContext, blanks: list[Blank], block: SignatureBlock)
     """Return the best place for the block in the blank spaces; None if it is legible in none of them.
 
     The whole block with all words is best, then the signature with all words nearby, then the whole block in
-    its brief form.
-    """
+    its brief form."""
     surveys = [_survey(context, blank) for blank in blanks]
 
     def whole(*, brief: bool) -> BlockPlacement | None:

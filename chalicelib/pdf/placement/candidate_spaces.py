@@ -34,8 +34,7 @@ _CLEARANCE = 0.6
 def find_blanks(context: LabelContext) -> Iterator[list[Blank]]:
     """Yield groups of equally likely blank spaces, the likeliest group first.
 
-    Within a group, a space that takes the whole block is better than an earlier space that takes only a part.
-    """
+    Within a group, a space that takes the whole block is better than an earlier space that takes only a part."""
     yield from ([blank] for blank in _find_fields(context))
     yield from ([blank] for blank in _find_lines_beside(context))
     if not context.label.has_colon:

@@ -4,8 +4,7 @@ A label is a text span that only asks for the signature (`label_patterns`). The 
 field, line, box or empty area that belongs to the label (`candidate_spaces`). The whole signature block goes
 into the blank space if the block is legible there. Otherwise the signature goes there, and the words go nearby
 (`block_fitting`). In case of doubt the search finds no place, and only the certificate page shows the
-signature.
-"""
+signature."""
 
 from contextlib import suppress
 from itertools import islice
@@ -53,8 +52,7 @@ def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBloc
 def _is_for_signing(context: LabelContext) -> bool:
     """Return True if a label with the provider's role is a place to sign, and not only a mention of the role.
 
-    A place to sign has only a date beside the label, or has nothing beside it and is low on the page.
-    """
+    A place to sign has only a date beside the label, or has nothing beside it and is low on the page."""
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [span.text.lower() for span in context.other_spans if span.box[1] < top and bottom < span.box[3]]
@@ -109,8 +107,7 @@ def _place_without_provider_label(
 def find_signature_box(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
     """Return the last box in the document where the text asks for the provider's signature; None without one.
 
-    `units` is the UserUnit of each page, which PDFium does not know. `block` must be legible in the box.
-    """
+    `units` is the UserUnit of each page, which PDFium does not know. `block` must be legible in the box."""
     with open_for_display(data) as document:
         pages: list[tuple[int, CandidatePage]] = []
         left, all_read = _MAX_LABELS, True

@@ -45,8 +45,7 @@ def find_box_beside(
     """Return the free box nearest to the signature, in one of the sizes; the first sizes are preferred.
 
     The box is inside `within`, overlaps none of the obstacles, and passes the test `allowed`. The result is
-    None if there is no such box.
-    """
+    None if there is no such box."""
     left, bottom, right, top = signature
     reach = (left - _MAX_BESIDE, bottom - 2 * _MAX_BELOW, right + 2 * _MAX_BESIDE, top + 2 * _MAX_BELOW)
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, reach)]

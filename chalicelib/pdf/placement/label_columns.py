@@ -24,8 +24,7 @@ class Column:
     """The blanks directly above and below a label, and the first and last item of the label's column.
 
     A column in which each label is above its blank begins with a label and ends with a blank. `others_above`
-    and `others_below` are True if the next label in that direction is another signer's.
-    """
+    and `others_below` are True if the next label in that direction is another signer's."""
 
     above: Box | None
     below: Box | None
@@ -51,8 +50,7 @@ def _follow_column(
     """Follow a label's column up or down.
 
     Return three values: the next blank, whether the column ends with a blank, and whether the next label is
-    another signer's.
-    """
+    another signer's."""
     boxes = [span.box for span in labels]
     nearest = _find_nearest(start, blanks, boxes, reach, up=up)
     if nearest is None:
@@ -89,8 +87,7 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
     """Return True if the line above a label may belong to the label above that line.
 
-    The doubt arises if there is a line below the label too.
-    """
+    The doubt arises if there is a line below the label too."""
     long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
     alike = [line for line in long if line == rule or _are_alike(line, rule)]
     lines = [line for line in alike if line == rule or not belongs_to_other_label(context, line)]

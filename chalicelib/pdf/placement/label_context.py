@@ -56,8 +56,7 @@ class Blank:
     """A blank space to sign in. The bottom of `area` is on the line to sign on.
 
     `line_end` is the right end of that line, `own_rules` are the drawn lines that belong to the space, and
-    `cell` is the drawn box around the space.
-    """
+    `cell` is the drawn box around the space."""
 
     area: Box
     line_end: float
@@ -70,8 +69,7 @@ class Label:
     """A label that asks for a signature.
 
     `span` is its text, `box` surrounds the words that ask for the signature, and `rest` has the boxes of the
-    other words.
-    """
+    other words."""
 
     kind: LabelKind
     span: TextSpan

@@ -89,8 +89,7 @@ def may_ask(text: str) -> bool:
 def match_label(text: str) -> tuple[LabelKind, int] | None:
     """Return the label's kind and the end index of the words that ask for the signature.
 
-    Return None if the text is no label.
-    """
+    Return None if the text is no label."""
     for kind, pattern in _KINDS.items():
         match = pattern.fullmatch(text)
         if match is not None:
@@ -113,8 +112,7 @@ def names_other_signer(text: str) -> bool:
 def field_is_for_provider(name: str, *, is_signature: bool) -> bool:
     """Return True if the name of a form field shows that the field is for the provider's signature.
 
-    `is_signature` is True for a field of the type signature, whose name need not contain a word for signing.
-    """
+    `is_signature` is True for a field of the type signature, whose name need not contain a word for signing."""
     parts = _split_name(name)
     if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or field_is_for_other(name):
         return False

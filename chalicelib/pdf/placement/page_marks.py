@@ -1,7 +1,6 @@
 """Read the marks on a page with PDFium: text spans, drawn lines, images and form fields, with limits.
 
-This module renders nothing and unpacks no images. All boxes are in displayed points.
-"""
+This module renders nothing and unpacks no images. All boxes are in displayed points."""
 
 import ctypes
 import math
@@ -95,8 +94,7 @@ class PageMarks:
     """The marks on a page.
 
     `rules` are horizontal lines, including the lines typed as underscores (`blanks`). `areas` are the other
-    shapes to keep free: images, curves, dark fills and annotations.
-    """
+    shapes to keep free: images, curves, dark fills and annotations."""
 
     spans: list[TextSpan] = field(default_factory=list)
     blanks: list[Box] = field(default_factory=list)
@@ -123,8 +121,7 @@ def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Fo
     """Return the words and typed blanks near the fields and near any text that may ask for a signature.
 
     Reading boxes takes time, so distant words are left out. Raise `PageTooComplex` for a page with too many
-    words.
-    """
+    words."""
     text = _read_characters(reader)
     if not fields and not may_ask(text):
         return PageMarks()
@@ -205,8 +202,7 @@ class _Budget:
     def spend(self, count: int) -> int:
         """Take this number of objects from the budget, and return the number, but at least 0.
 
-        Raise `PageTooComplex` if the budget has fewer objects left.
-        """
+        Raise `PageTooComplex` if the budget has fewer objects left."""
         self.left -= max(0, count)
         if self.left < 0:
             raise PageTooComplex
@@ -216,8 +212,7 @@ class _Budget:
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
     """Add the page's drawings to the marks.
 
-    A shape behind the label is background. Only a dark background is an obstacle.
-    """
+    A shape behind the label is background. Only a dark background is an obstacle."""
     budget, backgrounds = _Budget(), list[Box]()
     count = budget.spend(raw.FPDFPage_CountObjects(page))
     top = (raw.FPDFPage_GetObject(page, index) for index in range(count))
@@ -298,8 +293,7 @@ def _add_path(
 def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
     """Add a filled shape to the marks.
 
-    A dark fill is an area to keep free, unless the label is white text on that fill.
-    """
+    A dark fill is an area to keep free, unless the label is white text on that fill."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:

@@ -80,8 +80,7 @@ def verify_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at
     """Return the certificates as a chain if they can seal, else raise `ChainRefused`.
 
     The first one must be for `public_key` (SubjectPublicKeyInfo, DER), valid at `at`, and for signing. Each
-    certificate must be followed by its issuer's.
-    """
+    certificate must be followed by its issuer's."""
     if not certificates:
         raise ChainRefused("There is no certificate to seal with.")
     chain = Chain(tuple(certificates))

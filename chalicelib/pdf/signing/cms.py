@@ -68,8 +68,7 @@ def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> b
     """Return the message with a timestamp over its signature (PAdES level B-T).
 
     The signed part of the message does not change, so a timestamp can be added later. Raise `OSError` if the
-    authority returns no usable timestamp of `at`, the present time.
-    """
+    authority returns no usable timestamp of `at`, the present time."""
     content = cms.ContentInfo.load(message)
     signer_info = content["content"]["signer_infos"][0]
     token = request_timestamp(signer_info["signature"].native, source, at)

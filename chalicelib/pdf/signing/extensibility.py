@@ -1,8 +1,7 @@
 """Decide whether an incremental update may extend a file, or whether the file must be rebuilt.
 
 An update is faster and keeps every byte of the original. But nothing active or conditional may stay in a sealed
-document, and readers disagree on the look of an extended file if they have to repair the original first.
-"""
+document, and readers disagree on the look of an extended file if they have to repair the original first."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
     """Return True if pages can be stamped and appended without any removal from the file.
 
     `reader` must be strict. The check is cautious: a word inside a string counts if it looks like active
-    content.
-    """
+    content."""
     if not data.startswith(b"%PDF-1.") or not _ENDS.search(data[-_TAIL:]):
         return False
     try:
@@ -60,8 +58,7 @@ def may_change_later(data: bytes) -> bool:
     """Return True if a signed file has content that may look different after the seal or elsewhere.
 
     Pages and signature fields are safe. Other fields, other annotations, actions, and content that depends on a
-    condition are not.
-    """
+    condition are not."""
     with requires_extensible(), refuse_malformed():
         reader = open_pdf(data)
         annotations = [read_dictionary(item) for page in reader.pages for item in read_array(page.get("/Annots"))]
@@ -86,8 +83,7 @@ def _is_signature_widget(annotation: DictionaryObject) -> bool:
 def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
     """Yield all bytes of a file outside streams.
 
-    Raise `ValueError` if an object is not where the cross-reference table says.
-    """
+    Raise `ValueError` if an object is not where the cross-reference table says."""
     sections = [reader.xrefs.get_xref_data(number) for number in range(reader.xrefs.total_revisions)]
     places = {
         at: (number, generation) for section in sections for number, (generation, at) in section.standard_xrefs.items()

@@ -161,8 +161,7 @@ def import_pages(writer: IncrementalPdfFileWriter, pdf: bytes, *, fast_path: boo
     """Copy the pages of a PDF that reportlab drew into the file.
 
     With `fast_path` the objects are copied verbatim. Without it, or if the PDF has another form than
-    reportlab usually writes, pyHanko parses and copies the objects.
-    """
+    reportlab usually writes, pyHanko parses and copies the objects."""
     if fast_path:
         try:
             return _import_verbatim(writer, parse_drawing(pdf))

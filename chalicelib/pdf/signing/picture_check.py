@@ -22,8 +22,7 @@ def compare_pages(
     """Yield, for each page of the sealed file, the page's fault in words, or an empty string without a fault.
 
     A page must look the same in print, on a screen and in the source, except for the signature block. `unseen`
-    are the pages of the source that could not be shown. Without a source, only print and screen are compared.
-    """
+    are the pages of the source that could not be shown. Without a source, only print and screen are compared."""
     hole = _relative_box(source, block) if source is not None and block is not None else None
     with open_for_display(source or sealed) as before, open_for_display(sealed) as after:
         for index in range(len(after)):

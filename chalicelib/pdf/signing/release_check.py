@@ -20,8 +20,7 @@ def find_faults(
     """Return the faults of a sealed file in words for an engineer; an empty list allows the release.
 
     `source` is the original or the scan, and `certificate` is the one that the seal must be made with. `pins`
-    are the fingerprints of the timestamp authorities. The pictures are compared in `picture_check.py`.
-    """
+    are the fingerprints of the timestamp authorities. The pictures are compared in `picture_check.py`."""
     data = release.sealed.data
     try:
         pages, signatures = recheck_pages(data), read_signatures(data, strict=True, pins=pins)
@@ -73,8 +72,7 @@ def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
 def find_timestamp_faults(data: bytes, before: bytes, pins: Collection[str]) -> list[str]:
     """Return the faults of a sealed file that got its timestamp later; an empty list allows the release.
 
-    `before` is the sealed file without the timestamp. Only the bytes of the signature may differ.
-    """
+    `before` is the sealed file without the timestamp. Only the bytes of the signature may differ."""
     start, end = find_signature_gap(before)
     if len(data) != len(before) or data[:start] != before[:start] or data[end:] != before[end:]:
         return ["the file changed under its seal"]

@@ -2,8 +2,7 @@
 
 The seal allows no later change: all fields are locked (P=1), and in a file without other signatures the seal
 also certifies the file. In a file that already carries signatures, only the seal's field is added: any other
-change would invalidate the earlier signatures.
-"""
+change would invalidate the earlier signatures."""
 
 from __future__ import annotations
 
@@ -69,8 +68,7 @@ class SealFieldSpec:
 
     `page` is a reference. Without a page, the new field is on the first page. With a `form` (a reference to an
     XObject) the seal is visible: a new field needs its `rectangle` in user space, and an existing field keeps
-    its rectangle.
-    """
+    its rectangle."""
 
     page: Any = None
     field: str | None = None
@@ -82,8 +80,7 @@ class SealFieldSpec:
 class Sealer:
     """A sealer of files with one certificate. Reuse a sealer, because the first seal is slow.
 
-    `fast_path` is the switch for the shortcuts in `signing/fast_path`. Without them, pyHanko does all the work.
-    """
+    `fast_path` is the switch for the shortcuts in `signing/fast_path`. Without them, pyHanko does all the work."""
 
     chain: Chain
     sign: SignDigest
@@ -120,8 +117,7 @@ class Sealer:
     def seal_opened(self, writer: IncrementalPdfFileWriter, facts: SealFacts, field: SealFieldSpec) -> Sealed:
         """Return the file with the writer's changes and a seal over all of it; raise `NotExtensible`.
 
-        If the timestamp authority fails, the seal has no timestamp and its level is B-B.
-        """
+        If the timestamp authority fails, the seal has no timestamp and its level is B-B."""
         steps, prepared, output = self._start_embedding(writer, facts, field)
         message, level = self._make_message(prepared.document_digest, facts.at)
         steps.send(message)
@@ -133,8 +129,7 @@ class Sealer:
     ) -> tuple[Any, Any, io.BytesIO]:
         """Prepare the file for the CMS message.
 
-        Return pyHanko's generator, which takes the message next, the prepared digest and the output.
-        """
+        Return pyHanko's generator, which takes the message next, the prepared digest and the output."""
         with requires_extensible():
             certify = next(enumerate_sig_fields(writer, filled_status=True), None) is None
             lock = SigMDPSetup(_DIGEST, certify=certify, field_lock=_LOCK, docmdp_perms=MDPPerm.NO_CHANGES)
@@ -168,8 +163,7 @@ class Sealer:
     def add_timestamp(self, data: bytes, at: dt.datetime) -> bytes:
         """Return a sealed file with a timestamp of `at` added to the seal; no byte under the seal changes.
 
-        Raise `OSError` if the authority fails or the file has no space for a timestamp.
-        """
+        Raise `OSError` if the authority fails or the file has no space for a timestamp."""
         start, end = find_signature_gap(data)
         reserved = bytes.fromhex(data[start:end].decode())
         timestamped = self._add_timestamp(cms.strip_padding(reserved), len(reserved), at)
@@ -191,8 +185,7 @@ def _signature_dictionary(facts: SealFacts, reserved_bytes: int) -> SignatureObj
 def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> str:
     """Create or reuse the field for the seal, add the lock and the appearance, and return the field's name.
 
-    An existing field gets no lock, because a change of the field would invalidate the earlier signatures.
-    """
+    An existing field gets no lock, because a change of the field would invalidate the earlier signatures."""
     name = field.field or _free_name(writer)
     page = field.page or find_page(writer, 0).reference
     is_new, reference = prepare_sig_field(

@@ -5,8 +5,7 @@
 - An original that already carries signatures, and nothing that could change later, gets only the seal, which
   shows the signature block. Added pages would invalidate the other signatures, so the certificate is a
   separate file.
-- Any other original (with forms, annotations, scripts, layers, or damage) is rebuilt from what its pages show.
-"""
+- Any other original (with forms, annotations, scripts, layers, or damage) is rebuilt from what its pages show."""
 
 from __future__ import annotations
 
@@ -58,8 +57,7 @@ class Release:
     """A sealed file and the number of pages that it must have.
 
     `certificate` is the certificate as a separate file, if the sealed file can hold no certificate page.
-    `place` is the box of the signature block on a page of the original, the only part that looks different.
-    """
+    `place` is the box of the signature block on a page of the original, the only part that looks different."""
 
     sealed: Sealed
     pages: int
@@ -81,8 +79,7 @@ def seal_signed(
     """Return the electronically signed document.
 
     The block goes into `field`; if that is None or not on a page, `find` searches the text for a place. With
-    `rebuild` the file is rebuilt even if the original could be extended.
-    """
+    `rebuild` the file is rebuilt even if the original could be extended."""
     with suppress(NotExtensible):
         if not rebuild:
             opened = _Opened(original, open_to_extend(original), find)
@@ -176,8 +173,7 @@ class _Opened:
 def _is_signed(opened: _Opened) -> bool:
     """Return True if the file carries signatures that the seal must leave valid.
 
-    Raise `NotExtensible` if the signed file has content that could change after the seal.
-    """
+    Raise `NotExtensible` if the signed file has content that could change after the seal."""
     if b"ByteRange" not in opened.data:
         return False
     with requires_extensible():
@@ -220,8 +216,7 @@ def _countersign(
     """Add a visible seal to a signed file.
 
     In a certified file the seal is visible only if an empty signature field exists: a new field would break
-    the certification.
-    """
+    the certification."""
     certified = _is_certified(opened)
     place = None if certified else _find_place(opened, field, block)
     if place is None and not certified:

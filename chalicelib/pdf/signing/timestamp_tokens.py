@@ -29,8 +29,7 @@ _DIGESTS = ("sha256", "sha384", "sha512")
 class TimestampSource:
     """A timestamp authority.
 
-    `pins` are the SHA-256 fingerprints (hex) of the authority's certificate or of its issuers' certificates.
-    """
+    `pins` are the SHA-256 fingerprints (hex) of the authority's certificate or of its issuers' certificates."""
 
     send: Timestamps
     pins: Collection[str]
@@ -39,8 +38,7 @@ class TimestampSource:
 def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.datetime | None:
     """Return the time of a timestamp token (SignedData) for a signature.
 
-    Return None if the token is not sound, or if its certificate chain ends at no pinned certificate.
-    """
+    Return None if the token is not sound, or if its certificate chain ends at no pinned certificate."""
     content = token["encap_content_info"]["content"]
     info, signer = content.parsed, token["signer_infos"][0]
     imprint = info["message_imprint"]

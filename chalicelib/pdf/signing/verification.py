@@ -7,8 +7,7 @@ Only `/verify` knows the hashes of the released files. A replaced timestamp, for
 not the seal.
 
 Usage: `python -m chalicelib.pdf.verify FILE --certificates PEM`. Without the certificates, the command
-reports whether the file is intact, but not whether the seal is from this installation.
-"""
+reports whether the file is intact, but not whether the seal is from this installation."""
 
 from __future__ import annotations
 
@@ -54,8 +53,7 @@ class SignatureReport:
     `sound`: the signature fits the bytes that it covers. `covers`: the signature covers the file to the end.
     `revision`: the length of the sealed file that the signature covers from the first byte on, or 0.
     `permitted`: the file has no later changes except those that a signed file may get, such as another
-    signature. `locked`: the signature allows no later change. `timestamped_at` is by a pinned authority.
-    """
+    signature. `locked`: the signature allows no later change. `timestamped_at` is by a pinned authority."""
 
     by: str
     certificate_sha256: str
@@ -80,8 +78,7 @@ class FileVerification:
     """The result for a file. `seal` is a signature by one of the given certificates, or None.
 
     The last sound signature is preferred, because anyone can append a copy of a seal that fits no bytes of the
-    file.
-    """
+    file."""
 
     verdict: Verdict
     seal: SignatureReport | None
@@ -91,8 +88,7 @@ class FileVerification:
 def hash_revisions(data: bytes) -> list[str]:
     """Return the SHA-256 (hex) of the file up to the end of each of its first revisions, the shortest first.
 
-    The search reads raw bytes without a parser, so nothing in the file can hide a released file at its start.
-    """
+    The search reads raw bytes without a parser, so nothing in the file can hide a released file at its start."""
     digest, hashes, start = hashlib.sha256(), [], 0
     for end in islice((match.end() for match in _END_OF_REVISION.finditer(data)), _MAX_REVISIONS):
         digest.update(data[start:end])
@@ -111,8 +107,7 @@ def find_signature_gap(data: bytes) -> tuple[int, int]:
 def read_signatures(data: bytes, *, strict: bool = False, pins: Collection[str] = ()) -> tuple[SignatureReport, ...]:
     """Return a report on every signature, oldest first; raise `PdfRefused` (damaged) if that fails.
 
-    `pins` are the fingerprints of the timestamp authorities whose times are reported.
-    """
+    `pins` are the fingerprints of the timestamp authorities whose times are reported."""
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
         signatures = [s for s in reader.embedded_signatures if str(s.sig_object_type) != _TIMESTAMP_TYPE]
@@ -150,8 +145,7 @@ def _examine(signature: Any, data: bytes, pins: Collection[str]) -> SignatureRep
 def _covered_revision(signature: Any, data: bytes) -> int:
     """Return the number of bytes that the signature covers from the start of the file on, or 0.
 
-    The only uncovered bytes among them are the hexadecimal string of the signature.
-    """
+    The only uncovered bytes among them are the hexadecimal string of the signature."""
     start, first, second, last = map(int, signature.byte_range)
     gap = data[first:second]
     is_gap = gap[:1] == b"<" and gap[-1:] == b">" and not gap[1:-1].strip(b"0123456789abcdefABCDEF")
@@ -175,8 +169,7 @@ def _subject_name(certificate: x509.Certificate) -> str:
 def _read_timestamp(signature: Any, pins: Collection[str]) -> dt.datetime | None:
     """Return the time of a sound timestamp over this very signature by a pinned authority; None without one.
 
-    A timestamp before the seal's own time is refused: the portal's clock and the authority's agree.
-    """
+    A timestamp before the seal's own time is refused: the portal's clock and the authority's agree."""
     claimed_at = signature.self_reported_timestamp
     for token in extract_tst_data_iter(signature.signer_info, signed=False):
         at = read_token_time(token, signature.signer_info["signature"].native, pins)
@@ -188,8 +181,7 @@ def _read_timestamp(signature: Any, pins: Collection[str]) -> dt.datetime | None
 def verify(data: bytes, published: Collection[str], pins: Collection[str] = ()) -> FileVerification:
     """Verify the file's last seal. Both collections hold SHA-256 fingerprints (hex) of certificates.
 
-    `published` are the portal's own certificates. `pins` are those of the timestamp authorities.
-    """
+    `published` are the portal's own certificates. `pins` are those of the timestamp authorities."""
     try:
         signatures = read_signatures(data, pins=pins)
     except PdfRefused:
@@ -229,8 +221,7 @@ def main(arguments: Sequence[str]) -> int:
 def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
     """Return the fingerprints of the certificates in the PEM file.
 
-    Without a PEM file, return those of all signatures in the PDF that name a document of the portal.
-    """
+    Without a PEM file, return those of all signatures in the PDF that name a document of the portal."""
     if certificates is not None:
         return {fingerprint(certificate) for certificate in read_pem(certificates.read_bytes())}
     try:

@@ -2,8 +2,7 @@
 
 Two features are missing: explicit embeddings, whose characters `graphemes.clean_text` removes, and nested
 isolates. The bidi classes of a paragraph are one string with a letter for each character, so each rule of the
-algorithm is a substitution in that string.
-"""
+algorithm is a substitution in that string."""
 
 import re
 import unicodedata
@@ -31,8 +30,7 @@ def has_right_to_left(text: str) -> bool:
 def isolate(text: str) -> str:
     """Wrap inserted text in Unicode isolates so that its direction cannot affect the sentence around it.
 
-    Without isolates, a number after a Hebrew or Arabic name would be drawn before the name.
-    """
+    Without isolates, a number after a Hebrew or Arabic name would be drawn before the name."""
     if not has_right_to_left(text):
         return text
     inner = clean_text(text).translate(dict.fromkeys(map(ord, ISOLATES)))
@@ -43,8 +41,7 @@ def resolve_levels(paragraph: str) -> list[int]:
     """Return the embedding level of each character. Characters with an odd level run from right to left.
 
     Call this function for a whole paragraph, before the paragraph is wrapped: all its lines share one
-    direction (rule P2).
-    """
+    direction (rule P2)."""
     outer = _ISOLATE.sub(_OBJECT, paragraph)
     level = _base_level(outer, above=-1)
     outer_levels = iter(_levels_at(outer, level))

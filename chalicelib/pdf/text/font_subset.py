@@ -2,8 +2,7 @@
 
 reportlab makes a subset of the font for every document, but most documents use the same characters. reportlab
 draws only characters. So a glyph without a character, such as a conjunct, gets one of Unicode's private
-characters (planes 15 and 16), together with the text that readers should extract for the glyph.
-"""
+characters (planes 15 and 16), together with the text that readers should extract for the glyph."""
 
 import re
 import zlib

@@ -29,8 +29,7 @@ def clean_text(text: str) -> str:
     """Return the text with composed characters, single spaces, and no invisible characters.
 
     Joiners stay in scripts that use them for spelling. Isolates stay because `bidi.resolve_levels` needs
-    them.
-    """
+    them."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     visible = "".join(filter(_is_visible, unicodedata.normalize("NFC", text)))

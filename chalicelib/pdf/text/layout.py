@@ -3,8 +3,7 @@
 The font is chosen for each letter: the given face, then the font of the letter's script (`script_fonts`),
 then DejaVu Sans (Arabic, Hebrew and more), then Droid Sans Fallback (Chinese, Japanese, Korean). Letters that
 need shaping go through HarfBuzz (`shaping`). A letter that no font has is drawn as U+FFFD, but readers
-extract the letter itself.
-"""
+extract the letter itself."""
 
 import re
 from functools import cache, lru_cache
@@ -35,8 +34,7 @@ class TextLine(str):
     """Clean text, with the bidi levels of its characters in their paragraph (`bidi.resolve_levels`).
 
     `levels` is empty if all characters run from left to right. Two equal lines may have different levels, so
-    the key of a cache must be `str(line)` with the levels, never the line alone.
-    """
+    the key of a cache must be `str(line)` with the levels, never the line alone."""
 
     __slots__ = ("levels",)
     levels: tuple[int, ...]
@@ -54,8 +52,7 @@ class TextLine(str):
 class Run(NamedTuple):
     """Text in one font, as characters or as glyphs.
 
-    `reads_as` is the text that readers extract, if it differs from the drawn characters.
-    """
+    `reads_as` is the text that readers extract, if it differs from the drawn characters."""
 
     font: str
     text: str
@@ -66,8 +63,7 @@ class Run(NamedTuple):
 class _Letter(NamedTuple):
     """A grapheme cluster with its font and bidi level.
 
-    `shaped` is True if HarfBuzz must shape the cluster. `text` may be a replacement character.
-    """
+    `shaped` is True if HarfBuzz must shape the cluster. `text` may be a replacement character."""
 
     text: str
     font: str
@@ -214,8 +210,7 @@ def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
     """Return lines no wider than `limit` points, broken at spaces, or inside a word that is too wide alone.
 
     Draw the lines unchanged (`TextLine`). A new string made from a line loses the directions of the
-    paragraph.
-    """
+    paragraph."""
     whole = _paragraph(text)
     lines: list[tuple[int, int]] = []
     space, used = _plain_width(face, " ", size), 0.0

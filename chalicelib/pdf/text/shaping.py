@@ -18,8 +18,7 @@ class Glyph(NamedTuple):
     """A glyph as a character of its font (`Face.character`), with lengths in thousandths of the text size.
 
     `advance` moves the text position, and `width` is the width of the glyph itself. `right` and `up` move
-    only this glyph.
-    """
+    only this glyph."""
 
     char: str
     advance: float
@@ -88,8 +87,7 @@ def draw_glyphs(
 ) -> None:
     """Draw glyphs from (x, y) in points without a change of the canvas's current font.
 
-    `reads_as` is the text that readers extract; if it is empty, they extract the text of each glyph.
-    """
+    `reads_as` is the text that readers extract; if it is empty, they extract the text of each glyph."""
     document = canvas._doc  # noqa: SLF001 - holds the characters in use
     code = [f"BT 1 0 0 1 {x:.3f} {y:.3f} Tm"]
     rest = iter(glyphs)

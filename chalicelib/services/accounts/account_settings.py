@@ -40,8 +40,7 @@ _SHORT = (
 class AccountOwner:
     """The owner of an account who makes a request: the session, the provider, the time and the request's origin.
 
-    The session must be recently authenticated.
-    """
+    The session must be recently authenticated."""
 
     session: Secret
     provider: Provider
@@ -69,8 +68,7 @@ class AccountSettings:
     def add_passkey(self, owner: AccountOwner, response: str, name: str) -> AccountChange:
         """Add a passkey from the browser's `response` (JSON).
 
-        Raise `Invalid` if the response is refused or the account would have more than `MAX_PASSKEYS` passkeys.
-        """
+        Raise `Invalid` if the response is refused or the account would have more than `MAX_PASSKEYS` passkeys."""
         provider = owner.provider
         if len(provider.passkeys) >= MAX_PASSKEYS:
             raise _invalid("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
@@ -94,8 +92,7 @@ class AccountSettings:
     def authenticator_secret(self, session: Secret, now: datetime) -> str:
         """Return the secret (base32) that a new authenticator app needs.
 
-        The same secret is returned until the app is confirmed or `ENROL_LIFETIME` has passed.
-        """
+        The same secret is returned until the app is confirmed or `ENROL_LIFETIME` has passed."""
         row = self._store.secret(_enrolment_key(session))
         if row is not None and row.is_live(now) and row.link:
             return row.link
@@ -195,8 +192,7 @@ class AccountSettings:
 
         New recovery codes are created if this change adds the first second factor, or if `new_codes` is true.
         `event_type` is also the type of the email to the owner. Raise `Invalid` if the account has changed in the
-        meantime.
-        """
+        meantime."""
         is_first_factor = changed.has_second_factor and not owner.provider.has_second_factor
         codes = self._codes() if new_codes or is_first_factor else ()
         if codes:
@@ -235,8 +231,7 @@ def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
     """Return the database change that removes all second factors, ends all sessions and emails the account's owner.
 
     A password under `MIN_LENGTH` characters is invalidated, since it was allowed only with a second factor.
-    The owner sets a new password with *Forgot password*.
-    """
+    The owner sets a new password with *Forgot password*."""
     reset = replace(_without_sessions(provider), passkeys=(), authenticator=None, recovery=())
     if reset.short_password:
         reset = replace(reset, password_hash=hash_password(ids.token()), short_password=False)
@@ -270,8 +265,7 @@ def _without_sessions(provider: Provider) -> Provider:
 def _after_removal(provider: Provider) -> Provider:
     """Return the provider after the removal of a second factor. If it was the last, remove the recovery codes too.
 
-    Raise `Invalid` if the password is too short for an account without a second factor.
-    """
+    Raise `Invalid` if the password is too short for an account without a second factor."""
     if provider.has_second_factor:
         return provider
     if provider.short_password:

@@ -1,8 +1,7 @@
 """Requests for a new setup or reset link by email.
 
 The page gives everybody the same response after the same time, whether or not the address is known. The
-deliveries function sends the email afterwards.
-"""
+deliveries function sends the email afterwards."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -55,15 +54,13 @@ class LinkRequests:
         """Store a request for a link to this email address (in lower case), and queue the job for the request.
 
         The reads and writes are the same for known and unknown addresses, so the time reveals nothing. Raise
-        `TooManyRequests` if one client address asks too often.
-        """
+        `TooManyRequests` if one client address asks too often."""
         retry_on_conflict(lambda: self._ask(email, source, now), retry_on=_RETRY_ON)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
         """Queue an email with a link to the email address on file for the document.
 
-        Without such an address, do nothing. The caller does not learn whether the document has an address.
-        """
+        Without such an address, do nothing. The caller does not learn whether the document has an address."""
         retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RETRY_ON)
 
     def _ask(self, email: str, source: str, now: datetime) -> None:
@@ -96,8 +93,7 @@ class LinkRequests:
         """Queue the email for the stored request with this key, if the request's address is known.
 
         An account gets a reset link. Without an account, the addressee of a document that can still be read
-        gets a setup link. A second call for the same request queues nothing.
-        """
+        gets a setup link. A second call for the same request queues nothing."""
         request = self._store.secret(key)
         if request is None or request.email is None or request.link is None:
             return
@@ -128,8 +124,7 @@ class LinkRequests:
         """Return the email for a link request from a document's page, to the document's provider, or None.
 
         A link for an account goes to the account's own address, whatever address a clinic typed. A person whose
-        address is another person's username gets no setup link, because the link could not be used.
-        """
+        address is another person's username gets no setup link, because the link could not be used."""
         if provider.has_account:
             is_own = opens_to(provider, document) and provider.email is not None
             return _LinkEmail(MessageType.RESET, provider.email or "", provider, None) if is_own else None
@@ -139,8 +134,7 @@ class LinkRequests:
     def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
         """Return the email with a setup link that leads to this document, or None.
 
-        If the document is recalled, the link leads to another pending document that was emailed to the same address.
-        """
+        If the document is recalled, the link leads to another pending document that was emailed to the same address."""
         address = document.addressee.email
         if document.recalled_at is None or address is None:
             return self._email_for(document, provider)

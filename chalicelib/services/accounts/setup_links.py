@@ -41,8 +41,7 @@ _TAKEN_ADDRESS = (
 class LinkExpired(Gone):
     """Error for a setup or reset link that was used, has expired or was replaced.
 
-    `document_id` names the document of the link's email, if the link's row still exists.
-    """
+    `document_id` names the document of the link's email, if the link's row still exists."""
 
     def __init__(self, document_id: str | None = None) -> None:
         super().__init__(_EXPIRED, code=GoneCode.LINK_DEAD)
@@ -100,8 +99,7 @@ class SetupLinks:
         The link expires after `LINK_LIFETIME`. All links of the provider's earlier emails stop working.
         Another attempt of the same delivery creates another token, and both tokens work. Raise
         `MessageOutdated` if the email must not be sent: the address was corrected, the account has another
-        address, or no setup is needed any more.
-        """
+        address, or no setup is needed any more."""
         token = self._ids.token()
 
         def step() -> None:
@@ -156,8 +154,7 @@ class SetupLinks:
         """Set the password, use up the link and end all sessions of the account.
 
         Return the link with the changed provider. Raise `LinkExpired` if the link does not work, or `Invalid` with the
-        wrong fields of the form. After `Invalid`, the link still works.
-        """
+        wrong fields of the form. After `Invalid`, the link still works."""
         link = self.open(token, now)
         _validate(link, form)
         password_hash = hash_password(form.password)
@@ -215,8 +212,7 @@ def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Pro
     """Return the document that a setup email is about, or None if the email must not be sent.
 
     Usually this is the delivery's own document. If that document was recalled, it is another document to which the
-    link leads now, unless a newer setup email is on its way.
-    """
+    link leads now, unless a newer setup email is on its way."""
     document = store.document(delivery.document_id) if delivery.document_id else None
     if document is None or document.access == delivery.access:
         return document
@@ -275,8 +271,7 @@ def _document_of_link(
 
     `document` is the document of the link's email, and `access` is the value it had then. If the document was
     recalled, the link leads to another pending document of the same person that was emailed to the same address.
-    If the address was corrected, the link leads nowhere, because the old address may be a stranger's.
-    """
+    If the address was corrected, the link leads nowhere, because the old address may be a stranger's."""
     if document is None or document.access == access:
         return document
     is_only_recalled = document.recalled_at is not None and document.access == access + 1

@@ -2,8 +2,7 @@
 
 A browser becomes known to an account when somebody logs in to the account with it. It stops being known when
 all sessions of the account end. After a new password or *Log out everywhere*, only the browser in use stays
-known.
-"""
+known."""
 
 from dataclasses import dataclass
 
@@ -18,8 +17,7 @@ _MAX_COOKIE_CHARS = 300
 class KnownDevice:
     """A browser in which somebody logged in to an account, with the session generation at that login.
 
-    `id` is part of the key of the browser's counter of failures.
-    """
+    `id` is part of the key of the browser's counter of failures."""
 
     provider_id: str
     session_generation: int

@@ -15,8 +15,7 @@ _NONCE_BYTES, _DATE_BYTES = 16, 8
 def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
     """Return a passkey challenge (base64url). `subject` is the provider's id, or empty at a login.
 
-    `nonce` is random.
-    """
+    `nonce` is random."""
     head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch_seconds(now).to_bytes(_DATE_BYTES, "big")
     return to_base64url(head + sign(key, _message(subject, head)))
 
@@ -24,8 +23,7 @@ def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
 def is_valid_challenge(keys: Iterable[bytes], challenge: bytes, subject: str, now: datetime) -> bool:
     """Return True if the portal made the challenge for this subject within `LIFETIME`.
 
-    The caller must prevent a second use of the challenge.
-    """
+    The caller must prevent a second use of the challenge."""
     length = _NONCE_BYTES + _DATE_BYTES
     head, signature = challenge[:length], challenge[length:]
     age = epoch_seconds(now) - int.from_bytes(head[_NONCE_BYTES:], "big")

@@ -1,7 +1,6 @@
 """WebAuthn options for the browser. This module imports neither the store nor the WebAuthn library.
 
-The login page needs only this module, so the page loads fast.
-"""
+The login page needs only this module, so the page loads fast."""
 
 import json
 from datetime import datetime

@@ -84,8 +84,7 @@ class LoginAttempt:
 class SecondFactorRequired(Exception):
     """Signal that the password was right and a second factor is needed.
 
-    `token` is the input of `SecondFactor.finish`.
-    """
+    `token` is the input of `SecondFactor.finish`."""
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -96,8 +95,7 @@ class SecondFactorRequired(Exception):
 class _CountedAttempt:
     """The failure counters after an attempt to log in.
 
-    `client` counts for one browser or source, `total` for all known or all unknown browsers, `attack` for an attack.
-    """
+    `client` counts for one browser or source, `total` for all known or all unknown browsers, `attack` for an attack."""
 
     client: Secret
     total: Secret
@@ -121,8 +119,7 @@ class Login:
 
         Raise `Unauthenticated`, with the same text after the same time for an unknown address and for a wrong
         password. Raise `TooManyRequests` before the password is looked at. Raise `SecondFactorRequired` if
-        the password was right and the account has a second factor.
-        """
+        the password was right and the account has a second factor."""
         provider, cleared = self._verify(attempt)
         if provider.has_second_factor:
             raise SecondFactorRequired(self._start_pending_login(provider, cleared, attempt))
@@ -145,8 +142,7 @@ class Login:
     def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
         """Commit the change, and replace an outdated password hash too.
 
-        If another request changes the account at the same time, the hash is not replaced.
-        """
+        If another request changes the account at the same time, the hash is not replaced."""
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
@@ -187,8 +183,7 @@ class Login:
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
         """Count an attempt to log in before its password is checked, so that parallel attempts gain nothing.
 
-        Return the provider, if the email address has an account, and the new counters.
-        """
+        Return the provider, if the email address has an account, and the new counters."""
         (owner_id, device_owner), counters = run_concurrently(
             lambda: self._read_owners(attempt), lambda: self._read_counters(attempt)
         )
@@ -204,8 +199,7 @@ class Login:
     def _read_owners(self, attempt: LoginAttempt) -> tuple[str | None, Provider | None]:
         """Return the id of the account with the email address, and the provider in the cookie of a known browser.
 
-        Either value is None if there is none.
-        """
+        Either value is None if there is none."""
         key, device = email_claim(attempt.email), attempt.device
         return run_concurrently(
             lambda: self._store.claims([key]).get(key),
@@ -229,8 +223,7 @@ class Login:
         """Add a failure to the source's counter, and record the account event.
 
         An unknown address gets an expired row of the same size instead of the event. So both transactions
-        have the same number of rows, and their time does not reveal whether the address is known.
-        """
+        have the same number of rows, and their time does not reveal whether the address is known."""
         now, nonce = attempt.now, self._ids.token()
         stored = self._store.secret(PER_SOURCE.key(attempt.source))
         change = Change(at=now, secrets=(PER_SOURCE.add_attempt(stored, attempt.source, now),))
@@ -259,8 +252,7 @@ def _known_device(
 ) -> KnownDevice | None:
     """Return the browser of the attempt if it is known to the account, or None.
 
-    Also return None if all known browsers of the account together have failed too often.
-    """
+    Also return None if all known browsers of the account together have failed too often."""
     device = attempt.device
     if device is None or device.provider_id != owner_id or not device.is_known_to(device_owner):
         return None

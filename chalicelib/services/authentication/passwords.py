@@ -68,8 +68,7 @@ def is_short(password: str) -> bool:
 def find_password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
     """Return a sentence that says why the password is refused, or None if the password is good.
 
-    `personal` holds words about the owner, such as the name. `least` is the least number of characters.
-    """
+    `personal` holds words about the owner, such as the name. `least` is the least number of characters."""
     text, own = normalize(password), (*personal, *_CONTEXT)
     if len(text) < least:
         return _TOO_SHORT.format(least)
@@ -108,8 +107,7 @@ def is_outdated(stored_hash: str) -> bool:
 def normalize(password: str) -> str:
     """Return the password in the Unicode form NFKC, which is the form that is hashed.
 
-    Some characters have several encodings, and keyboards differ in which they send.
-    """
+    Some characters have several encodings, and keyboards differ in which they send."""
     return unicodedata.normalize("NFKC", password)
 
 
@@ -140,8 +138,7 @@ def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
 
     zxcvbn knows lists of passwords, names and words, and how people vary them. It sees only the first
     characters, because its time grows with the length. It is imported in this function, because its lists take
-    memory.
-    """
+    memory."""
     from zxcvbn import zxcvbn
 
     estimate = zxcvbn(text[:_ESTIMATED_CHARS], user_inputs=_words(own))

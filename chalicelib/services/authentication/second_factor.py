@@ -47,8 +47,7 @@ _EXPIRED = "This login took too long. Please start again."
 class SecondFactorResponse:
     """The provider's response at the second step of a login: a `code`, or the browser's `passkey` response (JSON).
 
-    `code` is a code of the authenticator app or a recovery code.
-    """
+    `code` is a code of the authenticator app or a recovery code."""
 
     code: str = ""
     passkey: str = ""
@@ -79,8 +78,7 @@ class SecondFactor:
     def finish(self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin) -> tuple[Provider, str]:
         """Return the provider and the session cookie after a correct second factor.
 
-        Raise `Unauthenticated` for a wrong one, `TooManyRequests`, or `Gone` if the login has expired.
-        """
+        Raise `Unauthenticated` for a wrong one, `TooManyRequests`, or `Gone` if the login has expired."""
         pending, provider = self._pending_login(token, now)
         total = self._count_code(provider, response, now)
         try:
@@ -132,8 +130,7 @@ class SecondFactor:
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
         """Count one try of a code, and return the total counter for all known or for all unknown browsers.
 
-        Raise `TooManyRequests` if another try is not allowed yet.
-        """
+        Raise `TooManyRequests` if another try is not allowed yet."""
         known, device = _known_browsers(provider.id), _known_browser(provider, response)
         subjects = (device, known, provider.id) if device else (provider.id,)
         stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])
@@ -186,8 +183,7 @@ def _known_browsers(provider_id: str) -> str:
 def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
     """Return the 30-second time step of a code, or None if the code is wrong or was already used.
 
-    The code may be one step early or late.
-    """
+    The code may be one step early or late."""
     import pyotp
 
     digits = "".join(code.split())

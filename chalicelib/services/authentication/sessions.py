@@ -52,8 +52,7 @@ class Sessions:
     def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
         """Return the row and the cookie of a new session. `method` describes how the provider logged in.
 
-        The caller commits the row.
-        """
+        The caller commits the row."""
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token),
@@ -76,8 +75,7 @@ class Sessions:
 
         Pass `method` if the provider has just been authenticated by this method. Pass the account's new
         `session_generation` if all other sessions end. The caller commits the returned row and deletes the old
-        one.
-        """
+        one."""
         token = self._ids.token()
         row = replace(
             session,
@@ -93,8 +91,7 @@ class Sessions:
     def read(self, cookie: str, now: datetime) -> SessionClaims | None:
         """Return the contents of a session cookie that the portal signed and that has not expired, or None.
 
-        The session's row is not read.
-        """
+        The session's row is not read."""
         import jwt
 
         if not cookie or len(cookie) > _MAX_COOKIE_CHARS:
@@ -116,8 +113,7 @@ class Sessions:
     def visit_even_if_idle(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
         """Return the session, its provider and a document, or None.
 
-        A session that ended only by idleness also counts.
-        """
+        A session that ended only by idleness also counts."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and _is_live_or_idle(visit, now) else None
 

@@ -1,7 +1,6 @@
 """Throttling of guesses by source: a client address with too many wrong passwords, codes and links must wait.
 
-The source counts for all accounts together.
-"""
+The source counts for all accounts together."""
 
 from datetime import datetime
 

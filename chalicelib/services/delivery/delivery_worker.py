@@ -3,8 +3,7 @@
 The claim sets a lease and also the time of the next attempt. So a worker that dies after sending and
 before recording leaves a row whose next attempt sends the same bytes with the same `webhook-id`. The worker
 never sleeps. To wait, it stores the time of the next attempt, and the queue's delay or the sweep of each minute
-starts that attempt.
-"""
+starts that attempt."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -53,8 +52,7 @@ class DeliveryWorker:
         """Make one attempt of the job's delivery, if the delivery is due.
 
         Raises every unexpected error. The job then returns to the queue, and the row keeps the time of its
-        next attempt.
-        """
+        next attempt."""
         claimed = retry_on_conflict(lambda: self._claim(job.delivery_id or ""), retry_on=RACES)
         if claimed is None:
             return

@@ -1,7 +1,6 @@
 """Emails to providers. Each email is composed only when it is sent, so that its link or code is fresh.
 
-No subject, sender, link or text of an email contains anything about a patient (privacy law).
-"""
+No subject, sender, link or text of an email contains anything about a patient (privacy law)."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -101,8 +100,7 @@ class Emails(MessageSender):
     def _is_anothers_username(self, address: str) -> bool:
         """Return True if the email address is already an account's username, as with a shared mailbox.
 
-        Nobody else can then set up an account at this address.
-        """
+        Nobody else can then set up an account at this address."""
         key = email_claim(address)
         return key in self.store.claims([key])
 

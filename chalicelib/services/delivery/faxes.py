@@ -1,7 +1,6 @@
 """Faxes to providers: a cover page and the document as one PDF, emailed to the email-to-fax gateway.
 
-The email that carries the PDF contains nothing about the document.
-"""
+The email that carries the PDF contains nothing about the document."""
 
 from collections.abc import Collection
 
@@ -25,8 +24,7 @@ class Faxes(MessageSender):
     def cover(self, facts: MessageFacts, document: Document, practice: Practice) -> FaxCover:
         """Return the contents of the cover page. A link and a code are on it only if Electronic Signature is on.
 
-        Raises `Unprocessable` if the practice has no number to return the fax to.
-        """
+        Raises `Unprocessable` if the practice has no number to return the fax to."""
         if not practice.fax:
             raise Unprocessable("The practice has no fax number for the signed page. Set it with PUT /v1/practice.")
         addressee = document.addressee
@@ -74,8 +72,7 @@ def short_code(document_id: str) -> str:
 def gateway_address(number: str, domain: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
     """Return the gateway's email address for a fax number: `15125550100@fax.example.com` for +15125550100.
 
-    Raises `Unprocessable` for a number outside of the allowed countries, or a number with extra charges.
-    """
+    Raises `Unprocessable` for a number outside of the allowed countries, or a number with extra charges."""
     try:
         return f"{normalize_fax(number, countries).removeprefix('+')}@{domain}"
     except ValueError as error:

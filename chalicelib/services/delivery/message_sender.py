@@ -37,8 +37,7 @@ class MessageFacts:
     def require_document(self) -> tuple[Document, Practice]:
         """Return the message's document and practice.
 
-        Raises `LookupError` if the message has no document or practice.
-        """
+        Raises `LookupError` if the message has no document or practice."""
         if self.document is None or self.practice is None:
             raise LookupError("a message about a document that does not exist")
         return self.document, self.practice

@@ -28,8 +28,7 @@ class Mail:
 def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
     """Return the email as RFC 5322 bytes. Raises `Unprocessable` for an address that cannot receive email.
 
-    `message_id` is the part before the @ of the Message-ID header, which SES replaces by an id of its own.
-    """
+    `message_id` is the part before the @ of the Message-ID header, which SES replaces by an id of its own."""
     message = EmailMessage(policy=SMTP)
     origin = _address(sender, name=header_text(mail.name))
     message["From"] = origin

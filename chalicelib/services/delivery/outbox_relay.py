@@ -1,8 +1,7 @@
 """The relay, which puts the jobs of outbox rows on the queues.
 
 The stream of the outbox table starts the relay immediately. The sweep of each minute relays the rows that the
-stream has missed.
-"""
+stream has missed."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -21,8 +20,7 @@ SWEEP_LIMIT = 200
 def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> None:
     """Put the jobs of the rows on their queues. Delete the rows only after the queues have accepted every job.
 
-    Raises every failure. The stream then sends the whole batch again. A job that runs twice does no harm.
-    """
+    Raises every failure. The stream then sends the whole batch again. A job that runs twice does no harm."""
     batch = tuple(rows)
     queues.send([job for row in batch for job in row.jobs])
     for row in batch:
@@ -32,8 +30,7 @@ def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> No
 def sweep(now: datetime, *, store: Store, queues: Queues) -> int:
     """Relay the outbox rows older than `SWEEP_AFTER`, at most `SWEEP_LIMIT`, and return the number of rows.
 
-    A row that cannot be relayed delays no other row. Raises `Unavailable` at the end, for the alarm.
-    """
+    A row that cannot be relayed delays no other row. Raises `Unavailable` at the end, for the alarm."""
     rows = store.outbox(now - SWEEP_AFTER, limit=SWEEP_LIMIT)
     refused = [row for row in rows if not _relay(row, store=store, queues=queues)]
     if refused:

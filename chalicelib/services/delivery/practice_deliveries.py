@@ -90,8 +90,7 @@ class PracticeDeliveries:
         """Queue a failed or held message again, with the same bytes and `webhook-id`.
 
         Raises `NotFound` for an unknown message and for another practice's message, and `Conflict` for a
-        message that is not failed or held, or for a webhook without a live endpoint.
-        """
+        message that is not failed or held, or for a webhook without a live endpoint."""
         return retry_on_conflict(
             lambda: self._retry(practice, delivery_id, actor, now), retry_on=frozenset({"delivery", "document"})
         )

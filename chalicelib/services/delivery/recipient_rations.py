@@ -1,8 +1,7 @@
 """Limits on the emails and faxes that a recipient may get in a day, from one practice and from all practices.
 
 Every attempt counts. The codes that a reader asks for do not use up the limit for announcements. Emails that
-report a change of an account are not limited.
-"""
+report a change of an account are not limited."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -30,8 +29,7 @@ def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
     """Count one attempt to send the message against the recipient's limits.
 
     Raise `Unprocessable` if one practice, or the requests for links, have used up the recipient's limit. Raise
-    `Unavailable` (the message waits) if all practices together have used up the limit.
-    """
+    `Unavailable` (the message waits) if all practices together have used up the limit."""
     quotas = _quotas(delivery)
     if quotas:
         retry_on_conflict(lambda: _count(store, delivery, quotas, now), retry_on=frozenset({"secret"}))

@@ -1,7 +1,6 @@
 """Receipts from SES, which come as SNS notifications: an email was delivered, bounced, or marked as junk.
 
-The table in `domain/delivery_receipts.py` defines the effect of each receipt on its delivery.
-"""
+The table in `domain/delivery_receipts.py` defines the effect of each receipt on its delivery."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,8 +1,7 @@
 """The result of a delivery, written with its consequences in one transaction.
 
 The consequences are the delivery's line on its document, the audit event, the webhook to the EMR and the
-notice to staff.
-"""
+notice to staff."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,8 +33,7 @@ class Settlement:
     def settle(self, after: Delivery, now: datetime) -> None:
         """Write the new state of a delivery and its consequences.
 
-        Raises `ConcurrentUpdate` if another writer changed the delivery or the document first.
-        """
+        Raises `ConcurrentUpdate` if another writer changed the delivery or the document first."""
         document = None
         is_practices = after.practice_id != PORTAL_PRACTICE
         if after.document_id and is_practices and CHANNELS[after.channel].reaches_provider:
@@ -73,8 +71,7 @@ def _is_about_document(delivery: Delivery) -> bool:
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:
     """Return the document with the delivery's new status in the line of the delivery.
 
-    Return the document unchanged if it has no such line or the line already has this status.
-    """
+    Return the document unchanged if it has no such line or the line already has this status."""
     shown = next((line for line in document.deliveries if line.id == after.id), None)
     if shown is None or shown.status == after.status:
         return document

@@ -1,7 +1,6 @@
 """Notices to the staff of a practice, published to the SNS topic.
 
-A notice names an event and the screen to open next. A notice contains nothing about a patient.
-"""
+A notice names an event and the screen to open next. A notice contains nothing about a patient."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

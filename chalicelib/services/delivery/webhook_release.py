@@ -22,8 +22,7 @@ def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
     """Return the outbox row with the job that releases a practice's held webhooks.
 
     With `hastens`, a second job also sends the webhooks that wait for a later attempt. The caller writes the row
-    in the transaction that sets the endpoint.
-    """
+    in the transaction that sets the endpoint."""
     names = (JobName.RELEASE, JobName.HASTEN) if hastens else (JobName.RELEASE,)
     jobs = tuple(Job(queue=QueueName.DELIVERIES, name=name, event_id=practice_id) for name in names)
     return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
@@ -40,8 +39,7 @@ class WebhookRelease:
     def release_held(self, practice_id: str) -> int:
         """Queue held webhooks again and return their number, at most `BATCH`.
 
-        A further job releases the rest, and also webhooks that became held in the meantime.
-        """
+        A further job releases the rest, and also webhooks that became held in the meantime."""
         return retry_on_conflict(lambda: self._release(practice_id), retry_on=frozenset({"delivery"}))
 
     def continue_release(self, job: Job) -> None:
@@ -53,8 +51,7 @@ class WebhookRelease:
     def hasten(self, job: Job) -> None:
         """Do a `hasten` job: make one page of waiting webhooks due now, and queue the job for the next page.
 
-        The job goes through the list once. A webhook that fails again during the job waits as usual.
-        """
+        The job goes through the list once. A webhook that fails again during the job waits as usual."""
         if self.is_endpoint_on(job.event_id):
             retry_on_conflict(lambda: self._hasten_page(job), retry_on=frozenset({"delivery"}))
 

@@ -38,8 +38,7 @@ class Webhooks:
     def send(self, delivery: Delivery) -> AttemptResult:
         """Post the webhook's stored bytes to the practice's present endpoint.
 
-        Hold the webhook if the endpoint is off.
-        """
+        Hold the webhook if the endpoint is off."""
         practice = require_practice(self._store, delivery.practice_id)
         endpoint = practice.live_endpoint
         if endpoint is None:
@@ -84,8 +83,7 @@ class Webhooks:
 def sign_headers(delivery: Delivery, practice: Practice, body: bytes, now: datetime) -> Mapping[str, str]:
     """Return the HTTP headers of one attempt, with a signature for each live webhook secret, the newest first.
 
-    Raises `Unavailable` if the practice has no live secret.
-    """
+    Raises `Unavailable` if the practice has no live secret."""
     from standardwebhooks import Webhook
 
     secrets = practice.live_secrets(now)

@@ -1,8 +1,7 @@
 """The daily job that anchors the audit trails to which events were added (docs/decisions/036).
 
 The job repeats a day until the signed object of the day exists, and does not repeat finished shards. The
-number of its reads depends only on how many trails grew.
-"""
+number of its reads depends only on how many trails grew."""
 
 import base64
 import hashlib
@@ -50,8 +49,7 @@ class AnchorJob:
     def anchor(self) -> None:
         """Anchor the audit trails of the last few days. Days that already have a signed object are skipped.
 
-        The oldest day comes first.
-        """
+        The oldest day comes first."""
         today = self._clock.now().date()
         for age in range(DAYS_BACK, 0, -1):
             day = today - timedelta(days=age)
@@ -91,8 +89,7 @@ class AnchorJob:
         """Yield the documents whose last audit event was on this day.
 
         A document whose trail has grown again since midnight belongs to yesterday too. Otherwise a trail that grows
-        every night would never be anchored.
-        """
+        every night would never be anchored."""
         today = self._clock.now().date()
         for moved_on in (day, today) if today - day == timedelta(days=1) else (day,):
             after, more = None, True
@@ -104,8 +101,7 @@ class AnchorJob:
     def _timestamp(self, signature: bytes) -> bytes | None:
         """Return a timestamp token for the signature, or None if no timestamp authority is configured.
 
-        Raises `OSError` if the authority fails.
-        """
+        Raises `OSError` if the authority fails."""
         if self._timestamps is None:
             return None
         token: bytes = request_timestamp(signature, self._timestamps, self._clock.now()).dump()

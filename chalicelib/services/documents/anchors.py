@@ -2,8 +2,7 @@
 
 An anchor is a position in a document's trail: the number and hash of an event. Each day, `anchor_job` writes two
 kinds of objects. The empty object of a document has the position of the document's trail in its key. The signed
-object of the day covers all positions of the day.
-"""
+object of the day covers all positions of the day."""
 
 import re
 from collections.abc import Sequence

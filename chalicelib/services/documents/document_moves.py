@@ -3,8 +3,7 @@
 A document can be in the wrong provider's list after the practice corrected an address (`document.resend`),
 after a practice learned the email address of a person whom it only faxed before, or after an account got one
 more address. The job finds the provider of each such document by the same rules as the intake. Until the job
-has run, the rule in `domain/visibility.py` hides the documents.
-"""
+has run, the rule in `domain/visibility.py` hides the documents."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -30,8 +29,7 @@ _NEXT_LIST = {Listing.PROVIDER_PENDING: Listing.PROVIDER_PAST}
 def move_job(provider_id: str, *, practice_id: str | None = None) -> Job:
     """Return the job that moves documents out of this provider's lists if they belong to another provider.
 
-    With `practice_id`, the job moves the documents of this practice only.
-    """
+    With `practice_id`, the job moves the documents of this practice only."""
     return Job(
         queue=QueueName.DELIVERIES,
         name=JobName.MOVE,

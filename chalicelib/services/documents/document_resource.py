@@ -59,8 +59,7 @@ class SignedPdf(SealedFile):
     """The signed PDF that `document.approved` announced. This file never changes.
 
     `timestamped` is a later version with the same seal and a timestamp that came late. `certificate` exists
-    only if no page could be added to the PDF.
-    """
+    only if no page could be added to the PDF."""
 
     timestamped: NotRequired[SealedFile]
     certificate: NotRequired[SealedCertificate]
@@ -81,8 +80,7 @@ class TrailPosition(TypedDict):
     """The state of the audit trail: the number of events, and the hash of the last event.
 
     Store both with each webhook. If a later audit trail contains another hash at this number, the trail was
-    rewritten.
-    """
+    rewritten."""
 
     sequence: int
     head: str

@@ -31,15 +31,13 @@ class DocumentWriter:
     def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
         """Return a recorder for the document's next events.
 
-        `actor` is the cause of the events, and `now` their time.
-        """
+        `actor` is the cause of the events, and `now` their time."""
         return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
 
     def report_to_owner(self, recorder: Recorder, document: Document) -> Recorder:
         """Email the decision of the last event to the account's owner if the document is in the lists of an account.
 
-        Call this method for every decision that was made outside the account's session.
-        """
+        Call this method for every decision that was made outside the account's session."""
         owner = self.store.provider(document.provider_id)
         is_listed = owner is not None and opens_to(owner, document)
         return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
@@ -54,8 +52,7 @@ class DocumentWriter:
         """Return the result of `step` for the document as the caller read it, or for its latest version.
 
         `step` checks the document, commits a change and returns the changed document. After a conflict with
-        another writer it runs again on a fresh read.
-        """
+        another writer it runs again on a fresh read."""
         return retry_on_latest(
             step,
             initial=document,
@@ -74,8 +71,7 @@ class DocumentWriter:
         """Record that `actor` opened the document, if nobody has opened it before, and return the document.
 
         `check_access` raises an error if the viewer may no longer see the latest version of the document.
-        The first view also counts as the transmission to the provider, unless a fax came first (CY2025).
-        """
+        The first view also counts as the transmission to the provider, unless a fax came first (CY2025)."""
 
         def step(current: Document) -> Document:
             check_access(current)

@@ -1,8 +1,7 @@
 """Webhook events from an EMR, each handled once: a repeated `webhook-id` gets the same response.
 
 The response is stored in the transaction that does the work (DESIGN section 4). If two requests with the same
-id arrive at the same time, one of them loses the write and returns the response of the other.
-"""
+id arrive at the same time, one of them loses the write and returns the response of the other."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -57,8 +56,7 @@ def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], HandledE
     """Return the stored response to an event. If there is none, commit the change of `step` with a new response.
 
     `step` reads, decides, and returns the document with the change to commit. After a conflict with another
-    writer it runs again. Raises `Conflict` if the `webhook-id` was used for another body.
-    """
+    writer it runs again. Raises `Conflict` if the `webhook-id` was used for another body."""
 
     def attempt() -> EventResponse:
         earlier = store.request(inbound.practice.id, inbound.webhook_id)

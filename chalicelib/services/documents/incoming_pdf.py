@@ -1,7 +1,6 @@
 """The PDF of a `document.sent` event: fetch the PDF, have it inspected, and store it as the document's original.
 
-The PDF is untrusted until the `inspect` function has accepted it.
-"""
+The PDF is untrusted until the `inspect` function has accepted it."""
 
 import hashlib
 from collections.abc import Callable
@@ -22,8 +21,7 @@ _PDF = "application/pdf"
 class PdfSource:
     """The origin of an event's PDF: either the bytes of the PDF or the id of an upload.
 
-    `sha256` (lower-case hex), if given, must be the hash of the PDF's bytes.
-    """
+    `sha256` (lower-case hex), if given, must be the hash of the PDF's bytes."""
 
     data: bytes | None = None
     upload_id: str | None = None
@@ -57,8 +55,7 @@ class IncomingPdf:
     """The PDF of one event. The PDF is read, inspected and stored at most once.
 
     After a conflict, the intake decides again, with the same PDF. `validate` may raise an error to refuse a PDF that
-    `inspect` accepted. It runs before the original is stored.
-    """
+    `inspect` accepted. It runs before the original is stored."""
 
     practice_id: str
     document_id: str
@@ -77,8 +74,7 @@ class IncomingPdf:
     def read(self) -> bytes:
         """Return the bytes of the PDF.
 
-        Raises `Unprocessable` if the upload is missing or the SHA-256 does not match.
-        """
+        Raises `Unprocessable` if the upload is missing or the SHA-256 does not match."""
         if self._data is None:
             data = self._fetch_upload() if self.source.data is None else self.source.data
             if self.source.sha256 is not None and self.source.sha256 != sha256(data):
@@ -94,8 +90,7 @@ class IncomingPdf:
 
         The portal inspects and stores its own staged copy, because the sender could still replace the upload.
         A refused upload is deleted. The staged copy remains until the document is stored, and marks the
-        original of an intake that crashed.
-        """
+        original of an intake that crashed."""
         if self._inspected is None:
             self.files.put(self.staging_key, self.read(), _PDF)
             try:
@@ -111,8 +106,7 @@ class IncomingPdf:
         """Delete the staged copy of the PDF if the PDF's document was stored.
 
         If a concurrent attempt at the event won, both files remain for the orphan cleanup, because the web function
-        cannot delete originals.
-        """
+        cannot delete originals."""
         if self._inspected is not None and stored_document_id == self.document_id:
             self.files.delete(self.staging_key)
 

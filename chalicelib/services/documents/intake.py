@@ -1,7 +1,6 @@
 """The event `document.sent`: check the document, inspect and store its PDF, and store the document.
 
-Sources: DESIGN section 4, and the contract with EMRs.
-"""
+Sources: DESIGN section 4, and the contract with EMRs."""
 
 import hashlib
 import json
@@ -98,8 +97,7 @@ class Intake:
     def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
         """Store the document, queue its messages and return the response to the event.
 
-        Raises `Conflict` or `Unprocessable` with the fields that are wrong.
-        """
+        Raises `Conflict` or `Unprocessable` with the fields that are wrong."""
         pdf = IncomingPdf(
             inbound.practice.id,
             self._writer.ids.new("doc"),
@@ -162,8 +160,7 @@ class Intake:
         """Return True if the provider has no account and the last setup link that was emailed no longer works.
 
         The link stops working when its document is recalled, also by the present event, or moves to another
-        provider.
-        """
+        provider."""
         if provider.has_account or provider.setup_document is None:
             return False
         if superseded is not None and superseded.document.id == provider.setup_document:
@@ -174,8 +171,7 @@ class Intake:
     def _supersede(self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand) -> _Superseded | None:
         """Return the older version that the command replaces, recalled and marked as superseded.
 
-        Return None if the command replaces no document.
-        """
+        Return None if the command replaces no document."""
         if command.supersedes is None:
             return None
         older = self._claimed(inbound, owners, command.supersedes)
@@ -208,8 +204,7 @@ def needs_setup_email(match: ProviderMatch, document: Document, switches: Switch
     """Return True if the provider must get a setup link with this document.
 
     This is the case if the provider has no account and no earlier setup email, the email address is nobody
-    else's username, and Electronic Signature is on for the practice.
-    """
+    else's username, and Electronic Signature is on for the practice."""
     provider = match.provider
     is_new = not provider.has_account and provider.setup_mailed_at is None
     return is_new and match.may_set_up and switches.electronic_signature(document.practice_id)
@@ -235,8 +230,7 @@ def queue_messages(
     """Queue the emails and the fax that inform the provider of the document. The recorder's last event is their cause.
 
     If `setup` is true and the document is sent by email, queue the setup email too. Return the match of the
-    provider, with the setup email recorded.
-    """
+    provider, with the setup email recorded."""
     addressee = document.addressee
     if document.delivery in BY_EMAIL and addressee.email:
         recorder.message(Channel.EMAIL, MessageType.READY, addressee.email)
@@ -325,8 +319,7 @@ def _off_page(name: str, message: str) -> Unprocessable:
 def check_patient(older: Document, command: SendCommand) -> None:
     """Check that the old and the new version are about the same patient. Raises `Unprocessable` otherwise.
 
-    One wrong digit in `supersedes` must not recall the plan of another patient.
-    """
+    One wrong digit in `supersedes` must not recall the plan of another patient."""
     if older.patient.external_id == command.patient.external_id:
         return
     problem = "names a document of another patient (patient.external_id). Nothing was replaced"
@@ -364,8 +357,7 @@ def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, An
 def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:
     """Check that a second `document.sent` with the same `external_id` has the same content as the first.
 
-    Raises `Conflict` with the fields that differ. A field that a later correction changed is not compared.
-    """
+    Raises `Conflict` with the fields that differ. A field that a later correction changed is not compared."""
     differences = [] if earlier.facts_sha256 == facts_sha256(command) else _differences(earlier, command)
     if earlier.content_sha256 != content_sha256:
         differences.append("data.content")

@@ -1,7 +1,6 @@
 """The events of an EMR about a document that the EMR has already sent: resend, recall and return.
 
-`LifecycleEvents` handles `document.resend`, `document.recalled` and `document.returned`.
-"""
+`LifecycleEvents` handles `document.resend`, `document.recalled` and `document.returned`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -67,8 +66,7 @@ class LifecycleEvents:
     """The handler of an EMR's events about its documents.
 
     Each method returns the response to the event. For a repeated `webhook-id`, the response is the same. Each method
-    raises `NotFound` if the practice has no such document.
-    """
+    raises `NotFound` if the practice has no such document."""
 
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
@@ -79,8 +77,7 @@ class LifecycleEvents:
         """Send the document's messages again, after a correction of the address or the delivery method, if any.
 
         A correction invalidates old links and the access of the old address. Raises `Conflict` unless the
-        document is pending.
-        """
+        document is pending."""
         return handle_once(self._store, inbound, lambda: self._resend(inbound, command))
 
     def recall(self, inbound: InboundEvent, command: RecallCommand) -> EventResponse:
@@ -142,8 +139,7 @@ class LifecycleEvents:
     def _find(self, inbound: InboundEvent, ref: DocumentRef) -> Document:
         """Return the practice's document.
 
-        Raises `NotFound` if there is none, or if the two ids name different documents.
-        """
+        Raises `NotFound` if there is none, or if the two ids name different documents."""
         document_id = ref.document_id
         if ref.external_id is not None:
             key = external_claim(inbound.practice.id, ref.external_id)
@@ -176,8 +172,7 @@ def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections. Raises `Invalid` if an address is missing.
 
     A correction raises `access` by one, which invalidates all links and visits of the old address. A new
-    address also revokes the access that a code or a handover gave to an account.
-    """
+    address also revokes the access that a code or a handover gave to an account."""
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
@@ -193,8 +188,7 @@ def _invalidates_setup_link(before: Document, after: Document, provider: Provide
     """Return True if a correction invalidates the setup link that was already emailed.
 
     A new address always invalidates the link. A new delivery method invalidates the link only if the link was
-    emailed for this document.
-    """
+    emailed for this document."""
     was_for_document = after.access != before.access and provider.setup_document == before.id
     return not provider.has_account and (after.addressee != before.addressee or was_for_document)
 

@@ -2,8 +2,7 @@
 
 An original is stored before its document, so that no stored document lacks its PDF. A staged copy below
 `intake/` marks an unfinished intake, and is deleted once the document is stored. The cleanup looks only at
-originals with a staged copy, so a stored document's original is safe even if the tables are wrong.
-"""
+originals with a staged copy, so a stored document's original is safe even if the tables are wrong."""
 
 import re
 from datetime import datetime, timedelta
@@ -22,8 +21,7 @@ _STAGING_KEY = re.compile(re.escape(STAGING_PREFIX) + r"([a-z0-9_]{1,64})/([a-z0
 def remove_orphans(store: Store, files: Files, now: datetime) -> int:
     """Remove the originals and staged copies of unfinished intakes, and return the number of originals.
 
-    A call looks at up to `BATCH_SIZE` staged copies that are older than `ORPHANED_AFTER`.
-    """
+    A call looks at up to `BATCH_SIZE` staged copies that are older than `ORPHANED_AFTER`."""
     removed = 0
     for key in files.older(STAGING_PREFIX, now - ORPHANED_AFTER)[:BATCH_SIZE]:
         match = _STAGING_KEY.fullmatch(key)

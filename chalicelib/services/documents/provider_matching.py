@@ -1,8 +1,7 @@
 """The search for the provider to whom a document is addressed (DESIGN 2a, docs/decisions/003).
 
 The statements of one practice never lead to a person of another practice. NPI, fax number and name find a person
-only among those that the same practice has addressed. An email address finds the person who reads it.
-"""
+only among those that the same practice has addressed. An email address finds the person who reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,8 +33,7 @@ class ProviderMatch:
     `stored` is the row as it was read, or None for a new provider. `may_set_up` is false if the email address
     is already another person's username. `names_other_person` is true if the same practice addressed another
     person at this email address before. `displaced` are the ids of providers without an email address to whom the
-    practice's faxes led before. Their documents move to this provider.
-    """
+    practice's faxes led before. Their documents move to this provider."""
 
     provider: Provider
     stored: Provider | None
@@ -65,8 +63,7 @@ class ProviderMatch:
 def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
     """Check that the addressee has an email address or a fax number, as the delivery needs.
 
-    Raises `Invalid` with the missing fields.
-    """
+    Raises `Invalid` with the missing fields."""
     errors = []
     if delivery in BY_EMAIL and addressee.email is None:
         errors.append(FieldError("data.provider.email", f"is needed for delivery by {delivery}"))
@@ -81,8 +78,7 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
     """Return the claim that marks the document as the newest one emailed to its address.
 
     A person without an account who asks for a setup link gets the link for that document. A document that
-    is not sent by email gives no such claim.
-    """
+    is not sent by email gives no such claim."""
     email = document.addressee.email
     if document.delivery not in BY_EMAIL or email is None:
         return ()
@@ -95,8 +91,7 @@ class ProviderMatcher:
 
     `owners` are the owners of `matching_claims`. `unlinked` is a provider's row with changes that are not
     stored yet, and is used in place of the stored row. `is_newest` is true for the newest document of the
-    practice: the practice's faxes then lead to the provider of this document.
-    """
+    practice: the practice's faxes then lead to the provider of this document."""
 
     def __init__(
         self,
@@ -140,8 +135,7 @@ class ProviderMatcher:
     def _account_at_address(self) -> Provider | None:
         """Return the account whose owner proved to read the email address, or None.
 
-        The document must name the account's person.
-        """
+        The document must name the account's person."""
         account = self._row(self._owner_of(email_claim(self._addressee.email or "")))
         if account is not None and names_person(account, self._addressee, at_address=True):
             return account
@@ -168,8 +162,7 @@ class ProviderMatcher:
     def _may_hold(self, person: Provider) -> bool:
         """Return True if a document for the addressee may be in this person's lists.
 
-        The person's account can open the document by rule (b) of `domain/visibility.py`, or the mailbox is the same.
-        """
+        The person's account can open the document by rule (b) of `domain/visibility.py`, or the mailbox is the same."""
         addressed = self._person_addresses(person)
         if person.has_account:
             return not addressed.isdisjoint(person.proven_emails)
@@ -186,8 +179,7 @@ class ProviderMatcher:
         """Return the claims that reserve a name and an NPI at the email address for a person without an account.
 
         A claim of another person at the same address is not replaced. A claim of an account, or an old claim of a
-        person who has another address, is replaced.
-        """
+        person who has another address, is replaced."""
         if not self._is_at_address(provider):
             return ()
         keys = person_claims(self._addressee)
@@ -218,8 +210,7 @@ class ProviderMatcher:
     def _names_other_person(self) -> bool:
         """Return True if this practice has already named another person at the addressee's email address.
 
-        Only this practice's own statements count, so the result reveals nothing about accounts.
-        """
+        Only this practice's own statements count, so the result reveals nothing about accounts."""
         first = self._owner_of(first_addressee_claim(self._practice_id, self._addressee.email or ""))
         if first is None:
             return False
@@ -271,8 +262,7 @@ def _as_named(addressee: Addressee) -> str:
 def _complete(provider: Provider, addressee: Addressee, practice_id: str) -> Provider:
     """Return the provider with the addressee's facts added, as this practice has stated them.
 
-    The owner of an account has confirmed the account's facts, so a practice can only confirm the account's NPI.
-    """
+    The owner of an account has confirmed the account's facts, so a practice can only confirm the account's NPI."""
     if provider.has_account:
         provider = _confirm_npi(provider, addressee)
     else:

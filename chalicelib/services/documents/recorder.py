@@ -1,8 +1,7 @@
 """The builder of a document's transaction: the new state, its audit events, and the messages and jobs.
 
 Every service that changes a document uses a `Recorder`, so that state, audit event and outbox row are always
-written in one transaction (DESIGN section 3).
-"""
+written in one transaction (DESIGN section 3)."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +25,7 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 class Actor:
     """The cause of an event, with the client address and device if there was a browser.
 
-    `name` is a kind and an opaque id: `provider:prv_…`, `practice:prc_…` or `portal`.
-    """
+    `name` is a kind and an opaque id: `provider:prv_…`, `practice:prc_…` or `portal`."""
 
     name: str
     address: str | None = None
@@ -69,8 +67,7 @@ class Recorder:
     ) -> Self:
         """Add an audit event to the document. With `webhook`, also queue a webhook of this type to the EMR.
 
-        The webhook's body has the state of the document after all changes of this recorder.
-        """
+        The webhook's body has the state of the document after all changes of this recorder."""
         event = make_event(
             event_id=self._ids.new("evt"),
             document_id=self._document.id,
@@ -94,8 +91,7 @@ class Recorder:
 
         `shown` adds the delivery's line to the document. A message that anyone with a link can request must
         not be shown, because the document's row would grow without limit. An email about an account is
-        never shown, and belongs to no practice.
-        """
+        never shown, and belongs to no practice."""
         owner = {"provider_id": self._document.provider_id, "access": self._document.access}
         is_private = type in ACCOUNT_MESSAGES
         if is_private:
@@ -109,8 +105,7 @@ class Recorder:
     def report_to_owner(self, email: str) -> Self:
         """Queue an email to the account's owner that reports the decision of the last event.
 
-        No practice sees the email.
-        """
+        No practice sees the email."""
         kind, event_id, access = MessageType.DECIDED_ELSEWHERE, self._event_id, self._document.access
         owner = {"provider_id": self._document.provider_id, "practice_id": PORTAL_PRACTICE}
         self._add(self._delivery(Channel.EMAIL, kind, email, event_id, access=access, **owner))

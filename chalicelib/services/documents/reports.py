@@ -46,8 +46,7 @@ class TrailEventResource(TypedDict):
     """One event of a document's audit trail.
 
     `body` is the exact text that `hash` covers. The hash is the SHA-256 of `{previous}`, a line feed and
-    `{body}`.
-    """
+    `{body}`."""
 
     id: str
     sequence: int
@@ -65,8 +64,7 @@ class TrailEventResource(TypedDict):
 class AnchorResource(TypedDict):
     """The latest position of the trail that was stored under Object Lock, and the day of that position.
 
-    `agrees` is true if the trail still contains this position and every earlier anchored position.
-    """
+    `agrees` is true if the trail still contains this position and every earlier anchored position."""
 
     day: Day
     sequence: int
@@ -79,8 +77,7 @@ class TrailResource(TypedDict):
 
     `intact` is true if no event was changed or removed: the chain is complete, the last hash is `head` (the
     hash stored with the document), the document's times are those of its events, and every anchor agrees.
-    `anchor` is null until the day after the first event.
-    """
+    `anchor` is null until the day after the first event."""
 
     events: list[TrailEventResource]
     intact: bool
@@ -92,8 +89,7 @@ class AccessResource(TypedDict):
     """One request for a document. `what` is `page`, `text`, `original`, `signed` or `certificate`.
 
     `actor` is a kind and an opaque id. `session` is an opaque id of a login, of a visit with a code, or of
-    an API key.
-    """
+    an API key."""
 
     at: Timestamp
     what: str
@@ -129,8 +125,7 @@ class Reports:
     def audit_trail(self, practice_id: str, document_id: str) -> TrailResource:
         """Return the document's audit trail as JSON values.
 
-        Raises `NotFound` for a missing or another practice's document.
-        """
+        Raises `NotFound` for a missing or another practice's document."""
         document = self.document(practice_id, document_id)
         events, anchors = run_concurrently(
             lambda: self._store.events(document.id), lambda: read_anchors(self._files, document.id)
@@ -140,8 +135,7 @@ class Reports:
     def accesses(self, practice_id: str, document_id: str, *, limit: int, cursor: str | None) -> Accesses:
         """Return a page of the log of who read the practice's document and when.
 
-        Raises `NotFound` for a missing or another practice's document.
-        """
+        Raises `NotFound` for a missing or another practice's document."""
         document = self.document(practice_id, document_id)
         page = self._store.access_events(document.id, limit=limit, before=decode_number_cursor(cursor))
         events: list[AccessResource] = [
@@ -154,8 +148,7 @@ class Reports:
 def as_csv(documents: Iterable[Document], portal_url: str) -> str:
     """Return the documents as CSV (RFC 4180) with a header line.
 
-    A text that a spreadsheet would read as a formula gets a leading `'`.
-    """
+    A text that a spreadsheet would read as a formula gets a leading `'`."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -168,8 +161,7 @@ def as_csv(documents: Iterable[Document], portal_url: str) -> str:
 def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[Anchor, ...]) -> TrailResource:
     """Return a document's audit events as JSON values, oldest first.
 
-    `anchors` are the anchored positions of the trail, lowest first.
-    """
+    `anchors` are the anchored positions of the trail, lowest first."""
     last = (events[-1].sequence, events[-1].hash) if events else (0, "")
     is_complete = find_break(events) is None and last == (document.sequence, document.head)
     anchored = agrees(anchors, events)
@@ -195,8 +187,7 @@ def _anchor(anchor: Anchor, *, agrees: bool) -> AnchorResource:
 def _cell(value: object) -> str:
     """Return a value as the text of a CSV cell. Text that a spreadsheet would read as a formula gets a leading `'`.
 
-    Spreadsheets also read a formula after spaces and in full-width characters.
-    """
+    Spreadsheets also read a formula after spaces and in full-width characters."""
     text = "" if value is None else str(value)
     start = unicodedata.normalize("NFKC", text.lstrip()[:1])
     return f"'{text}" if start in _FORMULA_STARTS or text[:1] in ("\t", "\r") else text

@@ -23,8 +23,7 @@ class PagePreparation:
     def prepare(self, job: Job) -> None:
         """Store the image of every page at every width, and the text of every page.
 
-        As soon as the first page is ready, the document is marked, so that a provider can begin to read.
-        """
+        As soon as the first page is ready, the document is marked, so that a provider can begin to read."""
         document = self._store.document(job.document_id or "")
         if document is None:
             return

@@ -1,7 +1,6 @@
 """Work on untrusted files in a forked process that can be killed at any time, and limits on CPU time and memory.
 
-A kill also ends code in C libraries, which a Python exception cannot interrupt.
-"""
+A kill also ends code in C libraries, which a Python exception cannot interrupt."""
 
 import faulthandler
 import json
@@ -36,8 +35,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
     """Run `work` in a forked process, and yield the items that `work` yields there.
 
     Raises `SandboxKilled` if an item takes more than `seconds` of CPU time, or if the process dies. An error
-    that `work` raises counts as a death, so `work` must yield its expected failures as results.
-    """
+    that `work` raises counts as a death, so `work` must yield its expected failures as results."""
     if threading.current_thread() is not threading.main_thread():
         # A process forked from another thread could wait forever for a lock that a third thread held.
         yield from work()
@@ -62,8 +60,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
 def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) -> Any:
     """Return the JSON value that `work` computes in a forked process, which may use `memory` more bytes.
 
-    Raises `SandboxKilled` like `run_sandboxed`, and also if `work` needs more memory.
-    """
+    Raises `SandboxKilled` like `run_sandboxed`, and also if `work` needs more memory."""
 
     def pieces() -> Iterator[bytes]:
         with limit_memory(memory):
@@ -88,8 +85,7 @@ def _run(work: Callable[[], Iterator[bytes]], there: Connection, here: Connectio
     """Run `work` in the forked process and send its items to the parent.
 
     The process exits without any cleanup, so that it prints nothing and closes nothing of the parent. The
-    parent notices the end of the process by the end of the pipe.
-    """
+    parent notices the end of the process by the end of the pipe."""
     here.close()
     faulthandler.disable()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -121,8 +117,7 @@ def limit_cpu_time(seconds: float) -> Iterator[None]:
     """Raise `CpuTimeExceeded` if the `with` block uses more than `seconds` of CPU time.
 
     The limit is CPU time and not wall time, because a slow machine does not make a file hostile. Outside the
-    main thread there is no limit, because only the main thread receives the signal.
-    """
+    main thread there is no limit, because only the main thread receives the signal."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

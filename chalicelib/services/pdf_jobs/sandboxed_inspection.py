@@ -1,8 +1,7 @@
 """The inspection of one untrusted upload by the `inspect` function. The result is plain JSON.
 
 The function has a URL of this upload and no right to read anything else. The inspection runs in a forked
-process. So a file that hangs or crashes a library is refused, and the function is ready for the next file.
-"""
+process. So a file that hangs or crashes a library is refused, and the function is ready for the next file."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
@@ -49,8 +48,7 @@ def inspect(
     the first two the result is `{"sha256", "bytes", "pages", …}`. For `seal` the result is the finding of
     `pdf/signing/verification.py` with `sha256` and `revisions`, the hashes of the file's revisions. Here
     `certificates` and `authorities` hold the fingerprints of the portal's certificates and of the timestamp
-    authorities' certificates. A scan that is the document's `original` again is refused.
-    """
+    authorities' certificates. A scan that is the document's `original` again is refused."""
     read = _reader(kind, certificates, authorities, original)
     seconds = SECONDS if original is None else COMPARISON_SECONDS
     try:
@@ -65,8 +63,7 @@ def inspect(
 def _hash(data: bytes) -> dict[str, Any]:
     """Return the hashes of a file.
 
-    `/verify` recognizes a released file by them, even if no parser can read the file.
-    """
+    `/verify` recognizes a released file by them, even if no parser can read the file."""
     from chalicelib.pdf.signing.verification import hash_revisions
 
     return {"sha256": hashlib.sha256(data).hexdigest(), "revisions": hash_revisions(data)}

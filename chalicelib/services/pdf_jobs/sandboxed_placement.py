@@ -1,7 +1,6 @@
 """The search for a document's signature line, in a forked process.
 
-A file that breaks the search is sealed all the same. The signature is then only on the certificate page.
-"""
+A file that breaks the search is sealed all the same. The signature is then only on the certificate page."""
 
 from dataclasses import asdict
 from typing import Any

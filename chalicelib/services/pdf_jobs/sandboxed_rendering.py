@@ -1,7 +1,6 @@
 """Images and texts of the pages of untrusted files, made in a forked process.
 
-A page that hangs or crashes the renderer is reported as broken. The other pages are still rendered.
-"""
+A page that hangs or crashes the renderer is reported as broken. The other pages are still rendered."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence

@@ -1,8 +1,7 @@
 """The sealing certificates in the bucket: the present certificate, and all certificates ever published.
 
 Both objects are PEM files. Deployment writes them (`infrastructure/seal_certificate.py`), and the functions
-only read them.
-"""
+only read them."""
 
 import base64
 import hashlib
@@ -38,7 +37,6 @@ def read_published(files: Files) -> bytes:
 def compute_fingerprints(pem: bytes) -> list[str]:
     """Return the SHA-256 (hex) of the DER of each certificate.
 
-    The function uses no certificate library, because the import would slow down the web function.
-    """
+    The function uses no certificate library, because the import would slow down the web function."""
     texts = _CERTIFICATE.findall(pem.decode())
     return [hashlib.sha256(base64.b64decode(text)).hexdigest() for text in texts]

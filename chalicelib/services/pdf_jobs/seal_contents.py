@@ -73,8 +73,7 @@ def certificate_facts(
 ) -> CertificateFacts:
     """Return the contents of the certificate page.
 
-    The audit trail on the page ends with the decision, so that another try of the seal job makes the same page.
-    """
+    The audit trail on the page ends with the decision, so that another try of the seal job makes the same page."""
     trail = [event for event in events if event.at <= decision.decided_at]
     signer, is_by_hand = decision.signer, decision.action is Action.SIGN_BY_HAND
     return CertificateFacts(

@@ -2,8 +2,7 @@
 
 The decision is stored before the job runs, so the job may fail and run again without limit. The job reads
 and verifies the source file, adds the signature block and the certificate page, seals the result, verifies
-the sealed bytes, stores them, and only then releases them (DESIGN section 3).
-"""
+the sealed bytes, stores them, and only then releases them (DESIGN section 3)."""
 
 import hashlib
 from collections.abc import Iterator
@@ -36,8 +35,7 @@ logger = Logger(service="portal", child=True)
 class StoredFileCorrupt(Exception):
     """Error for a stored file whose bytes have changed, or for a sealed file with a fault.
 
-    Such a file is never released. An engineer must look at the cause.
-    """
+    Such a file is never released. An engineer must look at the cause."""
 
 
 class SealJob:
@@ -65,8 +63,7 @@ class SealJob:
     def seal(self, job: Job) -> None:
         """Make and release the sealed PDF of a decided document. Do nothing if the document is already sealed.
 
-        Raises `StoredFileCorrupt`, and any error of the storage or of the key service.
-        """
+        Raises `StoredFileCorrupt`, and any error of the storage or of the key service."""
         document = self._store.document(job.document_id or "")
         if document is None or document.decision is None or document.sealing is Sealing.SEALED:
             return
@@ -80,8 +77,7 @@ class SealJob:
 
         A timestamp changes the bytes, and so the hash, of a file. The EMR already has the hash of the file
         without the timestamp, so that file remains the signed PDF (or the certificate) of the document. The
-        file with the timestamp is stored in addition.
-        """
+        file with the timestamp is stored in addition."""
         document = self._store.document(job.document_id or "")
         if document is None or not document.timestamp_due:
             return
@@ -106,8 +102,7 @@ class SealJob:
         """Return the verified sealed file.
 
         If a seal added to the original fails the checks, the file is rebuilt. The last resort is a file made from
-        pictures of the pages.
-        """
+        pictures of the pages."""
         sealer = self._sealer()
         source = self._read_source(document, decision)
         # A scan is shown to nobody before it is sealed.
@@ -232,8 +227,7 @@ class SealJob:
 def _attempts(source: bytes) -> Iterator[tuple[bytes, bool]]:
     """Yield the PDFs to seal in order of preference, each with whether to rebuild it.
 
-    The first is the source file as it is, and the last is made from pictures of the source file's pages.
-    """
+    The first is the source file as it is, and the last is made from pictures of the source file's pages."""
     yield source, False
     if b"%PDF-" in source[:1024]:
         yield source, True
@@ -243,8 +237,7 @@ def _attempts(source: bytes) -> Iterator[tuple[bytes, bool]]:
 def _search_once() -> FieldFinder:
     """Return a function that searches for the signature box and repeats its first result.
 
-    The search may take seconds.
-    """
+    The search may take seconds."""
     places: list[SignatureBox | None] = []
 
     def find(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:

@@ -3,8 +3,7 @@
 Only the `inspect` function opens the upload. The service gives that function the fingerprints of the
 published certificates. A file is genuine only if its hash is the hash of a file that was released. All
 versions of the upload are erased after the check. If the check fails, the bucket's lifecycle deletes the
-upload.
-"""
+upload."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,8 +42,7 @@ class VerificationResult:
 
     `intact` means that the portal released the file. `added` means that the file begins with a released file, which
     `revision_url` offers for some minutes. The other fields come from the seal: the signer (`reason`), the
-    document's id, and the time.
-    """
+    document's id, and the time."""
 
     verdict: str
     revision_url: str = ""
@@ -77,8 +75,7 @@ class SealVerification:
     def upload_form(self, *, address: str | None, now: datetime) -> tuple[str, Mapping[str, str]]:
         """Return the URL to which the browser posts the file, and the form fields to send before the file.
 
-        Raises `TooManyRequests` if this client address, or all together, have asked for too many forms.
-        """
+        Raises `TooManyRequests` if this client address, or all together, have asked for too many forms."""
         self._count_form(address or "unknown", now)
         return self._files.upload_form(
             _PREFIX + self._ids.new("chk"),
@@ -94,8 +91,7 @@ class SealVerification:
     def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
         """Verify the seal of the upload, then delete the upload. If the check fails for now, the upload remains.
 
-        Raises `Invalid` if there is no such upload, and `TooManyRequests` if this client address checks too often.
-        """
+        Raises `Invalid` if there is no such upload, and `TooManyRequests` if this client address checks too often."""
         source = address or "unknown"
         count, (versions, fingerprints) = run_concurrently(
             lambda: self._store.secret(_BACKOFF.key(source)), lambda: self._look_up(key)

@@ -62,8 +62,7 @@ class AdminActions:
     def run(self, payload: Any) -> Mapping[str, Any]:
         """Do the action and return its result.
 
-        A refused action returns `{"error": {"code", "detail", "errors"}}` and changes nothing.
-        """
+        A refused action returns `{"error": {"code", "detail", "errors"}}` and changes nothing."""
         try:
             if not isinstance(payload, Mapping):
                 raise _invalid("payload", 'must be a JSON object such as {"action": "ping"}')
@@ -80,8 +79,7 @@ class AdminActions:
         """Create a practice. Return `{"id", "api_key", "webhook_secret"}`.
 
         Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone` and
-        `electronic_signature`.
-        """
+        `electronic_signature`."""
         name = _require_text(payload, "name", normalize_name)
         values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}
         values["fax"] = _read_text(payload, "fax", lambda text: normalization.normalize_fax(text, self.fax_countries))
@@ -97,8 +95,7 @@ class AdminActions:
     def rename_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` another `name` for documents that it sends from now on.
 
-        Return `{"id", "name"}`.
-        """
+        Return `{"id", "name"}`."""
         practice_id, name = _read_practice_id(payload), _require_text(payload, "name", normalize_name)
         self._require_free_name(name, but=practice_id)
         self.practices.change(practice_id, now, lambda practice: replace(practice, name=name))
@@ -112,16 +109,14 @@ class AdminActions:
     def rotate_api_key(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` a new API key. Return `{"id", "api_key"}`.
 
-        With `end_others`, all old keys end immediately.
-        """
+        With `end_others`, all old keys end immediately."""
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
         return {"id": practice_id, "api_key": self.practices.rotate_key(practice_id, now, end_others=end_others)}
 
     def rotate_webhook_secret(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` a new webhook secret. Return `{"id", "webhook_secret"}`.
 
-        With `end_others`, all old secrets end immediately.
-        """
+        With `end_others`, all old secrets end immediately."""
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
         secret = self.practices.rotate_secret(practice_id, now, end_others=end_others)
         return {"id": practice_id, "webhook_secret": secret}
@@ -129,8 +124,7 @@ class AdminActions:
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Set the switches `electronic_signature` and `second_factor` of a practice, or one of them.
 
-        Return the new values.
-        """
+        Return the new values."""
         practice_id = _read_practice_id(payload)
         setters = {
             "electronic_signature": self.switches.set_electronic_signature,
@@ -148,8 +142,7 @@ class AdminActions:
     def set_logo(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Set the practice's logo. Return `{"id", "width", "height"}`, or only the id for no logo.
 
-        `image` is a PNG or JPEG in base64. A missing image or null removes the logo.
-        """
+        `image` is a PNG or JPEG in base64. A missing image or null removes the logo."""
         practice_id, image = _read_practice_id(payload), payload.get("image")
         try:
             data = None if image is None else b64decode(str(image), validate=True)
@@ -165,8 +158,7 @@ class AdminActions:
         """Remove the second factor of the account with this `email`. Return `{"id"}`.
 
         Support uses this action for a person who has lost every device and recovery code, after a check of
-        the person's identity. All sessions of the account end, and its owner gets an email.
-        """
+        the person's identity. All sessions of the account end, and its owner gets an email."""
 
         def change(owner: Provider) -> Change | None:
             return reset_second_factor(self.ids, owner, now) if owner.has_second_factor else None
@@ -186,8 +178,7 @@ class AdminActions:
     ) -> Mapping[str, Any]:
         """Commit a change to the account with the payload's `email`, and return the account's id.
 
-        Raises `Invalid` with `problem` if there is no account or nothing to change.
-        """
+        Raises `Invalid` with `problem` if there is no account or nothing to change."""
         key = email_claim(_require_text(payload, "email", normalization.normalize_email))
 
         def step() -> str | None:
@@ -207,8 +198,7 @@ class AdminActions:
         """Rotate the key that signs sessions. Return `{"rotated": true, "sessions_ended"}`.
 
         The newest two keys verify sessions, so sessions survive one rotation. With `end_sessions`, two rotations end
-        all sessions. This option is for a key that may have leaked.
-        """
+        all sessions. This option is for a key that may have leaked."""
         end_sessions = _read_flag(payload, "end_sessions")
         if end_sessions:
             self.session_key_rotation.rotate(self.ids.token())
@@ -222,8 +212,7 @@ class AdminActions:
 
         The result is `{"accounts", "checked", "next"}`. Each call also queues a new check of the providers on its page.
         So the first run through all pages starts the checks, and a later run returns their results. `after` is the
-        `next` of the previous page.
-        """
+        `next` of the previous page."""
         return self.visibility_report.page(_read_text(payload, "after", normalization.normalize_line))
 
     def ping(self, _payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
@@ -234,8 +223,7 @@ class AdminActions:
 def _check_age(rotated_at: datetime | None, now: datetime) -> None:
     """Raise `Conflict` if a rotation now would end sessions that the key before the newest one signed.
 
-    An older key signs sessions until every function knows the newest key.
-    """
+    An older key signs sessions until every function knows the newest key."""
     allowed_at = rotated_at + SIGNING_DELAY + SESSION_LIFETIME if rotated_at else now
     if now < allowed_at:
         raise Conflict(
@@ -254,8 +242,7 @@ def _read_practice_id(payload: Mapping[str, Any]) -> str:
 def _read_flag(payload: Mapping[str, Any], name: str) -> bool:
     """Return an optional boolean of the payload.
 
-    A text such as "yes" is an error, because it must not count as false.
-    """
+    A text such as "yes" is an error, because it must not count as false."""
     return name in payload and _read_switch(payload, name)
 
 

@@ -19,8 +19,7 @@ _NO_IMAGE = "must be a PNG or JPEG image"
 def set_logo(practices: Practices, files: Files, practice_id: str, image: bytes | None, now: datetime) -> Logo | None:
     """Store the logo for documents that the practice sends from now on, and return the logo. None removes the logo.
 
-    Raises `ValueError` with the reason if the image is refused.
-    """
+    Raises `ValueError` with the reason if the image is refused."""
     logo = None
     if image is not None:
         kind, width, height = read_size(image)

@@ -44,8 +44,7 @@ class Practices:
     def create(self, name: str, settings: Mapping[str, Any], now: datetime) -> NewPractice:
         """Store a new practice with its first API key and webhook secret.
 
-        `settings` may have `phone`, `fax`, `reply_to` and `time_zone`, all normalized.
-        """
+        `settings` may have `phone`, `fax`, `reply_to` and `time_zone`, all normalized."""
         key, api_key = _new_key(self._ids, now)
         secret = _new_secret(self._ids, now)
         practice = Practice(
@@ -64,8 +63,7 @@ class Practices:
     def rotate_key(self, practice_id: str, now: datetime, *, end_others: bool = False) -> str:
         """Store and return a new API key.
 
-        The newest old key works until the next rotation. With `end_others`, all old keys stop working immediately.
-        """
+        The newest old key works until the next rotation. With `end_others`, all old keys stop working immediately."""
         key, api_key = _new_key(self._ids, now)
         claim = Claim(key=api_key_claim(api_key.sha256), owner=practice_id)
 
@@ -81,8 +79,7 @@ class Practices:
 
         Every old secret signs and verifies for `OLD_SECRET_LIFETIME` after its own rotation, even if another
         rotation follows, because the response to a rotation may be lost. `end_others` ends all old secrets
-        immediately. Raises `Conflict` if more than `MAX_OLD_SECRETS` old secrets would remain.
-        """
+        immediately. Raises `Conflict` if more than `MAX_OLD_SECRETS` old secrets would remain."""
         new = _new_secret(self._ids, now)
 
         def rotate(practice: Practice) -> Practice:
@@ -102,8 +99,7 @@ class Practices:
         """Store the given settings, which are normalized, and return the practice's settings as JSON.
 
         `electronic_signature` sets the switch that administrators see in the AWS console. `name` is accepted only if
-        it is the practice's present name.
-        """
+        it is the practice's present name."""
         columns = {name: value for name, value in settings.items() if name not in ("electronic_signature", "name")}
         if settings.get("name", practice.name) != practice.name:
             problem = "belongs to the portal's administrators. Ask them to change it"
@@ -123,8 +119,7 @@ class Practices:
         The jobs that release webhooks are written with the endpoint, so no webhook stays held after a crash.
         Webhooks that wait for a later attempt become due only if the endpoint was off or had another URL.
         Otherwise the endpoint also keeps its record of failures: an EMR may set the same endpoint at every
-        start, and must not suppress the notice to staff.
-        """
+        start, and must not suppress the notice to staff."""
         from chalicelib.services.delivery.webhook_release import release_row
 
         changed = self.change(
@@ -147,8 +142,7 @@ class Practices:
         """Store the result of `step` for the latest version of the practice, and return the practice.
 
         `outbox` computes an outbox row for the same transaction from the practice before the change. Raises
-        `NotFound` if there is no such practice.
-        """
+        `NotFound` if there is no such practice."""
 
         def attempt() -> Practice:
             practice = require_practice(self._store, practice_id)

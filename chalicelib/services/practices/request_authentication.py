@@ -45,8 +45,7 @@ class RequestAuthentication:
         """Return the practice that has this API key.
 
         `bearer` is the value of the Authorization header, or only the key. Raises the same `Unauthenticated`
-        for a missing, an unknown and an expired key.
-        """
+        for a missing, an unknown and an expired key."""
         text = (bearer or "").strip()
         scheme, _, key = text.partition(" ")
         digest = key_digest(key.strip() if scheme.lower() == "bearer" else text)
@@ -62,8 +61,7 @@ class RequestAuthentication:
 
         Raises the same `Unauthenticated` for an unknown practice and a wrong signature. Raises `NotJson` if
         the gateway also had to repair the body, because the signature may be wrong only for this reason. Raises
-        `TooLarge` for a body above `MAX_BODY_BYTES`, before any hash is computed.
-        """
+        `TooLarge` for a body above `MAX_BODY_BYTES`, before any hash is computed."""
         if len(body) > MAX_BODY_BYTES:
             raise TooLarge("The body is larger than 6 MB. Upload a large PDF by POST /v1/uploads first.")
         practice_id, message_id, seconds, signatures = _read_signature_headers(headers)
@@ -86,8 +84,7 @@ def is_practice_id(text: str) -> bool:
 def key_digest(key: str) -> str:
     """Return the SHA-256 (hex) of an API key. Only this hash is stored.
 
-    A key has 256 random bits, so the hash needs no salt.
-    """
+    A key has 256 random bits, so the hash needs no salt."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 

@@ -1,8 +1,7 @@
 """The report on accounts with documents that were never sent to one of the account's addresses (DESIGN 2a).
 
 The admin function lists providers and queues a `check` job for each provider. The deliveries function runs the
-job, because the admin function has no right to read documents.
-"""
+job, because the admin function has no right to read documents."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,8 +35,7 @@ class VisibilityReport:
     def page(self, after: str | None) -> dict[str, object]:
         """Return the results of the last checks for one page of providers, and queue new checks of these providers.
 
-        `next` is `after` for the next page, or None at the end.
-        """
+        `next` is `after` for the next page, or None at the end."""
         now = self._clock.now()
         providers = self._store.providers(limit=PROVIDERS_PER_PAGE, after=after)
         jobs = tuple(_check_job(provider.id) for provider in providers.items)
@@ -55,8 +53,7 @@ class VisibilityReport:
         """Derive from the provider's documents which practices addressed the provider, and find unaddressed documents.
 
         A document proves that its practice addressed the person at the document's email address. The provider's row
-        gets the list of documents that were never sent to one of the provider's addresses.
-        """
+        gets the list of documents that were never sent to one of the provider's addresses."""
         retry_on_conflict(lambda: self._check(job.provider_id or ""), retry_on=frozenset({"provider"}))
 
     def _check(self, provider_id: str) -> None:
@@ -91,8 +88,7 @@ class VisibilityReport:
     def _claim(self, provider: Provider, proofs: list[Document]) -> None:
         """Add claims by which later faxes of the same practices lead to this provider.
 
-        Existing claims do not change.
-        """
+        Existing claims do not change."""
         keys = sorted({key for proof in proofs for key in known_claims(proof.practice_id, proof.addressee)})
         for start in range(0, len(keys), _CLAIMS_PER_CHANGE):
             batch = keys[start : start + _CLAIMS_PER_CHANGE]

@@ -69,8 +69,7 @@ class ByHand:
     def ask_for_code(self, document_id: str, visitor: CodeVisitor) -> None:
         """Email a code to the document's address on file, within the quotas.
 
-        The caller does not learn whether the document exists or has an address.
-        """
+        The caller does not learn whether the document exists or has an address."""
 
         def step() -> None:
             hour_key = secret_key(SecretKind.CODE, f"asked:{document_id}")
@@ -105,8 +104,7 @@ class ByHand:
     def find_visit(self, token: str, document_id: str, now: datetime) -> tuple[Secret, Document] | None:
         """Return the open visit with this token, and its document.
 
-        Return None if the visit no longer opens the document.
-        """
+        Return None if the visit no longer opens the document."""
         rows = self._store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
         visit, document = rows.session, rows.document
         if visit is None or document is None or not _is_open_visit(visit, document, now):
@@ -116,8 +114,7 @@ class ByHand:
     def open(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         """Return the document, and record its first view if its page images are ready.
 
-        Raises `Gone` if the visit no longer opens the document.
-        """
+        Raises `Gone` if the visit no longer opens the document."""
         _check_visit(document, visit, visitor.now)
         if not document.pages_ready or not needs_view(document):
             return document
@@ -149,8 +146,7 @@ class ByHand:
         A second upload of the same file changes nothing.
 
         Raises `Invalid` with the wrong field, `Conflict` after another decision, and `Gone` if the visit no
-        longer opens the document.
-        """
+        longer opens the document."""
         _check_visit(document, visit, visitor.now)
         name = _read_signer_name(form.signer_name)
         practice, (scan_key, sha256) = run_concurrently(
@@ -171,8 +167,7 @@ class ByHand:
         """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256.
 
         A scan that shows the unsigned original again is refused. The portal inspects and stores a copy of the upload,
-        because the sender could still replace the upload.
-        """
+        because the sender could still replace the upload."""
         if not self.has_upload(document.id, uploaded):
             raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
         copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
@@ -233,8 +228,7 @@ class ByHand:
     def _start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
         """Store a visit and return its token.
 
-        An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper.
-        """
+        An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper."""
         token = self._writer.ids.token()
         code = entry.code
         spent = (code,) if code is not None and code.kind is SecretKind.CODE else ()

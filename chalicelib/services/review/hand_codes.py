@@ -3,8 +3,7 @@
 A code's row belongs to its document. Wrong tries are counted per source, so one reader's wrong codes do not
 stop another reader. After a few wrong tries, a source needs a new emailed code. After many wrong tries from
 several sources, the code is invalid for everybody. For the longer codes on faxes, a growing wait between the wrong
-tries of a source is enough.
-"""
+tries of a source is enough."""
 
 import hashlib
 import hmac
@@ -41,8 +40,7 @@ class CodeEntry:
     """A typed code with the rows that decide whether it opens the document. A missing row is None.
 
     `wrong` counts the source's wrong codes of this document: its fax codes, or its tries of the emailed code
-    whose digest is in `wrong.link`. `source` is the client's network.
-    """
+    whose digest is in `wrong.link`. `source` is the client's network."""
 
     typed: str
     source: str
@@ -108,8 +106,7 @@ def is_usable(code: Secret, document: Document, now: datetime) -> bool:
 def create_code(store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids) -> str:
     """Store and return a code of six digits for the email of this delivery, valid for `CODE_LIFETIME`.
 
-    The new code invalidates every code emailed earlier for the document.
-    """
+    The new code invalidates every code emailed earlier for the document."""
     code = ids.code()
     row = replace(_code_row(document, code, delivery, now, CODE_LIFETIME), email=delivery.recipient)
 
@@ -126,8 +123,7 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
     """Store a code for the cover page of this delivery, and return it as `ABCD-EFGH`.
 
     The code is valid for `FAX_CODE_LIFETIME`. Codes of earlier faxes stay valid until the document's address
-    is corrected, because a fax that seemed to fail may have arrived.
-    """
+    is corrected, because a fax that seemed to fail may have arrived."""
     number = int.from_bytes(hashlib.sha256(ids.token().encode()).digest(), "big")
     code = ""
     for _ in range(FAX_CODE_LENGTH):

@@ -1,8 +1,7 @@
 """Tokens that the review page gives out with the image of each page, and that come back with an approval.
 
 A token proves that the portal gave this page to this provider at this time. The browser adds the seconds until
-the page was on the screen. Nobody can check this addition, so the certificate calls it *reported by the browser*.
-"""
+the page was on the screen. Nobody can check this addition, so the certificate calls it *reported by the browser*."""
 
 import hmac
 from collections.abc import Iterable, Iterator

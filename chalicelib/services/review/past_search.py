@@ -2,8 +2,7 @@
 
 The list is read backwards from the last day of the search, one window at a time. One request reads at most
 `MAX_WINDOWS` windows and returns the place where the next request continues, so the cost of a request does
-not grow with the number of past documents (docs/decisions/012-searching-the-past.md).
-"""
+not grow with the number of past documents (docs/decisions/012-searching-the-past.md)."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,8 +29,7 @@ class PastSearch:
     """The conditions of a search. A document must meet all of them.
 
     Each of `words` must begin a word of the patient, practice, kind or title. `first` and `last` limit the
-    day of the decision, in the practice's time zone.
-    """
+    day of the decision, in the practice's time zone."""
 
     words: tuple[str, ...] = ()
     first: date | None = None

@@ -55,8 +55,7 @@ class PendingDocuments:
 class OpenedDocument:
     """A document as a provider sees it.
 
-    `can_sign` is true if Electronic Signature is on for the practice.
-    """
+    `can_sign` is true if Electronic Signature is on for the practice."""
 
     document: Document
     can_sign: bool
@@ -67,8 +66,7 @@ class ProviderAction:
     """An action of a provider: the provider, the time, and a phrase that says how the provider was authenticated.
 
     `reauthenticated` is true if the provider had to authenticate again in order to sign. `practice` is the
-    document's practice if the caller has already read it.
-    """
+    document's practice if the caller has already read it."""
 
     provider: Provider
     actor: Actor
@@ -84,8 +82,7 @@ class ApprovalForm:
 
     `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature.
     `remember` saves the signature. `pages_shown` are page numbers from 1 that the browser has shown.
-    `consents_to` is the version of the consent text above the button.
-    """
+    `consents_to` is the version of the consent text above the button."""
 
     typed_name: str
     signature: str = "typed"
@@ -102,8 +99,7 @@ class ApprovalForm:
 class DeclineForm:
     """The form that declines a document. `reason` is not validated yet.
 
-    `other_name` and `other_address` are the name and address of the provider who should sign instead.
-    """
+    `other_name` and `other_address` are the name and address of the provider who should sign instead."""
 
     reason: str
     note: str = ""
@@ -155,8 +151,7 @@ class Review:
     def can_sign(self, document: Document | None) -> bool:
         """Return True if a document can be signed in the portal, because its practice has Electronic Signature on.
 
-        Also return True if there is no document, so that pages do not reveal which ids exist.
-        """
+        Also return True if there is no document, so that pages do not reveal which ids exist."""
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
@@ -183,8 +178,7 @@ class Review:
         """Sign the document electronically. Signing it a second time changes nothing.
 
         Raises `Invalid` with the wrong fields of the form. Raises `Conflict` if the document was decided in
-        another way, or with the code `electronic-signature-off`.
-        """
+        another way, or with the code `electronic-signature-off`."""
         _check_owner(document, action.provider)
         practice, can_sign = self._practice_and_switch(document, action.practice)
         signature, errors = read_signature(form.signature, form.typed_name, form.drawing, action.provider)
@@ -207,8 +201,7 @@ class Review:
     def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
         """Decline the document with a reason. A second identical submit changes nothing.
 
-        Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision.
-        """
+        Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision."""
         _check_owner(document, action.provider)
         practice = action.practice or self._writer.practice_of(document)
         reason = DeclineReason(form.reason) if form.reason in list(DeclineReason) else None
@@ -291,8 +284,7 @@ def _check_owner(document: Document, provider: Provider) -> None:
     """Raise `NotFound` unless the provider's account may open the document.
 
     The access rule of the route has already checked this. The check is repeated on every fresh read, because the
-    clinic may have corrected the address in the meantime.
-    """
+    clinic may have corrected the address in the meantime."""
     if not opens_to(provider, document):
         raise NotFound("There is no such document.")
 
@@ -300,8 +292,7 @@ def _check_owner(document: Document, provider: Provider) -> None:
 def _check_viewed(document: Document) -> None:
     """Check that the portal has shown the document: its page images are ready, and a view is recorded.
 
-    Raises `Invalid` otherwise.
-    """
+    Raises `Invalid` otherwise."""
     is_ready = (document.pages_ready or 0) >= document.original.pages
     if not is_ready or document.viewed_at is None:
         message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
@@ -384,8 +375,7 @@ def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> lis
 def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
     """Return the note to the clinic.
 
-    It includes the provider who signs instead, since the contract has no such field.
-    """
+    It includes the provider who signs instead, since the contract has no such field."""
     note = clean_text(form.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
         return note

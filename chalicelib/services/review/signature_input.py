@@ -21,8 +21,7 @@ def read_signature(
 ) -> tuple[Signature | None, list[FieldError]]:
     """Return the signature, or None, and the errors by form field. If the signature is missing, there is an error.
 
-    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON.
-    """
+    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON."""
     if method == SAVED:
         signature = from_text(provider.saved_signature)
         if signature is None:
@@ -71,8 +70,7 @@ def block_size(document: Document) -> tuple[float, float]:
 def is_own_name(provider: Provider, typed: str) -> bool:
     """Return True if a typed signature has the provider's last name, and the first name or its initial.
 
-    A middle name or a credential may be added. Another person's name may not.
-    """
+    A middle name or a credential may be added. Another person's name may not."""
     words = name_key(typed, "").split()
     first, last = name_key(provider.first_name, "").split(), name_key("", provider.last_name).split()
     if not words or not set(last) <= set(words):

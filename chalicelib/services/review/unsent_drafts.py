@@ -2,8 +2,7 @@
 
 Such a decision changes nothing, but the provider may have worked on its note for ten minutes. The note is stored
 in a row that only its author sees, and only on the page of that document. The browser gets a random token that
-names the row.
-"""
+names the row."""
 
 import json
 from collections.abc import Mapping
@@ -37,8 +36,7 @@ class UnsentDrafts:
     ) -> str | None:
         """Store the form's fields as a draft, and return its token. Return None if the form had no text.
 
-        The session may be expired. The new draft replaces the draft of the token `replaces`.
-        """
+        The session may be expired. The new draft replaces the draft of the token `replaces`."""
         draft = {name: fields[name][:MAX_LENGTH] for name in DRAFT_FIELDS if fields.get(name)}
         if not any(name in draft for name in WRITTEN_FIELDS):
             return None

@@ -57,8 +57,7 @@ class ScheduledSweep:
 
         `scheduled_for` is the minute of the schedule (RFC 3339). It decides when hourly and daily tasks run, so a late
         call skips none of them. A failed task does not stop the others, and the next run repeats it. The
-        first failure is raised at the end, for the alarm. Tasks that may hang are last.
-        """
+        first failure is raised at the end, for the alarm. Tasks that may hang are last."""
         now = self._clock.now()
         minute = from_text(scheduled_for) if scheduled_for else now
         unsealed = cache(lambda: self._store.unsealed_documents(now - SEAL_WITHIN, limit=BATCH_SIZE))
@@ -91,8 +90,7 @@ class ScheduledSweep:
     def _mark_delayed(self, document: Document, now: datetime) -> bool:
         """Mark the document's seal as delayed: record an audit event, notify staff and queue a new seal job.
 
-        Return False if the seal is already marked, or if another worker sealed the document first.
-        """
+        Return False if the seal is already marked, or if another worker sealed the document first."""
         if document.sealing is not Sealing.IN_PROGRESS:
             return False
         delayed = replace(document, sealing=Sealing.DELAYED)

@@ -1,8 +1,7 @@
 """The component schemas of the OpenAPI document, generated from the classes that the code uses.
 
 Pydantic models check incoming data (`schemas`). `TypedDict` classes are the bodies of responses, and they are
-declared beside the code that builds each body.
-"""
+declared beside the code that builds each body."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NotRequired
@@ -25,8 +24,7 @@ _REF = "#/components/schemas/{model}"
 class EventWarning(TypedDict):
     """A fact that a person at the clinic should check. The portal has accepted the event.
 
-    `other-person-at-address`: the same practice has addressed another person at this email address before.
-    """
+    `other-person-at-address`: the same practice has addressed another person at this email address before."""
 
     code: str
 
@@ -34,8 +32,7 @@ class EventWarning(TypedDict):
 class Accepted(TypedDict):
     """The document that an event created or changed, and its status after the event.
 
-    `warnings` is present only if there is something to check.
-    """
+    `warnings` is present only if there is something to check."""
 
     document_id: str
     status: Status
@@ -91,8 +88,7 @@ class TestEvent(TypedDict):
 class _ResponseSchemas(GenerateJsonSchema):
     """A generator of JSON schemas that writes a nullable field as `type: [..., null]`.
 
-    The generator also removes the suffix `Resource` from the names of schemas.
-    """
+    The generator also removes the suffix `Resource` from the names of schemas."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         inner = self.generate_inner(schema["schema"])

@@ -4,8 +4,7 @@
 - Unknown fields are ignored, so that an EMR may be newer than this installation.
 - Every error names its field, such as `data.provider.npi`, and never quotes the value.
 
-Pydantic is slow to import, so functions import this module where they need it.
-"""
+Pydantic is slow to import, so functions import this module where they need it."""
 
 import base64
 import binascii
@@ -177,8 +176,7 @@ class Certification(_Model):
 class SignatureField(_Model):
     """The box to sign in, in PDF points (1/72 inch) of the page as displayed.
 
-    The origin is the bottom left corner, and `page` counts from 1.
-    """
+    The origin is the bottom left corner, and `page` counts from 1."""
 
     page: int = Field(ge=1, le=200)
     x: float = Field(ge=0, le=MAX_POINTS, allow_inf_nan=False)
@@ -190,8 +188,7 @@ class SignatureField(_Model):
 class Content(_Model):
     """The PDF, either as `base64` (up to 4 MB) or as the `upload_id` of an upload.
 
-    `sha256` is optional. It is the SHA-256 of the PDF before base64, as hex in upper or lower case.
-    """
+    `sha256` is optional. It is the SHA-256 of the PDF before base64, as hex in upper or lower case."""
 
     base64: str | None = Field(default=None, json_schema_extra={"contentEncoding": "base64"})
     upload_id: RowId | None = None
@@ -214,8 +211,7 @@ class Content(_Model):
     def decode(self) -> PdfSource:
         """Return the bytes of the PDF, or the upload's id.
 
-        Raises `Invalid` if `base64` is not base64 without line breaks.
-        """
+        Raises `Invalid` if `base64` is not base64 without line breaks."""
         data = None if self.base64 is None else _decode_base64(self.base64)
         return PdfSource(data=data, upload_id=self.upload_id, sha256=self.sha256)
 

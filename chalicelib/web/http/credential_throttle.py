@@ -1,7 +1,6 @@
 """Throttling of wrong passwords and codes by source, and a count of all wrong credentials for the alarm.
 
-Nobody can guess a link (256 random bits) or a passkey. So a wrong link or passkey is counted for the alarm only.
-"""
+Nobody can guess a link (256 random bits) or a passkey. So a wrong link or passkey is counted for the alarm only."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ def record_failure(route: Route, context: RequestContext, status: int) -> None:
 def _is_throttled(route: Route, context: RequestContext) -> bool:
     """Return True if the route takes a credential that somebody could guess.
 
-    A failure with status 410 means an expired link or login and does not count as a guess.
-    """
+    A failure with status 410 means an expired link or login and does not count as a guess."""
     if context.request.method != "POST" or route.throttles_itself:
         return False
     if route.accepts_passkey and read_form(context.request).get("passkey"):

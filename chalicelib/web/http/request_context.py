@@ -37,8 +37,7 @@ class RequestContext:
     - `address`: the client's IP address from API Gateway, never from X-Forwarded-For.
     - `device`: the first 200 characters of the User-Agent.
     - `csrf`: the value of the CSRF cookie.
-    - `log_fields`: more fields for the log line of the request.
-    """
+    - `log_fields`: more fields for the log line of the request."""
 
     services: Services
     request: Request
@@ -70,8 +69,7 @@ class RequestContext:
         """Return the path at which a GET shows the page that this POST returns, or an empty text for a GET.
 
         A script writes the path into the browser's history. Otherwise *Back* and *Reload* would make the
-        browser ask whether to send the form again. `path` overrides the path that the form's path suggests.
-        """
+        browser ask whether to send the form again. `path` overrides the path that the form's path suggests."""
         return "" if self.request.method == "GET" else path or self._form_page
 
     @property
@@ -87,8 +85,7 @@ class RequestContext:
     def tab_owner(self) -> str:
         """An opaque id of the provider, or an empty text.
 
-        Scripts use the id to separate the drafts of two providers.
-        """
+        Scripts use the id to separate the drafts of two providers."""
         if self.provider is None:
             return ""
         return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]
@@ -133,8 +130,7 @@ class RequestContext:
 def _require(value: T | None) -> T:
     """Return the value of a context's field. Raises `LookupError` if the value is None.
 
-    The route's access rule decides which fields are set.
-    """
+    The route's access rule decides which fields are set."""
     if value is None:
         raise LookupError("the access rule of this route does not fill this field")
     return value

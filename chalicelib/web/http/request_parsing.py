@@ -42,8 +42,7 @@ def draft_cookie(document_id: str) -> str:
 def read_address(request: Request) -> str | None:
     """Return the client's IP address as API Gateway saw it.
 
-    X-Forwarded-For is ignored, since the client controls it.
-    """
+    X-Forwarded-For is ignored, since the client controls it."""
     text = (request.context.get("identity") or {}).get("sourceIp")
     return str(text) if text else None
 
@@ -90,8 +89,7 @@ def make_form_token(cookie: str, pad: str) -> str:
     """Return the CSRF token of a form, which proves that the form comes from one of the portal's pages.
 
     The token is an HMAC of the random `pad` with the CSRF cookie as key. Each page uses another `pad`,
-    because pages are compressed and their length would help to guess a constant secret (BREACH).
-    """
+    because pages are compressed and their length would help to guess a constant secret (BREACH)."""
     proof = hmac.digest(cookie.encode(), pad.encode(), "sha256")
     return f"{pad}.{urlsafe_b64encode(proof).decode().rstrip('=')}"
 
@@ -105,8 +103,7 @@ def check_same_site(request: Request, fields: Mapping[str, str], portal_url: str
     """Raise `Forbidden` if the form does not come from one of the portal's own pages.
 
     Pages have `Referrer-Policy: no-referrer`, so browsers send `Origin: null` with the portal's own forms.
-    This value is accepted. Any other origin, and any other fetch site, is refused.
-    """
+    This value is accepted. Any other origin, and any other fetch site, is refused."""
     cookie, token = read_cookies(request).get(CSRF_COOKIE, ""), fields.get("csrf", "")
     expected = make_form_token(cookie, token.partition(".")[0])
     if not cookie or not hmac.compare_digest(expected.encode(), token.encode()):

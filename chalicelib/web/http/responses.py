@@ -31,8 +31,7 @@ def render_page(
 ) -> Response:
     """Return a page made from a template in `templates/pages`, with `values` and the values that every page gets.
 
-    If a POST returns a page whose own path is another one, `values` must contain a `history_url`.
-    """
+    If a POST returns a page whose own path is another one, `values` must contain a `history_url`."""
     all_values = {
         "csrf": make_form_token(context.csrf, context.services.ids.token()),
         "provider": context.provider,
@@ -64,8 +63,7 @@ def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
 def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
     """Return a redirect to a file of the bucket.
 
-    The browser shows the file, or saves it if the query has `download`.
-    """
+    The browser shows the file, or saves it if the query has `download`."""
     inline = "download" not in context.query
     return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
 
@@ -99,8 +97,7 @@ def render_error_page(context: RequestContext, error: PortalError) -> Response:
 def format_cookie(name: str, value: str, max_age: int | None = None) -> str:
     """Return a `Set-Cookie` header. With 0 seconds, the browser removes the cookie.
 
-    With None, the browser keeps the cookie until the browser closes.
-    """
+    With None, the browser keeps the cookie until the browser closes."""
     age = "" if max_age is None else f"; Max-Age={max_age}"
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
 

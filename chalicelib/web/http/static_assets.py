@@ -38,8 +38,7 @@ def asset_url(name: str) -> str:
 def find_asset(hashed_name: str) -> tuple[Asset, bool] | None:
     """Return the static file with a hashed name, and whether the hash is current. Return None for an unknown file.
 
-    During a deployment, pages of the previous version request names with an older hash.
-    """
+    During a deployment, pages of the previous version request names with an older hash."""
     matched = _HASHED.fullmatch(hashed_name)
     asset = _load(f"{matched['stem']}.{matched['ending']}") if matched else None
     return (asset, matched["digest"] == asset.digest) if matched and asset else None

@@ -28,8 +28,7 @@ LIFETIMES: Mapping[str, timedelta] = {
 def jinja_environment() -> Environment:
     """Return the Jinja environment.
 
-    Its `PackageLoader` can read templates from a folder, a zip file or a Lambda layer.
-    """
+    Its `PackageLoader` can read templates from a folder, a zip file or a Lambda layer."""
     jinja = Environment(
         loader=PackageLoader("templates", "pages"),
         autoescape=True,

@@ -73,8 +73,7 @@ def confirm_upload(context: RequestContext, document_id: str) -> Response:
     """Show the form for the signer's name, after the bucket has redirected the browser from the upload.
 
     Another website can link to this page too. A page with a patient's name must not repeat text that an
-    attacker chooses (BREACH), so the page repeats the key only if an upload has that key.
-    """
+    attacker chooses (BREACH), so the page repeats the key only if an upload has that key."""
     document, key = context.require_document(), context.query.get("key", "")
     if not is_decidable(document.status) or not context.services.by_hand.has_upload(document_id, key):
         return redirect(f"/by-hand/{document_id}/document")

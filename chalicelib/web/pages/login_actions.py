@@ -215,8 +215,7 @@ def _render_link_expired(context: RequestContext, expired: LinkExpired) -> Respo
 def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Response:
     """Redirect to the login page after a link has set a password, and make this browser known to the account.
 
-    The link itself logs nobody in.
-    """
+    The link itself logs nobody in."""
     next_path = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup else "password-changed"
     cookies = [

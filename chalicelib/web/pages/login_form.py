@@ -37,8 +37,7 @@ def show_login(context: RequestContext) -> Response:
 def restart_login(_context: RequestContext) -> Response:
     """Redirect to the login page a GET of the path to which the login form is posted.
 
-    A browser sends this GET after a reload, for example.
-    """
+    A browser sends this GET after a reload, for example."""
     return redirect("/login")
 
 

@@ -21,8 +21,7 @@ def is_recently_authenticated(context: RequestContext) -> bool:
 def passkey_options(context: RequestContext) -> str | None:
     """Return the WebAuthn options (JSON) to reauthenticate with a passkey, or None.
 
-    None means that the account has no passkey, or that no reauthentication is needed.
-    """
+    None means that the account has no passkey, or that no reauthentication is needed."""
     if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
@@ -39,8 +38,7 @@ def reauthenticate(context: RequestContext) -> tuple[RequestContext, list[str]]:
     """Return the context with a recently authenticated session, and the cookies to set.
 
     If the last authentication is too old, check the form's `password` or `passkey`. Raise `Invalid` for
-    the field `password` if the check fails, and `TooManyRequests` after too many failures.
-    """
+    the field `password` if the check fails, and `TooManyRequests` after too many failures."""
     if context.session is None or is_recently_authenticated(context):
         return context, []
     try:
@@ -64,8 +62,7 @@ def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
 def login_attempt(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
     """Return the login attempt for a repeated password.
 
-    The browser of a live session counts as known to the account.
-    """
+    The browser of a live session counts as known to the account."""
     provider = context.require_provider()
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     if device is None or not device.is_known_to(provider):

@@ -54,8 +54,7 @@ class ReviewForms:
     """The values of the approval and decline forms of the review page, and the errors of their fields.
 
     `trouble` is the heading above the errors, `declining` opens the decline form, and `is_draft` means that
-    the values were saved when the session ended.
-    """
+    the values were saved when the session ended."""
 
     typed_name: str
     signature: str = ""
@@ -252,8 +251,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
 def _show_decision(context: RequestContext, document: Document, **details: Any) -> Response:
     """Return the page with the outcome of a decided document, and a link to the next pending document.
 
-    `details` may contain `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
-    """
+    `details` may contain `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`."""
     upcoming = context.services.review.next_pending(context.require_provider(), besides=document.id)
     at = document.decided_at or document.recalled_at
     return render_page(
@@ -340,8 +338,7 @@ def _next_url(context: RequestContext) -> str:
 def _parse_signed_id(context: RequestContext) -> str:
     """Return the id in the query of the document that was just signed.
 
-    The linked page checks access to the document.
-    """
+    The linked page checks access to the document."""
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 

@@ -28,8 +28,7 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
 def read_draft(context: RequestContext) -> Mapping[str, str]:
     """Return the fields of this provider's draft about the open document.
 
-    Without the draft's cookie, return nothing.
-    """
+    Without the draft's cookie, return nothing."""
     drafts, document = context.services.unsent_drafts, context.require_document()
     return drafts.load(_token(context), context.require_provider(), document, context.now)
 
@@ -37,8 +36,7 @@ def read_draft(context: RequestContext) -> Mapping[str, str]:
 def discard_draft(context: RequestContext) -> list[str]:
     """Delete the draft about the open document, and return the cookie that removes the draft's cookie.
 
-    If the row cannot be deleted, the browser's cookie remains. The row then expires.
-    """
+    If the row cannot be deleted, the browser's cookie remains. The row then expires."""
     token, document = _token(context), context.require_document()
     if not token:
         return []

@@ -52,8 +52,7 @@ class Row:
     def label(self) -> str:
         """Return the document's kind and title, to distinguish two plans of one patient.
 
-        If the title begins with the kind, return the title alone.
-        """
+        If the title begins with the kind, return the title alone."""
         kind, title = KINDS[self.document.kind], self.document.title
         return title if title.casefold().startswith(kind.casefold()) else f"{kind}: {title}"
 
@@ -63,8 +62,7 @@ class PageImage:
     """A page of the original: the URLs of its two images, and the size in pixels to reserve for them.
 
     `ready` means that the images exist, and `broken` that the page cannot be rendered. `text` is the text
-    of the page, empty for a scanned page, or None if the text is not shown with the images.
-    """
+    of the page, empty for a scanned page, or None if the text is not shown with the images."""
 
     number: int
     width: int

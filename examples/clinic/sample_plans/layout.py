@@ -205,8 +205,7 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
     def draw(self) -> None:
         """Draw the signature line and store its position.
 
-        The origin is the bottom left corner of this part of the page.
-        """
+        The origin is the bottom left corner of this part of the page."""
         canvas: Canvas = self.canv
         _box(canvas, self.width, self.height)
         canvas.setFillColor(INK)

@@ -65,8 +65,7 @@ class SamplePdf:
     """A sample's PDF, and the box for the provider's signature.
 
     `signature_field` has the format of the event's `signature_field`: `page` counts from 1, and `x`, `y`,
-    `width` and `height` are PDF points from the bottom left of the page.
-    """
+    `width` and `height` are PDF points from the bottom left of the page."""
 
     content: bytes
     signature_field: Mapping[str, int]

@@ -1,8 +1,7 @@
 """A proxy in front of the local stack's portal that compresses responses as API Gateway does.
 
 The local AWS does not compress responses. The proxy compresses responses of at least the size that the template
-states. The proxy serves GET requests only, because forms post to the portal's own address.
-"""
+states. The proxy serves GET requests only, because forms post to the portal's own address."""
 
 import contextlib
 import gzip

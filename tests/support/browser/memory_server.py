@@ -1,8 +1,7 @@
 """The web function in memory at a real address, so that a browser can show every page in every state.
 
 The store is in memory and no AWS is involved. Files have an origin separate from the pages, as files in a
-bucket have.
-"""
+bucket have."""
 
 import contextlib
 import threading
@@ -70,8 +69,7 @@ class MemoryPortal:
     def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """Serve one page as a WSGI application.
 
-        Requests are served one after another, because Chalice stores the current request on the app.
-        """
+        Requests are served one after another, because Chalice stores the current request on the app."""
         request = Request(environ)
         body, headers = request.get_data(), dict(request.headers)
         path = request.full_path.rstrip("?")

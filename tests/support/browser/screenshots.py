@@ -1,7 +1,6 @@
 """Take screenshots of every page in every state at phone and desktop width, for `make screenshots`.
 
-The pictures go to `build/screenshots/`.
-"""
+The pictures go to `build/screenshots/`."""
 
 import contextlib
 import shutil

@@ -44,8 +44,7 @@ class Clinic:
     def send(self, person: Person, **changes: str) -> str:
         """Approve and send a sample plan of care, and return the document's id.
 
-        `changes` replace the proposed values of the send form.
-        """
+        `changes` replace the proposed values of the send form."""
         number = self.office.store.next_number()
         values = dict(forms.propose_values(PLAN, number=number, today=self.office.today()))
         values |= provider_values(person) | changes
@@ -102,8 +101,7 @@ class Mailbox:
     def link(self, to: str, path: str, *, besides: Sequence[str] = ()) -> str:
         """Wait for an email with a link whose path starts with `path`, and return the newest such link.
 
-        The search ignores the links in `besides`.
-        """
+        The search ignores the links in `besides`."""
         wait_until(lambda: self._links(to, path, besides), SECONDS_FOR_A_MAIL, f"a link to {path} for {to}")
         return self._links(to, path, besides)[-1]
 
@@ -140,8 +138,7 @@ def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
 def running_clinic(stack: Stack, mailbox: Mailbox, data: Path, **settings: Any) -> Iterator[Clinic]:
     """Run a clinic with a new practice, and register the clinic's webhook address.
 
-    `settings` are the settings of the practice, as for `Stack.practice`.
-    """
+    `settings` are the settings of the practice, as for `Stack.practice`."""
     port, practice = free_port(), stack.practice(**settings)
     url = f"http://localhost:{port}"
     addresses = Addresses(clinic=url, mailbox=mailbox.url, portal=stack.portal_url)

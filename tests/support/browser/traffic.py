@@ -73,8 +73,7 @@ def shifts(page: Page) -> list[Any]:
 def open_fresh_page(known: BrowserContext, fresh: BrowserContext) -> Page:
     """Open a page in a second browser that has the first browser's cookies and an empty cache.
 
-    Cookies are valid for every port of this machine.
-    """
+    Cookies are valid for every port of this machine."""
     for cookie in known.cookies():
         name, value = cookie.get("name", ""), cookie.get("value", "")
         fresh.add_cookies([{"name": name, "value": value, "url": "https://localhost", "secure": True}])

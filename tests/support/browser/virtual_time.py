@@ -49,8 +49,7 @@ class Rows:
     def end_links_of(self, provider_id: str, *, age: timedelta) -> None:
         """Move the creation and expiry of the provider's links back by `age`.
 
-        The rows stay in the table, because DynamoDB deletes expired rows late.
-        """
+        The rows stay in the table, because DynamoDB deletes expired rows late."""
         for link in self.links_of(provider_id):
             expires = link.expires_at - age
             ttl = rows.secret_row(link).serialize()["ttl"]
@@ -108,8 +107,7 @@ def _items(pages: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 def move_back(value: T, by: timedelta) -> T:
     """Return the value with every `datetime` in the value, at any depth, moved into the past.
 
-    A `date` stays the same.
-    """
+    A `date` stays the same."""
     moved: Any = value
     if isinstance(value, datetime):
         moved = value - by

@@ -1,7 +1,6 @@
 """WebKit, the engine of Safari, from Debian's package `webkit2gtk-driver`, driven by WebDriver.
 
-WebKit's window is on a virtual screen. WebKit does not read the settings of this machine's user.
-"""
+WebKit's window is on a virtual screen. WebKit does not read the settings of this machine's user."""
 
 import contextlib
 import os
@@ -72,8 +71,7 @@ def _browser() -> Path | None:
 def _screen() -> Iterator[str]:
     """Start a virtual screen, and yield the screen's name, such as `:1`.
 
-    Xvfb chooses the first free number and writes the number to a pipe when the screen is ready.
-    """
+    Xvfb chooses the first free number and writes the number to a pipe when the screen is ready."""
     read_end, write_end = os.pipe()
     command = [SCREEN, "-displayfd", str(write_end), "-screen", "0", SCREEN_SIZE, "-nolisten", "tcp"]
     quiet = subprocess.DEVNULL

@@ -1,8 +1,7 @@
 """The portal's functions in this process, over the tables, queues and bucket of a deployed stack.
 
 The test sets the time, and the state is in DynamoDB and SQS. The stack's own workers are switched off, so a
-test decides when, and how often, each job runs.
-"""
+test decides when, and how often, each job runs."""
 
 import contextlib
 import re

@@ -119,8 +119,7 @@ def _more(connection: socket.socket, data: bytes) -> bytes:
 def answers(status: int, **headers: str) -> Behaviour:
     """Return a behavior that responds with this status.
 
-    The keyword `retry_after="120"` becomes the header `retry-after: 120`.
-    """
+    The keyword `retry_after="120"` becomes the header `retry-after: 120`."""
     named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     text = f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n{named}\r\n".encode()
     return lambda connection: connection.sendall(text)

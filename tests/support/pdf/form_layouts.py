@@ -25,8 +25,7 @@ class Layout:
     """A sample page with the boxes where signing may change the page.
 
     The signature must be in the box `mark`, all changes must be in the box `block`, and the boxes in `free`
-    must not change.
-    """
+    must not change."""
 
     name: str
     data: bytes

@@ -22,8 +22,7 @@ _SCAN_ENTRIES = (
 def largest_pdf() -> bytes:
     """Return the largest accepted PDF.
 
-    Each page has its own image object, padded with zero bytes after the JPEG's end.
-    """
+    Each page has its own image object, padded with zero bytes after the JPEG's end."""
     scan = _scan()
     unpadded = len(write_pdf(_objects(scan, 0)))
     padding, rest = divmod(MAX_BYTES - 1 - unpadded, MAX_PAGES)

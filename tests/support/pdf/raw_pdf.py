@@ -25,8 +25,7 @@ def page(
 def objects(**changed: bytes) -> Objects:
     """Return the objects of a one-page PDF: catalog (1), page tree (2), page (3), content (4), resources (5), font (6).
 
-    A keyword such as `o3=` replaces the object with that number.
-    """
+    A keyword such as `o3=` replaces the object with that number."""
     objects = {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
         2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",

@@ -280,8 +280,7 @@ def picture(kind: str, size: tuple[int, int] = (300, 400), **options: Any) -> by
 def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
     """Return the page as a gray image.
 
-    The image has `scale` pixels for each point, before the page's UserUnit enlarges the points.
-    """
+    The image has `scale` pixels for each point, before the page's UserUnit enlarges the points."""
     with pypdfium2.PdfDocument(data) as document:
         document.init_forms()
         shown: Image.Image = document[page - 1].render(scale=scale).to_pil().convert("L")
@@ -291,8 +290,7 @@ def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
 def changed_box(before: bytes, after: bytes, page: int = 1, *, scale: float = 2) -> tuple[float, ...] | None:
     """Return the box around all visible differences of a page in two PDFs; None without differences.
 
-    The box is in displayed points, before the page's UserUnit enlarges the points.
-    """
+    The box is in displayed points, before the page's UserUnit enlarges the points."""
     old, new = raster(before, page, scale=scale), raster(after, page, scale=scale)
     assert old.size == new.size
     box = ImageChops.difference(old, new).point([255 if value > 40 else 0 for value in range(256)]).getbbox()
@@ -339,8 +337,7 @@ def extremes(picture: Image.Image) -> tuple[int, int]:
 def shows_code(sheet: Image.Image, corner: tuple[float, float], side: float, payload: str) -> bool:
     """Return True if the image shows the QR code of the payload.
 
-    `corner` is the upper left corner of the code, and `side` its width, both in pixels.
-    """
+    `corner` is the upper left corner of the code, and `side` its width, both in pixels."""
     matrix = segno.make(payload, error="m", micro=False).matrix
     step = side / len(matrix)
     spots = [int((index + 0.5) * step) for index in range(len(matrix))]

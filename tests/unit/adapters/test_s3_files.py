@@ -21,8 +21,7 @@ class Bucket:
     """A fake bucket with versions. `objects` are (key, version), newest first.
 
     `hidden` keys have a delete marker. `locked` versions cannot be deleted. `refusal` is the error code for a
-    missing object.
-    """
+    missing object."""
 
     objects: list[tuple[str, str]] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()

@@ -17,8 +17,7 @@ DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
 class FakeSsm:
     """A fake of SSM with these parameters.
 
-    A call accepts as many names as AWS does, and the fake records the names.
-    """
+    A call accepts as many names as AWS does, and the fake records the names."""
 
     values: dict[str, str] = field(default_factory=dict)
     asked: list[Sequence[str]] = field(default_factory=list)

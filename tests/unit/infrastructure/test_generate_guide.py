@@ -1,7 +1,6 @@
 """Test that the integration guide matches the code.
 
-The generated parts must be current, and the examples must fit the schemas.
-"""
+The generated parts must be current, and the examples must fit the schemas."""
 
 import base64
 import json

@@ -1,8 +1,7 @@
 """A CMS message that pyHanko made once, filled with the digest and signature of each further document.
 
 For one certificate and without a timestamp, two messages differ only in the document's digest and in the
-signature. So a filled pattern has exactly the bytes that pyHanko would make.
-"""
+signature. So a filled pattern has exactly the bytes that pyHanko would make."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ class _RecordingSigner(RemoteSigner):
 def make_pattern(chain: Chain) -> CmsPattern:
     """Return the pattern for a certificate chain.
 
-    Raise `ValueError` if the digest or the signature is not in the message exactly once.
-    """
+    Raise `ValueError` if the digest or the signature is not in the message exactly once."""
     # Random values mark the two places, so that no other bytes can be equal to them.
     digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
     signer = _RecordingSigner(chain, signature)

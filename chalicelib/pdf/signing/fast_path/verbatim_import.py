@@ -1,7 +1,6 @@
 """Parse a PDF that reportlab drew, so that its objects can be copied verbatim into another file.
 
-The regular expressions know only the exact form that reportlab writes. Any other form raises `ValueError`.
-"""
+The regular expressions know only the exact form that reportlab writes. Any other form raises `ValueError`."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ class DrawnPage:
 class ParsedDrawing:
     """The pages of a PDF, and the text of the objects that their resources refer to, by object number.
 
-    Each object comes after the objects that it refers to.
-    """
+    Each object comes after the objects that it refers to."""
 
     pages: tuple[DrawnPage, ...]
     objects: dict[int, bytes]

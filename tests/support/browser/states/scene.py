@@ -128,8 +128,7 @@ class Scene(Stage):
         """Return a cookie for https://localhost in Playwright's form.
 
         A `__Host-` cookie is accepted for https only, but the browser also sends the cookie to
-        http://localhost. Cookies are valid for every port.
-        """
+        http://localhost. Cookies are valid for every port."""
         return {"name": name, "value": value, "url": "https://localhost", "secure": True, "httpOnly": True}
 
 

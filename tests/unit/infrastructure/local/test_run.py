@@ -22,8 +22,7 @@ from infrastructure.user_error import UserError
 def free_addresses() -> Addresses:
     """Return addresses with free ports below the ephemeral range.
 
-    Another program may take a port of the ephemeral range at any moment.
-    """
+    Another program may take a port of the ephemeral range at any moment."""
     candidates = (Addresses(port) for port in range(20_000, 30_000, 20))
     return next(addresses for addresses in candidates if all(map(local_run._is_free, addresses.all_ports)))
 

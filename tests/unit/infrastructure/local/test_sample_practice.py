@@ -20,8 +20,7 @@ CREATED = {"id": "prc_2", "api_key": "key_2", "webhook_secret": "whsec_2"}
 class FakeStack:
     """A fake stack that has the practices with the API keys in `known`.
 
-    The fake rotates the keys of the practices in `existing`, and creates the practice `CREATED`.
-    """
+    The fake rotates the keys of the practices in `existing`, and creates the practice `CREATED`."""
 
     portal_url = "http://portal.localhost:4566"
     aws_endpoint_url = "http://127.0.0.1:4566"

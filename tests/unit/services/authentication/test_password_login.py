@@ -104,8 +104,7 @@ def test_an_unknown_address_makes_the_same_calls_and_also_checks_a_password(
 def calls_of(desk: Desk, attempt: LoginAttempt) -> list[str]:
     """Return the names of the store's methods that a login attempt calls.
 
-    The names are sorted, because some calls run concurrently.
-    """
+    The names are sorted, because some calls run concurrently."""
     seen: list[str] = []
 
     class Watched:
@@ -215,8 +214,7 @@ def checked_guesses(
 ) -> list[str]:
     """Guess a password every 3 days, each time from a new source.
 
-    Return the guesses that the portal compared with the password.
-    """
+    Return the guesses that the portal compared with the password."""
     checked: list[str] = []
 
     def guess(password: str, _kept: str | None) -> bool:

@@ -44,8 +44,7 @@ OURS = {chain.fingerprint(certificate())}
 class Authority:
     """A fake timestamp authority.
 
-    While `up` is True, it answers every request except the requests in `failing`, counted from 1.
-    """
+    While `up` is True, it answers every request except the requests in `failing`, counted from 1."""
 
     up = False
     asked = 0

@@ -28,8 +28,7 @@ def a_writer(store: FakeStore) -> DocumentWriter:
 def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> None:
     """Give the document to another provider before the next commit.
 
-    The name and address in the document stay unchanged.
-    """
+    The name and address in the document stay unchanged."""
 
     def correct() -> None:
         corrected = replace(

@@ -1,8 +1,7 @@
 """Compare the API for EMRs with the contract of the last release, which is stored in `contract.json`.
 
 The file holds the routes, the OpenAPI document without its prose, and the bytes of a webhook. Regenerate the
-file only for an intended change of the contract: `python -m tests.unit.web.api.test_contract`.
-"""
+file only for an intended change of the contract: `python -m tests.unit.web.api.test_contract`."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +25,7 @@ PROSE = frozenset({"description", "summary", "title"})
 def meaning(value: Any, document: Any) -> Any:
     """Return the parts of the OpenAPI document that software relies on.
 
-    References are resolved, prose is left out, and lists are in a fixed order.
-    """
+    References are resolved, prose is left out, and lists are in a fixed order."""
     if isinstance(value, list):
         parts = [meaning(part, document) for part in value]
         return sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))

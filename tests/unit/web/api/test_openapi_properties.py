@@ -1,7 +1,6 @@
 """Test the API with requests that schemathesis generates from the OpenAPI document.
 
-No request may cause a status 500 or a response that the OpenAPI document does not describe.
-"""
+No request may cause a status 500 or a response that the OpenAPI document does not describe."""
 
 import base64
 import hmac

@@ -1,7 +1,6 @@
 """Test that one practice gets nothing with another practice's key, secret, cursor, upload or id.
 
-The response is the same as for a resource that does not exist.
-"""
+The response is the same as for a resource that does not exist."""
 
 import base64
 import json

@@ -1,8 +1,7 @@
 """Test attacks on the whole web function.
 
 The tests of other attacks are beside the tests of the attacked feature: links and tabs in `test_accounts.py`,
-forged tokens in `test_sessions.py`, redirects in `test_account_pages.py`.
-"""
+forged tokens in `test_sessions.py`, redirects in `test_account_pages.py`."""
 
 import re
 import statistics
@@ -84,8 +83,7 @@ def test_no_header_changes_where_a_page_leads() -> None:
 def visible_parts(response: HTTPResponse, email: str) -> tuple[object, ...]:
     """Return all parts of a response that can reveal something.
 
-    The typed email address and random values are left out.
-    """
+    The typed email address and random values are left out."""
     body = response.body.decode().replace(email, "(typed)")
     body = re.sub(r"challenge&#34;: &#34;[A-Za-z0-9_-]+", "challenge", body)
     body = re.sub(r'name="csrf" value="[^"]+"', "token", body)

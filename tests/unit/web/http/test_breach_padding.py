@@ -1,7 +1,6 @@
 """Test the defenses against BREACH, an attack that guesses secrets from the length of compressed pages.
 
-No two pages contain the same secret, and no other website chooses the text of a page.
-"""
+No two pages contain the same secret, and no other website chooses the text of a page."""
 
 import re
 

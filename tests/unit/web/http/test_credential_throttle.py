@@ -150,8 +150,7 @@ def with_pending_login(portal: Portal) -> Browser:
 def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Send more than a hundred wrong codes at the second step of a login, each from a new source.
 
-    Two minutes pass before each code. Return the HTTP statuses.
-    """
+    Two minutes pass before each code. Return the HTTP statuses."""
     number, answers = [0], []
     for number[0] in range(MAX_UNKNOWN_FAILURES + 5):
         monkeypatch.setattr("chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}")

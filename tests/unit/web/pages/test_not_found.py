@@ -22,8 +22,7 @@ def portal() -> Portal:
 def answer(path: str, accept: str) -> Mapping[str, Any]:
     """Send a GET request in the form of API Gateway, and return the response.
 
-    Chalice's test client cannot match a path with several parts.
-    """
+    Chalice's test client cannot match a path with several parts."""
     event = {
         "resource": "/{proxy+}",
         "path": path,

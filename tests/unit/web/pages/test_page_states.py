@@ -2,8 +2,7 @@
 
 A cell is a status or the target of a redirect: `login`, `land` (the landing page of the document), `code` (the
 code form), `on` (the requested page), `out` (logged out) or `done` (the decided or closed document). `-` means
-that the cell does not exist, because only the portal's own forms carry a token.
-"""
+that the cell does not exist, because only the portal's own forms carry a token."""
 
 import json
 import re
