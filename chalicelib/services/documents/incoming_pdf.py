@@ -47,7 +47,12 @@ def upload_key(practice_id: str, upload_id: str) -> str:
 
 def original_key(practice_id: str, document_id: str) -> str:
     """Return the S3 key of a document's original PDF. No two documents share a file."""
-    return f"{EVIDENCE}originals/{practice_id}/{document_id}.pdf"
+    return EVIDENCE + former_original_key(practice_id, document_id)
+
+
+def former_original_key(practice_id: str, document_id: str) -> str:
+    """Return the S3 key that a document's original PDF got before there was a bucket with Object Lock."""
+    return f"originals/{practice_id}/{document_id}.pdf"
 
 
 @dataclass

@@ -7,7 +7,7 @@ originals with a staged copy, so a stored document's original is safe even if th
 import re
 from datetime import datetime, timedelta
 
-from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX, original_key
+from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX, former_original_key, original_key
 from chalicelib.services.ports import Files, Store
 
 ORPHANED_AFTER = timedelta(days=1)
@@ -19,14 +19,16 @@ _STAGING_KEY = re.compile(re.escape(STAGING_PREFIX) + r"([a-z0-9_]{1,64})/([a-z0
 
 
 def remove_orphans(store: Store, files: Files, now: datetime) -> int:
-    """Remove the originals and staged copies of unfinished intakes, and return the number of originals.
+    """Remove the originals and staged copies of unfinished intakes, and return the number of intakes.
 
-    A call looks at up to `BATCH_SIZE` staged copies that are older than `ORPHANED_AFTER`."""
+    An intake of an earlier release has its original in the first bucket. A call looks at up to `BATCH_SIZE` staged
+    copies that are older than `ORPHANED_AFTER`."""
     removed = 0
     for key in files.older(STAGING_PREFIX, now - ORPHANED_AFTER)[:BATCH_SIZE]:
         match = _STAGING_KEY.fullmatch(key)
         if match is not None and store.document(match[2]) is None:
-            files.delete(original_key(match[1], match[2]))
+            for original in (original_key(match[1], match[2]), former_original_key(match[1], match[2])):
+                files.delete(original)
             removed += 1
         # The staged copy goes last, so that the next call repeats a call that crashed.
         files.delete(key)

@@ -124,3 +124,13 @@ def test_a_key_of_another_form_removes_no_original() -> None:
     emr.files.put("intake/odd", PDF, "application/pdf")
     assert swept(emr) == 0
     assert emr.files.keys() == [document.original.key]
+
+
+def test_an_original_that_an_earlier_release_left_in_the_first_bucket_is_removed() -> None:
+    emr = Emr()
+    document = emr.send()
+    emr.files.put(f"originals/prc_1/{document.id}.pdf", PDF, "application/pdf")
+    for key in ("intake/prc_1/doc_crashed", "originals/prc_1/doc_crashed.pdf"):
+        emr.files.put(key, PDF, "application/pdf")
+    assert swept(emr) == 1
+    assert emr.files.keys() == [document.original.key, f"originals/prc_1/{document.id}.pdf"]
