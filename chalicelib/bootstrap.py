@@ -165,12 +165,10 @@ class Services:
         from chalicelib.services.pdf_jobs.seal_job import SealJob
 
         return SealJob(
-            store=self.store,
+            self.document_writer,
             files=self.files,
             clock=self.clock,
-            ids=self.ids,
             sealer_cache=self.sealer_cache,
-            portal_url=self.settings.portal_url,
             wants_timestamp=self.settings.timestamp_authority is not None,
         )
 

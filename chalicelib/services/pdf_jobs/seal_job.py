@@ -19,14 +19,14 @@ from chalicelib.pdf.models import FieldFinder, SignatureBlock, SignatureBox
 from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
-from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs import seal_contents
 from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
 from chalicelib.services.pdf_jobs.sandboxed_rendering import find_picture_fault
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
-from chalicelib.services.ports import EVIDENCE, Clock, Files, Ids, Store
+from chalicelib.services.ports import EVIDENCE, Clock, Files
 from chalicelib.services.transaction import Claim, Job
 
 logger = Logger(service="portal", child=True)
@@ -42,22 +42,13 @@ class SealJob:
     """Service behind the `seal` and `timestamp` jobs. `wants_timestamp` asks for seals of level B-T."""
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        files: Files,
-        clock: Clock,
-        ids: Ids,
-        sealer_cache: SealerCache,
-        portal_url: str,
-        wants_timestamp: bool,
+        self, writer: DocumentWriter, *, files: Files, clock: Clock, sealer_cache: SealerCache, wants_timestamp: bool
     ) -> None:
-        self._store = store
+        self._writer = writer
+        self._store = writer.store
         self._files = files
         self._clock = clock
-        self._ids = ids
         self._sealer_cache = sealer_cache
-        self._portal_url = portal_url
         self._wants_timestamp = wants_timestamp
 
     def seal(self, job: Job) -> None:
@@ -122,7 +113,7 @@ class SealJob:
         self, document: Document, decision: Decision, source: bytes, sealer: Sealer, find: FieldFinder, *, rebuild: bool
     ) -> Release:
         certificate = seal_contents.certificate_facts(
-            document, decision, self._store.events(document.id), verify_url=f"{self._portal_url}/verify"
+            document, decision, self._store.events(document.id), verify_url=f"{self._writer.portal_url}/verify"
         )
         facts = seal_contents.seal_facts(document, decision, self._clock.now())
         if decision.action is Action.DECLINE:
@@ -211,14 +202,7 @@ class SealJob:
         retry_on_conflict(step, retry_on=frozenset({"document"}))
 
     def _recorder(self, document: Document) -> Recorder:
-        return Recorder(
-            document,
-            practice=require_practice(self._store, document.practice_id),
-            now=self._clock.now(),
-            ids=self._ids,
-            portal_url=self._portal_url,
-            actor=PORTAL,
-        )
+        return self._writer.recorder(document, self._writer.practice_of(document), PORTAL, self._clock.now())
 
     def _sealer(self) -> Sealer:
         return self._sealer_cache.sealer(self._clock.now())

@@ -14,7 +14,8 @@ from chalicelib.domain.practices import Practice
 from chalicelib.services.labels import duration
 from chalicelib.services.ports import Store
 
-MAX_BODY_BYTES = 6 * 1024 * 1024
+MAX_BODY_MEGABYTES = 6
+MAX_BODY_BYTES = MAX_BODY_MEGABYTES * 1024 * 1024
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every webhook secret
 
@@ -63,7 +64,9 @@ class RequestAuthentication:
         the gateway also had to repair the body, because the signature may be wrong only for this reason. Raises
         `TooLarge` for a body above `MAX_BODY_BYTES`, before any hash is computed."""
         if len(body) > MAX_BODY_BYTES:
-            raise TooLarge("The body is larger than 6 MB. Upload a large PDF by POST /v1/uploads first.")
+            raise TooLarge(
+                f"The body is larger than {MAX_BODY_MEGABYTES} MB. Upload a large PDF by POST /v1/uploads first."
+            )
         practice_id, message_id, seconds, signatures = _read_signature_headers(headers)
         _check_time(seconds, now)
         practice = self._store.practice(practice_id) if is_practice_id(practice_id) else None

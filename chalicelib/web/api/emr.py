@@ -14,7 +14,7 @@ from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import decode_cursor, encode_cursor, list_name, parse_limit
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices.practice_resource import practice_resource
-from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES
+from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES, MAX_BODY_MEGABYTES
 from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.file_names import decision_prefix
@@ -193,7 +193,7 @@ def read_openapi(context: RequestContext) -> Response:
 def _read_body(context: RequestContext) -> bytes:
     body = request_parsing.read_body(context.request)
     if len(body) > MAX_BODY_BYTES:
-        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB.")
+        raise TooLarge(f"The body is larger than {MAX_BODY_MEGABYTES} MB.")
     return body
 
 

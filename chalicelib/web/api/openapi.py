@@ -12,6 +12,7 @@ from chalicelib.services.documents.document_resource import DocumentResource
 from chalicelib.services.documents.reports import Accesses, TrailResource
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
+from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
 from chalicelib.web.api.openapi_schemas import (
     Accepted,
     Deliveries,
@@ -55,7 +56,7 @@ _STATUSES: Mapping[int, str] = {
     401: "The API key or the signature is missing or wrong.",
     404: "There is no such thing, or it belongs to another practice.",
     409: "The request contradicts something that has already happened.",
-    413: "The body is larger than 6 MB.",
+    413: f"The body is larger than {MAX_BODY_MEGABYTES} MB.",
     422: "The request is well formed but cannot be done, for example because the PDF cannot be signed.",
     429: "Too many requests in a short time. Wait a moment.",
     500: "An error of the portal. Trying again may help.",

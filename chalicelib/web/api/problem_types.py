@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from chalicelib.domain.expiring_records import LINK_LIFETIME
 from chalicelib.services.documents.incoming_pdf import MAX_PAGES, MAX_UPLOAD_BYTES
 from chalicelib.services.labels import duration
-from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES, SIGNATURE_TOLERANCE
+from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES, SIGNATURE_TOLERANCE
 
-_MB = 1024 * 1024
-_BODY, _PDF = f"{MAX_BODY_BYTES // _MB} MB", f"{MAX_UPLOAD_BYTES // _MB} MB"
+_BODY, _PDF = f"{MAX_BODY_MEGABYTES} MB", f"{MAX_UPLOAD_BYTES // 1024 // 1024} MB"
 
 
 @dataclass(frozen=True)
