@@ -244,6 +244,8 @@ def _parts(change: Change) -> Iterable[_Part]:
     for secret in change.spent:
         is_live = SecretRow.expires_at > to_text(change.at)
         yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & is_live, True
+    for claim in change.released:
+        yield "claim", rows.claim_row(claim), ClaimRow.owner == claim.owner, True
     yield from _versions(change)
     yield from _additions(change)
 

@@ -75,7 +75,7 @@ class Change:
     """The rows of one transaction.
 
     `spent` secrets are deleted on the condition that they have not expired at `at`. `dropped` secrets are
-    deleted without a condition."""
+    deleted without a condition. `released` claims are deleted on the condition that they still have this owner."""
 
     at: datetime
     documents: tuple[Document, ...] = ()
@@ -86,6 +86,7 @@ class Change:
     providers: tuple[Provider, ...] = ()
     practices: tuple[Practice, ...] = ()
     claims: tuple[Claim, ...] = ()
+    released: tuple[Claim, ...] = ()
     requests: tuple[RequestRecord, ...] = ()
     secrets: tuple[Secret, ...] = ()
     spent: tuple[Secret, ...] = ()

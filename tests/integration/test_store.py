@@ -313,6 +313,16 @@ def test_a_response_is_written_once(store: Store, world: World) -> None:
 # Secrets
 
 
+def test_only_its_owner_releases_a_claim_and_only_once(store: Store, world: World) -> None:
+    claims = tuple(Claim(key=world.id("npi"), owner=owner) for owner in ("one", "two"))
+    store.commit(Change(at=START, claims=claims[:1]))
+    assert lost_parts(store, Change(at=START, released=claims[1:])) == ("claim",)
+    store.commit(Change(at=START, released=claims[:1]))
+    assert store.claims([world.id("npi")]) == {}
+    assert lost_parts(store, Change(at=START, released=claims[:1])) == ("claim",)
+    store.commit(Change(at=START, claims=claims[1:]))
+
+
 @pytest.mark.parametrize(("minutes", "spent"), [(89.99, True), (90, False), (91, False)])
 def test_a_secret_is_spent_once_and_only_before_its_expiry(
     store: Store, world: World, minutes: float, *, spent: bool

@@ -51,6 +51,15 @@ def test_these_are_the_roles(policies: dict[str, list[Statement]]) -> None:
     assert set(policies) == ROLES
 
 
+def test_only_the_claims_of_email_addresses_are_released(policies: dict[str, list[Statement]]) -> None:
+    claims = {"Fn::GetAtt": ["ClaimsTable", "Arn"]}
+    for statements in policies.values():
+        for statement in statements:
+            if "dynamodb:DeleteItem" in statement["Action"] and claims in statement["Resource"]:
+                assert statement["Resource"] == [claims]
+                assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["email#*"]}}
+
+
 def test_only_lambda_may_take_a_role_and_no_managed_policy_is_attached(production: dict[str, Any]) -> None:
     for name in ROLES:
         role = production[name]["Properties"]

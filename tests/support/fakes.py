@@ -100,6 +100,10 @@ def _owned_by(*owners: str | None) -> Callable[[Any], bool]:
     return lambda row: row is None or row.owner in owners
 
 
+def _is_owned(owner: str) -> Callable[[Any], bool]:
+    return lambda row: row is not None and row.owner == owner
+
+
 def _is_live(version: int, at: datetime) -> Callable[[Any], bool]:
     return lambda row: row is not None and row.version == version and row.expires_at > to_text(at)
 
@@ -129,6 +133,8 @@ def _writes(change: Change) -> Iterator[_Write]:
         yield _Write("secret", "secrets", secret.key, None)
     for secret in change.spent:
         yield _Write("secret", "secrets", secret.key, None, _is_live(secret.version, change.at))
+    for claim in change.released:
+        yield _Write("claim", "claims", claim.key, None, _is_owned(claim.owner))
     yield from _versioned_writes(change)
     for event in change.events:
         key = f"{event.document_id}#{event.sequence:09d}"
