@@ -1,9 +1,14 @@
-"""The wiring of services and adapters. Each of them is imported and created at first use, for a fast cold start."""
+"""The wiring of services and adapters. Each of them is imported and created at first use, for a fast cold start.
+
+The names do the wiring: a service's constructor gets the attributes of `Services` that its parameters name."""
 
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from inspect import signature
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.settings import Settings, settings
 
@@ -24,11 +29,14 @@ if TYPE_CHECKING:
     from chalicelib.services.authentication.sessions import Sessions
     from chalicelib.services.authentication.source_throttle import SourceThrottle
     from chalicelib.services.delivery.delivery_worker import DeliveryWorker, Sender
-    from chalicelib.services.delivery.message_sender import MessageSender
+    from chalicelib.services.delivery.emails import Emails
+    from chalicelib.services.delivery.faxes import Faxes
     from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
+    from chalicelib.services.delivery.staff_notices import StaffNotices
     from chalicelib.services.delivery.webhook_release import WebhookRelease
+    from chalicelib.services.delivery.webhooks import Webhooks
     from chalicelib.services.documents.anchor_job import AnchorJob
     from chalicelib.services.documents.document_moves import DocumentMoves
     from chalicelib.services.documents.document_writer import DocumentWriter
@@ -49,10 +57,83 @@ if TYPE_CHECKING:
     from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
 
 
+class _Service:
+    """An attribute of `Services`: a service of the class that its annotation names, created at first use.
+
+    `names` are the attributes for parameters of the constructor that have another name."""
+
+    def __init__(self, module: str, names: Mapping[str, str]) -> None:
+        self._module = f"chalicelib.services.{module}"
+        self._names = names
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name, self._class = name, owner.__annotations__[name]
+
+    def __get__(self, services: Services, _: object = None) -> Any:
+        create = getattr(import_module(self._module), self._class)
+        places = {name: self._names.get(name, name) for name in signature(create).parameters}
+        service = create(**{name: attrgetter(place)(services) for name, place in places.items()})
+        return services.__dict__.setdefault(self._name, service)
+
+
+def _service(module: str, **names: str) -> Any:
+    return _Service(module, names)
+
+
 class Services:
     """The services that routes and event handlers call, with their adapters.
 
     Tests may replace any service or adapter."""
+
+    anchor_job: AnchorJob = _service(
+        "documents.anchor_job", key="seal_key", authority="timestamp_authority", pins="settings.timestamp_pins"
+    )
+    intake: Intake = _service("documents.intake", writer="document_writer")
+    lifecycle_events: LifecycleEvents = _service("documents.lifecycle_events", writer="document_writer")
+    document_moves: DocumentMoves = _service("documents.document_moves", writer="document_writer")
+    reports: Reports = _service("documents.reports")
+    document_writer: DocumentWriter = _service("documents.document_writer", portal_url="settings.portal_url")
+
+    review: Review = _service("review.review", writer="document_writer")
+    by_hand: ByHand = _service("review.by_hand", writer="document_writer")
+    unsent_drafts: UnsentDrafts = _service("review.unsent_drafts")
+
+    sessions: Sessions = _service("authentication.sessions", issuer="settings.portal_url")
+    known_devices: KnownDevices = _service("authentication.known_devices")
+    login: Login = _service("authentication.password_login")
+    source_throttle: SourceThrottle = _service("authentication.source_throttle")
+    passkeys: Passkeys = _service("authentication.passkeys", portal_url="settings.portal_url")
+    passkey_options: PasskeyOptions = _service("authentication.passkey_options", portal_url="settings.portal_url")
+    second_factor: SecondFactor = _service("authentication.second_factor")
+
+    account_settings: AccountSettings = _service("accounts.account_settings")
+    setup_links: SetupLinks = _service("accounts.setup_links")
+    link_requests: LinkRequests = _service("accounts.link_requests")
+
+    visibility_report: VisibilityReport = _service("practices.visibility_report")
+    request_authentication: RequestAuthentication = _service("practices.request_authentication")
+    practices: Practices = _service("practices.practices")
+    admin_actions: AdminActions = _service("practices.admin_actions", fax_countries="settings.fax_countries")
+
+    practice_deliveries: PracticeDeliveries = _service("delivery.practice_deliveries", writer="document_writer")
+    delivery_worker: DeliveryWorker = _service("delivery.delivery_worker")
+    webhook_release: WebhookRelease = _service("delivery.webhook_release")
+    ses_feedback: SesFeedback = _service("delivery.ses_feedback")
+    settlement: Settlement = _service("delivery.settlement", writer="document_writer")
+    emails: Emails = _service("delivery.emails")
+    faxes: Faxes = _service("delivery.faxes")
+    emr_webhooks: Webhooks = _service("delivery.webhooks", http="webhook_sender")
+    staff_notices: StaffNotices = _service("delivery.staff_notices")
+
+    seal_verification: SealVerification = _service(
+        "pdf_jobs.seal_verification", portal_url="settings.portal_url", authorities="settings.timestamp_pins"
+    )
+    sealer_cache: SealerCache = _service(
+        "pdf_jobs.sealer_cache", key="seal_key", authority="timestamp_authority", pins="settings.timestamp_pins"
+    )
+    page_preparation: PagePreparation = _service("pdf_jobs.page_preparation")
+
+    scheduled_sweep: ScheduledSweep = _service("scheduling.scheduled_sweep", writer="document_writer")
 
     def __init__(self, settings: Settings, *, clock: ports.Clock | None = None, ids: ports.Ids | None = None) -> None:
         from chalicelib.adapters.clock import RandomIds, SystemClock
@@ -61,106 +142,7 @@ class Services:
         self.clock: ports.Clock = clock or SystemClock()
         self.ids: ports.Ids = ids or RandomIds()
 
-    # Use cases
-
     @cached_property
-    def sessions(self) -> Sessions:
-        from chalicelib.services.authentication.sessions import Sessions
-
-        return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
-
-    @cached_property
-    def known_devices(self) -> KnownDevices:
-        from chalicelib.services.authentication.known_devices import KnownDevices
-
-        return KnownDevices(self.keys, self.ids)
-
-    @cached_property
-    def login(self) -> Login:
-        from chalicelib.services.authentication.password_login import Login
-
-        return Login(self.store, self.sessions, self.ids)
-
-    @cached_property
-    def source_throttle(self) -> SourceThrottle:
-        from chalicelib.services.authentication.source_throttle import SourceThrottle
-
-        return SourceThrottle(self.store)
-
-    @cached_property
-    def passkeys(self) -> Passkeys:
-        from chalicelib.services.authentication.passkeys import Passkeys
-
-        return Passkeys(self.store, self.keys, self.sessions, portal_url=self.settings.portal_url)
-
-    @cached_property
-    def passkey_options(self) -> PasskeyOptions:
-        from chalicelib.services.authentication.passkey_options import PasskeyOptions
-
-        return PasskeyOptions(self.keys, self.ids, portal_url=self.settings.portal_url)
-
-    @cached_property
-    def second_factor(self) -> SecondFactor:
-        from chalicelib.services.authentication.second_factor import SecondFactor
-
-        return SecondFactor(self.store, self.sessions, self.passkeys)
-
-    @cached_property
-    def account_settings(self) -> AccountSettings:
-        from chalicelib.services.accounts.account_settings import AccountSettings
-
-        return AccountSettings(self.store, self.ids, self.sessions, self.passkeys)
-
-    @cached_property
-    def setup_links(self) -> SetupLinks:
-        from chalicelib.services.accounts.setup_links import SetupLinks
-
-        return SetupLinks(self.store, self.ids)
-
-    @cached_property
-    def link_requests(self) -> LinkRequests:
-        from chalicelib.services.accounts.link_requests import LinkRequests
-
-        return LinkRequests(self.store, self.ids, self.switches, self.setup_links)
-
-    @cached_property
-    def review(self) -> Review:
-        from chalicelib.services.review.review import Review
-
-        return Review(self.document_writer, self.switches)
-
-    @cached_property
-    def by_hand(self) -> ByHand:
-        from chalicelib.services.review.by_hand import ByHand
-
-        return ByHand(self.document_writer, self.files, self.inspector)
-
-    @cached_property
-    def seal_verification(self) -> SealVerification:
-        from chalicelib.services.pdf_jobs.seal_verification import SealVerification
-
-        return SealVerification(
-            store=self.store,
-            files=self.files,
-            inspector=self.inspector,
-            ids=self.ids,
-            portal_url=self.settings.portal_url,
-            authorities=self.settings.timestamp_pins,
-        )
-
-    @cached_property
-    def sealer_cache(self) -> SealerCache:
-        from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
-
-        return SealerCache(self.files, self.seal_key, self.timestamp_authority, self.settings.timestamp_pins)
-
-    @property
-    def page_preparation(self) -> PagePreparation:
-        from chalicelib.services.pdf_jobs.page_preparation import PagePreparation
-
-        return PagePreparation(store=self.store, files=self.files, clock=self.clock)
-
-    @property
     def seal_job(self) -> SealJob:
         from chalicelib.services.pdf_jobs.seal_job import SealJob
 
@@ -173,177 +155,16 @@ class Services:
         )
 
     @property
-    def anchor_job(self) -> AnchorJob:
-        from chalicelib.services.documents.anchor_job import AnchorJob
-
-        return AnchorJob(
-            store=self.store,
-            files=self.files,
-            clock=self.clock,
-            key=self.seal_key,
-            authority=self.timestamp_authority,
-            pins=self.settings.timestamp_pins,
-        )
-
-    @property
-    def practice_deliveries(self) -> PracticeDeliveries:
-        from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
-
-        return PracticeDeliveries(self.document_writer)
-
-    @property
-    def delivery_worker(self) -> DeliveryWorker:
-        from chalicelib.services.delivery.delivery_worker import DeliveryWorker
-
-        return DeliveryWorker(
-            store=self.store,
-            queues=self.queues,
-            clock=self.clock,
-            ids=self.ids,
-            senders=self.senders,
-            settlement=self._settlement,
-            webhook_release=self.webhook_release,
-        )
-
-    @property
-    def webhook_release(self) -> WebhookRelease:
-        from chalicelib.services.delivery.webhook_release import WebhookRelease
-
-        return WebhookRelease(store=self.store, ids=self.ids, clock=self.clock)
-
-    @property
-    def ses_feedback(self) -> SesFeedback:
-        from chalicelib.services.delivery.ses_feedback import SesFeedback
-
-        return SesFeedback(
-            store=self.store, queues=self.queues, clock=self.clock, ids=self.ids, settlement=self._settlement
-        )
-
-    @property
     def senders(self) -> Mapping[Channel, Callable[[], Sender]]:
-        """A function per delivery channel (`domain/deliveries.py`), which imports and returns the sender."""
+        """A function per delivery channel (`domain/deliveries.py`), which returns the sender."""
         from chalicelib.domain.deliveries import Channel
 
         return {
-            Channel.EMAIL: self._emails,
-            Channel.FAX: self._faxes,
-            Channel.WEBHOOK: self._webhooks,
-            Channel.NOTICE: self._staff_notices,
+            Channel.EMAIL: lambda: self.emails,
+            Channel.FAX: lambda: self.faxes,
+            Channel.WEBHOOK: lambda: self.emr_webhooks,
+            Channel.NOTICE: lambda: self.staff_notices,
         }
-
-    def _emails(self) -> Sender:
-        from chalicelib.services.delivery.emails import Emails
-
-        return self._message_sender(Emails)
-
-    def _faxes(self) -> Sender:
-        from chalicelib.services.delivery.faxes import Faxes
-
-        return self._message_sender(Faxes)
-
-    def _message_sender(self, sender: type[MessageSender]) -> Sender:
-        return sender(
-            store=self.store,
-            files=self.files,
-            mailer=self.mailer,
-            switches=self.switches,
-            clock=self.clock,
-            ids=self.ids,
-            setup_links=self.setup_links,
-            settings=self.settings,
-        )
-
-    def _webhooks(self) -> Sender:
-        from chalicelib.services.delivery.webhooks import Webhooks
-
-        return Webhooks(store=self.store, clock=self.clock, ids=self.ids, http=self.webhook_sender)
-
-    def _staff_notices(self) -> Sender:
-        from chalicelib.services.delivery.staff_notices import StaffNotices
-
-        return StaffNotices(self.notifier)
-
-    @property
-    def _settlement(self) -> Settlement:
-        from chalicelib.services.delivery.settlement import Settlement
-
-        return Settlement(self.document_writer)
-
-    @cached_property
-    def intake(self) -> Intake:
-        from chalicelib.services.documents.intake import Intake
-
-        return Intake(self.document_writer, files=self.files, inspector=self.inspector, switches=self.switches)
-
-    @cached_property
-    def lifecycle_events(self) -> LifecycleEvents:
-        from chalicelib.services.documents.lifecycle_events import LifecycleEvents
-
-        return LifecycleEvents(self.document_writer, self.switches)
-
-    @property
-    def visibility_report(self) -> VisibilityReport:
-        from chalicelib.services.practices.visibility_report import VisibilityReport
-
-        return VisibilityReport(self.store, self.ids, self.clock)
-
-    @property
-    def document_moves(self) -> DocumentMoves:
-        from chalicelib.services.documents.document_moves import DocumentMoves
-
-        return DocumentMoves(self.document_writer, self.clock)
-
-    @cached_property
-    def reports(self) -> Reports:
-        from chalicelib.services.documents.reports import Reports
-
-        return Reports(self.store, self.files)
-
-    @cached_property
-    def unsent_drafts(self) -> UnsentDrafts:
-        from chalicelib.services.review.unsent_drafts import UnsentDrafts
-
-        return UnsentDrafts(self.store, self.ids)
-
-    @cached_property
-    def request_authentication(self) -> RequestAuthentication:
-        from chalicelib.services.practices.request_authentication import RequestAuthentication
-
-        return RequestAuthentication(self.store)
-
-    @cached_property
-    def practices(self) -> Practices:
-        from chalicelib.services.practices.practices import Practices
-
-        return Practices(self.store, self.switches, self.ids)
-
-    @cached_property
-    def admin_actions(self) -> AdminActions:
-        from chalicelib.services.practices.admin_actions import AdminActions
-
-        return AdminActions(
-            practices=self.practices,
-            files=self.files,
-            store=self.store,
-            switches=self.switches,
-            session_key_rotation=self.session_key_rotation,
-            ids=self.ids,
-            clock=self.clock,
-            visibility_report=self.visibility_report,
-            fax_countries=self.settings.fax_countries,
-        )
-
-    @cached_property
-    def scheduled_sweep(self) -> ScheduledSweep:
-        from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
-
-        return ScheduledSweep(self.document_writer, queues=self.queues, files=self.files, clock=self.clock)
-
-    @cached_property
-    def document_writer(self) -> DocumentWriter:
-        from chalicelib.services.documents.document_writer import DocumentWriter
-
-        return DocumentWriter(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
     # Adapters
 

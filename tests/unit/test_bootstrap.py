@@ -1,0 +1,27 @@
+import pytest
+
+from chalicelib import bootstrap
+from tests.support.delivery_world import World
+
+SERVICES = [name for name, part in vars(bootstrap.Services).items() if isinstance(part, bootstrap._Service)]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_created_once_from_the_attributes_that_its_parameters_name(name: str) -> None:
+    world = World()
+    service = getattr(world, name)
+
+    assert type(service).__name__ == bootstrap.Services.__annotations__[name]
+    assert getattr(world, name) is service
+
+
+def test_a_setting_and_a_replaced_adapter_reach_the_service() -> None:
+    world = World()
+
+    assert world.document_writer.portal_url == world.settings.portal_url
+    assert world.document_writer.store is world.store
+    assert world.settlement._writer is world.document_writer
+
+
+def test_every_sender_of_a_channel_is_created() -> None:
+    assert all(sender() for sender in World().senders.values())
