@@ -84,6 +84,13 @@ class World(bootstrap.Services):
         new = replace(PROVIDER, password_hash=None, email=None)
         self.store.commit(Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),)))
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute. The services are created again, because they may hold the attribute's old value."""
+        super().__setattr__(name, value)
+        for part in bootstrap.Services.__annotations__:
+            if part != name:
+                self.__dict__.pop(part, None)
+
     # The current state
 
     @property
