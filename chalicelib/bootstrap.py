@@ -81,9 +81,7 @@ def _service(module: str, **names: str) -> Any:
 
 
 class Services:
-    """The services that routes and event handlers call, with their adapters.
-
-    Tests may replace any service or adapter."""
+    """The services of routes and event handlers, with their adapters. Tests may replace any of them."""
 
     anchor_job: AnchorJob = _service(
         "documents.anchor_job", key="seal_key", authority="timestamp_authority", pins="settings.timestamp_pins"

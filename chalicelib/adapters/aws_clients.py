@@ -33,9 +33,7 @@ class Clients:
 
     @cached_property
     def functions(self) -> Any:
-        """The Lambda client, which invokes the `inspect` function. The client never retries a call.
-
-        `inspect` limits its own time."""
+        """The Lambda client for `inspect`. It never retries a call, and `inspect` limits its own time."""
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._make("lambda", self._config.merge(once))
 

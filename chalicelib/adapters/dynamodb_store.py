@@ -63,9 +63,7 @@ _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoStore:
-    """The DynamoDB store. Reads of single rows are strongly consistent.
-
-    Lists read an index and then the rows themselves, because an index may lag behind its table."""
+    """The DynamoDB store. Lists read an index and then the rows themselves, as an index may lag behind."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -225,9 +223,7 @@ class DynamoStore:
         return tuple(codec.load(Document, row.record) for row in fresh if row.unsealed in shards)
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
-        """Return the outbox rows older than `before`.
-
-        A scan finds them: the table is small, as relayed rows are deleted."""
+        """Return the outbox rows older than `before`, by a scan: relayed rows are deleted, so the table is small."""
         outbox = OutboxTableRow.scan(OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True)
         return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
@@ -297,9 +293,7 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
-    """Return the ids of the shards' rows, alternating between shards.
-
-    A shard full of stuck rows hides no other shard."""
+    """Return the ids of the shards' rows, alternating between shards, so no shard of stuck rows hides another."""
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 

@@ -125,9 +125,7 @@ class PracticeRow(_VersionedRow):
 
 
 class SecretRow(_VersionedRow):
-    """A row with an expiry. DynamoDB deletes the row some time after `ttl` (epoch seconds).
-
-    Conditions on writes check `expires_at`, because DynamoDB deletes late."""
+    """A row that DynamoDB deletes some time after `ttl` (epoch seconds), so writes check `expires_at`."""
 
     class Meta:
         table_name = "secrets"

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 SECONDS = 2.0
 """The limit for the whole download. The function ends after 20 seconds. It reads two files at most, and parsing
-them may take 5 s of CPU time, of which the function gets a little more than half.
-"""
+them may take 5 s of CPU time, of which the function gets a little more than half."""
 
 _PIECE = 1024 * 1024
 

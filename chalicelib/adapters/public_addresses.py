@@ -43,9 +43,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Return True if the IP address is public.
-
-    An IPv6 address that contains an IPv4 address is judged by the latter."""
+    """Return True if the address is public. An IPv6 address that contains an IPv4 address is judged by the latter."""
     parsed = _parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _CLOSED_4)

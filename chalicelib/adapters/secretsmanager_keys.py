@@ -81,9 +81,7 @@ class SecretsManagerKeys:
 
 
 class SecretsManagerKeyRotation:
-    """Rotation of the session key: the `SessionKeyRotation` of `services/ports.py`.
-
-    It may write but not read the key."""
+    """Rotation of the session key: the `SessionKeyRotation` of `services/ports.py`. It cannot read the key."""
 
     def __init__(self, clients: Clients, secret_id: str) -> None:
         self._clients = clients
@@ -99,9 +97,7 @@ class SecretsManagerKeyRotation:
 
 
 def _version(client: Any, secret_id: str, stage: str) -> tuple[bytes, datetime] | None:
-    """Return the key in one version of the secret and its creation time, or None.
-
-    None means that the version is missing or that its key is too short to sign with."""
+    """Return the key in one version of the secret and its creation time, or None for a missing or too short key."""
     try:
         response = client.get_secret_value(SecretId=secret_id, VersionStage=stage)
     except client.exceptions.ResourceNotFoundException:

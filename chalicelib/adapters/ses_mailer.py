@@ -14,9 +14,7 @@ class SesMailer:
         self._sender = sender
 
     def send(self, *, to: str, message: bytes) -> str:
-        """Send the RFC 5322 message, and return the message id from SES.
-
-        Raises `Unprocessable` for an address that SES never accepts, and `Unavailable` for other failures."""
+        """Send the message. Raises `Unprocessable` for an address that SES never accepts, else `Unavailable`."""
         try:
             raw = {"Data": message}
             response = self._clients.ses.send_raw_email(Source=self._sender, Destinations=[to], RawMessage=raw)

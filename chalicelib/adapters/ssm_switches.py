@@ -97,9 +97,7 @@ class SsmSwitches:
 
 
 def _state(switch: str, name: str, value: str) -> bool:
-    """Return True if a switch's text is `on`.
-
-    For an invalid text, log the parameter's name and return the safe state."""
+    """Return True if a switch's text is `on`. Log an invalid text's parameter, and return the safe state."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

@@ -51,9 +51,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The value of the Host header.
-
-        An IPv6 address is in brackets, and the port is left out if it is the default."""
+        """The value of the Host header: an IPv6 address in brackets, and the port unless it is the default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -102,9 +100,7 @@ class HttpsWebhookSender:
         return self._given_tls or ssl.create_default_context()
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """Send one POST request.
-
-        A failure of the receiver raises nothing: the result's `status` or `error` reports it."""
+        """Send one POST request. The result's `status` or `error` reports a failure of the receiver."""
         deadline = Deadline(self._seconds)
         try:
             target = parse(url)
@@ -232,9 +228,7 @@ def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
 
 
 def _retry_after(headers: Message) -> int | None:
-    """Return the `Retry-After` header in whole seconds, or None if the header is missing or invalid.
-
-    A date in the header counts from the response's `Date` header."""
+    """Return `Retry-After` in whole seconds, or None. A date counts from the response's `Date` header."""
     text = (headers.get("retry-after") or "").strip()
     if _WHOLE.fullmatch(text):
         return int(text)

@@ -81,8 +81,6 @@ def account_event(
 
 
 def is_logged(tries: int) -> bool:
-    """Return True if the wrong password number `tries` in a row is logged.
-
-    A long attack must not fill the list of events."""
+    """Return True if the wrong password number `tries` in a row is logged. A long attack must not fill the list."""
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

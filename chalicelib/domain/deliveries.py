@@ -150,8 +150,7 @@ CHANNELS: Mapping[Channel, ChannelRules] = {
     Channel.NOTICE: ChannelRules(retry_after=MESSAGE_RETRY_AFTER, reaches_provider=False),
 }
 """The table of delivery channels. A new channel takes four edits: a member of `Channel`, a row of this
-table, a class with a `send` method in `services/delivery`, and that class in `bootstrap.Services.senders`.
-"""
+table, a class with a `send` method in `services/delivery`, and that class in `bootstrap.Services.senders`."""
 
 
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:

@@ -119,9 +119,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
 
 
 def requeue(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery with a lease after a sweep has queued it.
-
-    Later sweeps skip the delivery until the lease ends."""
+    """Return a delivery that a sweep has queued, with a lease. Later sweeps skip the delivery until the lease ends."""
     until = now + REQUEUE_LEASE
     return replace(
         delivery,
@@ -174,9 +172,7 @@ def _mark_interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAtte
 def _replace_running(
     attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
 ) -> tuple[DeliveryAttempt, ...]:
-    """Return a delivery's attempts with the running attempt's result.
-
-    If nothing was sent, remove the running attempt."""
+    """Return the attempts with the running attempt's result, or without that attempt if nothing was sent."""
     under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:

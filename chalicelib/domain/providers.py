@@ -104,9 +104,7 @@ def spelling_key(first_name: str, last_name: str) -> str:
 
 
 def _suffix(last_name: str) -> str | None:
-    """Return the suffix of a last name in its standard spelling, such as `jr`, or None.
-
-    A suffix alone does not count."""
+    """Return a last name's suffix in its standard spelling, such as `jr`, or None. A suffix alone does not count."""
     words = name_key("", last_name).split()
     return _SUFFIXES.get(words[-1]) if len(words) > 1 else None
 
@@ -143,8 +141,7 @@ _UNSPELT = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\u200d\ufe00-\ufe0f
 """The zero-width joiner and every invisible mark (`Default_Ignorable_Code_Point` in Unicode).
 
 These change only the shape of letters. The zero-width non-joiner is not included: it separates words, and
-others type a space in its place.
-"""
+others type a space in its place."""
 
 _ACCENTS = frozenset((1, 7, *range(10, 37), *range(200, 256)))
 

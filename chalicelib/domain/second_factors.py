@@ -7,9 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Passkey:
-    """A WebAuthn credential. `id` and `public_key` are base64url.
-
-    `count` is the authenticator's counter of signatures."""
+    """A WebAuthn credential with its counter of signatures. `id` and `public_key` are base64url."""
 
     id: str
     public_key: str
@@ -29,8 +27,6 @@ class Authenticator:
 
 
 def hash_recovery_code(code: str) -> str:
-    """Return the hash under which a recovery code is stored.
-
-    A recovery code has 120 random bits, so it needs no slow hash (ASVS 6.5.2)."""
+    """Return the stored hash of a recovery code, whose 120 random bits need no slow hash (ASVS 6.5.2)."""
     plain = "".join(c for c in code.upper() if c.isascii() and c.isalnum())
     return hashlib.sha256(f"recovery:{plain}".encode()).hexdigest()

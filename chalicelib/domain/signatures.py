@@ -22,9 +22,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A drawn signature: polylines in 0 to 1 of the signature pad, y down.
-
-    `aspect` is the pad's width by its height."""
+    """A drawn signature: polylines in 0 to 1 of the pad, y down. `aspect` is the pad's width by its height."""
 
     strokes: tuple[Stroke, ...]
     aspect: float
@@ -78,9 +76,7 @@ def from_text(text: str | None) -> Signature | None:
 
 
 def svg_path(drawing: Drawing) -> str:
-    """Return a signature's strokes as an SVG path, smoothed as in the PDF.
-
-    The box is 100 high and 100 x `aspect` wide."""
+    """Return the strokes as an SVG path, smoothed as in the PDF, in a box 100 high and 100 x `aspect` wide."""
     return " ".join(_curve(stroke, drawing.aspect) for stroke in drawing.strokes)
 
 

@@ -24,9 +24,7 @@ _SYSTEMS = (
 
 
 def describe_device(agent: str | None) -> str:
-    """Return a phrase such as `Safari on iPhone` for a User-Agent header.
-
-    A client can send any text, so the phrase contains only words of this module."""
+    """Return a phrase such as `Safari on iPhone` for a User-Agent header, in words of this module only."""
     browser, system = _first(_BROWSERS, agent or ""), _first(_SYSTEMS, agent or "")
     if system is None:
         return browser or "Unknown device"

@@ -97,9 +97,7 @@ def _cells(mask: Picture) -> Picture:
 
 
 def _adds_nothing(page: _View, original: _View) -> bool:
-    """Return True if all ink of the page is at or beside marks of the original page.
-
-    For most pages, the reduced masks (`cells`) are enough to decide, which is faster."""
+    """Return True if all ink of the page is at or beside marks of the original. Most pages need only the `cells`."""
     if _count_added(page.cells[0], original.cells[1], reach=1) >= _STRANGE_CELLS:
         return False
     return _count_added(page.ink, original.marks, reach=_REACH) < _UNSIGNED

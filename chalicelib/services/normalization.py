@@ -77,9 +77,7 @@ def normalize_phone(text: str) -> str:
 
 
 def normalize_fax(text: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
-    """Return a fax number in E.164.
-
-    The number must be in one of the countries (ISO codes) and without extra charges."""
+    """Return a fax number in E.164, from one of the countries (ISO codes) and without extra charges."""
     import phonenumbers
 
     number = normalize_phone(text)

@@ -25,9 +25,7 @@ def encode_cursor(place: str | None, *, of: str = "") -> str | None:
 
 
 def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
-    """Return the store's position `after` from a cursor.
-
-    Raises `Invalid` for the query parameter `name` if the cursor belongs to another list."""
+    """Return the position from a cursor. Raises `Invalid` for the parameter `name` if it is another list's cursor."""
     if not cursor:
         return None
     place = _decode_position(cursor, of)
@@ -37,9 +35,7 @@ def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> 
 
 
 def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None:
-    """Return the position from a cursor of a list that is ordered by a number.
-
-    Raises `Invalid` for any other cursor."""
+    """Return the position from a cursor of a list in the order of a number. Raises `Invalid` for any other cursor."""
     if not cursor:
         return None
     place = _decode_position(cursor, of="")

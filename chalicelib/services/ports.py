@@ -98,9 +98,7 @@ class Store(Protocol):
     def practice(self, practice_id: str) -> Practice | None: ...
 
     def practices(self, ids: Sequence[str] | None = None) -> Iterable[Practice]:
-        """Return the practices with these ids, in any order.
-
-        Without ids, return all practices (admin function only)."""
+        """Return the practices with these ids, in any order; without ids, all practices (admin function only)."""
 
     def secret(self, key: str) -> Secret | None: ...
     def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None: ...
@@ -127,9 +125,7 @@ class Store(Protocol):
         """Return a page of a document's access events, newest first, in one call. `before` is a `sort_key`."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return a page of an account's events, newest first, in two calls.
-
-        `before` is the `sort_key` to continue from."""
+        """Return a page of an account's events, newest first, in two calls. `before` is a `sort_key`."""
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
@@ -150,14 +146,11 @@ class Store(Protocol):
 EVIDENCE = "evidence/"
 """The prefix of objects in the bucket with Object Lock: originals, scans, sealed files and anchors.
 
-Objects of earlier releases have other keys, and stay in the private bucket.
-"""
+Objects of earlier releases have other keys, and stay in the private bucket."""
 
 
 class EvidenceExists(Exception):
-    """Error for a write below the prefix `EVIDENCE`, where an object with other bytes already has this key.
-
-    Objects below this prefix are written once."""
+    """Error for a write below `EVIDENCE` where other bytes have this key: such objects are written once."""
 
 
 class Files(Protocol):
@@ -244,9 +237,7 @@ class Keys(Protocol):
         """Return the session keys whose signatures are valid, newest first: one key, or two keys after a rotation."""
 
     def find_session_key(self, kid: str) -> bytes | None:
-        """Return the session key with this `kid`, or None.
-
-        An unknown `kid` causes a new read of the keys once a minute."""
+        """Return the session key with this `kid`, or None. An unknown `kid` causes at most one read a minute."""
 
 
 class SessionKeyRotation(Protocol):

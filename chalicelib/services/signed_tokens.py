@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 
 def sign(key: bytes, message: bytes) -> bytes:
-    """Return the signature of a message (32 bytes).
-
-    A message starts with its purpose, so no token fits two purposes."""
+    """Return the signature (32 bytes) of a message, which starts with its purpose, so no token fits two purposes."""
     return hmac.digest(key, message, "sha256")
 
 

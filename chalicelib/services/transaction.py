@@ -48,9 +48,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The reservation of a unique value, such as `npi#1234567893`, for one owner.
-
-    `replaces` is the id of an owner from whom the claim may be taken."""
+    """The reservation of a unique value for one owner. It may be taken from the owner with the id `replaces`."""
 
     key: str
     owner: str

@@ -38,9 +38,7 @@ logger = Logger(service="portal")
 
 
 def register(app: Chalice, routes: Iterable[Route]) -> None:
-    """Register the routes with the Chalice app.
-
-    Every content type is accepted, because Chalice's own refusal is neither a page nor a problem response."""
+    """Register the routes for every content type: Chalice's own refusal is neither a page nor a problem response."""
     for route in routes:
         app.route(route.path, methods=list(route.methods), content_types=[])(_view(app, route))
 
@@ -155,9 +153,7 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
 
 def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
-    """Return True if the provider must set up a second factor.
-
-    Otherwise record a read of a document, if there is one."""
+    """Return True if the provider must set up a second factor. Otherwise record the read of a document, if any."""
     required = requires_second_factor(context)
     if route.reads and not required:
         record(route, context, values)

@@ -42,9 +42,7 @@ def _make_seed(*parts: object) -> bytes:
 
 
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
-    """Append every page in its own size and rotation.
-
-    `stamp` is the index of the page to draw on, and the form to draw over that page."""
+    """Append every page in its own size and rotation. `stamp` is the index of a page and the form to draw on it."""
     for index, page in enumerate(reader.pages):
         display = read_display(page)
         layers = collect_layers(writer, page, display)

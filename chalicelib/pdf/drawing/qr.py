@@ -18,9 +18,7 @@ def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> No
 
 @lru_cache(maxsize=64)
 def _path(x: float, y: float, size: float, payload: str) -> PDFPathObject:
-    """Return the dark modules of a QR code as a path.
-
-    The path is cached, because all certificates have the same link to `/verify`."""
+    """Return the dark modules of a QR code. It is cached, as all certificates have the same link to `/verify`."""
     rows = segno.make(payload, error="m", micro=False).matrix
     module = size / len(rows)
     path = PDFPathObject()

@@ -95,9 +95,7 @@ def _place_beside(block: SignatureBlock, size: float, width: float, height: floa
 
 
 def _place_words(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out only the words, from the top of their box; return None if there is not enough room.
-
-    The signature has a separate box."""
+    """Lay out only the words, from the top of their separate box; return None if there is not enough room."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     return _Layout(size, lines, (0, height - words, width, height)) if words <= height else None

@@ -85,9 +85,7 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 
 
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
-    """Return True if the line above a label may belong to the label above that line.
-
-    The doubt arises if there is a line below the label too."""
+    """Return True if the line above a label may belong to another label above, since a line is below the label too."""
     long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
     alike = [line for line in long if line == rule or _are_alike(line, rule)]
     lines = [line for line in alike if line == rule or not belongs_to_other_label(context, line)]

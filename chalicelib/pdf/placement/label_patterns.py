@@ -8,8 +8,7 @@ LabelKind = Literal["provider", "named", "anybody"]
 
 - `provider`: the label asks for the provider's signature.
 - `named`: the label names the provider's role (*Referring physician*), without the word *signature*.
-- `anybody`: the label is only *Signature*.
-"""
+- `anybody`: the label is only *Signature*."""
 
 _ROLE = (
     r"(?:nurse\s+practitioner|physician(?:['\u2019]?s)?\s+assistant|physician|provider|practitioner|prescriber"
@@ -87,9 +86,7 @@ def may_ask(text: str) -> bool:
 
 
 def match_label(text: str) -> tuple[LabelKind, int] | None:
-    """Return the label's kind and the end index of the words that ask for the signature.
-
-    Return None if the text is no label."""
+    """Return the label's kind and the end index of the words that ask for the signature; None if it is no label."""
     for kind, pattern in _KINDS.items():
         match = pattern.fullmatch(text)
         if match is not None:

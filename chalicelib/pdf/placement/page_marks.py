@@ -210,9 +210,7 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Add the page's drawings to the marks.
-
-    A shape behind the label is background. Only a dark background is an obstacle."""
+    """Add the page's drawings to the marks. A shape behind the label is an obstacle only if it is dark."""
     budget, backgrounds = _Budget(), list[Box]()
     count = budget.spend(raw.FPDFPage_CountObjects(page))
     top = (raw.FPDFPage_GetObject(page, index) for index in range(count))
@@ -291,9 +289,7 @@ def _add_path(
 
 
 def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
-    """Add a filled shape to the marks.
-
-    A dark fill is an area to keep free, unless the label is white text on that fill."""
+    """Add a filled shape to the marks. A dark fill is an area to keep free, unless the label is white on it."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:

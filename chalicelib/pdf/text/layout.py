@@ -50,9 +50,7 @@ class TextLine(str):
 
 
 class Run(NamedTuple):
-    """Text in one font, as characters or as glyphs.
-
-    `reads_as` is the text that readers extract, if it differs from the drawn characters."""
+    """Text in one font, as characters or as glyphs. `reads_as` is the text to extract if the drawn text differs."""
 
     font: str
     text: str

@@ -21,9 +21,7 @@ def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
 
 
 def is_valid_challenge(keys: Iterable[bytes], challenge: bytes, subject: str, now: datetime) -> bool:
-    """Return True if the portal made the challenge for this subject within `LIFETIME`.
-
-    The caller must prevent a second use of the challenge."""
+    """Return True if the portal made the challenge for this subject within `LIFETIME`. Callers prevent a second use."""
     length = _NONCE_BYTES + _DATE_BYTES
     head, signature = challenge[:length], challenge[length:]
     age = epoch_seconds(now) - int.from_bytes(head[_NONCE_BYTES:], "big")

@@ -1,6 +1,4 @@
-"""WebAuthn options for the browser. This module imports neither the store nor the WebAuthn library.
-
-The login page needs only this module, so the page loads fast."""
+"""WebAuthn options for the browser, without the store and the WebAuthn library, so the login page loads fast."""
 
 import json
 from datetime import datetime

@@ -89,16 +89,12 @@ class Passkeys:
         return provider, cookie
 
     def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
-        """Return the provider and the row that marks the challenge as used, for the caller to commit.
-
-        Raise `Unauthenticated` if the browser's response is refused."""
+        """Return the provider and the used challenge's row, to commit. Raise `Unauthenticated` if refused."""
         parsed = self._parse(response, provider.id, now)
         return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
 
     def reauthenticate(self, session: Secret, provider: Provider, response: str, now: datetime) -> RenewedSession:
-        """Return the renewed session after a check of the browser's passkey response.
-
-        Raise `Unauthenticated` if the response is refused."""
+        """Return the session renewed by a passkey. Raise `Unauthenticated` if the browser's response is refused."""
         parsed = self._parse(response, provider.id, now)
         used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)

@@ -22,8 +22,7 @@ from chalicelib.services.transaction import Change
 PER_CLIENT = Backoff(name="place", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=24))
 """Failed attempts on one account by one client: a browser that the account knows, or a client address.
 
-A login resets the counter. Other clients' attempts do not count, so nobody can make the owner wait.
-"""
+A login resets the counter. Other clients' attempts do not count, so nobody can make the owner wait."""
 
 PER_CLIENT_UNDER_ATTACK = replace(PER_CLIENT, free_attempts=1, max_wait=timedelta(minutes=15))
 """The stricter limit of an unknown browser while many attempts on the account fail."""
@@ -48,8 +47,7 @@ MAX_KNOWN_FAILURES = 20
 """NIST SP 800-63B-4, 3.2.2 allows 100 consecutive failures on one account. These two limits stay below 100.
 
 A failure expires after 90 days, so a patient attacker gets four extra tries a year. Unknown browsers never
-use up the allowance of known ones.
-"""
+use up the allowance of known ones."""
 
 PER_SOURCE = Backoff(name="source", free_attempts=30, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
 """Failed attempts by one client address on any account. A whole clinic may share one address."""
@@ -82,9 +80,7 @@ class LoginAttempt:
 
 
 class SecondFactorRequired(Exception):
-    """Signal that the password was right and a second factor is needed.
-
-    `token` is the input of `SecondFactor.finish`."""
+    """Signal that a second factor is needed after the right password. `token` is the input of `SecondFactor.finish`."""
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -140,9 +136,7 @@ class Login:
         return token
 
     def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
-        """Commit the change, and replace an outdated password hash too.
-
-        If another request changes the account at the same time, the hash is not replaced."""
+        """Commit the change, and replace an outdated password hash unless another request changes the account."""
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return

@@ -19,8 +19,7 @@ LANES = 1
 """Parameters of argon2id (docs/decisions/019).
 
 A function has 1,024 MiB, serves one request at a time and uses a quarter of its memory. `MEMORY_KIB` is as
-much memory as 70 ms of CPU time fill. A stored hash with other parameters is replaced at the next login.
-"""
+much memory as 70 ms of CPU time fill. A stored hash with other parameters is replaced at the next login."""
 
 # A login with an unknown address is checked against this hash, so that the login takes as long.
 UNKNOWN_ADDRESS_HASH = (
@@ -105,9 +104,7 @@ def is_outdated(stored_hash: str) -> bool:
 
 
 def normalize(password: str) -> str:
-    """Return the password in the Unicode form NFKC, which is the form that is hashed.
-
-    Some characters have several encodings, and keyboards differ in which they send."""
+    """Return the password in the Unicode form NFKC, which is hashed: keyboards differ in what they send."""
     return unicodedata.normalize("NFKC", password)
 
 

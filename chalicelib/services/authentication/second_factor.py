@@ -32,8 +32,7 @@ CODE_ATTEMPTS = Backoff(name="second", free_attempts=5, max_wait=timedelta(minut
 All unknown browsers share the account's counter, and every known browser has its own. After
 `MAX_KNOWN_FAILURES` in a row by all known browsers together, these browsers count as unknown. After
 `MAX_UNKNOWN_FAILURES`, the owner must choose a new password. Nobody can guess a passkey, so a passkey neither
-waits nor counts.
-"""
+waits nor counts."""
 
 _WRONG = "That code is incorrect or was already used. Wait for the next one."
 _LOCKED = (
@@ -181,9 +180,7 @@ def _known_browsers(provider_id: str) -> str:
 
 
 def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
-    """Return the 30-second time step of a code, or None if the code is wrong or was already used.
-
-    The code may be one step early or late."""
+    """Return the 30-second step of a code, at most one step early or late; None if the code is wrong or used."""
     import pyotp
 
     digits = "".join(code.split())

@@ -50,9 +50,7 @@ class Sessions:
         self._issuer = issuer
 
     def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
-        """Return the row and the cookie of a new session. `method` describes how the provider logged in.
-
-        The caller commits the row."""
+        """Return the row (to commit) and the cookie of a new session. `method` describes how the provider logged in."""
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token),
@@ -89,9 +87,7 @@ class Sessions:
         return row, self._sign(token, session.provider_id or "", row)
 
     def read(self, cookie: str, now: datetime) -> SessionClaims | None:
-        """Return the contents of a session cookie that the portal signed and that has not expired, or None.
-
-        The session's row is not read."""
+        """Return the contents of a session cookie that is signed and not expired, or None. The row is not read."""
         import jwt
 
         if not cookie or len(cookie) > _MAX_COOKIE_CHARS:
@@ -111,9 +107,7 @@ class Sessions:
         return visit if visit and is_live(visit, now) else None
 
     def visit_even_if_idle(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
-        """Return the session, its provider and a document, or None.
-
-        A session that ended only by idleness also counts."""
+        """Return the session, its provider and a document, or None. A session that ended by idleness counts too."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and _is_live_or_idle(visit, now) else None
 

@@ -1,6 +1,4 @@
-"""Throttling of guesses by source: a client address with too many wrong passwords, codes and links must wait.
-
-The source counts for all accounts together."""
+"""Throttling of guesses by source: too many failures on any accounts make a client address wait."""
 
 from datetime import datetime
 

@@ -31,8 +31,7 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
 }
 """The subject of every email and the preview that a mailbox shows beside it, by the name of the template.
 
-Both may name `{practice}`, `{change}`, `{link_lifetime}` and `{code_lifetime}`.
-"""
+Both may name `{practice}`, `{change}`, `{link_lifetime}` and `{code_lifetime}`."""
 
 ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.PASSWORD_CHANGED: "Your password was changed",
@@ -98,9 +97,7 @@ class Emails(MessageSender):
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
     def _is_anothers_username(self, address: str) -> bool:
-        """Return True if the email address is already an account's username, as with a shared mailbox.
-
-        Nobody else can then set up an account at this address."""
+        """Return True if the address is already a username, so that nobody else can set up an account with it."""
         key = email_claim(address)
         return key in self.store.claims([key])
 

@@ -1,6 +1,4 @@
-"""Faxes to providers: a cover page and the document as one PDF, emailed to the email-to-fax gateway.
-
-The email that carries the PDF contains nothing about the document."""
+"""Faxes to providers: one PDF, emailed to the email-to-fax gateway with nothing about the document."""
 
 from collections.abc import Collection
 

@@ -35,9 +35,7 @@ class MessageFacts:
     provider: Provider | None
 
     def require_document(self) -> tuple[Document, Practice]:
-        """Return the message's document and practice.
-
-        Raises `LookupError` if the message has no document or practice."""
+        """Return the message's document and practice. Raises `LookupError` if one of them is missing."""
         if self.document is None or self.practice is None:
             raise LookupError("a message about a document that does not exist")
         return self.document, self.practice

@@ -23,8 +23,7 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 
 LOOKUP_DELAYS = (timedelta(seconds=5), timedelta(seconds=90))
 """The waits before looking up a delivery again: a receipt may come before the worker has recorded the id
-of its message. The last wait is longer than any attempt.
-"""
+of its message. The last wait is longer than any attempt."""
 
 logger = Logger(service="portal", child=True)
 

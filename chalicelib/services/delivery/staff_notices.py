@@ -1,6 +1,4 @@
-"""Notices to the staff of a practice, published to the SNS topic.
-
-A notice names an event and the screen to open next. A notice contains nothing about a patient."""
+"""Notices to a practice's staff by SNS: an event and the screen to open next, and nothing about a patient."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -37,9 +37,7 @@ class WebhookRelease:
         self._clock = clock
 
     def release_held(self, practice_id: str) -> int:
-        """Queue held webhooks again and return their number, at most `BATCH`.
-
-        A further job releases the rest, and also webhooks that became held in the meantime."""
+        """Queue at most `BATCH` held webhooks again and return their number. A further job releases the rest."""
         return retry_on_conflict(lambda: self._release(practice_id), retry_on=frozenset({"delivery"}))
 
     def continue_release(self, job: Job) -> None:

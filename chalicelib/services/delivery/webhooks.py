@@ -36,9 +36,7 @@ class Webhooks:
         self._http = http
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Post the webhook's stored bytes to the practice's present endpoint.
-
-        Hold the webhook if the endpoint is off."""
+        """Post the webhook's stored bytes to the practice's present endpoint, or hold it if the endpoint is off."""
         practice = require_practice(self._store, delivery.practice_id)
         endpoint = practice.live_endpoint
         if endpoint is None:

@@ -47,9 +47,7 @@ class AnchorJob:
         self._timestamps = TimestampSource(authority.request, pins) if authority is not None else None
 
     def anchor(self) -> None:
-        """Anchor the audit trails of the last few days. Days that already have a signed object are skipped.
-
-        The oldest day comes first."""
+        """Anchor the audit trails of the last few days, oldest first. A day with a signed object is skipped."""
         today = self._clock.now().date()
         for age in range(DAYS_BACK, 0, -1):
             day = today - timedelta(days=age)
@@ -99,9 +97,7 @@ class AnchorJob:
                 after, more = page.next_after, page.next_after is not None
 
     def _timestamp(self, signature: bytes) -> bytes | None:
-        """Return a timestamp token for the signature, or None if no timestamp authority is configured.
-
-        Raises `OSError` if the authority fails."""
+        """Return a timestamp token, or None without a timestamp authority. Raises `OSError` if the authority fails."""
         if self._timestamps is None:
             return None
         token: bytes = request_timestamp(signature, self._timestamps, self._clock.now()).dump()

@@ -29,9 +29,7 @@ class DocumentWriter:
         return require_practice(self.store, document.practice_id)
 
     def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
-        """Return a recorder for the document's next events.
-
-        `actor` is the cause of the events, and `now` their time."""
+        """Return a recorder of events that `actor` causes at the time `now`."""
         return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
 
     def report_to_owner(self, recorder: Recorder, document: Document) -> Recorder:

@@ -19,9 +19,7 @@ _PDF = "application/pdf"
 
 @dataclass(frozen=True, kw_only=True)
 class PdfSource:
-    """The origin of an event's PDF: either the bytes of the PDF or the id of an upload.
-
-    `sha256` (lower-case hex), if given, must be the hash of the PDF's bytes."""
+    """The bytes of an event's PDF, or the id of an upload, with the SHA-256 (lower-case hex) of its bytes, if given."""
 
     data: bytes | None = None
     upload_id: str | None = None
@@ -77,9 +75,7 @@ class IncomingPdf:
         return f"{STAGING_PREFIX}{self.practice_id}/{self.document_id}"
 
     def read(self) -> bytes:
-        """Return the bytes of the PDF.
-
-        Raises `Unprocessable` if the upload is missing or the SHA-256 does not match."""
+        """Return the bytes of the PDF. Raises `Unprocessable` for a missing upload or another SHA-256."""
         if self._data is None:
             data = self._fetch_upload() if self.source.data is None else self.source.data
             if self.source.sha256 is not None and self.source.sha256 != sha256(data):

@@ -1,6 +1,4 @@
-"""The event `document.sent`: check the document, inspect and store its PDF, and store the document.
-
-Sources: DESIGN section 4, and the contract with EMRs."""
+"""The event `document.sent` (DESIGN section 4): check, inspect and store a document."""
 
 import hashlib
 import json
@@ -95,9 +93,7 @@ class Intake:
         self._switches = switches
 
     def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
-        """Store the document, queue its messages and return the response to the event.
-
-        Raises `Conflict` or `Unprocessable` with the fields that are wrong."""
+        """Store the document, queue its messages and return the response. Raises `Conflict` or `Unprocessable`."""
         pdf = IncomingPdf(
             inbound.practice.id,
             self._writer.ids.new("doc"),
@@ -169,9 +165,7 @@ class Intake:
         return document is None or document.recalled_at is not None or document.provider_id != provider.id
 
     def _supersede(self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand) -> _Superseded | None:
-        """Return the older version that the command replaces, recalled and marked as superseded.
-
-        Return None if the command replaces no document."""
+        """Return the older version that the command replaces, recalled and marked as superseded, or None."""
         if command.supersedes is None:
             return None
         older = self._claimed(inbound, owners, command.supersedes)
@@ -317,9 +311,7 @@ def _off_page(name: str, message: str) -> Unprocessable:
 
 
 def check_patient(older: Document, command: SendCommand) -> None:
-    """Check that the old and the new version are about the same patient. Raises `Unprocessable` otherwise.
-
-    One wrong digit in `supersedes` must not recall the plan of another patient."""
+    """Raise `Unprocessable` if a wrong digit in `supersedes` would recall the plan of another patient."""
     if older.patient.external_id == command.patient.external_id:
         return
     problem = "names a document of another patient (patient.external_id). Nothing was replaced"

@@ -1,6 +1,4 @@
-"""The events of an EMR about a document that the EMR has already sent: resend, recall and return.
-
-`LifecycleEvents` handles `document.resend`, `document.recalled` and `document.returned`."""
+"""The events of an EMR about a document that it has already sent: resend, recall and return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -137,9 +135,7 @@ class LifecycleEvents:
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
     def _find(self, inbound: InboundEvent, ref: DocumentRef) -> Document:
-        """Return the practice's document.
-
-        Raises `NotFound` if there is none, or if the two ids name different documents."""
+        """Return the practice's document. Raises `NotFound` if the two ids do not name one document."""
         document_id = ref.document_id
         if ref.external_id is not None:
             key = external_claim(inbound.practice.id, ref.external_id)

@@ -61,9 +61,7 @@ class ProviderMatch:
 
 
 def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
-    """Check that the addressee has an email address or a fax number, as the delivery needs.
-
-    Raises `Invalid` with the missing fields."""
+    """Raise `Invalid` with the fields that are missing: the email address or fax number that the delivery needs."""
     errors = []
     if delivery in BY_EMAIL and addressee.email is None:
         errors.append(FieldError("data.provider.email", f"is needed for delivery by {delivery}"))
@@ -133,9 +131,7 @@ class ProviderMatcher:
     # Where the provider is looked for, in this order
 
     def _account_at_address(self) -> Provider | None:
-        """Return the account whose owner proved to read the email address, or None.
-
-        The document must name the account's person."""
+        """Return the account whose owner reads the email address, if the document names the account's person."""
         account = self._row(self._owner_of(email_claim(self._addressee.email or "")))
         if account is not None and names_person(account, self._addressee, at_address=True):
             return account

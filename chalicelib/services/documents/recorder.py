@@ -103,9 +103,7 @@ class Recorder:
         return self
 
     def report_to_owner(self, email: str) -> Self:
-        """Queue an email to the account's owner that reports the decision of the last event.
-
-        No practice sees the email."""
+        """Email the decision of the last event to the account's owner. No practice sees the email."""
         kind, event_id, access = MessageType.DECIDED_ELSEWHERE, self._event_id, self._document.access
         owner = {"provider_id": self._document.provider_id, "practice_id": PORTAL_PRACTICE}
         self._add(self._delivery(Channel.EMAIL, kind, email, event_id, access=access, **owner))

@@ -146,9 +146,7 @@ class Reports:
 
 
 def as_csv(documents: Iterable[Document], portal_url: str) -> str:
-    """Return the documents as CSV (RFC 4180) with a header line.
-
-    A text that a spreadsheet would read as a formula gets a leading `'`."""
+    """Return the documents as CSV (RFC 4180) with a header line."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

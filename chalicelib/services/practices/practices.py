@@ -42,9 +42,7 @@ class Practices:
         self._ids = ids
 
     def create(self, name: str, settings: Mapping[str, Any], now: datetime) -> NewPractice:
-        """Store a new practice with its first API key and webhook secret.
-
-        `settings` may have `phone`, `fax`, `reply_to` and `time_zone`, all normalized."""
+        """Store a new practice with its first key and secret. `settings` are normalized fields of `Practice`."""
         key, api_key = _new_key(self._ids, now)
         secret = _new_secret(self._ids, now)
         practice = Practice(
@@ -61,9 +59,7 @@ class Practices:
         return NewPractice(practice=practice, api_key=key, webhook_secret=secret.value)
 
     def rotate_key(self, practice_id: str, now: datetime, *, end_others: bool = False) -> str:
-        """Store and return a new API key.
-
-        The newest old key works until the next rotation. With `end_others`, all old keys stop working immediately."""
+        """Store and return a new API key. One old key works until the next rotation, or none with `end_others`."""
         key, api_key = _new_key(self._ids, now)
         claim = Claim(key=api_key_claim(api_key.sha256), owner=practice_id)
 

@@ -85,9 +85,7 @@ def is_practice_id(text: str) -> bool:
 
 
 def key_digest(key: str) -> str:
-    """Return the SHA-256 (hex) of an API key. Only this hash is stored.
-
-    A key has 256 random bits, so the hash needs no salt."""
+    """Return the SHA-256 (hex) of an API key, as it is stored. A key has 256 random bits, so it needs no salt."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 

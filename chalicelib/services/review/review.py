@@ -53,9 +53,7 @@ class PendingDocuments:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedDocument:
-    """A document as a provider sees it.
-
-    `can_sign` is true if Electronic Signature is on for the practice."""
+    """A document as a provider sees it. `can_sign` is true if Electronic Signature is on for the practice."""
 
     document: Document
     can_sign: bool
@@ -290,9 +288,7 @@ def _check_owner(document: Document, provider: Provider) -> None:
 
 
 def _check_viewed(document: Document) -> None:
-    """Check that the portal has shown the document: its page images are ready, and a view is recorded.
-
-    Raises `Invalid` otherwise."""
+    """Raise `Invalid` unless the page images are ready and the portal has recorded a view."""
     is_ready = (document.pages_ready or 0) >= document.original.pages
     if not is_ready or document.viewed_at is None:
         message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
@@ -373,9 +369,7 @@ def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> lis
 
 
 def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
-    """Return the note to the clinic.
-
-    It includes the provider who signs instead, since the contract has no such field."""
+    """Return the note to the clinic, with the provider who signs instead: the contract has no such field."""
     note = clean_text(form.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
         return note

@@ -215,9 +215,7 @@ def _check_parameters(context: RequestContext, *known: str) -> None:
 
 
 def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:
-    """Return the `Link` header (RFC 8288) to the next page of a list as CSV.
-
-    A list as JSON has `next_cursor` instead."""
+    """Return the `Link` header (RFC 8288) to the next page of CSV. A list as JSON has `next_cursor` instead."""
     if cursor is None:
         return {}
     query = urlencode({**context.query, "cursor": cursor})

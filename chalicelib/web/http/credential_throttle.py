@@ -40,9 +40,7 @@ def record_failure(route: Route, context: RequestContext, status: int) -> None:
 
 
 def _is_throttled(route: Route, context: RequestContext) -> bool:
-    """Return True if the route takes a credential that somebody could guess.
-
-    A failure with status 410 means an expired link or login and does not count as a guess."""
+    """Return True if the route takes a credential that somebody could guess. Status 410 is no wrong guess."""
     if context.request.method != "POST" or route.throttles_itself:
         return False
     if route.accepts_passkey and read_form(context.request).get("passkey"):

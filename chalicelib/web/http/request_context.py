@@ -83,9 +83,7 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """An opaque id of the provider, or an empty text.
-
-        Scripts use the id to separate the drafts of two providers."""
+        """An opaque id of the provider, or an empty text. Scripts use it to separate the drafts of two providers."""
         if self.provider is None:
             return ""
         return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]
@@ -128,9 +126,7 @@ class RequestContext:
 
 
 def _require(value: T | None) -> T:
-    """Return the value of a context's field. Raises `LookupError` if the value is None.
-
-    The route's access rule decides which fields are set."""
+    """Return the value. Raises `LookupError` if the route's access rule has not set the field."""
     if value is None:
         raise LookupError("the access rule of this route does not fill this field")
     return value

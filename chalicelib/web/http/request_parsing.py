@@ -40,9 +40,7 @@ def draft_cookie(document_id: str) -> str:
 
 
 def read_address(request: Request) -> str | None:
-    """Return the client's IP address as API Gateway saw it.
-
-    X-Forwarded-For is ignored, since the client controls it."""
+    """Return the client's IP address as API Gateway saw it. The client controls X-Forwarded-For, so it is ignored."""
     text = (request.context.get("identity") or {}).get("sourceIp")
     return str(text) if text else None
 

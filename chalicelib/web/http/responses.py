@@ -61,9 +61,7 @@ def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
 
 
 def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
-    """Return a redirect to a file of the bucket.
-
-    The browser shows the file, or saves it if the query has `download`."""
+    """Return a redirect to a file of the bucket, to show it or (if the query has `download`) to save it."""
     inline = "download" not in context.query
     return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
 
@@ -95,9 +93,7 @@ def render_error_page(context: RequestContext, error: PortalError) -> Response:
 
 
 def format_cookie(name: str, value: str, max_age: int | None = None) -> str:
-    """Return a `Set-Cookie` header. With 0 seconds, the browser removes the cookie.
-
-    With None, the browser keeps the cookie until the browser closes."""
+    """Return a `Set-Cookie` header. 0 seconds removes the cookie; None keeps it until the browser closes."""
     age = "" if max_age is None else f"; Max-Age={max_age}"
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
 

@@ -26,9 +26,7 @@ LIFETIMES: Mapping[str, timedelta] = {
 
 @lru_cache(maxsize=1)
 def jinja_environment() -> Environment:
-    """Return the Jinja environment.
-
-    Its `PackageLoader` can read templates from a folder, a zip file or a Lambda layer."""
+    """Return the Jinja environment. It can read templates from a folder, a zip file or a Lambda layer."""
     jinja = Environment(
         loader=PackageLoader("templates", "pages"),
         autoescape=True,

@@ -35,9 +35,7 @@ def show_login(context: RequestContext) -> Response:
 
 
 def restart_login(_context: RequestContext) -> Response:
-    """Redirect to the login page a GET of the path to which the login form is posted.
-
-    A browser sends this GET after a reload, for example."""
+    """Redirect a GET of the login form's target, such as a reload, to the login page."""
     return redirect("/login")
 
 

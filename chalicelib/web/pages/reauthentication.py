@@ -60,9 +60,7 @@ def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
 
 
 def login_attempt(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
-    """Return the login attempt for a repeated password.
-
-    The browser of a live session counts as known to the account."""
+    """Return the attempt for a repeated password. The browser of a live session counts as known to the account."""
     provider = context.require_provider()
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     if device is None or not device.is_known_to(provider):

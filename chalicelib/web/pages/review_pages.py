@@ -336,9 +336,7 @@ def _next_url(context: RequestContext) -> str:
 
 
 def _parse_signed_id(context: RequestContext) -> str:
-    """Return the id in the query of the document that was just signed.
-
-    The linked page checks access to the document."""
+    """Return the id of the just signed document in the query. The linked page checks access to the document."""
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 

@@ -26,9 +26,7 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
 
 
 def read_draft(context: RequestContext) -> Mapping[str, str]:
-    """Return the fields of this provider's draft about the open document.
-
-    Without the draft's cookie, return nothing."""
+    """Return the fields of this provider's draft about the open document, or nothing without the draft's cookie."""
     drafts, document = context.services.unsent_drafts, context.require_document()
     return drafts.load(_token(context), context.require_provider(), document, context.now)
 
