@@ -2,8 +2,8 @@
 
 Only the `inspect` function opens the upload. The service gives that function the fingerprints of the
 published certificates. A file is genuine only if its hash is the hash of a file that was released. All
-versions of the upload are erased after the check. If the check fails, the bucket's lifecycle deletes the
-upload."""
+versions of the upload are erased after the inspection. If the inspection fails, the bucket's lifecycle
+deletes the upload."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -89,7 +89,7 @@ class SealVerification:
         return seal_certificates.read_published(self._files).decode()
 
     def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
-        """Verify the seal of the upload, then delete the upload. If the check fails for now, the upload remains.
+        """Verify the seal of the upload, then delete the upload. If it cannot be inspected for now, the upload remains.
 
         Raises `Invalid` if there is no such upload, and `TooManyRequests` if this client address checks too often."""
         source = address or "unknown"
@@ -104,9 +104,8 @@ class SealVerification:
             lambda: self._inspector.inspect(key, "seal", certificates=fingerprints, authorities=self._authorities),
             lambda: self._count(count, source, now),
         )
-        result = self._compare(finding, self._find_released(finding))
-        self._files.erase(key, versions)
-        return result
+        released, _ = run_concurrently(lambda: self._find_released(finding), lambda: self._files.erase(key, versions))
+        return self._compare(finding, released)
 
     def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
         """Return the released file that equals the upload, or else the longest one with which the upload begins.
