@@ -87,7 +87,8 @@ class Delivery:
     `type` is a `MessageType` or an `AccountEventType` for an email or fax, a `NoticeKind` for a notice, and
     the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
     `lease_until` is the time until which a running attempt reserves the delivery. `next_attempt_at` is set if
-    another attempt is due. `access` is the document's `access` at the time when the delivery was created."""
+    another attempt is due. `access` is the document's `access` at the time when the delivery was created.
+    `leads_to` is the document to which the login after a reset link leads. The email is not about this document."""
 
     id: str
     version: int
@@ -107,6 +108,7 @@ class Delivery:
     next_attempt_at: datetime | None = None
     lease_until: datetime | None = None
     carrier_id: str | None = None
+    leads_to: str | None = None
 
 
 WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (

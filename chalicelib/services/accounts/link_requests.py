@@ -33,7 +33,7 @@ _RETRY_ON = frozenset({"secret"})
 
 @dataclass(frozen=True)
 class _LinkEmail:
-    """An email with a link: its type, recipient and provider, and the document that a setup link leads to."""
+    """An email with a link: its type, recipient and provider, and the document to which the next login leads."""
 
     type: MessageType
     recipient: str
@@ -50,12 +50,13 @@ class LinkRequests:
         self._switches = switches
         self._setup_links = setup_links
 
-    def ask(self, email: str, source: str, now: datetime) -> None:
+    def ask(self, email: str, source: str, now: datetime, document_id: str | None = None) -> None:
         """Store a request for a link to this email address (in lower case), and queue the job for the request.
 
+        `document_id` names the document on whose page the request was made, or is None.
         The reads and writes are the same for known and unknown addresses, so the time reveals nothing. Raise
         `TooManyRequests` if one client address asks too often."""
-        retry_on_conflict(lambda: self._ask(email, source, now), retry_on=_RETRY_ON)
+        retry_on_conflict(lambda: self._ask(email, source, now, document_id), retry_on=_RETRY_ON)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
         """Queue an email with a link to the email address on file for the document.
@@ -63,7 +64,7 @@ class LinkRequests:
         Without such an address, do nothing. The caller does not learn whether the document has an address."""
         retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RETRY_ON)
 
-    def _ask(self, email: str, source: str, now: datetime) -> None:
+    def _ask(self, email: str, source: str, now: datetime, document_id: str | None) -> None:
         key, source_key = _request_key(email), PER_SOURCE.key(source)
         rows = self._store.secrets([key, source_key])
         require_no_wait(PER_SOURCE.wait_left(rows.get(source_key), now))
@@ -74,7 +75,7 @@ class LinkRequests:
             return
         job = Job(queue=QueueName.DELIVERIES, name=JobName.FORGOTTEN, event_id=key)
         outbox = OutboxRow(id=self._ids.new("evt"), created_at=now, jobs=(job,))
-        request = replace(request, email=email, link=self._ids.new("evt"))
+        request = replace(request, email=email, link=self._ids.new("evt"), document_id=document_id)
         self._store.commit(Change(at=now, secrets=(counter, request), outbox=(outbox,)))
 
     def _ask_for_document(self, document_id: str, now: datetime) -> None:
@@ -97,7 +98,7 @@ class LinkRequests:
         request = self._store.secret(key)
         if request is None or request.email is None or request.link is None:
             return
-        email = self._email_to(request.email)
+        email = self._email_to(request.email, request.document_id)
         if email is None:
             return
         try:
@@ -106,14 +107,16 @@ class LinkRequests:
             if conflict.parts != ("delivery",):
                 raise
 
-    def _email_to(self, address: str) -> _LinkEmail | None:
+    def _email_to(self, address: str, document_id: str | None) -> _LinkEmail | None:
         account, addressed = email_claim(address), addressee_claim(address)
         owners = self._store.claims([account, addressed])
         if account in owners:
             provider = self._store.provider(owners[account])
             if provider is None or address not in provider.proven_emails:
                 return None
-            return _LinkEmail(MessageType.RESET, address, provider, None)
+            asked_on = self._store.document(document_id) if document_id else None
+            own = asked_on if asked_on is not None and opens_to(provider, asked_on) else None
+            return _LinkEmail(MessageType.RESET, address, provider, own)
         document = self._store.document(owners[addressed]) if addressed in owners else None
         provider = self._store.provider(document.provider_id) if document else None
         if document is None or provider is None or document.addressee.email != address or provider.has_account:
@@ -127,7 +130,7 @@ class LinkRequests:
         address is another person's username gets no setup link, because the link could not be used."""
         if provider.has_account:
             is_own = opens_to(provider, document) and provider.email is not None
-            return _LinkEmail(MessageType.RESET, provider.email or "", provider, None) if is_own else None
+            return _LinkEmail(MessageType.RESET, provider.email or "", provider, document) if is_own else None
         key = email_claim(document.addressee.email or "")
         return None if key in self._store.claims([key]) else self._email_for_pending(document, provider)
 
@@ -149,7 +152,8 @@ class LinkRequests:
 
 
 def _change(email: _LinkEmail, event_id: str, now: datetime) -> Change:
-    document = email.document
+    asked_on, is_setup = email.document, email.type is MessageType.SETUP
+    document = asked_on if is_setup else None
     delivery = new_delivery(
         Channel.EMAIL,
         email.type,
@@ -161,6 +165,7 @@ def _change(email: _LinkEmail, event_id: str, now: datetime) -> Change:
         provider_id=email.provider.id,
         access=document.access if document else 1,
     )
+    delivery = replace(delivery, leads_to=None if is_setup or asked_on is None else asked_on.id)
     return Change(at=now, deliveries=(delivery,), outbox=(outbox_row(delivery),))
 
 

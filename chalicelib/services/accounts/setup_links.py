@@ -13,6 +13,7 @@ from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCod
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
+from chalicelib.domain.visibility import opens_to
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import find_password_problem, hash_password, is_short, min_length
 from chalicelib.services.authentication.second_factor import second_factor_counters
@@ -50,7 +51,7 @@ class LinkExpired(Gone):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidLink:
-    """A setup or reset link that works: its row, its owner, and the document of the email that brought the link."""
+    """A setup or reset link that works: its row, its owner, and the document to which the next login leads."""
 
     secret: Secret
     provider: Provider
@@ -142,6 +143,8 @@ class SetupLinks:
             document = _document_of_link(provider, document, lambda: pending, access=secret.access, email=secret.email)
             if document is None:
                 raise LinkExpired(secret.document_id)
+        elif document is not None and not opens_to(provider, document):
+            document = None
         return ValidLink(secret=secret, provider=provider, document=document)
 
     def _pending_if_setup(self, secret: Secret) -> Sequence[Document]:
@@ -237,7 +240,7 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
         created_at=now,
         expires_at=now + LINK_LIFETIME,
         provider_id=provider.id,
-        document_id=delivery.document_id,
+        document_id=delivery.document_id or delivery.leads_to,
         email=delivery.recipient,
         link=delivery.id,
         access=delivery.access,

@@ -16,7 +16,14 @@ from chalicelib.web.http.error_mapping import error_headers, error_messages, pre
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
-from chalicelib.web.pages.login_form import HOME, USERNAME_COOKIE, known_device_cookie, local_path, render_login
+from chalicelib.web.pages.login_form import (
+    HOME,
+    USERNAME_COOKIE,
+    document_in,
+    known_device_cookie,
+    local_path,
+    render_login,
+)
 
 SETUP_COOKIE = "__Host-setup"
 PENDING_LOGIN_COOKIE = "__Host-half"
@@ -136,18 +143,24 @@ def _render_second_factor(context: RequestContext, next_path: str, error: Portal
 
 
 def show_forgot_password(context: RequestContext) -> Response:
-    return render_page(context, "forgot_password.html", sent="sent" in context.query, email="", error=None)
+    next_path = local_path(context.query.get("next"))
+    return render_page(
+        context, "forgot_password.html", sent="sent" in context.query, email="", error=None, next=next_path
+    )
 
 
 def request_link(context: RequestContext) -> Response:
     """Queue an email with a link. The response does not reveal whether the address is known."""
-    typed = context.form.get("email", "")
+    typed, next_path = context.form.get("email", ""), local_path(context.form.get("next"))
     try:
         email = normalize_email(typed)
     except ValueError:
-        return render_page(context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS)
-    context.services.link_requests.ask(email, context.address or "unknown", context.now)
-    return redirect("/forgot-password?sent=1")
+        return render_page(
+            context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS, next=next_path
+        )
+    source = context.address or "unknown"
+    context.services.link_requests.ask(email, source, context.now, document_in(next_path))
+    return redirect("/forgot-password?sent=1" + ("" if next_path == HOME else f"&next={quote(next_path)}"))
 
 
 def request_document_link(context: RequestContext, document_id: str) -> Response:

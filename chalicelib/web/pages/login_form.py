@@ -19,6 +19,7 @@ _LOCAL_PATH = re.compile(
     r"/(documents|account|fax)(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*(\?[A-Za-z0-9_.~=&%+-]*)?", re.ASCII
 )
 """Only pages for a logged-in provider. A link to `/setup/…` would replace the browser's setup link."""
+_DOCUMENT_PATH = re.compile(r"/documents/([a-z0-9_]+)(?:[/?].*)?", re.ASCII)
 _MAX_PATH_CHARS = 300
 
 
@@ -43,6 +44,12 @@ def local_path(text: str | None) -> str:
     """Return the path in `text` if a login may lead there, or else the path of the list of documents."""
     path = text or ""
     return path if len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path) else HOME
+
+
+def document_in(path: str) -> str | None:
+    """Return the id of the document whose page has this path, or None."""
+    matched = _DOCUMENT_PATH.fullmatch(path)
+    return matched[1] if matched else None
 
 
 def known_device_cookie(context: RequestContext, provider_id: str, session_generation: int) -> str:

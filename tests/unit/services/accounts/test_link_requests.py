@@ -19,6 +19,7 @@ EMAIL = "dr.rivera@example.com"
 SOURCE = "198.51.100.7"
 NEW = replace(PROVIDER, email=None, password_hash=None)
 DOCUMENT = a_document()
+OTHER_PROVIDER_AS_ADDRESSEE = replace(DOCUMENT.addressee, first_name="Jane", last_name="Okafor", npi="1000000004")
 
 
 class Desk:
@@ -186,7 +187,19 @@ def test_an_accounts_link_goes_to_its_own_address_not_to_the_one_the_clinic_type
     desk = Desk(replace(PROVIDER, email=home, addressed_by={DOCUMENT.practice_id: (home,)}))
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.emails() == [("reset", home, None)]
-    assert [delivery.practice_id for delivery in desk.store.every(Delivery, "deliveries")] == ["portal"]
+    (delivery,) = desk.store.every(Delivery, "deliveries")
+    assert (delivery.practice_id, delivery.leads_to) == ("portal", DOCUMENT.id)
+
+
+def test_forgot_password_on_the_page_of_a_document_leads_back_only_to_a_document_of_the_account() -> None:
+    other = a_document(id="doc_other", addressee=OTHER_PROVIDER_AS_ADDRESSEE, provider_id="prv_2")
+    for document_id, leads_to in ((DOCUMENT.id, DOCUMENT.id), ("doc_other", None), ("doc_unknown", None)):
+        desk = Desk(PROVIDER)
+        desk.store.commit(Change(at=START, documents=(other,)))
+        desk.link_requests.ask(EMAIL, SOURCE, START, document_id)
+        desk.run_jobs()
+        (delivery,) = desk.store.every(Delivery, "deliveries")
+        assert (delivery.type, delivery.document_id, delivery.leads_to) == ("reset", None, leads_to)
 
 
 def test_the_page_of_a_document_that_does_not_open_to_the_account_sends_no_link() -> None:

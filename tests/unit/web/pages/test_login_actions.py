@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -7,6 +9,7 @@ from chalicelib.domain.claim_keys import addressee_claim
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.web.pages.login_form import local_path
+from tests.support.accounts import portal_with_account
 from tests.support.fakes import START, FakeStore
 from tests.support.portal import Browser, Portal, header, set_cookies, text
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document
@@ -88,6 +91,41 @@ def test_a_new_password_logs_every_browser_out_and_sends_the_owner_an_email(port
     assert header(other.get("/documents"), "location").startswith("/login?")
     assert browser.log_in("owner@example.com", PASSWORD).status_code == 401
     assert browser.log_in("owner@example.com", "copper lantern river").status_code == 303
+
+
+@pytest.mark.parametrize("asks", ["on the landing page", "with Forgot password"])
+def test_a_reset_link_requested_on_the_page_of_a_document_leads_back_to_the_document(asks: str) -> None:
+    portal = portal_with_account()
+    browser = portal.browser()
+    page = browser.get(f"/documents/{DOCUMENT.id}").body.decode()
+    if asks == "on the landing page":
+        browser.post(f"/documents/{DOCUMENT.id}/setup-link")
+    else:
+        (forgot,) = re.findall(r'href="(/forgot-password[^"]*)"', page)
+        (next_path,) = re.findall(r'name="next" value="([^"]*)"', browser.get(forgot).body.decode())
+        browser.post("/forgot-password", email=EMAIL, next=next_path)
+        portal.work()
+    place = set_up(browser, portal.token(portal.mails()[-1]), password="copper lantern river")
+    assert place == f"/login?reason=password-changed&next=/documents/{DOCUMENT.id}"
+    assert f'name="next" value="/documents/{DOCUMENT.id}"' in browser.get(place).body.decode()
+
+
+@pytest.mark.parametrize("place", ["https://evil.test/documents/doc_1", "//evil.test", "/setup/x", "/by-hand/doc_1"])
+def test_forgot_password_leads_to_no_other_place(portal: Portal, place: str) -> None:
+    browser = portal.browser()
+    page = browser.get(f"/forgot-password?next={quote(place)}").body.decode()
+    assert place not in page
+    sent = browser.post("/forgot-password", email=EMAIL, next=place)
+    assert header(sent, "location") == "/forgot-password?sent=1"
+
+
+def test_a_reset_link_leads_to_the_list_if_the_document_no_longer_opens() -> None:
+    portal = portal_with_account()
+    Browser().post(f"/documents/{DOCUMENT.id}/setup-link")
+    token = portal.token(portal.mails()[-1])
+    other = replace(DOCUMENT, version=2, addressee=replace(DOCUMENT.addressee, last_name="Okafor", npi=None))
+    portal.store.commit(Change(at=START, documents=(other,)))
+    assert set_up(Browser(), token, password="copper lantern river").endswith("&next=/documents")
 
 
 # The landing page
