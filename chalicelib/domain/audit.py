@@ -59,8 +59,8 @@ class AccessEvent:
     """One request for a document. Access events are kept as long as the audit trail.
 
     `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is
-    `page`, `text`, `original`, `signed` or `certificate`. `actor` is a kind and an opaque id, such as
-    `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key."""
+    `page`, `text`, `original`, `signed`, `certificate`, `resource` or `trail`. `actor` is a kind and an
+    opaque id, such as `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key."""
 
     document_id: str
     sort_key: int

@@ -16,16 +16,18 @@ from chalicelib.web.route import Route
 
 
 def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]) -> Response:
-    """Return the handler's response, and record the access if the route reads a document."""
-    handler = route.load()
+    """Return the handler's response, and record the access if the response shows a document.
+
+    A form shows the document only if the form was refused. An accepted form leads to another page."""
+    handler, is_form = route.load(), context.request.method == "POST"
     if not route.reads:
         return handler(context, **values)
-    if context.document is not None:
+    if context.document is not None and not is_form:
         response, _ = run_concurrently(lambda: handler(context, **values), lambda: record(route, context, values))
         return response
     # Only the handler of an EMR's route checks whose document it is.
     response = handler(context, **values)
-    if response.status_code < HTTPStatus.BAD_REQUEST:
+    if not (is_form and response.status_code == HTTPStatus.SEE_OTHER):
         record(route, context, values)
     return response
 

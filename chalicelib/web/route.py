@@ -41,7 +41,8 @@ class Route:
     - `accepts_passkey`: the form may carry a passkey, which nobody can guess and which is not throttled.
     - `trusts_query`: a link on another website may choose the query. The handler validates the query, and
       the page shows no patient.
-    - `reads`: the part of a document that this route shows, for the access event. Empty for other routes.
+    - `reads`: the part of a document that this route shows, for the access event. A form with `reads` shows the
+      document if the form is refused. Empty for other routes.
     - `read_only`: this POST writes nothing except a first view and the removal of a saved draft."""
 
     path: str

@@ -86,7 +86,7 @@ class TrailResource(TypedDict):
 
 
 class AccessResource(TypedDict):
-    """One request for a document. `what` is `page`, `text`, `original`, `signed` or `certificate`.
+    """One request for a document. `what` is `page`, `text`, `original`, `signed`, `certificate`, `resource` or `trail`.
 
     `actor` is a kind and an opaque id. `session` is an opaque id of a login, of a visit with a code, or of
     an API key."""

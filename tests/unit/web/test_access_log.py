@@ -11,7 +11,6 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Sealing, StoredPdf
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.review.hand_codes import create_code
-from chalicelib.web.routes import ROUTES
 from tests.support.accounts import logged_in
 from tests.support.fakes import START
 from tests.support.portal import Portal
@@ -148,14 +147,3 @@ def test_another_practice_leaves_no_event(emr: Emr, stranger: Emr) -> None:
     document_id = emr.send()
     read_problem(stranger.get(f"/v1/documents/{document_id}/original.pdf"), 404, "not-found")
     assert accesses(emr.portal, document_id) == []
-
-
-def test_every_route_that_shows_pages_text_or_files_records_the_read() -> None:
-    shown = {
-        (route.path, route.reads)
-        for route in ROUTES
-        if "{document_id}" in route.path and (route.path.endswith((".pdf", "/text", "/document", "{document_id}")))
-    }
-    silent = {path for path, reads in shown if not reads}
-    # These two show a form, or facts that the EMR itself has sent.
-    assert silent == {"/by-hand/{document_id}", "/v1/documents/{document_id}"}
