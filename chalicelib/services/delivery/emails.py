@@ -2,10 +2,12 @@
 
 No subject, sender, link or text of an email contains anything about a patient (privacy law)."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -43,6 +45,11 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """What the owner reads about a change to an account, by the type of the delivery."""
+
+_MAX_PRACTICES = 10
+"""The number of a provider's clinics that are read for the time zone."""
+
+_EASTERN = "America/New_York"
 
 
 class Emails(MessageSender):
@@ -116,8 +123,9 @@ class Emails(MessageSender):
 
     def _decided_elsewhere(self, facts: MessageFacts) -> Mail:
         """Compose the email that reports to an account's owner a decision that was made outside the account."""
-        document, _ = facts.require_document()
-        values = {"is_scan": document.decision is not None, "decided_at": _moment(facts.delivery.created_at)}
+        document, practice = facts.require_document()
+        decided_at = _moment(facts.delivery.created_at, practice.time_zone)
+        values = {"is_scan": document.decision is not None, "decided_at": decided_at}
         link = self._url(f"/documents/{document.id}")
         return self._render(facts, "decided_elsewhere", document_link=link, **values)
 
@@ -129,14 +137,20 @@ class Emails(MessageSender):
 
     def _account_changed(self, facts: MessageFacts) -> Mail:
         delivery = facts.delivery
-        change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at)
+        change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at, self._time_zone(facts))
         return self._render(facts, "account_changed", change=change, changed_at=changed_at)
 
+    def _time_zone(self, facts: MessageFacts) -> str:
+        """Return the time zone of most of the provider's clinics. Without a clinic, return US Eastern time."""
+        ids = facts.provider.practices[:_MAX_PRACTICES] if facts.provider else ()
+        zones = Counter(practice.time_zone for practice in map(self.store.practice, ids) if practice is not None)
+        return zones.most_common(1)[0][0] if zones else _EASTERN
 
-def _moment(at: datetime) -> str:
-    """Return a time in UTC such as `November 23, 2026, at 7:00 PM UTC`. The reader's time zone is not known."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%B} {utc.day}, {utc.year}, at {utc.hour % 12 or 12}:{utc:%M %p} UTC"
+
+def _moment(at: datetime, time_zone: str) -> str:
+    """Return a time with the name of its zone, such as `November 23, 2026, at 1:00 PM CST`."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    return f"{local:%B} {local.day}, {local.year}, at {local.hour % 12 or 12}:{local:%M %p %Z}"
 
 
 @lru_cache(maxsize=1)

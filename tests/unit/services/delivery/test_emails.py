@@ -18,7 +18,7 @@ from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change, Claim
 from tests.support.delivery_world import World
 from tests.support.fakes import START, FakeMailer
-from tests.support.provider_fixtures import PROVIDER
+from tests.support.provider_fixtures import PRACTICE, PROVIDER
 
 KINDS = ["ready", "setup", "reset", "code", "decided_elsewhere", "password_changed"]
 PATIENT = ["Ada", "Byron", "PT-77", "1950", "POC-1001", "Plan of Care", "plan_of_care", "initial evaluation"]
@@ -30,10 +30,10 @@ def world() -> World:
     return World()
 
 
-def with_account(world: World, since: datetime = START) -> World:
+def with_account(world: World, since: datetime = START, practices: tuple[str, ...] = ()) -> World:
     provider = world.store.provider(PROVIDER.id)
     assert provider is not None
-    owner = replace(PROVIDER, version=provider.version + 1, account_since=since)
+    owner = replace(PROVIDER, version=provider.version + 1, account_since=since, practices=practices)
     world.store.commit(Change(at=world.clock.at, providers=(owner,)))
     return world
 
@@ -211,7 +211,26 @@ def test_the_first_password_gets_a_welcome_and_a_later_one_a_notice(world: World
     world.clock.pass_time(days=1)
     world.deliver(world.own_message("password_changed"))
     assert world.mail()["Subject"] == "Your password was changed on Provider Portal"
-    assert "November 23, 2026, at 7:00 PM UTC" in part(world.mail(), "plain")
+    assert "November 23, 2026, at 2:00 PM EST" in part(world.mail(), "plain")
+
+
+@pytest.mark.parametrize(
+    ("zones", "time"),
+    [
+        ((), "2:00 PM EST"),
+        (("America/Denver",), "12:00 PM MST"),
+        (("America/Denver", "America/Chicago", "America/Chicago"), "1:00 PM CST"),
+    ],
+)
+def test_a_change_of_an_account_has_the_time_in_the_zone_of_most_clinics(
+    world: World, zones: tuple[str, ...], time: str
+) -> None:
+    others = [replace(PRACTICE, id=f"prc_zone{number}", time_zone=zone) for number, zone in enumerate(zones)]
+    with_account(world, since=START, practices=tuple(practice.id for practice in others))
+    for other in others:
+        world.store.commit(Change(at=START, practices=(other,)))
+    world.deliver(world.own_message("passkey_added"))
+    assert f"November 22, 2026, at {time}." in part(world.mail(), "plain")
 
 
 # Emails that are no longer wanted
