@@ -5,7 +5,12 @@ pydantic, which takes 60 ms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar, cast
+
+from chalicelib.domain.timestamps import to_text
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,3 +27,18 @@ Timestamp = Annotated[str, FixedSchema({"type": "string", "format": "date-time"}
 Day = Annotated[str, FixedSchema({"type": "string", "format": "date"})]
 Url = Annotated[str, FixedSchema({"type": "string", "format": "uri"})]
 JsonObject = Annotated[Mapping[str, Any], FixedSchema({"type": "object"})]
+
+
+def to_response(kind: type[R], value: object, **others: Any) -> R:
+    """Return a response body with the fields of `kind` (a `TypedDict`), in their order.
+
+    A field's value is in `others`, or else it is the attribute of `value` with the field's name."""
+    names = [name for name in kind.__annotations__ if name not in others]
+    body = {name: _plain(getattr(value, name)) for name in names} | others
+    return cast(R, {name: body[name] for name in kind.__annotations__})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_text(value)
+    return value.isoformat() if isinstance(value, date) else value

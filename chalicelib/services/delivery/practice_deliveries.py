@@ -15,7 +15,7 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.json_schema import Timestamp
+from chalicelib.services.json_schema import Timestamp, to_response
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import DeliveryListing, Page
 from chalicelib.services.transaction import Change, OutboxRow
@@ -51,22 +51,8 @@ class DeliveryResource(TypedDict):
 
 def delivery_resource(delivery: Delivery) -> DeliveryResource:
     """Return the message and its attempts as the EMR sees them."""
-    due = delivery.next_attempt_at
-    return {
-        "id": delivery.id,
-        "channel": delivery.channel,
-        "type": delivery.type,
-        "recipient": delivery.recipient,
-        "status": delivery.status,
-        "document_id": delivery.document_id,
-        "webhook_id": delivery.message_id,
-        "created_at": to_text(delivery.created_at),
-        "next_attempt_at": to_text(due) if due else None,
-        "attempts": [
-            {"at": to_text(attempt.at), "status": attempt.status, "detail": attempt.detail}
-            for attempt in delivery.attempts
-        ],
-    }
+    attempts = [to_response(AttemptResource, attempt) for attempt in delivery.attempts]
+    return to_response(DeliveryResource, delivery, webhook_id=delivery.message_id, attempts=attempts)
 
 
 class PracticeDeliveries:

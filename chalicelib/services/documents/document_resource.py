@@ -1,15 +1,13 @@
 """The JSON of a document. An EMR gets the same JSON in webhooks and from `GET /v1/documents/{id}`."""
 
-from datetime import datetime
 from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus
-from chalicelib.domain.documents import DeclineReason, DeliveryLine, Document, Kind, Sealing, StoredPdf
+from chalicelib.domain.documents import DeclineReason, Document, Kind, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.domain.timestamps import to_text
-from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url
+from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url, to_response
 
 _Level = Annotated[
     str | None,
@@ -120,58 +118,20 @@ class DocumentResource(TypedDict):
 def document_resource(document: Document, portal_url: str) -> DocumentResource:
     """Return the document's JSON with all fields, so that each webhook is complete without the earlier webhooks."""
     decision = document.decision
-    return {
-        "id": document.id,
-        "practice_id": document.practice_id,
-        "external_id": document.external_id,
-        "patient_external_id": document.patient.external_id,
-        "kind": document.kind,
-        "title": document.title,
-        "status": document.status,
-        "outcome": document.outcome,
-        "note": decision.note if decision else None,
-        "decline_reason": decision.decline_reason if decision else None,
-        "sent_at": to_text(document.sent_at),
-        "viewed_at": _timestamp(document.viewed_at),
-        "transmitted_at": _timestamp(document.transmitted_at),
-        "decided_at": _timestamp(document.decided_at),
-        "due_on": document.due_on.isoformat(),
-        "signer": _signer(document),
-        "identity": _identity(document),
-        "sealing": document.sealing,
-        "signed_pdf": _signed_pdf(document, portal_url),
-        "supersedes": document.supersedes,
-        "superseded_by": document.superseded_by,
-        "returned_at": _timestamp(document.returned_at),
-        "returned_method": document.returned_method,
-        "recalled_reason": document.recalled_reason,
-        "deliveries": [_delivery_line(line) for line in document.deliveries if line.type not in ACCOUNT_MESSAGES],
-        "trail": {"sequence": document.sequence, "head": document.head},
-    }
-
-
-def _timestamp(at: datetime | None) -> str | None:
-    return to_text(at) if at else None
-
-
-def _signer(document: Document) -> SignerResource | None:
-    if document.decision is None:
-        return None
-    signer = document.decision.signer
-    return {"name": signer.name, "credential": signer.credential, "npi": signer.npi, "method": signer.method}
-
-
-def _identity(document: Document) -> IdentityResource | None:
-    identity = document.decision.signer.identity if document.decision else None
-    if identity is None:
-        return None
-    return {
-        "method": identity.method,
-        "sent_to": identity.sent_to,
-        "supplied_by": identity.supplied_by,
-        "npi_source": identity.npi_source,
-        "statement": identity.statement,
-    }
+    identity = decision.signer.identity if decision else None
+    lines = [line for line in document.deliveries if line.type not in ACCOUNT_MESSAGES]
+    return to_response(
+        DocumentResource,
+        document,
+        patient_external_id=document.patient.external_id,
+        note=decision.note if decision else None,
+        decline_reason=decision.decline_reason if decision else None,
+        signer=to_response(SignerResource, decision.signer) if decision else None,
+        identity=to_response(IdentityResource, identity) if identity else None,
+        signed_pdf=_signed_pdf(document, portal_url),
+        deliveries=[to_response(DeliveryLineResource, line) for line in lines],
+        trail=to_response(TrailPosition, document),
+    )
 
 
 def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:
@@ -194,14 +154,3 @@ def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:
 
 def _file(pdf: StoredPdf, url: str) -> SealedFile:
     return {"url": url, "sha256": pdf.sha256, "level": pdf.level}
-
-
-def _delivery_line(line: DeliveryLine) -> DeliveryLineResource:
-    return {
-        "id": line.id,
-        "channel": Channel(line.channel),
-        "type": line.type,
-        "recipient": line.recipient,
-        "status": DeliveryStatus(line.status),
-        "at": to_text(line.at),
-    }

@@ -11,12 +11,11 @@ from typing_extensions import TypedDict
 
 from chalicelib.domain.audit import Event, find_break
 from chalicelib.domain.documents import Document
-from chalicelib.domain.timestamps import to_text
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.anchors import Anchor, agrees, read_anchors
 from chalicelib.services.documents.audit_trail import EVENT_LABELS
 from chalicelib.services.documents.document_resource import document_resource
-from chalicelib.services.json_schema import Day, JsonObject, Timestamp
+from chalicelib.services.json_schema import Day, JsonObject, Timestamp, to_response
 from chalicelib.services.lookups import require_document
 from chalicelib.services.pagination import decode_number_cursor, encode_cursor
 from chalicelib.services.ports import Files, Listing, Page, Store
@@ -138,10 +137,7 @@ class Reports:
         Raises `NotFound` for a missing or another practice's document."""
         document = self.document(practice_id, document_id)
         page = self._store.access_events(document.id, limit=limit, before=decode_number_cursor(cursor))
-        events: list[AccessResource] = [
-            {"at": to_text(event.at), "what": event.what, "actor": event.actor, "session": event.session}
-            for event in page.items
-        ]
+        events = [to_response(AccessResource, event) for event in page.items]
         return {"accesses": events, "next_cursor": encode_cursor(page.next_after)}
 
 
@@ -167,7 +163,7 @@ def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[An
         "events": [_event(event) for event in events],
         "intact": is_complete and _times_of(document) <= {event.at for event in events} and anchored,
         "head": document.head,
-        "anchor": _anchor(anchors[-1], agrees=anchored) if anchors else None,
+        "anchor": to_response(AnchorResource, anchors[-1], agrees=anchored) if anchors else None,
     }
 
 
@@ -176,10 +172,6 @@ def _times_of(document: Document) -> set[datetime]:
     decided_at = document.decision.decided_at if document.decision else None
     times = (document.sent_at, document.viewed_at, decided_at, document.recalled_at, document.returned_at)
     return {time for time in times if time is not None}
-
-
-def _anchor(anchor: Anchor, *, agrees: bool) -> AnchorResource:
-    return {"day": anchor.day.isoformat(), "sequence": anchor.sequence, "head": anchor.head, "agrees": agrees}
 
 
 def _cell(value: object) -> str:
@@ -192,17 +184,5 @@ def _cell(value: object) -> str:
 
 
 def _event(event: Event) -> TrailEventResource:
-    """Return one audit event as JSON. `hash` is the SHA-256 of `{previous}`, a line feed and the text of `body`."""
-    return {
-        "id": event.id,
-        "sequence": event.sequence,
-        "type": event.type,
-        "what": EVENT_LABELS.get(event.type, event.type),
-        "at": to_text(event.at),
-        "actor": event.actor,
-        "data": json.loads(event.body)["data"],
-        "private": dict(event.private),
-        "body": event.body,
-        "previous": event.previous,
-        "hash": event.hash,
-    }
+    what, data = EVENT_LABELS.get(event.type, event.type), json.loads(event.body)["data"]
+    return to_response(TrailEventResource, event, what=what, data=data)

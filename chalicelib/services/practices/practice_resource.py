@@ -3,8 +3,7 @@
 from typing_extensions import TypedDict
 
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.domain.timestamps import to_text
-from chalicelib.services.json_schema import Timestamp
+from chalicelib.services.json_schema import Timestamp, to_response
 
 
 class EndpointResource(TypedDict):
@@ -30,22 +29,10 @@ class PracticeResource(TypedDict):
 
 def practice_resource(practice: Practice, *, electronic_signature: bool) -> PracticeResource:
     """Return the practice's settings as JSON for the EMR."""
-    return {
-        "id": practice.id,
-        "name": practice.name,
-        "phone": practice.phone,
-        "fax": practice.fax,
-        "reply_to": practice.reply_to,
-        "time_zone": practice.time_zone,
-        "electronic_signature": electronic_signature,
-        "endpoint": endpoint_resource(practice.endpoint) if practice.endpoint else None,
-    }
+    endpoint = endpoint_resource(practice.endpoint) if practice.endpoint else None
+    return to_response(PracticeResource, practice, electronic_signature=electronic_signature, endpoint=endpoint)
 
 
 def endpoint_resource(endpoint: Endpoint) -> EndpointResource:
     """Return the practice's webhook endpoint as JSON for the EMR."""
-    return {
-        "url": endpoint.url,
-        "disabled_at": to_text(endpoint.disabled_at) if endpoint.disabled_at else None,
-        "disabled_reason": endpoint.disabled_reason,
-    }
+    return to_response(EndpointResource, endpoint)
