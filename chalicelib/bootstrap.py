@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import cached_property, partial
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -57,27 +57,33 @@ if TYPE_CHECKING:
     from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
 
 
-class _Service:
-    """An attribute of `Services`: a service of the class that its annotation names, created at first use.
+class _Part:
+    """An attribute of `Services`, created at first use: an object of the class `kind`, or else of the annotated class.
 
-    `names` are the attributes for parameters of the constructor that have another name."""
+    The constructor gets the attributes of `Services` that its required parameters name. `names` are the
+    attributes for the other parameters, and for those with another name."""
 
-    def __init__(self, module: str, names: Mapping[str, str]) -> None:
-        self._module = f"chalicelib.services.{module}"
-        self._names = names
+    def __init__(self, module: str, kind: str, names: Mapping[str, str]) -> None:
+        self._module, self._kind, self._names = f"chalicelib.{module}", kind, names
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name, self._class = name, owner.__annotations__[name]
+        self._name, self._kind = name, self._kind or owner.__annotations__[name]
 
     def __get__(self, services: Services, _: object = None) -> Any:
-        create = getattr(import_module(self._module), self._class)
-        places = {name: self._names.get(name, name) for name in signature(create).parameters}
-        service = create(**{name: attrgetter(place)(services) for name, place in places.items()})
-        return services.__dict__.setdefault(self._name, service)
+        create = getattr(import_module(self._module), self._kind)
+        parameters = signature(create).parameters.values()
+        required = {parameter.name: parameter.name for parameter in parameters if parameter.default is Parameter.empty}
+        places = {**required, **self._names}
+        part = create(**{name: attrgetter(place)(services) for name, place in places.items()})
+        return services.__dict__.setdefault(self._name, part)
 
 
 def _service(module: str, **names: str) -> Any:
-    return _Service(module, names)
+    return _Part(f"services.{module}", "", names)
+
+
+def _adapter(module: str, kind: str, **names: str) -> Any:
+    return _Part(f"adapters.{module}", kind, names)
 
 
 class Services:
@@ -133,6 +139,28 @@ class Services:
 
     scheduled_sweep: ScheduledSweep = _service("scheduling.scheduled_sweep", writer="document_writer")
 
+    clients: Clients = _adapter("aws_clients", "Clients", region="settings.region")
+    files: ports.Files = _adapter(
+        "s3_files", "S3Files", bucket="settings.bucket", evidence_bucket="settings.evidence_bucket"
+    )
+    switches: ports.Switches = _adapter("ssm_switches", "SsmSwitches", prefix="settings.switch_prefix")
+    keys: ports.Keys = _adapter(
+        "secretsmanager_keys",
+        "SecretsManagerKeys",
+        secret_id="settings.session_secret",  # noqa: S106 - the name of a setting
+    )
+    session_key_rotation: ports.SessionKeyRotation = _adapter(
+        "secretsmanager_keys",
+        "SecretsManagerKeyRotation",
+        secret_id="settings.session_secret",  # noqa: S106 - the name of a setting
+    )
+    seal_key: ports.SealKey = _adapter("kms_seal_key", "KmsSealKey", key_id="settings.sealing_key_arn")
+    mailer: ports.Mailer = _adapter("ses_mailer", "SesMailer", sender="settings.mail_from")
+    notifier: ports.Notifier = _adapter("sns_notifier", "SnsNotifier", topic="settings.notices_topic")
+    webhook_sender: ports.WebhookSender = _adapter(
+        "webhook_http_client", "HttpsWebhookSender", allow_loopback="settings.allow_loopback"
+    )
+
     def __init__(self, settings: Settings, *, clock: ports.Clock | None = None, ids: ports.Ids | None = None) -> None:
         from chalicelib.adapters.clock import RandomIds, SystemClock
 
@@ -167,23 +195,11 @@ class Services:
     # Adapters
 
     @cached_property
-    def clients(self) -> Clients:
-        from chalicelib.adapters.aws_clients import Clients
-
-        return Clients(self.settings.region)
-
-    @cached_property
     def store(self) -> ports.Store:
         from chalicelib.adapters.dynamodb_store import DynamoStore
         from chalicelib.adapters.dynamodb_tables import bind
 
         return DynamoStore(bind(self.settings))
-
-    @cached_property
-    def files(self) -> ports.Files:
-        from chalicelib.adapters.s3_files import S3Files
-
-        return S3Files(self.clients, self.settings.bucket, self.settings.evidence_bucket)
 
     @cached_property
     def queues(self) -> ports.Queues:
@@ -197,34 +213,10 @@ class Services:
         return SqsQueues(self.clients, urls)
 
     @cached_property
-    def switches(self) -> ports.Switches:
-        from chalicelib.adapters.ssm_switches import SsmSwitches
-
-        return SsmSwitches(self.clients, self.settings.switch_prefix, self.clock)
-
-    @cached_property
     def inspector(self) -> ports.Inspector:
         from chalicelib.adapters.lambda_inspector import LambdaInspector
 
         return LambdaInspector(self.clients, self.settings.inspect_function, partial(self.files.url, seconds=60))
-
-    @cached_property
-    def keys(self) -> ports.Keys:
-        from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys
-
-        return SecretsManagerKeys(self.clients, self.settings.session_secret, self.clock)
-
-    @cached_property
-    def session_key_rotation(self) -> ports.SessionKeyRotation:
-        from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeyRotation
-
-        return SecretsManagerKeyRotation(self.clients, self.settings.session_secret)
-
-    @cached_property
-    def seal_key(self) -> ports.SealKey:
-        from chalicelib.adapters.kms_seal_key import KmsSealKey
-
-        return KmsSealKey(self.clients, self.settings.sealing_key_arn)
 
     @cached_property
     def timestamp_authority(self) -> ports.TimestampAuthority | None:
@@ -232,24 +224,6 @@ class Services:
 
         url = self.settings.timestamp_authority
         return HttpTimestampAuthority(url, allow_loopback=self.settings.allow_loopback) if url else None
-
-    @cached_property
-    def mailer(self) -> ports.Mailer:
-        from chalicelib.adapters.ses_mailer import SesMailer
-
-        return SesMailer(self.clients, self.settings.mail_from)
-
-    @cached_property
-    def notifier(self) -> ports.Notifier:
-        from chalicelib.adapters.sns_notifier import SnsNotifier
-
-        return SnsNotifier(self.clients, self.settings.notices_topic)
-
-    @cached_property
-    def webhook_sender(self) -> ports.WebhookSender:
-        from chalicelib.adapters.webhook_http_client import HttpsWebhookSender
-
-        return HttpsWebhookSender(allow_loopback=self.settings.allow_loopback)
 
 
 _installed: list[Services] = []

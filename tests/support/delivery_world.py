@@ -57,6 +57,13 @@ def some_settings() -> Settings:
     )
 
 
+SERVICES = {
+    name
+    for name, part in vars(bootstrap.Services).items()
+    if isinstance(part, bootstrap._Part) and part._module.startswith("chalicelib.services.")
+}
+
+
 class World(bootstrap.Services):
     """`bootstrap.Services` with fake adapters, and helpers that read and change the state of the fakes."""
 
@@ -87,9 +94,8 @@ class World(bootstrap.Services):
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute. The services are created again, because they may hold the attribute's old value."""
         super().__setattr__(name, value)
-        for part in bootstrap.Services.__annotations__:
-            if part != name:
-                self.__dict__.pop(part, None)
+        for service in SERVICES - {name}:
+            self.__dict__.pop(service, None)
 
     # The current state
 

@@ -1,12 +1,12 @@
 import pytest
 
 from chalicelib import bootstrap
-from tests.support.delivery_world import World
+from tests.support.delivery_world import SERVICES, World, some_settings
 
-SERVICES = [name for name, part in vars(bootstrap.Services).items() if isinstance(part, bootstrap._Service)]
+ADAPTERS = {name for name, part in vars(bootstrap.Services).items() if isinstance(part, bootstrap._Part)} - SERVICES
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", sorted(SERVICES))
 def test_a_service_is_created_once_from_the_attributes_that_its_parameters_name(name: str) -> None:
     world = World()
     service = getattr(world, name)
@@ -21,6 +21,12 @@ def test_a_setting_and_a_replaced_adapter_reach_the_service() -> None:
     assert world.document_writer.portal_url == world.settings.portal_url
     assert world.document_writer.store is world.store
     assert world.settlement._writer is world.document_writer
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_an_adapter_is_created_once_from_settings_and_other_adapters(name: str) -> None:
+    services = bootstrap.Services(some_settings())
+    assert getattr(services, name) is getattr(services, name)
 
 
 def test_every_sender_of_a_channel_is_created() -> None:
