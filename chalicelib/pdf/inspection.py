@@ -184,7 +184,7 @@ def _may_multiply(item: DictionaryObject) -> bool:
 
 
 def _check_images(catalog: DictionaryObject) -> None:
-    for item in _catalog_dictionaries(catalog):
+    for item in walk_dictionaries([catalog]):
         if item.get("/Subtype") == "/Image" and _unpacked_bytes(item) > MAX_IMAGE_PIXELS:
             raise PdfRefused("damaged", "The PDF cannot be displayed: an image in it has more than 64 million pixels.")
 
@@ -254,11 +254,6 @@ def _forbids_changes(signature: DictionaryObject) -> bool:
     return any(read_number(read_dictionary(item.get("/TransformParams")).get("/P"), 2) == 1 for item in references)
 
 
-def _catalog_dictionaries(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
-    """Yield once every dictionary that can be reached from the PDF's catalog."""
-    return walk_dictionaries([catalog])
-
-
 def _active_kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
     for key, table in (("/S", _ACTIONS), ("/Subtype", _SUBTYPES)):
         value = item.get(key)
@@ -266,10 +261,6 @@ def _active_kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
             yield table[value]
     if "/EF" in item or item.get("/Type") == "/EmbeddedFile":
         yield "embedded_file"
-
-
-def _find_active_content(catalog: DictionaryObject) -> tuple[ActiveContent, ...]:
-    return tuple(sorted({kind for item in _catalog_dictionaries(catalog) for kind in _active_kinds(item)}))
 
 
 def inspect_pdf(data: bytes) -> Inspection:
@@ -293,7 +284,9 @@ def inspect_pdf(data: bytes) -> Inspection:
         return Inspection(
             pages=len(pages),
             page_sizes=tuple(read_display(page).size for page in pages),
-            active_content=_find_active_content(catalog),
+            active_content=tuple(
+                sorted({kind for item in walk_dictionaries([catalog]) for kind in _active_kinds(item)})
+            ),
             signed=bool(signatures),
         )
 

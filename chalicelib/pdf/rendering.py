@@ -50,16 +50,17 @@ def encode(picture: Image.Image) -> tuple[bytes, str]:
     return target.getvalue(), "image/png"
 
 
-def _render(page: pypdfium2.PdfPage, width: int) -> Image.Image:
-    page_width, page_height = page.get_size()
-    scale = min(width / page_width, _MAX_HEIGHT / page_height)
+def render_page(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
+    """Return an RGB picture of the page, with `scale` pixels per point."""
     picture: Image.Image = page.render(scale=scale).to_pil()
     return picture.convert("RGB")
 
 
 def _render_page(document: pypdfium2.PdfDocument, number: int, width: int) -> RenderedPage:
     try:
-        picture = _render(document[number - 1], width)
+        page = document[number - 1]
+        page_width, page_height = page.get_size()
+        picture = render_page(page, min(width / page_width, _MAX_HEIGHT / page_height))
     except (pypdfium2.PdfiumError, ArithmeticError, ValueError, OSError, MemoryError):
         return RenderedPage(number=number, width=width, height=0, data=None, media_type="image/png")
     data, media_type = encode(picture)

@@ -1,9 +1,9 @@
 """Cursors and limits of lists. A cursor is a position in the list's order, so new rows repeat or skip no row."""
 
-import base64
 import re
 
 from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.services.signed_tokens import from_base64url, to_base64url
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -21,7 +21,7 @@ def encode_cursor(place: str | None, *, of: str = "") -> str | None:
     """Return the opaque cursor for the store's position `next_after`. `of` is the name of the list."""
     if place is None:
         return None
-    return base64.urlsafe_b64encode(f"{of}~{place}".encode()).decode().rstrip("=")
+    return to_base64url(f"{of}~{place}".encode())
 
 
 def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
@@ -30,7 +30,7 @@ def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> 
         return None
     place = _decode_position(cursor, of)
     if not _PLACE.fullmatch(place):
-        raise _invalid(name, _INVALID_CURSOR)
+        raise invalid_parameter(name, _INVALID_CURSOR)
     return place
 
 
@@ -40,7 +40,7 @@ def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None
         return None
     place = _decode_position(cursor, of="")
     if not re.fullmatch(r"[0-9]{10,30}", place):
-        raise _invalid(name, _INVALID_CURSOR)
+        raise invalid_parameter(name, _INVALID_CURSOR)
     return int(place)
 
 
@@ -49,19 +49,19 @@ def parse_limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
-        raise _invalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
+        raise invalid_parameter("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
     return int(text)
 
 
 def _decode_position(cursor: str, of: str) -> str:
     """Return the position from a cursor of the list named `of`, or an empty text for any other cursor."""
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = from_base64url(cursor).decode("ascii")
     except ValueError:
         return ""
     its_list, _, place = text.rpartition("~")
     return place if its_list == of else ""
 
 
-def _invalid(name: str, message: str) -> Invalid:
+def invalid_parameter(name: str, message: str) -> Invalid:
     return Invalid(f"The query parameter {name} {message}.", errors=(FieldError(name, message),))

@@ -45,8 +45,8 @@ class Route:
       document if the form is refused. Empty for other routes.
     - `read_only`: this POST writes nothing except a first view and the removal of a saved draft."""
 
-    path: str
     methods: tuple[str, ...]
+    path: str
     access: Access
     handler: str | Handler
     uses_bucket: bool = False

@@ -1,27 +1,12 @@
-"""The table of routes, with the path, the access rule and the handler of every route.
+"""The table of routes, with the path, the access rule and the handler (see `Route`) of every route."""
 
-A handler is named as `module:function`, where the module is relative to the package `chalicelib.web`. The module
-is imported at the first request for the route, so that a cold function loads only what the requested page needs."""
-
-from typing import Any
+from functools import partial
 
 from chalicelib.web.route import Access, Route
 
 ANYONE, ACCOUNT, PROVIDER, DOCUMENT = Access.ANYONE, Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT
 BY_HAND, PRACTICE_KEY, PRACTICE_SIGNATURE = Access.BY_HAND, Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE
-
-
-def _get(path: str, access: Access, handler: str, **options: Any) -> Route:
-    return Route(path, ("GET",), access, handler, **options)
-
-
-def _post(path: str, access: Access, handler: str, **options: Any) -> Route:
-    return Route(path, ("POST",), access, handler, **options)
-
-
-def _put(path: str, access: Access, handler: str, **options: Any) -> Route:
-    return Route(path, ("PUT",), access, handler, **options)
-
+_get, _post, _put = (partial(Route, (method,)) for method in ("GET", "POST", "PUT"))
 
 ROUTES: tuple[Route, ...] = (
     # Login and setup

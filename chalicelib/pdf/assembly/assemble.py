@@ -1,9 +1,6 @@
-"""Assemble the document of a decision before it is sealed.
+"""Assemble the document of a decision before it is sealed, from the visible content of the original's pages.
 
-The steps are: original, assemble, seal, verify, release. A new file is built from the visible content of the
-original's pages; the original's bytes never change. The seal is the last change to the returned bytes, and
-any later change breaks the seal. If the original carries signatures, their images stay on the pages, but
-their cryptographic part is dropped."""
+The original's bytes never change. The pictures of its signatures stay, but their cryptographic part is dropped."""
 
 from __future__ import annotations
 
@@ -101,7 +98,6 @@ def assemble_signed(
 
 
 def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
-    """Return the unsigned original with the certificate of its decline."""
     reader, writer = open_as_shown(original), PdfWriter()
     _append_as_is(writer, reader, None)
     append_pages(writer, _draw_with_certificate(None, None, certificate))

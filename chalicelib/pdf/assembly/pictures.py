@@ -5,8 +5,6 @@ print than to view."""
 
 from __future__ import annotations
 
-import pypdfium2
-from PIL import Image
 from pypdf import PdfReader
 from pypdf.generic import BooleanObject, DictionaryObject
 from reportlab.pdfgen.canvas import Canvas
@@ -14,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.reportlab_pages import draw_pdf, draw_picture
 from chalicelib.pdf.reader import open_pdf, read_display, resolve, walk_dictionaries
-from chalicelib.pdf.rendering import open_for_display
+from chalicelib.pdf.rendering import open_for_display, render_page
 
 _DPI, _MAX_SIDE = 200, 3000
 _KEYS = frozenset(
@@ -50,13 +48,10 @@ def draw_as_pictures(data: bytes) -> bytes:
     def draw(canvas: Canvas) -> None:
         with open_for_display(data) as document:
             for index, size in enumerate(sizes):
+                page = document[index]
+                picture = render_page(page, min(_DPI / 72, _MAX_SIDE / max(page.get_size())))
                 canvas.setPageSize(size)
-                draw_picture(canvas, _render(document[index]), (0.0, 0.0, *size))
+                draw_picture(canvas, picture, (0.0, 0.0, *size))
                 canvas.showPage()
 
     return draw_pdf(draw)
-
-
-def _render(page: pypdfium2.PdfPage) -> Image.Image:
-    picture: Image.Image = page.render(scale=min(_DPI / 72, _MAX_SIDE / max(page.get_size()))).to_pil()
-    return picture.convert("RGB")

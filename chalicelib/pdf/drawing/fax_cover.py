@@ -116,7 +116,6 @@ def _draw_online(canvas: Canvas, y: float, online: FaxOnline) -> None:
 
 
 def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
-    """Draw the cover page for a document of that many pages."""
     canvas.setPageSize((WIDTH, HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)

@@ -14,7 +14,6 @@ from chalicelib.pdf.placement.label_patterns import (
     names_other_signer,
 )
 from chalicelib.pdf.placement.page_marks import (
-    FormField,
     PageMarks,
     PageTooComplex,
     TextSpan,
@@ -89,7 +88,8 @@ class CandidatePage:
         annotations = PageMarks()
         add_annotations(annotations, page, self._move)
         self._fields, self._annotation_areas = annotations.fields, annotations.areas
-        self.provider_fields = [field for field in self._fields if _is_providers(field)]
+        empty = [field for field in self._fields if field.open]
+        self.provider_fields = [f for f in empty if field_is_for_provider(f.name, is_signature=f.is_signature)]
         self._text = read_text(page.get_textpage(), self._move, self.provider_fields)
 
     @cached_property
@@ -123,10 +123,6 @@ class CandidatePage:
         marks = replace(self._text, rules=[], vertical_rules=[], areas=areas, fields=self._fields)
         add_drawings(marks, self._page, self._move, background)
         return marks
-
-
-def _is_providers(field: FormField) -> bool:
-    return field.open and field_is_for_provider(field.name, is_signature=field.is_signature)
 
 
 def _parse_label(span: TextSpan) -> Label | None:

@@ -103,8 +103,6 @@ class _CountedAttempt:
 
 
 class Login:
-    """Login by email address and password."""
-
     def __init__(self, store: Store, sessions: Sessions, ids: Ids) -> None:
         self._store = store
         self._sessions = sessions
@@ -222,7 +220,8 @@ class Login:
         stored = self._store.secret(PER_SOURCE.key(attempt.source))
         change = Change(at=now, secrets=(PER_SOURCE.add_attempt(stored, attempt.source, now),))
         if is_logged(tries) and provider is None:
-            change = replace(change, secrets=(*change.secrets, _decoy(attempt, nonce)))
+            decoy = new_secret(SecretKind.THROTTLE, f"nobody:{nonce}", now, timedelta(), method=attempt.agent)
+            change = replace(change, secrets=(*change.secrets, decoy))
         elif is_logged(tries) and provider is not None:
             event_type = AccountEventType.WRONG_PASSWORD
             event = account_event(provider.id, event_type, now, attempt.origin, unique=nonce, tries=tries)
@@ -231,7 +230,6 @@ class Login:
 
 
 def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
-    """Return True if the counter of failures has reached the limit."""
     return count is not None and count.is_live(now) and count.tries >= limit
 
 
@@ -282,8 +280,3 @@ def _add_attempt(attempt: LoginAttempt, known: KnownDevice | None, counters: Map
         return _CountedAttempt(client, total=add(KNOWN_BROWSERS, known.provider_id))
     total, attack = add(PER_ACCOUNT, attempt.email), add(UNDER_ATTACK, attempt.email)
     return _CountedAttempt(client, total=total, attack=attack)
-
-
-def _decoy(attempt: LoginAttempt, nonce: str) -> Secret:
-    """Return an expired row that takes the place of an account event if the email address is unknown."""
-    return new_secret(SecretKind.THROTTLE, f"nobody:{nonce}", attempt.now, timedelta(), method=attempt.agent)

@@ -1,7 +1,4 @@
-"""The relay, which puts the jobs of outbox rows on the queues.
-
-The stream of the outbox table starts the relay immediately. The sweep of each minute relays the rows that the
-stream has missed."""
+"""The relay of outbox rows to the queues, by the table's stream or, for rows that it missed, by each minute's sweep."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -32,15 +29,12 @@ def sweep(now: datetime, *, store: Store, queues: Queues) -> int:
 
     A row that cannot be relayed delays no other row. Raises `Unavailable` at the end, for the alarm."""
     rows = store.outbox(now - SWEEP_AFTER, limit=SWEEP_LIMIT)
-    refused = [row for row in rows if not _relay(row, store=store, queues=queues)]
+    refused = 0
+    for row in rows:
+        try:
+            relay_rows([row], store=store, queues=queues)
+        except Unavailable:
+            refused += 1
     if refused:
-        raise Unavailable(f"{len(refused)} of {len(rows)} outbox rows could not be relayed.")
+        raise Unavailable(f"{refused} of {len(rows)} outbox rows could not be relayed.")
     return len(rows)
-
-
-def _relay(row: OutboxRow, *, store: Store, queues: Queues) -> bool:
-    try:
-        relay_rows([row], store=store, queues=queues)
-    except Unavailable:
-        return False
-    return True

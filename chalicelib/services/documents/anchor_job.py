@@ -28,8 +28,6 @@ _JSON = "application/json"
 
 
 class AnchorJob:
-    """Service behind the `anchor` job."""
-
     def __init__(
         self,
         *,
@@ -75,7 +73,8 @@ class AnchorJob:
         written = self._files.find(key)
         if written is not None:
             return written
-        anchors = {document.id: _anchor(document, day) for document in self._grown(day, shard)}
+        grown = self._grown(day, shard)
+        anchors = {document.id: Anchor(day=day, sequence=document.sequence, head=document.head) for document in grown}
         with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
             list(pool.map(lambda item: self._files.put(position_key(*item), b"", "text/plain"), anchors.items()))
         heads = [[name, anchor.sequence, anchor.head] for name, anchor in sorted(anchors.items())]
@@ -102,10 +101,6 @@ class AnchorJob:
             return None
         token: bytes = request_timestamp(signature, self._timestamps, self._clock.now()).dump()
         return token
-
-
-def _anchor(document: Document, day: date) -> Anchor:
-    return Anchor(day=day, sequence=document.sequence, head=document.head)
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

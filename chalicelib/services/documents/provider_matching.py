@@ -3,7 +3,7 @@
 The statements of one practice never lead to a person of another practice. NPI, fax number and name find a person
 only among those that the same practice has addressed. An email address finds the person who reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -123,7 +123,7 @@ class ProviderMatcher:
             provider=provider,
             stored=stored,
             claims=(*self._person_claims(provider), *known, *self._first_addressee_claim()),
-            may_set_up=self._owner_of(email_claim(addressee.email or "")) in (None, provider.id),
+            may_set_up=self._owners.get(email_claim(addressee.email or "")) in (None, provider.id),
             names_other_person=self._names_other_person(),
             displaced=self._displaced(known),
         )
@@ -132,42 +132,35 @@ class ProviderMatcher:
 
     def _account_at_address(self) -> Provider | None:
         """Return the account whose owner reads the email address, if the document names the account's person."""
-        account = self._row(self._owner_of(email_claim(self._addressee.email or "")))
+        account = self._row(self._owners.get(email_claim(self._addressee.email or "")))
         if account is not None and names_person(account, self._addressee, at_address=True):
             return account
         return None
 
     def _person_at_address(self) -> Provider | None:
         """Return the person without an account whom any practice addressed at the same email address."""
-        for key in person_claims(self._addressee):
-            person = self._row(self._owner_of(key))
-            is_here = person is not None and self._is_at_address(person)
-            if person is not None and is_here and names_person(person, self._addressee, at_address=True):
-                return person
-        return None
+        people = filter(self._is_at_address, self._claim_owners(person_claims(self._addressee)))
+        return next((person for person in people if names_person(person, self._addressee, at_address=True)), None)
 
     def _known_person(self) -> Provider | None:
         """Return the person whom the same practice addressed before by another address or by fax."""
-        for key in known_claims(self._practice_id, self._addressee):
-            person = self._row(self._owner_of(key))
-            is_named = person is not None and names_person(person, self._addressee, at_address=False)
-            if person is not None and is_named and self._may_hold(person):
-                return person
-        return None
+        people = filter(self._may_hold, self._claim_owners(known_claims(self._practice_id, self._addressee)))
+        return next((person for person in people if names_person(person, self._addressee, at_address=False)), None)
+
+    def _claim_owners(self, keys: Iterable[str]) -> Iterator[Provider]:
+        rows = (self._row(self._owners.get(key)) for key in keys)
+        return (row for row in rows if row is not None)
 
     def _may_hold(self, person: Provider) -> bool:
         """Return True if a document for the addressee may be in this person's lists.
 
         The person's account can open the document by rule (b) of `domain/visibility.py`, or the mailbox is the same."""
-        addressed = self._person_addresses(person)
+        addressed = set(person.addressed_by.get(self._practice_id, ()))
         if person.has_account:
             return not addressed.isdisjoint(person.proven_emails)
         if person.mailed_to is None or person.mailed_to == self._addressee.email:
             return True
         return self._addressee.email is None and person.mailed_to in addressed
-
-    def _person_addresses(self, person: Provider) -> set[str]:
-        return set(person.addressed_by.get(self._practice_id, ()))
 
     # Claims
 
@@ -182,7 +175,7 @@ class ProviderMatcher:
         keys = keys[: 2 if self._addressee.npi else 1]
         claims = []
         for key in keys:
-            owner = self._owner_of(key)
+            owner = self._owners.get(key)
             holder = self._row(owner) if owner != provider.id else None
             if owner != provider.id and (holder is None or not self._is_at_address(holder)):
                 claims.append(Claim(key=key, owner=provider.id, replaces=owner))
@@ -191,9 +184,9 @@ class ProviderMatcher:
     def _known_claims(self, provider: Provider) -> tuple[Claim, ...]:
         keys = known_claims(self._practice_id, self._addressee)
         return tuple(
-            Claim(key=key, owner=provider.id, replaces=self._owner_of(key))
+            Claim(key=key, owner=provider.id, replaces=self._owners.get(key))
             for key in keys
-            if self._owner_of(key) is None or (self._is_newest and self._owner_of(key) != provider.id)
+            if self._owners.get(key) is None or (self._is_newest and self._owners.get(key) != provider.id)
         )
 
     def _first_addressee_claim(self) -> tuple[Claim, ...]:
@@ -207,7 +200,7 @@ class ProviderMatcher:
         """Return True if this practice has already named another person at the addressee's email address.
 
         Only this practice's own statements count, so the result reveals nothing about accounts."""
-        first = self._owner_of(first_addressee_claim(self._practice_id, self._addressee.email or ""))
+        first = self._owners.get(first_addressee_claim(self._practice_id, self._addressee.email or ""))
         if first is None:
             return False
         (npi, _, name), (own_npi, _, own_name) = first.partition("|"), _as_named(self._addressee).partition("|")
@@ -222,9 +215,6 @@ class ProviderMatcher:
     def _is_at_address(self, person: Provider) -> bool:
         email = self._addressee.email
         return email is not None and not person.has_account and person.mailed_to == email
-
-    def _owner_of(self, key: str) -> str | None:
-        return self._owners.get(key)
 
     def _row(self, provider_id: str | None) -> Provider | None:
         """Return the row of a provider, or None. Each row is read from the store only once."""

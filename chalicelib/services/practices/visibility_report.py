@@ -25,8 +25,6 @@ _LISTS = (Listing.PROVIDER_PENDING, Listing.PROVIDER_PAST)
 
 
 class VisibilityReport:
-    """The report on accounts with documents that were never sent to one of the account's addresses."""
-
     def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
         self._store = store
         self._ids = ids
@@ -38,7 +36,8 @@ class VisibilityReport:
         `next` is `after` for the next page, or None at the end."""
         now = self._clock.now()
         providers = self._store.providers(limit=PROVIDERS_PER_PAGE, after=after)
-        jobs = tuple(_check_job(provider.id) for provider in providers.items)
+        check = Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id="")
+        jobs = tuple(replace(check, event_id=provider.id, provider_id=provider.id) for provider in providers.items)
         if jobs:
             row = OutboxRow(id=self._ids.new("out"), created_at=now, jobs=jobs)
             self._store.commit(Change(at=now, outbox=(row,)))
@@ -94,10 +93,6 @@ class VisibilityReport:
             claims = tuple(Claim(key=key, owner=provider.id) for key in batch if key not in owners)
             if claims:
                 self._store.commit(Change(at=self._clock.now(), claims=claims))
-
-
-def _check_job(provider_id: str) -> Job:
-    return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=provider_id, provider_id=provider_id)
 
 
 def _is_proof(provider: Provider, document: Document, own: tuple[str | None, ...]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.services.pagination import invalid_parameter
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,7 @@ class Choice:
         """Return the parameter's value in a query, or the default. Raises `Invalid` for a value that is not allowed."""
         value = query.get(self.name, default or self.values[0])
         if value not in self.values:
-            message = f"must be one of {', '.join(self.values)}"
-            wrong = FieldError(self.name, message)
-            raise Invalid(f"The query parameter {self.name} {message}.", errors=(wrong,))
+            raise invalid_parameter(self.name, f"must be one of {', '.join(self.values)}")
         return value
 
 

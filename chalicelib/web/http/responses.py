@@ -66,16 +66,14 @@ def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
     return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
 
 
-def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
+def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return _response(text, status, {"Content-Type": JSON})
+    return _response(text, status, {"Content-Type": JSON, **(headers or {})})
 
 
 def problem_response(error: PortalError, portal_url: str) -> Response:
-    """Return the response for an error as application/problem+json."""
     headers = {"Content-Type": PROBLEM, **error_headers(error)}
-    text = json.dumps(problem_body(error, portal_url), ensure_ascii=False, separators=(",", ":"))
-    return _response(text, present_error(error).status, headers)
+    return json_response(problem_body(error, portal_url), present_error(error).status, headers)
 
 
 def render_error_page(context: RequestContext, error: PortalError) -> Response:

@@ -166,7 +166,7 @@ def failing_app(error: Exception) -> Client:
         raise error
 
     failing = Chalice(app_name="failing")
-    register(failing, [Route(path, ("GET",), Access.ANYONE, fail) for path in ("/fails", "/v1/fails")])
+    register(failing, [Route(("GET",), path, Access.ANYONE, fail) for path in ("/fails", "/v1/fails")])
     return Client(failing)
 
 
@@ -292,7 +292,7 @@ def test_the_context_names_the_actor_for_the_audit_trail(portal: Portal) -> None
         raise NotFound("seen")
 
     made = Chalice(app_name="seen")
-    register(made, [Route("/seen", ("GET",), Access.PROVIDER, look)])
+    register(made, [Route(("GET",), "/seen", Access.PROVIDER, look)])
     cookie = logged_in(portal).cookies[SESSION_COOKIE]
     sent = {"cookie": f"{SESSION_COOKIE}={cookie}", "user-agent": "Phone\t" + "x" * 500}
     Client(made).http.get("/seen", headers={**sent, "x-forwarded-for": "6.6.6.6"})
