@@ -45,10 +45,7 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Return the settings in the environment variables. Raises `LookupError` with the name of a missing variable.
-
-    `ALLOW_LOOPBACK_ENDPOINTS`, `TIMESTAMP_AUTHORITY_URL`, `TIMESTAMP_AUTHORITY_PINS` and `FAX_COUNTRIES` are
-    optional."""
+    """Return the settings in the environment variables. Raises `LookupError` with the name of a missing variable."""
     pins = environment.get("TIMESTAMP_AUTHORITY_PINS", "")
     optional: dict[str, Any] = {
         "allow_loopback": environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",

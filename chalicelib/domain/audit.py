@@ -88,7 +88,6 @@ def make_event(
     private: Mapping[str, Any],
     salt: str,
 ) -> Event:
-    """Return the audit event that follows the one with `previous_sequence` and `previous_hash`."""
     event = Event(
         id=event_id,
         document_id=document_id,

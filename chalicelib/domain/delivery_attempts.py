@@ -71,7 +71,6 @@ def is_due(delivery: Delivery, now: datetime) -> bool:
 
 
 def is_waiting(delivery: Delivery) -> bool:
-    """Return True if an attempt of the delivery is running or still to come."""
     return delivery.status in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 
 

@@ -65,6 +65,5 @@ EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
 
 
 def effect_of(kind: ReceiptKind, status: DeliveryStatus, channel: Channel) -> Effect:
-    """Return the effect of a receipt on a delivery with the given channel and status."""
     effect = EFFECTS[status][kind]
     return Effect.TAKEN if effect is Effect.DELIVERED and channel is Channel.FAX else effect

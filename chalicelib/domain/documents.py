@@ -302,7 +302,6 @@ class Document:
 
     @property
     def timestamp_due(self) -> bool:
-        """Whether a seal of the document still lacks its timestamp."""
         return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 
     @property

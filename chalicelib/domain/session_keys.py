@@ -33,7 +33,6 @@ class SessionKeys:
         return self.previous if self.previous and young else self.current
 
     def find(self, kid: str) -> bytes | None:
-        """Return the session key with this `kid`, or None if neither key has this `kid`."""
         return next((key for key in self.known if key_id(key) == kid), None)
 
 

@@ -1,7 +1,6 @@
-"""Types for the fields of the API's responses.
+"""Types for the fields of the API's responses, which are `TypedDict` classes, and the function that builds a response.
 
-A response is a `TypedDict`, from which pydantic generates the OpenAPI document. This module does not import
-pydantic, which takes 60 ms."""
+Pydantic generates the OpenAPI document from them. It takes 60 ms, so this module does not import it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -203,10 +203,7 @@ class Switches(Protocol):
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
 
     def second_factor(self, practice_ids: Collection[str]) -> bool:
-        """Return True if at least one of these practices requires a second factor.
-
-        A practice without a value of its own has the default of the installation. A change takes effect within 60
-        seconds."""
+        """Return True if one of these practices requires a second factor. A change takes effect within 60 seconds."""
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
 

@@ -70,10 +70,7 @@ class RequestRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """The rows of one transaction.
-
-    `spent` secrets are deleted on the condition that they have not expired at `at`. `dropped` secrets are
-    deleted without a condition. `released` claims are deleted on the condition that they still have this owner."""
+    """The rows of one transaction. `spent` secrets must be live at `at`; `dropped` secrets need no condition."""
 
     at: datetime
     documents: tuple[Document, ...] = ()

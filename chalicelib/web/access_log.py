@@ -1,7 +1,6 @@
 """The log of access events: every read of a document's page, text or file.
 
-A read whose event cannot be stored is refused. The event of a session or visit is stored while the handler
-works. The access rule has then allowed the read, but the handler may still find nothing to show."""
+A read whose event cannot be stored is refused. An event is stored while the handler works, which may find nothing."""
 
 import hashlib
 from collections.abc import Mapping

@@ -30,8 +30,6 @@ class KnownDevice:
 
 
 class KnownDevices:
-    """The cookies that identify known browsers."""
-
     def __init__(self, keys: Keys, ids: Ids) -> None:
         self._keys = keys
         self._ids = ids

@@ -34,8 +34,6 @@ class _Response:
 
 
 class Passkeys:
-    """Verification of new passkeys, of logins by passkey and of reauthentication by passkey."""
-
     def __init__(self, store: Store, keys: Keys, sessions: Sessions, *, portal_url: str) -> None:
         self._store = store
         self._keys = keys

@@ -63,8 +63,6 @@ class _VerifiedResponse:
 
 
 class SecondFactor:
-    """The second step of logins: the check of a second factor."""
-
     def __init__(self, store: Store, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
         self._sessions = sessions

@@ -20,7 +20,6 @@ class SourceThrottle:
         throttling.require_no_wait(PER_SOURCE.wait_left(self._store.secret(PER_SOURCE.key(source)), now))
 
     def count_failure(self, source: str, now: datetime) -> None:
-        """Add one failure to the source's counter."""
 
         def step() -> None:
             count = self._store.secret(PER_SOURCE.key(source))

@@ -1,9 +1,6 @@
-"""One attempt of one delivery: claim the delivery's row, send the message, record the result.
+"""One attempt of one delivery: claim the row, send the message, record the result (`domain/delivery_attempts.py`).
 
-The claim sets a lease and also the time of the next attempt. So a worker that dies after sending and
-before recording leaves a row whose next attempt sends the same bytes with the same `webhook-id`. The worker
-never sleeps. To wait, it stores the time of the next attempt, and the queue's delay or the sweep of each minute
-starts that attempt."""
+The worker never sleeps. It stores the time of the next attempt, and the queue's delay or the sweep starts it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -49,10 +46,7 @@ class DeliveryWorker:
     webhook_release: WebhookRelease
 
     def attempt(self, job: Job) -> None:
-        """Make one attempt of the job's delivery, if the delivery is due.
-
-        Raises every unexpected error. The job then returns to the queue, and the row keeps the time of its
-        next attempt."""
+        """Make one attempt of the job's delivery, if it is due. An unexpected error returns the job to the queue."""
         claimed = retry_on_conflict(lambda: self._claim(job.delivery_id or ""), retry_on=RACES)
         if claimed is None:
             return

@@ -53,8 +53,6 @@ _EASTERN = "America/New_York"
 
 
 class Emails(MessageSender):
-    """Sender of the emails to providers."""
-
     def _compose(self, facts: MessageFacts) -> Mail:
         composers: dict[str, Callable[[MessageFacts], Mail]] = {
             MessageType.READY: self._ready,

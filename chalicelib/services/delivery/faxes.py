@@ -17,8 +17,6 @@ MAX_PDF_BYTES = MAX_PDF_MEGABYTES * 1024 * 1024
 
 
 class Faxes(MessageSender):
-    """Sender of the faxes to providers."""
-
     def cover(self, facts: MessageFacts, document: Document, practice: Practice) -> FaxCover:
         """Return the contents of the cover page. A link and a code are on it only if Electronic Signature is on.
 

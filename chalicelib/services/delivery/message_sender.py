@@ -90,7 +90,6 @@ def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
 
 
 def cancellation_reason(facts: MessageFacts) -> str | None:
-    """Return the reason to cancel the message, or None if the message must be sent."""
     document, delivery, provider = facts.document, facts.delivery, facts.provider
     if delivery.type == MessageType.SETUP:
         if document is None:

@@ -56,18 +56,13 @@ def delivery_resource(delivery: Delivery) -> DeliveryResource:
 
 
 class PracticeDeliveries:
-    """Service behind the delivery routes of the API under `/v1`."""
-
     def __init__(self, writer: DocumentWriter) -> None:
         self._writer = writer
         self._store = writer.store
         self._ids = writer.ids
 
     def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
-        """Return a page of the practice's messages, newest first.
-
-        Old rows may be emails about an account. They are left out, because a practice must not learn their recipient.
-        """
+        """Return a page of messages, newest first. Old rows of emails about an account are left out."""
         page = self._store.deliveries(listing, practice.id, limit=limit, after=after)
         own = tuple(delivery for delivery in page.items if delivery.type not in ACCOUNT_MESSAGES)
         return Page(own, page.next_after)

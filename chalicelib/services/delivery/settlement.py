@@ -1,7 +1,4 @@
-"""The result of a delivery, written with its consequences in one transaction.
-
-The consequences are the delivery's line on its document, the audit event, the webhook to the EMR and the
-notice to staff."""
+"""The result of a delivery, written in one transaction with its line, audit event, webhook and notice."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,8 +22,6 @@ _EVENTS: Mapping[DeliveryStatus, DocumentEventType] = {
 
 
 class Settlement:
-    """Writer of the results of deliveries."""
-
     def __init__(self, writer: DocumentWriter) -> None:
         self._writer = writer
 

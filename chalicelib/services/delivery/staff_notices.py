@@ -52,8 +52,6 @@ NOTICE_TEXTS: Mapping[str, NoticeText] = {
 
 
 class StaffNotices:
-    """Sender of the notices to a practice's staff."""
-
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
 

@@ -19,10 +19,9 @@ BATCH = 50
 
 
 def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
-    """Return the outbox row with the job that releases a practice's held webhooks.
+    """Return the outbox row, for the endpoint's transaction, with the job that releases the held webhooks.
 
-    With `hastens`, a second job also sends the webhooks that wait for a later attempt. The caller writes the row
-    in the transaction that sets the endpoint."""
+    With `hastens`, a second job also sends the webhooks that wait for a later attempt."""
     names = (JobName.RELEASE, JobName.HASTEN) if hastens else (JobName.RELEASE,)
     jobs = tuple(Job(queue=QueueName.DELIVERIES, name=name, event_id=practice_id) for name in names)
     return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
@@ -54,7 +53,6 @@ class WebhookRelease:
             retry_on_conflict(lambda: self._hasten_page(job), retry_on=frozenset({"delivery"}))
 
     def is_endpoint_on(self, practice_id: str) -> bool:
-        """Return True if the practice has an endpoint that is not switched off."""
         return require_practice(self._store, practice_id).live_endpoint is not None
 
     def _release(self, practice_id: str) -> int:

@@ -27,8 +27,6 @@ logger = Logger(service="portal", child=True)
 
 
 class Webhooks:
-    """Sender of the webhooks to the EMRs."""
-
     def __init__(self, *, store: Store, clock: Clock, ids: Ids, http: WebhookSender) -> None:
         self._store = store
         self._clock = clock

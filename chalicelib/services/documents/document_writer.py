@@ -47,10 +47,9 @@ class DocumentWriter:
         return change.documents[0]
 
     def apply_to_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
-        """Return the result of `step` for the document as the caller read it, or for its latest version.
+        """Return the result of `step`, which checks the document, commits a change and returns the document.
 
-        `step` checks the document, commits a change and returns the changed document. After a conflict with
-        another writer it runs again on a fresh read."""
+        `step` gets the document as the caller read it, and after each conflict the latest version."""
         return retry_on_latest(
             step,
             initial=document,

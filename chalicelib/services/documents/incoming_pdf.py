@@ -104,10 +104,7 @@ class IncomingPdf:
         return self._inspected
 
     def discard_staging(self, stored_document_id: str) -> None:
-        """Delete the staged copy of the PDF if the PDF's document was stored.
-
-        If a concurrent attempt at the event won, both files remain for the orphan cleanup, because the web function
-        cannot delete originals."""
+        """Delete the staged copy if the PDF's document was stored. Otherwise the orphan cleanup deletes both files."""
         if self._inspected is not None and stored_document_id == self.document_id:
             self.files.delete(self.staging_key)
 

@@ -153,10 +153,7 @@ class Intake:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
     def _has_dead_setup_link(self, provider: Provider, superseded: _Superseded | None) -> bool:
-        """Return True if the provider has no account and the last setup link that was emailed no longer works.
-
-        The link stops working when its document is recalled, also by the present event, or moves to another
-        provider."""
+        """Return True if the provider has no account and the last emailed setup link no longer works."""
         if provider.has_account or provider.setup_document is None:
             return False
         if superseded is not None and superseded.document.id == provider.setup_document:
@@ -195,10 +192,7 @@ class Intake:
 
 
 def needs_setup_email(match: ProviderMatch, document: Document, switches: Switches) -> bool:
-    """Return True if the provider must get a setup link with this document.
-
-    This is the case if the provider has no account and no earlier setup email, the email address is nobody
-    else's username, and Electronic Signature is on for the practice."""
+    """Return True if the provider must get a setup link with this document."""
     provider = match.provider
     is_new = not provider.has_account and provider.setup_mailed_at is None
     return is_new and match.may_set_up and switches.electronic_signature(document.practice_id)

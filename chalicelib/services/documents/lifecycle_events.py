@@ -61,10 +61,7 @@ class ReturnCommand:
 
 
 class LifecycleEvents:
-    """The handler of an EMR's events about its documents.
-
-    Each method returns the response to the event. For a repeated `webhook-id`, the response is the same. Each method
-    raises `NotFound` if the practice has no such document."""
+    """The handler of an EMR's events about its documents. Raises `NotFound` if the practice has no such document."""
 
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
@@ -72,10 +69,7 @@ class LifecycleEvents:
         self._switches = switches
 
     def resend(self, inbound: InboundEvent, command: ResendCommand) -> EventResponse:
-        """Send the document's messages again, after a correction of the address or the delivery method, if any.
-
-        A correction invalidates old links and the access of the old address. Raises `Conflict` unless the
-        document is pending."""
+        """Send the document's messages again, after a correction, if any. Raises `Conflict` unless it is pending."""
         return handle_once(self._store, inbound, lambda: self._resend(inbound, command))
 
     def recall(self, inbound: InboundEvent, command: RecallCommand) -> EventResponse:

@@ -107,8 +107,6 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 class Reports:
-    """Read access of a practice to the practice's own documents."""
-
     def __init__(self, store: Store, files: Files) -> None:
         self._store = store
         self._files = files

@@ -34,8 +34,6 @@ class NewPractice:
 
 
 class Practices:
-    """The changes to practices that an EMR or an administrator makes."""
-
     def __init__(self, store: Store, switches: Switches, ids: Ids) -> None:
         self._store = store
         self._switches = switches

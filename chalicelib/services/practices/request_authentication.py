@@ -37,8 +37,6 @@ _NOT_UTF8 = (
 
 
 class RequestAuthentication:
-    """Authentication of EMRs: the check that finds the practice of a request."""
-
     def __init__(self, store: Store) -> None:
         self._store = store
 

@@ -106,8 +106,6 @@ class DeclineForm:
 
 
 class Review:
-    """The actions of providers on the documents in their account."""
-
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
         self._store = writer.store
@@ -173,10 +171,7 @@ class Review:
         return self._record_view(document, practice, action)
 
     def approve(self, document: Document, form: ApprovalForm, action: ProviderAction) -> Document:
-        """Sign the document electronically. Signing it a second time changes nothing.
-
-        Raises `Invalid` with the wrong fields of the form. Raises `Conflict` if the document was decided in
-        another way, or with the code `electronic-signature-off`."""
+        """Sign the document; the same again changes nothing. Raises `Invalid` with the wrong fields, or `Conflict`."""
         _check_owner(document, action.provider)
         practice, can_sign = self._practice_and_switch(document, action.practice)
         signature, errors = read_signature(form.signature, form.typed_name, form.drawing, action.provider)
@@ -279,10 +274,7 @@ class Review:
 
 
 def _check_owner(document: Document, provider: Provider) -> None:
-    """Raise `NotFound` unless the provider's account may open the document.
-
-    The access rule of the route has already checked this. The check is repeated on every fresh read, because the
-    clinic may have corrected the address in the meantime."""
+    """Raise `NotFound` unless the provider's account may open this version of the document."""
     if not opens_to(provider, document):
         raise NotFound("There is no such document.")
 

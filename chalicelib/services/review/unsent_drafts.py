@@ -1,8 +1,6 @@
 """Drafts: the text that a provider sent with a decision after the session had expired.
 
-Such a decision changes nothing, but the provider may have worked on its note for ten minutes. The note is stored
-in a row that only its author sees, and only on the page of that document. The browser gets a random token that
-names the row."""
+Only its author sees a draft, on the page of that document. A random token in the browser names its row."""
 
 import json
 from collections.abc import Mapping

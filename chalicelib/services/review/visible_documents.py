@@ -20,10 +20,7 @@ def read_visible(
     after: str | None = None,
     before: datetime | None = None,
 ) -> Page[Document]:
-    """Return a page of a provider's list, without the documents that the account may not open.
-
-    More rows of the list are read in place of hidden documents, so that a page has `limit` documents unless
-    the list ends."""
+    """Return a page of a list, with more rows in place of the documents that the account may not open."""
     shown: list[Document] = []
     for _ in range(_MAX_READS):
         page = store.documents(listing, provider.id, limit=limit - len(shown), after=after, before=before)

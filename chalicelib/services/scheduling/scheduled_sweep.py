@@ -43,8 +43,6 @@ logger = Logger(service="portal", child=True)
 
 
 class ScheduledSweep:
-    """The handler of the schedule, which fires every minute."""
-
     def __init__(self, writer: DocumentWriter, *, queues: Queues, files: Files, clock: Clock) -> None:
         self._writer = writer
         self._store = writer.store

@@ -57,7 +57,6 @@ def read_query(request: Request) -> Mapping[str, str]:
 
 
 def read_body(request: Request) -> bytes:
-    """Return the unchanged bytes of the request body."""
     raw = request.raw_body
     return raw if isinstance(raw, bytes) else raw.encode()
 
