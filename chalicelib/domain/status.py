@@ -5,6 +5,7 @@ Only `TRANSITIONS` compares statuses. All other code calls the functions of this
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 
 from chalicelib.domain.errors import Conflict, ConflictCode
 
@@ -53,37 +54,26 @@ class Move:
     outcome: Outcome | None
 
 
-_CONFLICT = Rule()
 _NOOP = Rule(noop=True)
 _SAME = Rule(same_only=True)
-
-TRANSITIONS: Mapping[tuple[Status, Action], Rule] = {
+_ALLOWED = {
     (Status.PENDING, Action.APPROVE): Rule(Status.APPROVED, Outcome.APPROVED),
     (Status.PENDING, Action.SIGN_BY_HAND): Rule(Status.APPROVED, Outcome.BY_HAND),
     (Status.PENDING, Action.DECLINE): Rule(Status.DECLINED, Outcome.DECLINED),
     (Status.PENDING, Action.RECALL): Rule(Status.RECALLED),
     (Status.PENDING, Action.RETURN): Rule(Status.RETURNED, Outcome.BY_HAND),
     (Status.APPROVED, Action.APPROVE): _SAME,
-    (Status.APPROVED, Action.SIGN_BY_HAND): _CONFLICT,
-    (Status.APPROVED, Action.DECLINE): _CONFLICT,
-    (Status.APPROVED, Action.RECALL): _CONFLICT,
     (Status.APPROVED, Action.RETURN): Rule(Status.RETURNED),
-    (Status.DECLINED, Action.APPROVE): _CONFLICT,
-    (Status.DECLINED, Action.SIGN_BY_HAND): _CONFLICT,
     (Status.DECLINED, Action.DECLINE): _SAME,
     (Status.DECLINED, Action.RECALL): Rule(Status.RECALLED),
     (Status.DECLINED, Action.RETURN): Rule(Status.RETURNED),
-    (Status.RECALLED, Action.APPROVE): _CONFLICT,
-    (Status.RECALLED, Action.SIGN_BY_HAND): _CONFLICT,
-    (Status.RECALLED, Action.DECLINE): _CONFLICT,
     (Status.RECALLED, Action.RECALL): _NOOP,
-    (Status.RECALLED, Action.RETURN): _CONFLICT,
-    (Status.RETURNED, Action.APPROVE): _CONFLICT,
-    (Status.RETURNED, Action.SIGN_BY_HAND): _CONFLICT,
-    (Status.RETURNED, Action.DECLINE): _CONFLICT,
-    (Status.RETURNED, Action.RECALL): _CONFLICT,
     (Status.RETURNED, Action.RETURN): _NOOP,
 }
+TRANSITIONS: Mapping[tuple[Status, Action], Rule] = {
+    case: _ALLOWED.get(case, Rule()) for case in product(Status, Action)
+}
+"""The effect of each action in each status. An action that `_ALLOWED` does not list is a conflict."""
 
 _DONE = {
     Status.PENDING: "is still pending",
