@@ -86,7 +86,7 @@ ROUTES: tuple[Route, ...] = (
     # Static files
     _get("/static/{name}", ANYONE, "pages.static:serve_static"),
     # Problem types
-    _get("/problems/{code}", ANYONE, "api.problem_pages:explain"),
+    _get("/problems/{code}", ANYONE, "api.problem_types:explain"),
     # Everything else. Without this route the API gateway would send JSON to browsers.
     _get("/{proxy+}", ANYONE, "pages.not_found:show_not_found"),
     # The EMR's API

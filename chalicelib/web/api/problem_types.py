@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalice.app import Response
+
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.expiring_records import LINK_LIFETIME
 from chalicelib.services.documents.incoming_pdf import MAX_PAGES, MAX_UPLOAD_BYTES
 from chalicelib.services.labels import duration
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES, SIGNATURE_TOLERANCE
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import render_page
 
 _BODY, _PDF = f"{MAX_BODY_MEGABYTES} MB", f"{MAX_UPLOAD_BYTES // 1024 // 1024} MB"
 
@@ -209,3 +214,10 @@ TYPES: Mapping[str, ProblemType] = {
     )
 }
 """Every problem type by its code, in the order of the guide."""
+
+
+def explain(context: RequestContext, code: str) -> Response:
+    """Show the page at the URL of a problem's `type`. Raises `NotFound` for an unknown code."""
+    if code not in TYPES:
+        raise NotFound("There is no problem of that name.")
+    return render_page(context, "problem.html", problem=TYPES[code])
