@@ -47,8 +47,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _stored(field: Field[Any]) -> str:
-    name: str = field.metadata.get("stored_as", field.name)
-    return name
+    return str(field.metadata.get("stored_as", field.name))
 
 
 @cache

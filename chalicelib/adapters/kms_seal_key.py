@@ -12,9 +12,7 @@ class KmsSealKey:
         response = self._clients.kms.sign(
             KeyId=self._key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256"
         )
-        signature: bytes = response["Signature"]
-        return signature
+        return bytes(response["Signature"])
 
     def public_key(self) -> bytes:
-        der: bytes = self._clients.kms.get_public_key(KeyId=self._key_id)["PublicKey"]
-        return der
+        return bytes(self._clients.kms.get_public_key(KeyId=self._key_id)["PublicKey"])

@@ -1,5 +1,3 @@
-"""Conversion of the outbox table's stream records to outbox rows."""
-
 from collections.abc import Mapping
 from typing import Any
 

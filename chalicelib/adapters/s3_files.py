@@ -36,8 +36,7 @@ class S3Files:
                 raise EvidenceExists(key) from error
 
     def get(self, key: str) -> bytes:
-        body: bytes = self._s3.get_object(**self._place(key))["Body"].read()
-        return body
+        return bytes(self._s3.get_object(**self._place(key))["Body"].read())
 
     def find(self, key: str) -> bytes | None:
         try:
@@ -81,7 +80,6 @@ class S3Files:
         return tuple(version["Key"] for version in listed.get("Versions", ()))
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
-        """Delete these versions of an object in one call. Raises `Unavailable` if S3 could not delete some of them."""
         objects = [{"Key": key, "VersionId": version} for version in versions]
         response = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
         codes = sorted({error["Code"] for error in response.get("Errors", ())})
@@ -98,8 +96,7 @@ class S3Files:
         if file_name is not None:
             kind = "inline" if inline else "attachment"
             params["ResponseContentDisposition"] = f"{kind}; filename*=UTF-8''{quote(file_name)}"
-        url: str = self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
-        return url
+        return str(self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
 
     def upload_form(
         self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""

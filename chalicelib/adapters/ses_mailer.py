@@ -20,5 +20,4 @@ class SesMailer:
             response = self._clients.ses.send_raw_email(Source=self._sender, Destinations=[to], RawMessage=raw)
         except (ClientError, BotoCoreError) as error:
             raise refusal(error, "The email service") from None
-        message_id: str = response["MessageId"]
-        return message_id
+        return str(response["MessageId"])

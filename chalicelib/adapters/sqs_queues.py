@@ -22,7 +22,6 @@ class SqsQueues:
         self._urls = urls
 
     def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
-        """Put every job on its queue. Raises `Unavailable` if SQS refuses a job."""
         for queue, url in self._urls.items():
             batch = [job for job in jobs if job.queue == queue]
             for start in range(0, len(batch), _BATCH):

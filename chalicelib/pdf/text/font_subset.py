@@ -34,8 +34,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
 
     def width(self, char: str) -> int:
         """Return the width of the character's glyph in thousandths of the text size, as in the PDF."""
-        width: float = self.face.getCharWidth(ord(char))
-        return round(width)
+        return round(float(self.face.getCharWidth(ord(char))))
 
     def character(self, glyph: int, text: str) -> str:
         """Return a character that is drawn as the glyph and extracted from the PDF as the text."""
@@ -134,8 +133,7 @@ def _add_font(doc: PDFDocument, subset: _SubsetObjects, name: str) -> _Serialize
     """Add the objects of a subset to the document, and return the font dictionary that refers to them."""
 
     def place(text: bytes, kind: str) -> bytes:
-        reference: bytes = doc.Reference(_Serialized(text), f"{kind} {name}").format(doc)
-        return reference
+        return bytes(doc.Reference(_Serialized(text), f"{kind} {name}").format(doc))
 
     file, to_unicode = place(subset.file, "file"), place(subset.to_unicode, "unicode")
     described = b"<< %s /FontName /%s /FontFile2 %s >>" % (subset.descriptor, subset.name, file)

@@ -99,8 +99,7 @@ class AnchorJob:
         """Return a timestamp token, or None without a timestamp authority. Raises `OSError` if the authority fails."""
         if self._timestamps is None:
             return None
-        token: bytes = request_timestamp(signature, self._timestamps, self._clock.now()).dump()
-        return token
+        return bytes(request_timestamp(signature, self._timestamps, self._clock.now()).dump())
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

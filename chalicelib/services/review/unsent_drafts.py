@@ -50,8 +50,7 @@ class UnsentDrafts:
         row = self._row(token, provider.id, document)
         if row is None or not row.is_live(now) or row.draft is None:
             return {}
-        fields: dict[str, str] = json.loads(row.draft)
-        return fields
+        return dict(json.loads(row.draft))
 
     def delete(self, token: str, provider: Provider, document: Document, now: datetime) -> None:
         """Delete this provider's draft about this document. Raises the errors of `Store.commit`."""
