@@ -9,7 +9,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
 _PLACE = re.compile(r"(?:[0-9-]{10}#)?[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
-_INVALID_CURSOR = "must be the cursor of an earlier response of the same list"
+_NUMBER = re.compile(r"[0-9]{10,30}")
 
 
 def list_name(listing: str, owner: str) -> str:
@@ -24,24 +24,22 @@ def encode_cursor(place: str | None, *, of: str = "") -> str | None:
     return to_base64url(f"{of}~{place}".encode())
 
 
-def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
+def decode_cursor(
+    cursor: str | None, name: str = "cursor", *, of: str = "", pattern: re.Pattern[str] = _PLACE
+) -> str | None:
     """Return the position from a cursor. Raises `Invalid` for the parameter `name` if it is another list's cursor."""
     if not cursor:
         return None
     place = _decode_position(cursor, of)
-    if not _PLACE.fullmatch(place):
-        raise invalid_parameter(name, _INVALID_CURSOR)
+    if not pattern.fullmatch(place):
+        raise invalid_parameter(name, "must be the cursor of an earlier response of the same list")
     return place
 
 
 def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None:
     """Return the position from a cursor of a list in the order of a number. Raises `Invalid` for any other cursor."""
-    if not cursor:
-        return None
-    place = _decode_position(cursor, of="")
-    if not re.fullmatch(r"[0-9]{10,30}", place):
-        raise invalid_parameter(name, _INVALID_CURSOR)
-    return int(place)
+    place = decode_cursor(cursor, name, pattern=_NUMBER)
+    return int(place) if place else None
 
 
 def parse_limit(text: str | None) -> int:

@@ -40,16 +40,9 @@ def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
 def _show_document_landing(context: RequestContext, document_id: str) -> Response:
     """Return the document's landing page, or a redirect to it from a path below the document's path."""
     from chalicelib.web.pages.document_landing import show_landing
+    from chalicelib.web.pages.unsent_drafts import save_draft
 
     if context.request.method == "GET" and context.path == f"/documents/{document_id}":
         return show_landing(context, document_id)
-    return redirect(f"/documents/{document_id}", cookies=_save_draft(context, document_id))
-
-
-def _save_draft(context: RequestContext, document_id: str) -> list[str]:
-    """Save the note of a decision that was sent after the session expired. Return the cookies that name the draft."""
-    if context.request.method != "POST" or not context.path.endswith(("/approve", "/decline")):
-        return []
-    from chalicelib.web.pages.unsent_drafts import save_draft
-
-    return save_draft(context, document_id)
+    is_decision = context.request.method == "POST" and context.path.endswith(("/approve", "/decline"))
+    return redirect(f"/documents/{document_id}", cookies=save_draft(context, document_id) if is_decision else [])
