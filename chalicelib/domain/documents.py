@@ -1,9 +1,8 @@
-"""A document with all its facts, as immutable values."""
-
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from operator import attrgetter
+from typing import Any, Self
 
 from chalicelib.domain.status import Action, Outcome, Status, move
 
@@ -185,12 +184,8 @@ class Decision:
 
     def repeats(self, other: Self | None) -> bool:
         """Return True if both decisions have the same person, action, reason and note: the form was submitted twice."""
-        return other is not None and (self.action, self.signer.provider_id, self.decline_reason, self.note) == (
-            other.action,
-            other.signer.provider_id,
-            other.decline_reason,
-            other.note,
-        )
+        content = attrgetter("action", "signer.provider_id", "decline_reason", "note")
+        return other is not None and bool(content(self) == content(other))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,30 +309,24 @@ class Document:
         """Return the document with this decision, or None if the same decision is already recorded.
 
         Raises `Conflict` if the status does not allow the decision."""
-        to = move(self.status, self.outcome, decision.action, same=decision.repeats(self.decision))
-        if to is None:
-            return None
-        return replace(self, status=to.status, outcome=to.outcome, decision=decision, sealing=Sealing.IN_PROGRESS)
+        same = decision.repeats(self.decision)
+        return self._move(decision.action, same=same, decision=decision, sealing=Sealing.IN_PROGRESS)
 
     def recall(self, reason: str | None, at: datetime) -> Self | None:
         """Return the recalled document, whose links no longer work, or None if the document is already recalled.
 
         Raises `Conflict` if the status does not allow a recall."""
-        to = move(self.status, self.outcome, Action.RECALL)
-        if to is None:
-            return None
-        return replace(
-            self, status=to.status, outcome=to.outcome, recalled_reason=reason, recalled_at=at, access=self.access + 1
-        )
+        return self._move(Action.RECALL, recalled_reason=reason, recalled_at=at, access=self.access + 1)
 
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
         """Return the document marked as returned by staff, or None if the document is already marked.
 
         Raises `Conflict` if the status does not allow a return."""
-        to = move(self.status, self.outcome, Action.RETURN)
-        if to is None:
-            return None
-        return replace(self, status=to.status, outcome=to.outcome, returned_method=method, returned_at=at)
+        return self._move(Action.RETURN, returned_method=method, returned_at=at)
+
+    def _move(self, action: Action, *, same: bool = False, **changes: Any) -> Self | None:
+        to = move(self.status, self.outcome, action, same=same)
+        return replace(self, status=to.status, outcome=to.outcome, **changes) if to else None
 
     def with_delivery(self, line: DeliveryLine) -> Self:
         """Return the document with this delivery line. An older line of the same delivery is replaced."""

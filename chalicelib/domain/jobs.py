@@ -1,5 +1,3 @@
-"""The queues of background work and the jobs on them."""
-
 from enum import StrEnum
 
 

@@ -8,8 +8,6 @@ MIN_KEY_BYTES = 32
 """HS256 requires a key as long as its hash (RFC 7518, 3.2)."""
 
 CACHE_LIFETIME = timedelta(minutes=5)
-"""The time for which a function uses the keys that it read."""
-
 SIGNING_DELAY = timedelta(minutes=10)
 """A new key signs only after every function has read it, so this is longer than `CACHE_LIFETIME`."""
 

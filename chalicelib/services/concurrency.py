@@ -1,5 +1,3 @@
-"""Independent reads that run at the same time."""
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar

@@ -1,5 +1,3 @@
-"""Retries of a database change after a conflict with a concurrent writer."""
-
 from collections.abc import Callable
 from typing import TypeVar
 

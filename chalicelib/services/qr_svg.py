@@ -1,6 +1,3 @@
-"""A QR code as an SVG path."""
-
-
 def qr_svg_path(text: str) -> tuple[int, str]:
     """Return a QR code's number of modules per side and the SVG path of its dark modules, one unit per module."""
     import segno

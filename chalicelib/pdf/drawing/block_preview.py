@@ -1,5 +1,3 @@
-"""An image of the signature block, drawn by the same code as the block in the signed PDF."""
-
 import io
 
 import pypdfium2

@@ -1,5 +1,3 @@
-"""QR codes drawn as vector rectangles."""
-
 from functools import lru_cache
 from itertools import groupby
 

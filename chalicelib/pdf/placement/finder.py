@@ -31,7 +31,6 @@ from chalicelib.pdf.rendering import open_for_display
 _MAX_LABELS = 8
 """The most labels of a document that are tried. No form for people has more."""
 _MAX_BLANKS = 16
-"""The most groups of blank spaces that are tried for one label."""
 
 
 def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBlock) -> BlockPlacement | None:

@@ -10,9 +10,7 @@ ASIDE, ABOVE = 3.0, 1.0
 _MAX_OBSTACLES = 60
 """The most obstacles in one area. An area with more has no room to sign."""
 _MAX_EDGES = 45
-"""The most obstacles whose edges are tried as positions of the words."""
 _MAX_FREE = 500
-"""The most free boxes that are tried for the words."""
 _MAX_BELOW, _MAX_BESIDE = 40.0, 220.0
 """The largest distance in points from the signature to words below or above it, and to words beside it."""
 

@@ -8,10 +8,7 @@ from chalicelib.services.ports import Queues, Store
 from chalicelib.services.transaction import OutboxRow
 
 SWEEP_AFTER = timedelta(minutes=2)
-"""The age from which the sweep relays a row."""
-
 SWEEP_LIMIT = 200
-"""The number of rows that one sweep relays."""
 
 
 def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> None:

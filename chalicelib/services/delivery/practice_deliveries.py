@@ -21,8 +21,6 @@ from chalicelib.services.ports import DeliveryListing, Page
 from chalicelib.services.transaction import Change, OutboxRow
 
 RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
-"""The statuses in which a practice may send a message again."""
-
 _TEST = "endpoint.test"
 
 

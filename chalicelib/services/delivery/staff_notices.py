@@ -48,7 +48,6 @@ NOTICE_TEXTS: Mapping[str, NoticeText] = {
         "PUT /v1/endpoint. The stored events then go out immediately.",
     ),
 }
-"""The subject and text of every notice, by its kind."""
 
 
 class StaffNotices:

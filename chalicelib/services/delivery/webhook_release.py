@@ -15,7 +15,6 @@ from chalicelib.services.ports import Clock, Ids, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
 BATCH = 50
-"""The number of webhooks that one transaction releases."""
 
 
 def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:

@@ -17,8 +17,6 @@ from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
 
 PROVIDERS_PER_PAGE = 25
 MAX_LISTED = 50
-"""The ids of documents that the report lists for one account."""
-
 _DOCUMENTS_PER_READ = 100
 _CLAIMS_PER_CHANGE = 50
 _LISTS = (Listing.PROVIDER_PENDING, Listing.PROVIDER_PAST)

@@ -1,5 +1,3 @@
-"""The mapping of domain errors to HTTP statuses and titles."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, NotRequired

@@ -1,5 +1,3 @@
-"""Builders of responses: pages, redirects, JSON and problems."""
-
 from __future__ import annotations
 
 import json

@@ -1,5 +1,3 @@
-"""The security headers of every response."""
-
 from collections.abc import Mapping
 
 _PERMISSIONS = ", ".join(

@@ -44,8 +44,6 @@ from chalicelib.web.pages.view_models import (
 
 REASONS = tuple(DeclineReason)
 SEARCH_FIELDS = ("q", "from", "to")
-"""Names of the fields of the form that searches past documents."""
-
 _ID = re.compile(r"[^a-z0-9_]")
 
 

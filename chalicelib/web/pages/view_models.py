@@ -19,11 +19,7 @@ MAX_TEXT_ON_PAGE = 24_000
 """Maximum number of characters of text shown with the page images. A longer document has a text page."""
 
 SOON_DAYS = 7
-"""Number of days before the due date from which a list marks a document as due soon."""
-
 REFRESH_SECONDS = 3
-"""Seconds until the browser reloads a page that waits for a job."""
-
 CERTIFIED_KINDS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
 """The kinds of documents whose signature is a certification."""
 
