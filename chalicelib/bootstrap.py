@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.aws_clients import Clients
     from chalicelib.domain.deliveries import Channel
     from chalicelib.services import ports
+    from chalicelib.services.accounts.account_administration import AccountAdministration
     from chalicelib.services.accounts.account_settings import AccountSettings
     from chalicelib.services.accounts.link_requests import LinkRequests
     from chalicelib.services.accounts.setup_links import SetupLinks
@@ -110,6 +111,7 @@ class Services:
     passkey_options: PasskeyOptions = _service("authentication.passkey_options", portal_url="settings.portal_url")
     second_factor: SecondFactor = _service("authentication.second_factor")
 
+    account_administration: AccountAdministration = _service("accounts.account_administration")
     account_settings: AccountSettings = _service("accounts.account_settings")
     setup_links: SetupLinks = _service("accounts.setup_links")
     link_requests: LinkRequests = _service("accounts.link_requests")

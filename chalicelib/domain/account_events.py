@@ -31,9 +31,23 @@ class AccountEventType(StrEnum):
     RECOVERY_CODES_MADE = "recovery_codes_made"
     SECOND_FACTOR_RESET = "second_factor_reset"
     SESSIONS_ENDED = "sessions_ended"
+    PEOPLE_SEPARATED = "people_separated"
+    ADDRESS_RELEASED = "address_released"
+    ACCOUNT_CLOSED = "account_closed"
+    MOVE_STARTED = "move_started"
+    ACCOUNT_MOVED = "account_moved"
 
 
-BY_SUPPORT = frozenset({AccountEventType.SECOND_FACTOR_RESET, AccountEventType.SESSIONS_ENDED})
+BY_SUPPORT = frozenset(
+    {
+        AccountEventType.SECOND_FACTOR_RESET,
+        AccountEventType.SESSIONS_ENDED,
+        AccountEventType.PEOPLE_SEPARATED,
+        AccountEventType.ADDRESS_RELEASED,
+        AccountEventType.ACCOUNT_CLOSED,
+        AccountEventType.MOVE_STARTED,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,8 @@ class AccountEvent:
     """One event of an account.
 
     `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes
-    how the owner logged in. `tries` is the number of wrong passwords in a row."""
+    how the owner logged in. `tries` is the number of wrong passwords in a row. `operator` is the name that the
+    administrator gave for an action of support."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})
@@ -61,6 +76,7 @@ class AccountEvent:
     origin: Origin = UNKNOWN
     method: str | None = None
     tries: int | None = None
+    operator: str | None = None
 
 
 def account_event(
@@ -72,11 +88,19 @@ def account_event(
     unique: str,
     method: str | None = None,
     tries: int | None = None,
+    operator: str | None = None,
 ) -> AccountEvent:
     """Return an account event. `unique` is a random id that distinguishes events of the same moment."""
     key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
-        provider_id=provider_id, sort_key=key, type=type, at=at, origin=origin, method=method, tries=tries
+        provider_id=provider_id,
+        sort_key=key,
+        type=type,
+        at=at,
+        origin=origin,
+        method=method,
+        tries=tries,
+        operator=operator,
     )
 
 

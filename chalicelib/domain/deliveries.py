@@ -32,18 +32,20 @@ class DeliveryStatus(StrEnum):
 class MessageType(StrEnum):
     """The type of an email or fax about a document. `FAX` is the fax of the document itself.
 
-    `RESET` has a link for a forgotten password. `DECIDED_ELSEWHERE` informs an account's owner about a decision
+    `RESET` has a link for a forgotten password. `NEW_ADDRESS` has the link that moves an account to the address of
+    the email. `DECIDED_ELSEWHERE` informs an account's owner about a decision
     on one of the account's documents that was made outside the account."""
 
     READY = "ready"
     SETUP = "setup"
     RESET = "reset"
+    NEW_ADDRESS = "new_address"
     CODE = "code"
     FAX = "fax"
     DECIDED_ELSEWHERE = "decided_elsewhere"
 
 
-ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET})
+ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS})
 """The emails with a link to an account. Their recipient may be an address that no practice gave."""
 
 

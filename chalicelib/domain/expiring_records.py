@@ -13,6 +13,7 @@ from typing import Any
 class SecretKind(StrEnum):
     SETUP = "setup"
     RESET = "reset"
+    NEW_ADDRESS = "new_address"
     CODE = "code"
     FAX_CODE = "fax_code"
     BY_HAND = "by_hand"
@@ -41,7 +42,7 @@ REAUTH_AFTER = timedelta(minutes=15)
 class Secret:
     """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token. The token is not stored.
 
-    - `link` depends on the kind. It is the id of the delivery that emailed a setup or reset token, the id of
+    - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of
       the event for a request of a link, the digest of a code, or the secret of an authenticator app that is
       not yet confirmed.
     - `access` is the document's `access` when the row was created.

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chalicelib.domain.documents import Addressee
@@ -19,6 +19,11 @@ class Provider:
     - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than
       the field, so read `proven_emails` instead.
     - `addressed_by` maps a practice's id to the email addresses at which this practice addressed the person.
+    - `other_people` are keys of people who were matched with this provider by mistake, and whom support has
+      separated (`is_separated`).
+    - `closed_at` is the time at which support closed the account. No document is matched with the provider again.
+    - `move_link` is the delivery with the link by which the reader of another address takes over the account, after
+      support started the move.
     - `unaddressed` are ids of documents that were never sent to an address of the person, found by the last
       check for the report `report_visibility`.
     - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
@@ -56,6 +61,9 @@ class Provider:
     addressed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     npi_stated_by: tuple[str, ...] = ()
     unaddressed: tuple[str, ...] = ()
+    other_people: tuple[str, ...] = ()
+    closed_at: datetime | None = None
+    move_link: str | None = None
 
     @property
     def name(self) -> str:
@@ -84,6 +92,47 @@ def has_same_name(provider: Provider, addressee: Addressee) -> bool:
 
 def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
     return _is_same_spelling(("", provider.last_name), ("", addressee.last_name))
+
+
+def without_credentials(provider: Provider) -> Provider:
+    """Return the next version of the provider's row, without sessions, links and everything that logs its owner in.
+
+    The saved signature and the consent end too, because they belong to the person who gave them."""
+    return replace(
+        provider,
+        version=provider.version + 1,
+        session_generation=provider.session_generation + 1,
+        password_hash=None,
+        short_password=False,
+        passkeys=(),
+        authenticator=None,
+        recovery=(),
+        saved_signature=None,
+        consent_version=None,
+        consented_at=None,
+        link=None,
+        move_link=None,
+    )
+
+
+def is_separated(provider: Provider, addressee: Addressee) -> bool:
+    """Return True if support has separated the addressee from this provider as another person.
+
+    The key of a person is the NPI and the name. The key of an NPI alone means that the NPI was wrong for the
+    provider. It separates everybody with this NPI who does not have the provider's name."""
+    npi, first_name, last_name = addressee.npi, addressee.first_name, addressee.last_name
+    if person_key(npi, first_name, last_name) in provider.other_people:
+        return True
+    return npi_key(npi) in provider.other_people and not has_same_name(provider, addressee)
+
+
+def person_key(npi: str | None, first_name: str, last_name: str) -> str:
+    """Return the key of a person with this NPI and name, which may be spelled differently."""
+    return f"{npi or ''}|{spelling_key(first_name, last_name)}"
+
+
+def npi_key(npi: str | None) -> str:
+    return f"{npi or ''}|"
 
 
 def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:

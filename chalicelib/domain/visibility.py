@@ -3,7 +3,7 @@
 A clinic's statements about a provider never open the documents of another clinic."""
 
 from chalicelib.domain.documents import Addressee, Document, GrantKind
-from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name
+from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name, is_separated
 
 
 def opens_to(provider: Provider, document: Document) -> bool:
@@ -36,11 +36,20 @@ def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) 
     `at_address` is true if the document was addressed to the person's own mailbox. Then the same NPI is
     enough, however the name is spelled. Otherwise, the last name must be the same too. An NPI that the owner
     of the account typed may be anybody's, so it never replaces the name. If one of the two has no NPI, the
-    name must be the same."""
+    name must be the same. A person whom support has separated from the provider is never this provider."""
+    if is_ruled_out(provider, addressee):
+        return False
     if not provider.npi or not addressee.npi:
         return has_same_name(provider, addressee)
     is_enough = at_address and not provider.npi_self_stated
     return provider.npi == addressee.npi and (is_enough or has_same_last_name(provider, addressee))
+
+
+def is_ruled_out(provider: Provider, addressee: Addressee) -> bool:
+    """Return True if no document for this addressee may be matched with the provider, by a decision of support.
+
+    The account was closed, or support has separated the two people."""
+    return provider.closed_at is not None or is_separated(provider, addressee)
 
 
 def _is_at(proven: tuple[str, ...], document: Document) -> bool:

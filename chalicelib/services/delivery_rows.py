@@ -5,6 +5,7 @@ from datetime import datetime
 from chalicelib.domain.deliveries import Channel, Delivery, NoticeKind, delivery_id
 from chalicelib.domain.documents import DeliveryLine
 from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Job, OutboxRow
 
 PORTAL_PRACTICE = "portal"
@@ -47,6 +48,23 @@ def new_delivery(
     )
 
 
+def account_notice(
+    event_id: str, provider: Provider, message_type: str, now: datetime, *, recipient: str | None = None
+) -> Delivery:
+    """Return the email that reports a change of an account to its owner, who may not have made the change.
+
+    The email goes to the username, or to the `recipient`."""
+    return new_delivery(
+        Channel.EMAIL,
+        message_type,
+        recipient or provider.email or "",
+        event_id=event_id,
+        practice_id=PORTAL_PRACTICE,
+        now=now,
+        provider_id=provider.id,
+    )
+
+
 def staff_notice(
     kind: NoticeKind, *, event_id: str, practice_id: str, now: datetime, document_id: str | None = None
 ) -> Delivery:
@@ -72,9 +90,10 @@ def delivery_job(delivery: Delivery) -> Job:
     )
 
 
-def outbox_row(delivery: Delivery) -> OutboxRow:
-    """Return the outbox row that queues the delivery's job. The row has the id of the delivery's event."""
-    return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=(delivery_job(delivery),))
+def outbox_row(delivery: Delivery, *others: Delivery) -> OutboxRow:
+    """Return the outbox row that queues the jobs of deliveries with the same event. The row has the event's id."""
+    jobs = tuple(delivery_job(message) for message in (delivery, *others))
+    return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=jobs)
 
 
 def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:

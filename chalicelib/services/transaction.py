@@ -4,7 +4,7 @@ Each versioned row has the version to write. The store requires the version befo
 version is 1. If a part fails, nothing is written, and `ConcurrentUpdate` names the parts that failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,3 +86,9 @@ class Change:
     secrets: tuple[Secret, ...] = ()
     spent: tuple[Secret, ...] = ()
     dropped: tuple[Secret, ...] = ()
+
+
+def merge(first: Change, second: Change) -> Change:
+    """Return one transaction from two changes of different rows, made at the same time."""
+    names = [field.name for field in fields(Change) if field.name != "at"]
+    return replace(first, **{name: getattr(first, name) + getattr(second, name) for name in names})

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
 from chalicelib.web.http.request_parsing import make_form_token
+from tests.support.repairs import REPAIRS
 from tests.support.stack import Stack
 from tests.support.who_sees_what import CASES, Answer, Keys, Visitor, World
 
@@ -39,6 +41,9 @@ class StackWorld(World):
 
     def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         return as_answer(self.stack.http.request(method, path, headers=headers, content=body))
+
+    def admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return self.stack.invoke_admin(payload)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -77,3 +82,8 @@ def world(stack: Stack) -> Iterator[StackWorld]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_clinics_statement_opens_nothing_of_another_clinic(world: StackWorld, case: str) -> None:
     CASES[case](world)
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(world: StackWorld, repair: str) -> None:
+    REPAIRS[repair](world)

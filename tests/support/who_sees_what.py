@@ -89,6 +89,10 @@ class World(ABC):
     def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer: ...
 
     @abstractmethod
+    def admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke the admin function, and return its result."""
+
+    @abstractmethod
     def now(self) -> datetime: ...
 
     @abstractmethod

@@ -10,7 +10,6 @@ from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotF
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
-from chalicelib.services.accounts.setup_links import account_notice
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     MIN_LENGTH,
@@ -21,7 +20,7 @@ from chalicelib.services.authentication.passwords import (
 )
 from chalicelib.services.authentication.second_factor import find_matching_step, second_factor_counters
 from chalicelib.services.authentication.sessions import Sessions
-from chalicelib.services.delivery_rows import outbox_row
+from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Page, Store
 from chalicelib.services.transaction import Change

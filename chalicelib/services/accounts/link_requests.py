@@ -137,7 +137,10 @@ class LinkRequests:
     def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
         """Return the email with a setup link that leads to this document, or None.
 
-        If the document is recalled, the link leads to another pending document that was emailed to the same address."""
+        If the document is recalled, the link leads to another pending document that was emailed to the same address.
+        The documents of a closed account lead to no new account."""
+        if provider.closed_at is not None:
+            return None
         address = document.addressee.email
         if document.recalled_at is None or address is None:
             return self._email_for(document, provider)

@@ -7,18 +7,19 @@ from datetime import datetime
 from chalicelib.domain import npi as npis
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
 from chalicelib.domain.claim_keys import email_claim
-from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCode, Invalid, InvalidCode, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
+from chalicelib.services.accounts.account_moves import complete_move
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import find_password_problem, hash_password, is_short, min_length
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
+from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.labels import duration
 from chalicelib.services.normalization import normalize_line
 from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
@@ -30,7 +31,7 @@ MAX_CREDENTIAL_CHARS = 40
 _MAX_PENDING_READ = 50
 """The number of a provider's pending documents that are searched for one that keeps a setup link valid."""
 
-_LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET)
+_LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET, SecretKind.NEW_ADDRESS)
 _EXPIRED = f"A link works once and for {duration(LINK_LIFETIME)}, and only the newest link works."
 _OUTDATED = "This link is no longer needed: the address was corrected, or the account belongs to someone else."
 _TAKEN_ADDRESS = (
@@ -63,9 +64,14 @@ class ValidLink:
         return self.secret.kind is SecretKind.SETUP
 
     @property
+    def is_move(self) -> bool:
+        """Whether the link moves an account to the email address to which the link was sent."""
+        return self.secret.kind is SecretKind.NEW_ADDRESS
+
+    @property
     def least(self) -> int:
-        """The minimum length of the new password, in characters."""
-        return min_length(second_factor=self.provider.has_second_factor)
+        """The minimum length of the new password, in characters. A move removes the second factor."""
+        return min_length(second_factor=self.provider.has_second_factor and not self.is_move)
 
     @property
     def personal(self) -> tuple[str, ...]:
@@ -109,13 +115,16 @@ class SetupLinks:
                 raise MessageOutdated(_OUTDATED)
             secret = _link_row(token, delivery, provider, now)
             newest = replace(provider, version=provider.version + 1, link=delivery.id)
-            providers = () if provider.link == delivery.id else (newest,)
+            is_noted = delivery.id in (provider.link, provider.move_link)
+            providers = () if is_noted else (newest,)
             self._store.commit(Change(at=now, secrets=(secret,), providers=providers))
 
         retry_on_conflict(step, retry_on=frozenset({"provider"}))
         return token
 
     def _may_send(self, delivery: Delivery, provider: Provider) -> bool:
+        if delivery.type == MessageType.NEW_ADDRESS:
+            return provider.has_account and provider.move_link == delivery.id
         if provider.has_account:
             return delivery.type == MessageType.RESET and delivery.recipient in provider.proven_emails
         return find_document_of_setup_email(self._store, delivery, provider) is not None
@@ -178,6 +187,10 @@ class SetupLinks:
     def _change(
         self, link: ValidLink, form: PasswordForm, password_hash: str, now: datetime, origin: Origin = UNKNOWN
     ) -> Change:
+        if link.is_move:
+            email = link.secret.email or ""
+            moved = complete_move(self._store, self._ids, link.provider, email, password_hash, now, origin)
+            return replace(moved, spent=(link.secret,), dropped=login_counters(email, link.provider.id, now))
         provider = set_password(link, form, password_hash, now)
         notice = account_notice(self._ids.new("evt"), provider, AccountEventType.PASSWORD_CHANGED.value, now)
         counters = (*login_counters(notice.recipient, provider.id, now), *second_factor_counters(provider.id, now))
@@ -195,19 +208,6 @@ class SetupLinks:
         )
 
 
-def account_notice(event_id: str, provider: Provider, message_type: str, now: datetime) -> Delivery:
-    """Return the email that reports a change of an account to its owner, who may not have made the change."""
-    return new_delivery(
-        Channel.EMAIL,
-        message_type,
-        provider.email or "",
-        event_id=event_id,
-        practice_id=PORTAL_PRACTICE,
-        now=now,
-        provider_id=provider.id,
-    )
-
-
 # Which links work
 
 
@@ -215,7 +215,9 @@ def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Pro
     """Return the document that a setup email is about, or None if the email must not be sent.
 
     Usually this is the delivery's own document. If that document was recalled, it is another document to which the
-    link leads now, unless a newer setup email is on its way."""
+    link leads now, unless a newer setup email is on its way. A closed account gets no setup email."""
+    if provider.closed_at is not None:
+        return None
     document = store.document(delivery.document_id) if delivery.document_id else None
     if document is None or document.access == delivery.access:
         return document
@@ -233,6 +235,7 @@ def _read_pending(store: Store, provider_id: str) -> Sequence[Document]:
 
 def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime) -> Secret:
     kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
+    kind = SecretKind.NEW_ADDRESS if delivery.type == MessageType.NEW_ADDRESS else kind
     return Secret(
         key=secret_key(kind, token),
         version=1,
@@ -249,6 +252,8 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
 
 def _is_newest(secret: Secret, provider: Provider) -> bool:
     """Return True if a link is the provider's newest link and still fits the state of the account."""
+    if secret.kind is SecretKind.NEW_ADDRESS:
+        return provider.has_account and provider.move_link == secret.link
     is_newest = provider.link == secret.link
     if secret.kind is SecretKind.RESET:
         return is_newest and secret.email in provider.proven_emails
@@ -328,6 +333,8 @@ def _claims(link: ValidLink, provider: Provider) -> tuple[Claim, ...]:
 
 def _validate(link: ValidLink, form: PasswordForm) -> None:
     errors = [*(_person_errors(link, form) if link.is_setup else ())]
+    if (link.is_setup or link.is_move) and not form.confirmed:
+        errors.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
     personal = (*link.personal, form.npi)
     problem = find_password_problem(form.password, personal, least=link.least)
     if problem:
@@ -342,8 +349,6 @@ def _person_errors(link: ValidLink, form: PasswordForm) -> list[FieldError]:
         errors.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
     if link.provider.npi is None and form.npi and not npis.is_valid(form.npi):
         errors.append(FieldError("npi", "This is not a valid 10-digit NPI. Check it, or leave it empty."))
-    if not form.confirmed:
-        errors.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
     return errors
 
 

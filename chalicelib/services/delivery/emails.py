@@ -17,6 +17,7 @@ from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
+from chalicelib.services.delivery.support_reports import SUPPORT_REPORTS
 from chalicelib.services.labels import duration
 from chalicelib.services.normalization import display_phone
 
@@ -29,6 +30,8 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "by_hand_code": ("{practice}: your code to open a document", "The code expires in {code_lifetime}."),
     "account_ready": ("Your account on Provider Portal is ready", "Your documents are in one place."),
     "decided_elsewhere": ("A document in your account was returned as signed", "If this wasn't you, act now."),
+    "new_address": ("Confirm your new email address for Provider Portal", "The link expires in {link_lifetime}."),
+    "account_by_support": ("{change}", "If you didn't expect this, contact us."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
 """The subject of every email and the preview that a mailbox shows beside it, by the name of the template.
@@ -58,10 +61,12 @@ class Emails(MessageSender):
             MessageType.READY: self._ready,
             MessageType.SETUP: self._password_link,
             MessageType.RESET: self._password_link,
+            MessageType.NEW_ADDRESS: self._password_link,
             MessageType.CODE: self._by_hand_code,
             MessageType.DECIDED_ELSEWHERE: self._decided_elsewhere,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
         }
+        composers |= dict.fromkeys(SUPPORT_REPORTS, self._by_support)
         return composers.get(facts.delivery.type, self._account_changed)(facts)
 
     def _render(self, facts: MessageFacts, template: str, **template_values: Any) -> Mail:
@@ -95,7 +100,8 @@ class Emails(MessageSender):
         fax = display_phone(practice.fax) if practice.fax else None
         values = {"by_hand_link": self._url(f"/by-hand/{document.id}"), "fax": fax}
         has_account = facts.provider is not None and facts.provider.has_account
-        is_by_hand = not self.switches.electronic_signature(practice.id)
+        is_closed = facts.provider is not None and facts.provider.closed_at is not None
+        is_by_hand = is_closed or not self.switches.electronic_signature(practice.id)
         if is_by_hand or (not has_account and self._is_anothers_username(facts.delivery.recipient)):
             return self._render(facts, "document_ready_by_hand", **values)
         document_link = self._url(f"/documents/{document.id}")
@@ -107,7 +113,7 @@ class Emails(MessageSender):
         return key in self.store.claims([key])
 
     def _password_link(self, facts: MessageFacts) -> Mail:
-        """Compose the `setup` email with the link for a first password, or the `reset` email for a new one."""
+        """Compose the email with a link for a first password, for a new one, or for an account's new address."""
         link = self._url(f"/documents/{facts.document.id}") if facts.document else None
         setup_link = self._url(f"/setup/{self.setup_links.create_token(facts.delivery, facts.now)}")
         return self._render(facts, facts.delivery.type, setup_link=setup_link, document_link=link)
@@ -137,6 +143,18 @@ class Emails(MessageSender):
         delivery = facts.delivery
         change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at, self._time_zone(facts))
         return self._render(facts, "account_changed", change=change, changed_at=changed_at)
+
+    def _by_support(self, facts: MessageFacts) -> Mail:
+        """Compose the report of an action of support, for the account's owner or for a former address."""
+        delivery, provider = facts.delivery, facts.provider
+        if provider is None:
+            raise LookupError("a report about an account that does not exist")
+        report, is_owner = SUPPORT_REPORTS[delivery.type], delivery.recipient in provider.proven_emails
+        paragraph = report.paragraph(is_owner=is_owner, username=provider.email or "")
+        changed_at = _moment(delivery.created_at, self._time_zone(facts))
+        return self._render(
+            facts, "account_by_support", change=report.heading, paragraph=paragraph, changed_at=changed_at
+        )
 
     def _time_zone(self, facts: MessageFacts) -> str:
         """Return the time zone of most of the provider's clinics. Without a clinic, return US Eastern time."""

@@ -19,7 +19,7 @@ from chalicelib.settings import Settings
 
 PORTAL = "Provider Portal"
 
-_FROM_PRACTICE = set(MessageType) - {MessageType.RESET}
+_FROM_PRACTICE = set(MessageType) - {MessageType.RESET, MessageType.NEW_ADDRESS}
 _ASKS_FOR_DECISION = {MessageType.READY, MessageType.FAX}
 _OUTDATED = "The document was recalled or corrected meanwhile."
 

@@ -20,7 +20,7 @@ PER_PRACTICE, IN_TOTAL, LINKS = 100, 300, 20
 """Messages a day to one recipient: from one practice, from all practices, and with a setup or reset link."""
 
 _PERIOD = timedelta(days=1)
-_LINKS = {MessageType.SETUP, MessageType.RESET}
+_LINKS = {MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS}
 
 logger = Logger(service="portal", child=True)
 

@@ -1,9 +1,10 @@
 """The `move` job, which moves documents to the provider to whom they belong (DESIGN 2a).
 
 A document can be in the wrong provider's list after the practice corrected an address (`document.resend`),
-after a practice learned the email address of a person whom it only faxed before, or after an account got one
-more address. The job finds the provider of each such document by the same rules as the intake. Until the job
-has run, the rule in `domain/visibility.py` hides the documents."""
+after a practice learned the email address of a person whom it only faxed before, after an account got one
+more address, or after support separated two people. The job finds the provider of each such document by the
+same rules as the intake. Until the job has run, the rule in `domain/visibility.py` hides the documents. The
+documents of a closed account do not move."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from datetime import datetime
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, is_separated
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import match_again
@@ -73,7 +74,7 @@ class DocumentMoves:
         match = match_again(self._store, self._writer.ids, document)
         if match.provider.id == document.provider_id:
             return
-        moved = replace(document, provider_id=match.provider.id)
+        moved = replace(document, provider_id=match.provider.id, granted=None)
         recorder = self._writer.recorder(moved, self._writer.practice_of(document), PORTAL, now)
         data = {"from": document.provider_id, "to": match.provider.id}
         change = recorder.event(DocumentEventType.MOVED, data).change()
@@ -81,8 +82,13 @@ class DocumentMoves:
 
 
 def _may_move(document: Document, provider: Provider) -> bool:
-    """Return True if the provider's account cannot open the document, and no act opened it to one account alone."""
-    return document.granted is None and not opens_to(provider, document)
+    """Return True if the provider's account cannot open the document, and no act opened it to one account alone.
+
+    A document that was opened by the code of its fax moves if support has separated its addressee from the
+    provider. The documents of a closed account do not move."""
+    if provider.closed_at is not None or opens_to(provider, document):
+        return False
+    return document.granted is None or is_separated(provider, document.addressee)
 
 
 def _read_place(after: str | None) -> tuple[Listing, str | None]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -46,7 +46,7 @@ from chalicelib.services.documents.provider_matching import (
 )
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.ports import Files, Ids, Inspector, Switches
-from chalicelib.services.transaction import Change, Claim, OutboxRow
+from chalicelib.services.transaction import Change, Claim, OutboxRow, merge
 
 _CERTIFICATION_NAMES = {
     "initial_visit_on": "initial_visit_on",
@@ -121,7 +121,7 @@ class Intake:
         change = self._first_change(inbound, document, match, _audit_data(command, inspected))
         change = replace(change, claims=claims)
         if superseded is not None:
-            change = _merge(change, self._supersede_change(inbound, superseded, document.id))
+            change = merge(change, self._supersede_change(inbound, superseded, document.id))
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
     def _match(
@@ -275,12 +275,6 @@ def _new_document(
         message=command.message,
         supersedes=command.supersedes,
     )
-
-
-def _merge(first: Change, second: Change) -> Change:
-    """Return one transaction from two changes to different documents, made at the same time."""
-    names = [field.name for field in fields(Change) if field.name != "at"]
-    return replace(first, **{name: getattr(first, name) + getattr(second, name) for name in names})
 
 
 def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:

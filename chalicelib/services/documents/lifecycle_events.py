@@ -184,7 +184,11 @@ def _invalidates_setup_link(before: Document, after: Document, provider: Provide
 
 
 def _stays(before: Document, after: Document, provider: Provider) -> bool:
-    """Return True if the document stays in the lists of the same provider after a correction."""
+    """Return True if the document stays in the lists of the same provider after a correction.
+
+    The document of a closed account goes to the person who reads the address now."""
+    if provider.closed_at is not None:
+        return False
     is_same_mailbox = after.addressee.email == before.addressee.email and after.granted == before.granted
     return is_same_mailbox and (not provider.has_account or may_hold(provider, after))
 

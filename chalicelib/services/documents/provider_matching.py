@@ -17,8 +17,8 @@ from chalicelib.domain.claim_keys import (
 )
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.providers import Provider, has_same_name, spelling_key
-from chalicelib.domain.visibility import names_person
+from chalicelib.domain.providers import Provider, has_same_name, is_separated, npi_key, person_key, spelling_key
+from chalicelib.domain.visibility import is_ruled_out, names_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
 
@@ -117,7 +117,7 @@ class ProviderMatcher:
         provider = stored or Provider(
             id=self._ids.new("prv"), version=1, first_name=addressee.first_name, last_name=addressee.last_name
         )
-        provider = _complete(provider, addressee, self._practice_id)
+        provider = self._separate(_complete(provider, addressee, self._practice_id))
         known = self._known_claims(provider)
         return ProviderMatch(
             provider=provider,
@@ -167,8 +167,8 @@ class ProviderMatcher:
     def _person_claims(self, provider: Provider) -> tuple[Claim, ...]:
         """Return the claims that reserve a name and an NPI at the email address for a person without an account.
 
-        A claim of another person at the same address is not replaced. A claim of an account, or an old claim of a
-        person who has another address, is replaced."""
+        A claim of another person at the same address is not replaced. A claim of an account, an old claim of a
+        person who has another address, and a claim of a provider who is ruled out are replaced."""
         if not self._is_at_address(provider):
             return ()
         keys = person_claims(self._addressee)
@@ -176,18 +176,41 @@ class ProviderMatcher:
         claims = []
         for key in keys:
             owner = self._owners.get(key)
-            holder = self._row(owner) if owner != provider.id else None
-            if owner != provider.id and (holder is None or not self._is_at_address(holder)):
+            if owner != provider.id and not self._is_held_by_other_person(owner, key):
                 claims.append(Claim(key=key, owner=provider.id, replaces=owner))
         return tuple(claims)
 
+    def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
+        """Return True if the owner of a claim is another person at the addressee's email address."""
+        holder = self._row(owner)
+        return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
+
     def _known_claims(self, provider: Provider) -> tuple[Claim, ...]:
-        keys = known_claims(self._practice_id, self._addressee)
+        owners = {key: self._owners.get(key) for key in known_claims(self._practice_id, self._addressee)}
         return tuple(
-            Claim(key=key, owner=provider.id, replaces=self._owners.get(key))
-            for key in keys
-            if self._owners.get(key) is None or (self._is_newest and self._owners.get(key) != provider.id)
+            Claim(key=key, owner=provider.id, replaces=owner)
+            for key, owner in owners.items()
+            if owner is None or (owner != provider.id and (self._is_newest or self._is_given_up(self._row(owner), key)))
         )
+
+    def _is_given_up(self, holder: Provider | None, key: str) -> bool:
+        """Return True if support has ruled the owner of a claim out for the addressee.
+
+        The claim on the owner's own name or NPI stays, unless the owner's account was closed."""
+        if holder is None or not is_ruled_out(holder, self._addressee):
+            return False
+        own = replace(self._addressee, first_name=holder.first_name, last_name=holder.last_name, npi=holder.npi)
+        return holder.closed_at is not None or key not in (*person_claims(own), *known_claims(self._practice_id, own))
+
+    def _separate(self, provider: Provider) -> Provider:
+        """Return the provider of the addressee, separated from the people from whom support separated the addressee."""
+        addressee = self._addressee
+        others = {
+            person_key(addressee.npi, row.first_name, row.last_name)
+            for row in self._rows.values()
+            if row.id != provider.id and is_separated(row, addressee)
+        } - {person_key(addressee.npi, addressee.first_name, addressee.last_name)}
+        return replace(provider, other_people=tuple(sorted({*provider.other_people, *others})))
 
     def _first_addressee_claim(self) -> tuple[Claim, ...]:
         email = self._addressee.email
@@ -254,7 +277,7 @@ def _complete(provider: Provider, addressee: Addressee, practice_id: str) -> Pro
     else:
         provider = replace(
             provider,
-            npi=provider.npi or addressee.npi,
+            npi=provider.npi or (None if npi_key(addressee.npi) in provider.other_people else addressee.npi),
             credential=provider.credential or addressee.credential,
             mailed_to=provider.mailed_to or addressee.email,
         )

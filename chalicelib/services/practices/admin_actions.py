@@ -1,18 +1,22 @@
 """The actions of the admin function, which administrators invoke from the AWS console or by `make`."""
 
+import re
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain import npi as npis
 from chalicelib.domain.claim_keys import email_claim
+from chalicelib.domain.documents import Addressee
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
 from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import SIGNING_DELAY
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization
+from chalicelib.services.accounts.account_administration import AccountAdministration, SupportAction
 from chalicelib.services.accounts.account_settings import end_sessions, reset_second_factor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Files, Ids, SessionKeyRotation, Store, Switches
@@ -32,11 +36,20 @@ ACTIONS = (
     "set_logo",
     "reset_second_factor",
     "end_sessions",
+    "find_account",
+    "separate_people",
+    "release_address",
+    "close_account",
+    "move_account",
     "rotate_session_key",
     "report_visibility",
     "ping",
 )
 """The methods of `AdminActions` that a payload may name."""
+
+MAX_NAME_CHARS = 100
+
+_KEY = re.compile("[A-Za-z0-9_]{1,40}")
 
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "phone": normalization.normalize_phone,
@@ -58,6 +71,7 @@ class AdminActions:
     clock: Clock
     fax_countries: Collection[str]
     visibility_report: VisibilityReport
+    account_administration: AccountAdministration
 
     def run(self, payload: Any) -> Mapping[str, Any]:
         """Do the action and return its result.
@@ -194,6 +208,53 @@ class AdminActions:
             raise _invalid("email", problem)
         return {"id": owner_id}
 
+    def find_account(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
+        """Return `{"id", "name", "emails"}` of the account that holds this `email`."""
+        _require_keys(payload, "email")
+        account = self.account_administration.find(_require_text(payload, "email", normalization.normalize_email))
+        return {"id": account.id, "name": account.name, "emails": list(account.proven_emails)}
+
+    def separate_people(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Separate a person from the provider `provider_id` with whom the person was matched by mistake.
+
+        `first_name`, `last_name` and `npi` (or null) are those on the person's documents. With `remove_npi`, the
+        provider loses this NPI. Return `{"id"}` of the provider."""
+        _require_keys(payload, "operator", "provider_id", "first_name", "last_name", "npi", optional=("remove_npi",))
+        person = Addressee(
+            first_name=_require_text(payload, "first_name", _normalize_name),
+            last_name=_require_text(payload, "last_name", _normalize_name),
+            npi=_read_text(payload, "npi", _validate_npi),
+        )
+        provider_id, action = _read_account_action(payload, now)
+        remove_npi = _read_flag(payload, "remove_npi")
+        self.account_administration.separate(provider_id, person, action, remove_npi=remove_npi)
+        return {"id": provider_id}
+
+    def release_address(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Take the address `email` from the account `provider_id`. Return `{"id"}` of the account."""
+        _require_keys(payload, "operator", "provider_id", "email")
+        provider_id, action = _read_account_action(payload, now)
+        email = _require_text(payload, "email", normalization.normalize_email)
+        self.account_administration.release_address(provider_id, email, action)
+        return {"id": provider_id}
+
+    def close_account(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Close the account `provider_id` for good. Return `{"id"}` of the account."""
+        _require_keys(payload, "operator", "provider_id")
+        provider_id, action = _read_account_action(payload, now)
+        self.account_administration.close(provider_id, action)
+        return {"id": provider_id}
+
+    def move_account(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Email a link to `email`, by which the address's reader takes over the account `provider_id`.
+
+        Return `{"id"}` of the account."""
+        _require_keys(payload, "operator", "provider_id", "email")
+        provider_id, action = _read_account_action(payload, now)
+        email = _require_text(payload, "email", normalization.normalize_email)
+        self.account_administration.start_move(provider_id, email, action)
+        return {"id": provider_id}
+
     def rotate_session_key(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Rotate the key that signs sessions. Return `{"rotated": true, "sessions_ended"}`.
 
@@ -230,6 +291,39 @@ def _check_age(rotated_at: datetime | None, now: datetime) -> None:
             "The key is too new. A rotation now would end sessions that the key before it signed. "
             f"Wait until {to_text(allowed_at)}, or end all sessions with end_sessions."
         )
+
+
+def _require_keys(payload: Mapping[str, Any], *required: str, optional: Collection[str] = ()) -> None:
+    """Raise `Invalid` with the name of each unknown or missing key.
+
+    The function's log has the error, so a key that may be an address or a name is not repeated."""
+    errors = [
+        FieldError(key, "is not known here") if _KEY.fullmatch(key) else FieldError("payload", "has an unknown key")
+        for key in payload
+        if key not in {"action", *required, *optional}
+    ]
+    errors += [FieldError(key, "is missing") for key in required if key not in payload]
+    if errors:
+        raise Invalid(" ".join(f"{error.field} {error.message}." for error in errors), errors=errors)
+
+
+def _read_account_action(payload: Mapping[str, Any], now: datetime) -> tuple[str, SupportAction]:
+    """Return the id of the provider, and the action with the operator's name."""
+    operator = _require_text(payload, "operator", _normalize_name)
+    return _require_text(payload, "provider_id", _normalize_name), SupportAction(operator, now)
+
+
+def _normalize_name(text: str) -> str:
+    name = normalization.normalize_line(text)
+    if len(name) > MAX_NAME_CHARS:
+        raise ValueError(f"must have at most {MAX_NAME_CHARS} characters")
+    return name
+
+
+def _validate_npi(text: str) -> str:
+    if not npis.is_valid(text):
+        raise ValueError("must be a valid 10-digit NPI, or null")
+    return text
 
 
 def _read_practice_id(payload: Mapping[str, Any]) -> str:

@@ -37,6 +37,11 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.RECOVERY_CODES_MADE: "New recovery codes created",
     AccountEventType.SECOND_FACTOR_RESET: "Passkeys, app and recovery codes removed by support",
     AccountEventType.SESSIONS_ENDED: "Logged out everywhere by support",
+    AccountEventType.PEOPLE_SEPARATED: "Another person's documents removed by support",
+    AccountEventType.ADDRESS_RELEASED: "Email address removed by support",
+    AccountEventType.ACCOUNT_CLOSED: "Account closed by support",
+    AccountEventType.MOVE_STARTED: "Move to another email address started by support",
+    AccountEventType.ACCOUNT_MOVED: "Moved to another email address, and new password set with the link sent there",
 }
 _METHODS: Mapping[str, str] = {
     "account password": "with the password",
@@ -87,7 +92,7 @@ def _text(event: AccountEvent) -> str:
         return f"{text} {_METHODS.get(event.method or '', '')}".strip()
     if event.type is AccountEventType.WRONG_PASSWORD and (event.tries or 0) > LOGGED_INDIVIDUALLY:
         return f"{text}, {event.tries} times in a row"
-    return text
+    return f"{text} ({event.operator})" if event.operator else text
 
 
 def _place(event: AccountEvent) -> str:

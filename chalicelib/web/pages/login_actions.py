@@ -230,7 +230,7 @@ def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Respon
 
     The link itself logs nobody in."""
     next_path = f"/documents/{link.document.id}" if link.document else HOME
-    reason = "password-set" if link.is_setup else "password-changed"
+    reason = "password-set" if link.is_setup or link.is_move else "password-changed"
     cookies = [
         format_cookie(SETUP_COOKIE, "", 0),
         format_cookie(SESSION_COOKIE, "", 0),

@@ -13,6 +13,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.services.ports import Files
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Browser, Portal, header
+from tests.support.repairs import REPAIRS
 from tests.support.who_sees_what import CASES, Answer, Keys, Visitor, World
 
 
@@ -65,6 +66,9 @@ class MemoryWorld(World):
     def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         return as_answer(Client(app).http.request(method, path, headers=dict(headers), body=body))
 
+    def admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(self.portal.admin_actions.run(payload))
+
     def now(self) -> datetime:
         return self.portal.clock.now()
 
@@ -92,7 +96,11 @@ class MemoryWorld(World):
         return f"/setup/{self.portal.token(self._link_mails(address)[-1])}"
 
     def _link_mails(self, address: str) -> list[Delivery]:
-        return [mail for mail in self.portal.mails() if mail.recipient == address and mail.type in ("setup", "reset")]
+        return [
+            mail
+            for mail in self.portal.mails()
+            if mail.recipient == address and mail.type in ("setup", "reset", "new_address")
+        ]
 
 
 def as_answer(response: HTTPResponse) -> Answer:
@@ -102,3 +110,8 @@ def as_answer(response: HTTPResponse) -> Answer:
 @pytest.mark.parametrize("case", CASES)
 def test_a_clinics_statement_opens_nothing_of_another_clinic(case: str) -> None:
     CASES[case](MemoryWorld())
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(repair: str) -> None:
+    REPAIRS[repair](MemoryWorld())

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,10 @@ def world() -> World:
     return World()
 
 
-def with_account(world: World, since: datetime = START, practices: tuple[str, ...] = ()) -> World:
+def with_account(world: World, since: datetime = START, practices: tuple[str, ...] = (), **changes: Any) -> World:
     provider = world.store.provider(PROVIDER.id)
     assert provider is not None
-    owner = replace(PROVIDER, version=provider.version + 1, account_since=since, practices=practices)
+    owner = replace(PROVIDER, version=provider.version + 1, account_since=since, practices=practices, **changes)
     world.store.commit(Change(at=world.clock.at, providers=(owner,)))
     return world
 
@@ -212,6 +213,52 @@ def test_the_first_password_gets_a_welcome_and_a_later_one_a_notice(world: World
     world.deliver(world.own_message("password_changed"))
     assert world.mail()["Subject"] == "Your password was changed on Provider Portal"
     assert "November 23, 2026, at 2:00 PM EST" in part(world.mail(), "plain")
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipient", "subject", "says"),
+    [
+        ("people_separated", "own", "Documents were removed", "addressed to someone else"),
+        ("address_released", "own", "An email address was removed", "Your username is still dr.rivera@example.com"),
+        ("address_released", "former", "An email address was removed", "removed this email address"),
+        ("account_closed", "former", "Your Provider Portal account was closed", "You can't log in anymore"),
+        ("move_started", "own", "Your Provider Portal account is being moved", "Nothing changes until"),
+        ("account_moved", "own", "Your Provider Portal account was moved", "Your username is now dr.rivera"),
+        ("account_moved", "former", "Your Provider Portal account was moved", "You can't log in with this address"),
+    ],
+)
+def test_an_action_of_support_is_reported_to_the_addresses_of_the_account(
+    world: World, kind: str, recipient: str, subject: str, says: str
+) -> None:
+    email = "dr.rivera@example.com" if recipient == "own" else "new@example.com"
+    with_account(world, since=START, email=email, emails=(email,))
+    world.deliver(world.own_message(kind))
+    mail = world.mail()
+    assert mail["To"] == "dr.rivera@example.com"
+    assert str(mail["Subject"]).startswith(subject)
+    for text in (part(mail, "plain"), part(mail, "html").replace("&#39;", "'")):
+        assert says in text
+        assert "help@portal.test" in text
+        assert "November 22, 2026, at 2:00 PM EST" in text
+        assert "Ada" not in text
+
+
+def test_the_link_to_a_new_address_is_in_the_email_of_the_newest_move_only(world: World) -> None:
+    row_id = world.own_message("new_address")
+    with_account(world, since=START, email="old@example.com", move_link=row_id)
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+    (token,) = re.findall(r"https://portal.test/setup/([\w-]+)", part(world.mail(), "plain"))
+    assert token in part(world.mail(), "html")
+    assert world.setup_links.open(token, START).is_move
+    later = world.own_message("new_address")
+    assert world.deliver(later).status is DeliveryStatus.CANCELLED
+
+
+def test_the_email_about_a_document_of_a_closed_account_offers_no_account(world: World) -> None:
+    with_account(world, since=START, email=None, password_hash=None, closed_at=START)
+    mail = sent(world, "ready")
+    assert "by-hand" in part(mail, "plain")
+    assert "/documents/" not in part(mail, "plain")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,209 @@
+"""The actions of support on accounts: separate two people, release an address, close an account, move an account.
+
+Every action is reported by email to the addresses of the account, and is recorded in the account's trail with the
+operator's name. An action that is run again changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.domain.account_events import UNKNOWN, AccountEventType, account_event
+from chalicelib.domain.claim_keys import email_claim
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.documents import Addressee
+from chalicelib.domain.errors import Conflict, FieldError, Invalid
+from chalicelib.domain.providers import Provider, npi_key, person_key, spelling_key, without_credentials
+from chalicelib.services.accounts.account_moves import owned_claims
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, account_notice, new_delivery, outbox_row
+from chalicelib.services.documents.document_moves import move_job
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change, OutboxRow, merge
+
+_RETRY_ON = frozenset({"provider", "claim"})
+
+
+@dataclass(frozen=True)
+class SupportAction:
+    """An action of support: the name of the operator, and the time."""
+
+    operator: str
+    now: datetime
+
+
+class AccountAdministration:
+    """The actions of support on accounts."""
+
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self._store = store
+        self._ids = ids
+
+    def find(self, email: str) -> Provider:
+        """Return the account that holds this email address. Raises `Invalid` if no account holds the address."""
+        key = email_claim(email)
+        provider = self._store.provider(self._store.claims([key]).get(key, "prv_nobody"))
+        if provider is None or email not in provider.proven_emails:
+            raise _invalid("email", "is held by no account")
+        return provider
+
+    def separate(self, provider_id: str, person: Addressee, action: SupportAction, *, remove_npi: bool) -> None:
+        """Separate a person from a provider with whom the person's documents were matched by mistake.
+
+        The documents that name the person leave the provider's lists at once, and a job moves them to the person to
+        whom they belong. With `remove_npi`, the provider also loses the NPI, which is the other person's. Raises
+        `Invalid` if the provider does not exist, or if the documents of the two people cannot be told apart."""
+
+        def change(before: Provider) -> Change | None:
+            if before.closed_at is not None:
+                raise _invalid("provider_id", "names a closed account")
+            _require_other_person(before, person, remove_npi=remove_npi)
+            key = person_key(person.npi, person.first_name, person.last_name)
+            keys = {key, npi_key(person.npi)} if remove_npi else {key}
+            after = replace(before, other_people=tuple(sorted({*before.other_people, *keys})))
+            if remove_npi and before.npi == person.npi:
+                after = replace(after, npi=None, npi_stated_by=())
+            if not before.has_account:
+                after = replace(after, link=None, setup_mailed_at=None, setup_document=None)
+            moves = OutboxRow(id=self._ids.new("out"), created_at=action.now, jobs=(move_job(before.id),))
+            if after == before:
+                return Change(at=action.now, outbox=(moves,))
+            after = replace(after, version=before.version + 1)
+            reported = self._change(after, AccountEventType.PEOPLE_SEPARATED, action, before.proven_emails)
+            return merge(reported, Change(at=action.now, outbox=(moves,)))
+
+        self._commit(provider_id, change)
+
+    def release_address(self, provider_id: str, email: str, action: SupportAction) -> None:
+        """Take an email address from the account that holds it. The address then belongs to nobody.
+
+        Documents that were sent to the address no longer open to the account, unless their practice has addressed
+        the account's person at a remaining address. Raises `Conflict` if the address is the account's username."""
+
+        def change(before: Provider) -> Change | None:
+            _require_account(before)
+            if email == before.email:
+                raise Conflict(
+                    "This address is the account's username. Use move_account to give the account another username, "
+                    "or close_account to end the account.",
+                    errors=(FieldError("email", "is the account's username"),),
+                )
+            if email not in before.proven_emails:
+                return None
+            remaining = tuple(other for other in before.proven_emails if other != email)
+            after = replace(before, version=before.version + 1, emails=remaining, link=None)
+            event_type = AccountEventType.ADDRESS_RELEASED
+            return self._change(after, event_type, action, before.proven_emails, released=(email,))
+
+        self._commit(provider_id, change)
+
+    def close(self, provider_id: str, action: SupportAction) -> None:
+        """Close an account for good: its logins, sessions, links and saved signature end, and its addresses are free.
+
+        Decisions stay as they are. The account's documents stay with their practices, and open by code only. A new
+        account at one of the addresses is another person, and does not get these documents."""
+
+        def change(before: Provider) -> Change | None:
+            if before.closed_at is not None:
+                return None
+            _require_account(before)
+            after = replace(without_credentials(before), email=None, emails=(), closed_at=action.now)
+            addresses = before.proven_emails
+            return self._change(after, AccountEventType.ACCOUNT_CLOSED, action, addresses, released=addresses)
+
+        self._commit(provider_id, change)
+
+    def start_move(self, provider_id: str, email: str, action: SupportAction) -> None:
+        """Email a link to the new address of an account. Nothing changes before the address's reader uses the link.
+
+        Run again, the action emails a new link, and older links stop working. Raises `Conflict` if another account
+        holds the address."""
+
+        def change(before: Provider) -> Change | None:
+            _require_account(before)
+            if before.proven_emails == (email,):
+                return None
+            self._require_free(email, before.id)
+            link = self._link_email(before, email, action.now)
+            after = replace(before, version=before.version + 1, move_link=link.id)
+            reported = self._change(after, AccountEventType.MOVE_STARTED, action, before.proven_emails)
+            return merge(reported, Change(at=action.now, deliveries=(link,), outbox=(outbox_row(link),)))
+
+        self._commit(provider_id, change)
+
+    # The parts of every action
+
+    def _commit(self, provider_id: str, change: Callable[[Provider], Change | None]) -> None:
+        """Commit the change of a provider, or nothing if `change` returns None.
+
+        Raises `Invalid` if there is no provider with this id."""
+
+        def step() -> None:
+            provider = self._store.provider(provider_id)
+            if provider is None:
+                raise _invalid("provider_id", "names no provider")
+            row_change = change(provider)
+            if row_change is not None:
+                self._store.commit(row_change)
+
+        retry_on_conflict(step, retry_on=_RETRY_ON)
+
+    def _require_free(self, email: str, provider_id: str) -> None:
+        key = email_claim(email)
+        if self._store.claims([key]).get(key, provider_id) != provider_id:
+            raise Conflict(
+                "Another account holds this address. Close that account or release the address first.",
+                errors=(FieldError("email", "is held by another account"),),
+            )
+
+    def _change(
+        self,
+        after: Provider,
+        event_type: AccountEventType,
+        action: SupportAction,
+        addresses: tuple[str, ...],
+        *,
+        released: tuple[str, ...] = (),
+    ) -> Change:
+        """Return the transaction of an action, with the emails to these addresses and the account's event."""
+        event_id, now = self._ids.new("evt"), action.now
+        notices = tuple(account_notice(event_id, after, event_type, now, recipient=email) for email in addresses)
+        event = account_event(after.id, event_type, now, UNKNOWN, unique=event_id, operator=action.operator)
+        return Change(
+            at=now,
+            providers=(after,),
+            account_events=(event,),
+            released=owned_claims(self._store, after.id, released),
+            deliveries=notices,
+            outbox=(outbox_row(*notices),) if notices else (),
+        )
+
+    def _link_email(self, provider: Provider, email: str, now: datetime) -> Delivery:
+        return new_delivery(
+            Channel.EMAIL,
+            MessageType.NEW_ADDRESS,
+            email,
+            event_id=self._ids.new("evt"),
+            practice_id=PORTAL_PRACTICE,
+            now=now,
+            provider_id=provider.id,
+        )
+
+
+def _require_account(provider: Provider) -> None:
+    if not provider.has_account:
+        raise _invalid("provider_id", "names no account")
+
+
+def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: bool) -> None:
+    """Raise `Invalid` if the documents of the provider and of the other person cannot be told apart."""
+    if remove_npi and (provider.has_account or person.npi is None):
+        raise _invalid("remove_npi", "needs the npi of the other person, and a provider without an account")
+    is_same_npi = person.npi is None or person.npi == provider.npi
+    if is_same_npi and spelling_key(provider.first_name, provider.last_name) == spelling_key(
+        person.first_name, person.last_name
+    ):
+        raise _invalid("last_name", "and npi are the provider's own, so nothing tells the two people apart")
+
+
+def _invalid(name: str, message: str) -> Invalid:
+    return Invalid(f"{name} {message}.", errors=(FieldError(name, message),))

@@ -1,0 +1,56 @@
+"""The end of a move: the reader of an account's new address has opened the link, and takes the account over.
+
+The new address is then the only address of the account. Passwords, passkeys, two-step login, sessions and the saved
+signature of before end, because they may be another person's."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain.account_events import AccountEventType, Origin, account_event
+from chalicelib.domain.claim_keys import email_claim, person_claims
+from chalicelib.domain.documents import Addressee
+from chalicelib.domain.providers import Provider, without_credentials
+from chalicelib.services.delivery_rows import account_notice, outbox_row
+from chalicelib.services.documents.document_moves import move_job
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
+
+
+def complete_move(
+    store: Store, ids: Ids, before: Provider, email: str, password_hash: str, now: datetime, origin: Origin
+) -> Change:
+    """Return the transaction that gives the account to the reader of the new address.
+
+    Every address of the account, old and new, gets an email. The documents that were sent to the new address before
+    follow by a job."""
+    event_id, old = ids.new("evt"), tuple(other for other in before.proven_emails if other != email)
+    after = replace(without_credentials(before), password_hash=password_hash, email=email, emails=(email,))
+    notices = tuple(
+        account_notice(event_id, after, AccountEventType.ACCOUNT_MOVED, now, recipient=address)
+        for address in (email, *old)
+    )
+    event = account_event(after.id, AccountEventType.ACCOUNT_MOVED, now, origin, unique=event_id)
+    jobs = _jobs_at(store, after, email)
+    rows = (OutboxRow(id=ids.new("out"), created_at=now, jobs=jobs),) if jobs else ()
+    return Change(
+        at=now,
+        providers=(after,),
+        claims=(Claim(key=email_claim(email), owner=after.id),),
+        released=owned_claims(store, after.id, old),
+        account_events=(event,),
+        deliveries=notices,
+        outbox=(outbox_row(*notices), *rows),
+    )
+
+
+def owned_claims(store: Store, provider_id: str, emails: tuple[str, ...]) -> tuple[Claim, ...]:
+    """Return the claims on these email addresses that the account owns."""
+    owners = store.claims([email_claim(email) for email in emails])
+    return tuple(Claim(key=key, owner=provider_id) for key, owner in owners.items() if owner == provider_id)
+
+
+def _jobs_at(store: Store, account: Provider, email: str) -> tuple[Job, ...]:
+    """Return the jobs that move the documents of the account's person at this address to the account."""
+    named = Addressee(first_name=account.first_name, last_name=account.last_name, npi=account.npi, email=email)
+    people = dict.fromkeys(store.claims(person_claims(named)).values())
+    return tuple(move_job(person) for person in people if person != account.id)
