@@ -70,7 +70,7 @@ class RequestRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """The rows of one transaction. `spent` secrets must be live at `at`; `dropped` secrets need no condition."""
+    """The rows of one transaction. `spent` secrets must be live at `at`. They and `dropped` secrets are deleted."""
 
     at: datetime
     documents: tuple[Document, ...] = ()

@@ -1,6 +1,7 @@
 """The log of access events: every read of a document's page, text or file.
 
-A read whose event cannot be stored is refused. An event is stored while the handler works, which may find nothing."""
+A read whose event cannot be stored is refused. Most events are stored while the handler works, and so also if
+the handler finds nothing to show."""
 
 import hashlib
 from collections.abc import Mapping

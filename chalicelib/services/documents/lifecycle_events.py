@@ -1,4 +1,4 @@
-"""The events of an EMR about a document that it has already sent: resend, recall and return."""
+"""The events of an EMR about a document that the EMR has already sent: resend, recall and return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -69,7 +69,7 @@ class LifecycleEvents:
         self._switches = switches
 
     def resend(self, inbound: InboundEvent, command: ResendCommand) -> EventResponse:
-        """Send the document's messages again, after a correction, if any. Raises `Conflict` unless it is pending."""
+        """Send the messages again, after a correction, if any. Raises `Conflict` unless the document is pending."""
         return handle_once(self._store, inbound, lambda: self._resend(inbound, command))
 
     def recall(self, inbound: InboundEvent, command: RecallCommand) -> EventResponse:
