@@ -1,83 +1,93 @@
 """A map from each line of the app to the quick tests that run the line. It is stored in `build/`."""
 
+import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import pytest
+import coverage
 
 from infrastructure.repository import ROOT
 
-FOLDER = ROOT / "build" / "mutants"
-QUICK_TESTS = ("tests/unit/domain", "tests/unit/adapters", "tests/unit/services", "tests/unit/web")
-_DATA = "MUTANTS_COVERAGE"
+FILE = ROOT / "build" / "mutants" / "coverage.json"
+_SOURCES = ("chalicelib", "templates", "tests/unit", "tests/support")
 
 
-@dataclass(frozen=True)
+@dataclass
 class CoverageMap:
     """The tests that run each line of the app.
 
-    `lines` maps each `path:line` to its tests. `seconds` maps each test to its duration."""
+    `lines` maps each `path:line` to its tests. A line that runs at import has the test `""`. `seconds` maps each
+    test to its duration."""
 
-    lines: dict[str, list[str]]
-    seconds: dict[str, float]
+    lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, other: "CoverageMap") -> None:
+        for place, tests in other.lines.items():
+            self.lines[place].extend(tests)
+        self.seconds.update(other.seconds)
+
+    def runs_at_import(self, path: Path, line: int) -> bool:
+        return "" in self.lines.get(f"{path}:{line}", [""])
 
     def tests_of(self, path: Path, line: int) -> list[str]:
-        """Return the tests that run a line, the quickest first.
+        """Return the tests that run a line: the tests of the module first, and then the quickest first.
 
-        A line that runs at import belongs to no test: then every test that runs a line of the file counts."""
-        tests = self.lines.get(f"{path}:{line}") or sorted(self._tests_of_file(path))
-        return sorted(tests, key=lambda test: (path.stem not in test, self.seconds.get(test, 0)))
+        If a line runs at import, every test that runs a line of the file counts."""
+        tests = set(self.lines.get(f"{path}:{line}", [""]))
+        if "" in tests:
+            tests = self._tests_of_file(path)
+        return sorted(tests - {""}, key=lambda test: (not _is_near(test, path), self.seconds.get(test, 0)))
 
     def _tests_of_file(self, path: Path) -> set[str]:
-        prefix = f"{path}:"
-        return {test for place, tests in self.lines.items() if place.startswith(prefix) for test in tests}
+        return {test for place, tests in self.lines.items() if place.startswith(f"{path}:") for test in tests}
 
 
-class Plugin:
-    """A pytest plugin that reports to coverage which test is running."""
-
-    def __init__(self) -> None:
-        import coverage
-
-        self._seconds: dict[str, float] = {}
-        self._coverage = coverage.Coverage(data_file=None, source=["chalicelib"], config_file=False)
-        self._coverage.start()
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self._coverage.switch_context(item.nodeid)
-        return (yield)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0) + report.duration
-
-    def pytest_sessionfinish(self) -> None:
-        self._coverage.stop()
-        data = self._coverage.get_data()
-        lines: dict[str, list[str]] = defaultdict(list)
-        for file in data.measured_files():
-            for line, tests in data.contexts_by_lineno(file).items():
-                place = f"{Path(file).relative_to(ROOT)}:{line}"
-                lines[place].extend(test for test in tests if test)
-        Path(os.environ[_DATA]).write_text(json.dumps({"lines": lines, "seconds": self._seconds}))
+def _is_near(test: str, path: Path) -> bool:
+    return f"test_{path.stem}" in test.partition("::")[0]
 
 
-def measure() -> CoverageMap:
-    """Run the quick tests once under coverage, and return the map."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    data = FOLDER / "coverage.json"
-    command = [sys.executable, "-m", "tests.mutants.coverage_map", *QUICK_TESTS]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, _DATA: str(data)}, check=False)
-    if done.returncode:
-        raise SystemExit("The quick tests must be green before mutants can be tried.")
-    return CoverageMap(**json.loads(data.read_text()))
+@contextmanager
+def recorded(found: CoverageMap) -> Iterator[coverage.Coverage]:
+    """Add the lines that run in the block to a map. The block switches the contexts of coverage: one per test."""
+    measured = coverage.Coverage(data_file=None, source=["chalicelib"], config_file=False)
+    measured.start()
+    yield measured
+    measured.stop()
+    data = measured.get_data()
+    for file in data.measured_files():
+        for line, tests in data.contexts_by_lineno(file).items():
+            found.lines[f"{Path(file).relative_to(ROOT)}:{line}"].extend(tests)
 
 
-if __name__ == "__main__":
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--durations=0", *sys.argv[1:]], plugins=[Plugin()]))
+def load() -> CoverageMap | None:
+    """Return the stored map, unless a source file has changed since."""
+    stored = json.loads(FILE.read_text()) if FILE.exists() else {}
+    return _unpack(stored) if stored.get("key") == _key() else None
+
+
+def store(found: CoverageMap) -> None:
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    numbers = {test: number for number, test in enumerate(["", *found.seconds])}
+    lines = {place: sorted({numbers[test] for test in tests}) for place, tests in found.lines.items()}
+    FILE.write_text(json.dumps({"key": _key(), "tests": [*numbers], "lines": lines, "seconds": found.seconds}))
+
+
+def _unpack(stored: dict[str, Any]) -> CoverageMap:
+    tests = stored["tests"]
+    lines = {place: [tests[number] for number in numbers] for place, numbers in stored["lines"].items()}
+    return CoverageMap(lines, stored["seconds"])
+
+
+def _key() -> str:
+    digest = hashlib.sha256()
+    for folder in _SOURCES:
+        for file in sorted((ROOT / folder).rglob("*.*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -4,9 +4,10 @@ No operator changes texts, since no test should pin every word. No operator chan
 checks annotations."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -32,7 +33,10 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of one file. `scope` is the dotted name of the function or class that holds the change."""
+    """One change of one file.
+
+    `scope` is the dotted name of the function or class that holds the change. `number` is empty, or ` #2` for the
+    second place in this scope with the same change."""
 
     path: Path
     scope: str
@@ -41,11 +45,12 @@ class Mutant:
     after: str
     start: int
     end: int
+    number: str = ""
 
     @property
     def name(self) -> str:
         """Return a name of the mutant without its line number, because every edit moves line numbers."""
-        return f"{self.path}::{self.scope}::{self.before} -> {self.after}"
+        return f"{self.path}::{self.scope}::{self.before} -> {self.after}{self.number}"
 
     def source(self) -> str:
         """Return the file's source with the change."""
@@ -59,12 +64,16 @@ def find_mutants(path: Path) -> list[Mutant]:
     starts = [0]
     for line in source.encode().splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    mutants = []
+    mutants: list[Mutant] = []
+    names: Counter[str] = Counter()
     for scope, node, replacement in _changes(ast.parse(source), ""):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[int(node.end_lineno or 0) - 1] + int(node.end_col_offset or 0)
         before = " ".join(source.encode()[start:end].decode().split())
-        mutants.append(Mutant(path, scope, node.lineno, before, replacement, start, end))
+        mutant = Mutant(path, scope, node.lineno, before, replacement, start, end)
+        names[mutant.name] += 1
+        same = names[mutant.name]
+        mutants.append(replace(mutant, number=f" #{same}") if same > 1 else mutant)
     return mutants
 
 
@@ -121,10 +130,20 @@ def _changed_expressions(node: ast.expr) -> Iterator[ast.expr]:
         changed_sum = deepcopy(node)
         changed_sum.op = _ARITHMETIC[type(node.op)]()
         yield changed_sum
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "replace":
+        yield from _with_one_field_less(node)
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield ast.Constant(not node.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, int):
         yield ast.Constant(node.value + 1)
+
+
+def _with_one_field_less(node: ast.Call) -> Iterator[ast.expr]:
+    for number, keyword in enumerate(node.keywords):
+        if keyword.arg is not None:
+            changed = deepcopy(node)
+            del changed.keywords[number]
+            yield changed
 
 
 def _is_none(node: ast.expr) -> bool:

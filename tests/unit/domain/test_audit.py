@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -84,3 +85,49 @@ def test_altered_private_facts_break_the_chain() -> None:
 
 def test_private_facts_are_not_in_the_hashed_bytes() -> None:
     assert "203.0.113.7" not in chain(1, {"address": "203.0.113.7"})[0].body
+
+
+@pytest.mark.parametrize("rewritten", [{"sequence": 7}, {"previous": "0" * 64}])
+def test_an_event_that_does_not_follow_the_one_before_breaks_the_chain(rewritten: dict[str, Any]) -> None:
+    events = chain(3)
+    events[1] = replace(events[1], **rewritten)
+    assert find_break(events) == events[1].sequence
+
+
+def test_a_chain_that_does_not_start_with_the_first_event_is_broken() -> None:
+    first = make_event(
+        event_id="evt_1",
+        document_id="doc_1",
+        previous_sequence=0,
+        previous_hash="f" * 64,
+        type="document.sent",
+        at=NOON,
+        actor="portal",
+        data={},
+        private={},
+        salt="",
+    )
+    assert find_break([first]) == 1
+
+
+def test_the_hashed_bytes_never_change_their_form() -> None:
+    """Sealed certificates and anchors show hashes over these bytes."""
+    event = make_event(
+        event_id="evt_1",
+        document_id="doc_1",
+        previous_sequence=0,
+        previous_hash="",
+        type="document.viewed",
+        at=NOON,
+        actor="portal",
+        data={"b": "Åsa", "a": 1},
+        private={"note": "ü", "address": "203.0.113.7"},
+        salt="s",
+    )
+    committed = hashlib.sha256('s\n{"address":"203.0.113.7","note":"ü"}'.encode()).hexdigest()
+    assert event.body == (
+        '{"actor":"portal","at":"2026-11-22T12:00:00.000Z","data":{"a":1,"b":"Åsa"},"document_id":"doc_1",'
+        f'"id":"evt_1","private":"{committed}","sequence":1,"type":"document.viewed"}}'
+    )
+    assert event.hash == hashlib.sha256(b"\n" + event.body.encode()).hexdigest()
+    assert (event.salt, chain(1)[0].salt) == ("s", "")

@@ -1,8 +1,15 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import Provider, name_key
+from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name, name_key, spelling_key
+from chalicelib.domain.second_factors import Authenticator, Passkey, hash_recovery_code
 from chalicelib.domain.visibility import names_person
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def provider(npi: str | None) -> Provider:
@@ -65,3 +72,66 @@ def test_a_non_joiner_separates_words_like_a_space() -> None:
 
 def test_a_name_stays_one_word() -> None:
     assert name_key("हिन्दी", "ที่ปู่").split() == [name_key("हिन्दी", ""), name_key("ที่ปู่", "")]
+
+
+def test_letters_with_a_stroke_and_apostrophes_are_spelled_plainly() -> None:
+    assert spelling_key("Łuđðħ", "Øæœþ") == "luddhoaeoeth"
+    assert spelling_key("O\u02b9Ne\u02cfil", "Doe, Jr.") == "oneildoe"
+    assert spelling_key("A\u02b8B", "C") != "abc" != spelling_key("A\u02d0B", "C")
+
+
+@pytest.mark.parametrize("accent", ["\u0338", "\u093c", "\u05b0", "\u0711", "\u0327", "\u035d"])
+def test_every_class_of_accents_is_left_out(accent: str) -> None:
+    assert name_key(f"a{accent}b", "") == "ab"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("Jr", "Junior", True),
+        ("Sr", "Senior", True),
+        ("II", "2nd", True),
+        ("III", "3rd", True),
+        ("IV", "4th", True),
+        ("II", "III", False),
+    ],
+)
+def test_a_suffix_has_several_spellings(first: str, second: str, *, same: bool) -> None:
+    person = replace(provider(None), last_name=f"Ruiz {first}")
+    assert has_same_name(person, Addressee(first_name="Jose", last_name=f"Ruiz, {second}")) is same
+    assert has_same_last_name(person, Addressee(first_name="Ana", last_name=f"Ruiz, {second}")) is same
+
+
+def test_a_suffix_alone_is_a_last_name() -> None:
+    assert spelling_key("Ann", "Junior") == "annjunior"
+    assert spelling_key("Ann", "Ruiz Junior") == "annruiz"
+
+
+@pytest.mark.parametrize(
+    ("account", "proven"),
+    [
+        ({"password_hash": "h", "email": "a@b.org", "emails": ("a@b.org", "c@d.org")}, ("a@b.org", "c@d.org")),
+        ({"password_hash": "h", "email": "a@b.org"}, ("a@b.org",)),
+        ({"email": "a@b.org", "emails": ("a@b.org",)}, ()),
+        ({"password_hash": "h", "emails": ("a@b.org",)}, ()),
+    ],
+)
+def test_only_an_account_has_proven_addresses(account: dict[str, Any], proven: tuple[str, ...]) -> None:
+    person = replace(provider(None), **account)
+    assert person.proven_emails == proven
+    assert person.has_account is ("password_hash" in account)
+
+
+def test_a_passkey_or_an_authenticator_is_a_second_factor_and_recovery_codes_are_none() -> None:
+    passkey = Passkey(id="id", public_key="key", count=0, name="Phone", created_at=NOW)
+    person = replace(provider(None), recovery=("code",))
+    assert person.has_second_factor is False
+    assert replace(person, passkeys=(passkey,)).has_second_factor is True
+    assert replace(person, authenticator=Authenticator(secret="s", since=NOW)).has_second_factor is True
+    assert Authenticator(secret="s", since=NOW).last_step == 0
+
+
+def test_a_recovery_code_may_be_typed_with_spaces_dashes_and_small_letters() -> None:
+    typed = {hash_recovery_code(code) for code in ("AB12-CD34", "ab12 cd34", "ab12cd34é")}
+    assert typed == {hash_recovery_code("AB12CD34")}
+    assert hash_recovery_code("AB12CD35") not in typed

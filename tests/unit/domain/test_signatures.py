@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.signatures import (
     MAX_POINTS,
     MAX_STROKES,
+    MAX_TEXT,
     Drawing,
     Signature,
     from_text,
@@ -91,3 +92,69 @@ def test_the_svg_path_stays_in_its_box_and_shows_a_dot() -> None:
     drawn = svg_path(Drawing(strokes=(((0, 0), (1, 1)), ((0.5, 0.5),)), aspect=2.5))
     assert drawn == "M0 0l0 0Q250 100 250.0 100.0 M125 50l0 0"
     assert max(float(number) for number in re.findall(r"[0-9.]+", drawn)) == 250
+
+
+def points(count: int) -> list[list[float]]:
+    return [[number % 2, 0.5] for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        text([LINE] * MAX_STROKES),
+        text([points(MAX_POINTS)]),
+        text([points(MAX_POINTS - 1), [[0, 0]]]),
+        text([LINE], aspect=0.5),
+        text([LINE], aspect=10),
+        text([[[0, 0], [1, 1]]], aspect=1),
+        text([[[0, 0.5], [0.3, 0.5]]], aspect=1),
+        text([LINE]) + " " * (MAX_TEXT - len(text([LINE]))),
+    ],
+)
+def test_a_drawing_at_each_limit_is_read(fits: str) -> None:
+    assert read_drawing(fits).strokes
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        text([[[0, 0]]] * MAX_STROKES + [LINE]),
+        text([points(MAX_POINTS + 1)]),
+        text([points(MAX_POINTS), [[0, 0]]]),
+        text([LINE], aspect=0.49),
+        text([LINE], aspect=10.01),
+        text([[[0, -0.0001], [1, 1]]]),
+        text([[[0, 0], [1, 1.0001]]]),
+        text([[[0, 0.5], [0.2999, 0.5]]], aspect=1),
+        text([LINE]) + " " * (MAX_TEXT + 1 - len(text([LINE]))),
+        text([LINE, []]),
+        text([[[True, 0], [1, 1]]]),
+    ],
+)
+def test_a_drawing_just_over_a_limit_is_refused(over: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        read_drawing(over)
+
+
+def test_a_fault_that_more_ink_would_not_mend_is_not_reported_as_too_little_ink() -> None:
+    with pytest.raises(ValueError, match="empty stroke"):
+        read_drawing(text([LINE, []]))
+    with pytest.raises(ValueError, match="too many points"):
+        read_drawing(text([points(MAX_POINTS), [[0, 0]]]))
+
+
+def test_the_limits_keep_a_row_small() -> None:
+    assert (MAX_TEXT, MAX_STROKES, MAX_POINTS) == (60_000, 60, 1500)
+
+
+def test_a_point_has_four_digits() -> None:
+    assert read_drawing(text([[[0.123456, 0.5], [0.9, 0.87654]]])).strokes == (((0.1235, 0.5), (0.9, 0.8765)),)
+
+
+def test_a_signature_is_stored_without_spaces() -> None:
+    assert to_text(Signature(drawing=read_drawing(text([LINE])))) == text([LINE]).replace(" ", "")
+
+
+def test_the_svg_path_is_smoothed_through_the_middle_of_each_line() -> None:
+    drawn = svg_path(Drawing(strokes=(((0.1, 0.1), (0.2, 0.3), (0.4, 0.7), (0.55, 0.05)),), aspect=2))
+    assert drawn == "M20 10l0 0Q40 30 60.0 50.0Q80 70 95.0 37.5Q110 5 110.0 5.0"

@@ -1,0 +1,67 @@
+"""A trial in a process that has not imported the app yet."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import pytest
+
+from infrastructure.repository import ROOT
+from tests.mutants.children import become_quiet
+
+PRELOADED = (
+    "tests.mutants.fresh",
+    "argon2",
+    "boto3",
+    "chalice",
+    "coverage",
+    "jinja2",
+    "pydantic",
+    "pyhanko.sign",
+    "pynamodb.models",
+    "pypdf",
+    "reportlab.pdfgen.canvas",
+)
+"""Modules that are imported once, before the trials are forked. None of them is part of the app."""
+
+
+class _Loader(SourceFileLoader):
+    """A loader that reads a changed source."""
+
+    def __init__(self, name: str, path: str, source: str) -> None:
+        super().__init__(name, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._source, self.get_filename(fullname), "exec", dont_inherit=True)
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, path: Path, source: str) -> None:
+        self._name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        self._loader = _Loader(self._name, str(ROOT / path), source)
+
+    def find_spec(
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self._loader.path, loader=self._loader)
+
+
+def run(path: Path, source: str, tests: Sequence[str], seconds: int) -> None:
+    """Run tests with a changed module until one fails, and end with the status 1 if one does."""
+    os.setsid()
+    become_quiet(seconds)
+    if any(name.partition(".")[0] == "chalicelib" for name in sys.modules):
+        raise RuntimeError("The app is imported already.")
+    sys.meta_path.insert(0, _Finder(path, source))
+    os.chdir(ROOT)
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    ordered = sorted(tests, key=lambda test: files.index(test.partition("::")[0]))
+    os._exit(bool(tests) and pytest.main(["-x", "-q", "-s", "-p", "no:cacheprovider", *ordered]) != 0)

@@ -1,0 +1,143 @@
+"""A pytest plugin that tries mutants: each in a process of its own, forked when all tests are collected."""
+
+import gc
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import coverage_map, fresh
+from tests.mutants.children import Child, become_quiet, run_children
+from tests.mutants.coverage_map import CoverageMap
+from tests.mutants.functions import FunctionIndex
+from tests.mutants.operators import Mutant
+
+QUICK_TESTS = ("tests/unit/domain", "tests/unit/adapters", "tests/unit/services", "tests/unit/web")
+WORKERS = 2
+SECONDS = 30
+"""CPU time of a trial, beside ten times what its tests take without a mutant. An endless loop is noticed, too."""
+
+
+class Trials:
+    """The trials of some mutants.
+
+    A change in the body of a function is made in the forked process: the function gets the changed code. Other
+    changes need a process that imports the app later (`fresh`)."""
+
+    def __init__(self, mutants: Sequence[Mutant]) -> None:
+        self.mutants = mutants
+        self.survivors: list[Mutant] = []
+        self._items: dict[str, pytest.Item] = {}
+        self._failed = False
+        self._controls: list[int] = []
+        self._stack = ExitStack()
+        self._map = coverage_map.load()
+        self._imported = CoverageMap()
+        self._functions = FunctionIndex([])
+        self._forkserver = multiprocessing.get_context("forkserver")
+        self._forkserver.set_forkserver_preload(list(fresh.PRELOADED))
+
+    def pytest_sessionstart(self) -> None:
+        if self._map is None:
+            self._stack.enter_context(coverage_map.recorded(self._imported))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self._map is not None and report.failed:
+            os._exit(1)
+        if report.failed:
+            print(report.nodeid, report.longreprtext, sep="\n", file=sys.stderr)
+        self._failed = self._failed or report.failed
+        self._imported.seconds[report.nodeid] += report.duration
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._stack.close()
+        self._items = {item.nodeid: item for item in session.items}
+        self._functions = FunctionIndex(sorted({mutant.path for mutant in self.mutants}))
+        gc.collect()
+        gc.freeze()
+        if self._map is None:
+            measured = self._measure()
+            coverage_map.store(measured)
+            self._map = measured
+        self._check_controls(self._map)
+        run_children(self._trials(self._map), WORKERS)
+        return True
+
+    def _measure(self) -> CoverageMap:
+        """Run all tests once, in a few processes, and return the map."""
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / str(number) for number in range(WORKERS)]
+            modules = sorted({item.path for item in self._items.values()})
+            parts = [{*modules[number::WORKERS]} for number in range(WORKERS)]
+            children = [
+                Child.fork(lambda part=part, file=file: self._measure_part(part, file))  # type: ignore[misc]
+                for part, file in zip(parts, files, strict=True)
+            ]
+            run_children(((child, _nothing) for child in children), WORKERS)
+            if any(child.status for child in children):
+                raise pytest.UsageError("The quick tests must be green before mutants can be tried.")
+            found = self._imported
+            for file in files:
+                found.add(CoverageMap(**json.loads(file.read_text())))
+        return found
+
+    def _measure_part(self, modules: set[Path], file: Path) -> int:
+        self._imported = found = CoverageMap()
+        items = [item for item in self._items.values() if item.path in modules]
+        with coverage_map.recorded(found) as measured:
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                measured.switch_context(item.nodeid)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        file.write_text(json.dumps({"lines": found.lines, "seconds": found.seconds}))
+        return int(self._failed)
+
+    def _check_controls(self, covered: CoverageMap) -> None:
+        """Check that a trial without a change kills nothing, in both kinds of process."""
+        for at_import in (False, True):
+            first = self.mutants[0]
+            mutant = replace(first, after=first.path.read_bytes()[first.start : first.end].decode())
+            tests = sorted(covered.seconds, key=covered.seconds.__getitem__)[:20]
+            children = iter([(self._start(mutant, tests, SECONDS, at_import=at_import), self._controls.append)])
+            run_children(children, 1)
+        if any(self._controls):
+            raise pytest.UsageError("A trial without a change must pass.")
+
+    def _trials(self, covered: CoverageMap) -> Iterator[tuple[Child, Callable[[int], None]]]:
+        for mutant in self.mutants:
+            tests = covered.tests_of(mutant.path, mutant.line)
+            seconds = SECONDS + int(10 * sum(covered.seconds[test] for test in tests))
+            child = self._start(mutant, tests, seconds, at_import=covered.runs_at_import(mutant.path, mutant.line))
+            yield child, lambda status, mutant=mutant: self._note(mutant, status)  # type: ignore[misc]
+
+    def _start(self, mutant: Mutant, tests: list[str], seconds: int, *, at_import: bool) -> Child:
+        change = None if at_import else self._functions.find_change(mutant)
+        if change is None:
+            process = self._forkserver.Process(target=fresh.run, args=(mutant.path, mutant.source(), tests, seconds))
+            process.start()
+            return Child.of_process(process)
+
+        def run() -> int:
+            become_quiet(seconds)
+            change()
+            items = [self._items[test] for test in tests]
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            return 0
+
+        return Child.fork(run)
+
+    def _note(self, mutant: Mutant, status: int) -> None:
+        if not status:
+            self.survivors.append(mutant)
+        print("killed  " if status else "SURVIVED", f"{mutant.path}:{mutant.line}", mutant.name, flush=True)
+
+
+def _nothing(_status: int) -> None:
+    """Ignore the status of a child."""
