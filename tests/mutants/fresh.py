@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 import pytest
 
 from infrastructure.repository import ROOT
-from tests.mutants.children import become_quiet
+from tests.mutants.children import become_quiet, limit_time
 
 PRELOADED = (
     "tests.mutants.fresh",
@@ -54,14 +54,27 @@ class _Finder(MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, self._loader.path, loader=self._loader)
 
 
-def run(path: Path, source: str, tests: Sequence[str], seconds: int) -> None:
-    """Run tests with a changed module until one fails, and end with the status 1 if one does."""
+class _Limits:
+    """A pytest plugin that limits the time of each test."""
+
+    def __init__(self, usual: Mapping[str, float]) -> None:
+        self._usual = usual
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        limit_time(self._usual[item.nodeid])
+
+
+def run(path: Path, source: str, usual: Mapping[str, float]) -> None:
+    """Run tests with a changed module until one fails, and end with the status 1 if one does.
+
+    `usual` maps each test to its usual duration."""
     os.setsid()
-    become_quiet(seconds)
+    become_quiet()
     if any(name.partition(".")[0] == "chalicelib" for name in sys.modules):
         raise RuntimeError("The app is imported already.")
     sys.meta_path.insert(0, _Finder(path, source))
     os.chdir(ROOT)
-    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-    ordered = sorted(tests, key=lambda test: files.index(test.partition("::")[0]))
-    os._exit(bool(tests) and pytest.main(["-x", "-q", "-s", "-p", "no:cacheprovider", *ordered]) != 0)
+    files = list(dict.fromkeys(test.partition("::")[0] for test in usual))
+    tests = sorted(usual, key=lambda test: files.index(test.partition("::")[0]))
+    plugins = [_Limits(usual)]
+    os._exit(bool(tests) and pytest.main(["-x", "-q", "-s", "-p", "no:cacheprovider", *tests], plugins) != 0)

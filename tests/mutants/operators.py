@@ -107,7 +107,7 @@ def _mutations(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
     if isinstance(node, ast.comprehension):
         for test in node.ifs:
             yield test, f"(not ({ast.unparse(test)}))"
-    if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    if isinstance(node, ast.Return) and node.value is not None and not _is_empty(node.value):
         yield node.value, "None"
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield node, "pass"
@@ -146,8 +146,11 @@ def _with_one_field_less(node: ast.Call) -> Iterator[ast.expr]:
             yield changed
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_empty(node: ast.expr) -> bool:
+    """Return True if mypy alone distinguishes the value from None: False, an empty text or tuple, or None itself."""
+    if isinstance(node, ast.Constant):
+        return node.value is None or node.value is False or node.value == ""
+    return isinstance(node, ast.Tuple) and not node.elts
 
 
 def _has_text(node: ast.BinOp) -> bool:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import coverage_map, fresh
-from tests.mutants.children import Child, become_quiet, run_children
+from tests.mutants.children import Child, become_quiet, limit_time, run_children
 from tests.mutants.coverage_map import CoverageMap
 from tests.mutants.functions import FunctionIndex
 from tests.mutants.operators import Mutant
 
 QUICK_TESTS = ("tests/unit/domain", "tests/unit/adapters", "tests/unit/services", "tests/unit/web")
 WORKERS = 2
-SECONDS = 30
-"""CPU time of a trial, beside ten times what its tests take without a mutant. An endless loop is noticed, too."""
 
 
 class Trials:
@@ -103,8 +101,8 @@ class Trials:
         for at_import in (False, True):
             first = self.mutants[0]
             mutant = replace(first, after=first.path.read_bytes()[first.start : first.end].decode())
-            tests = sorted(covered.seconds, key=covered.seconds.__getitem__)[:20]
-            children = iter([(self._start(mutant, tests, SECONDS, at_import=at_import), self._controls.append)])
+            usual = dict(sorted(covered.seconds.items(), key=lambda timed: timed[1])[:20])
+            children = iter([(self._start(mutant, usual, at_import=at_import), self._controls.append)])
             run_children(children, 1)
         if any(self._controls):
             raise pytest.UsageError("A trial without a change must pass.")
@@ -112,22 +110,24 @@ class Trials:
     def _trials(self, covered: CoverageMap) -> Iterator[tuple[Child, Callable[[int], None]]]:
         for mutant in self.mutants:
             tests = covered.tests_of(mutant.path, mutant.line)
-            seconds = SECONDS + int(10 * sum(covered.seconds[test] for test in tests))
-            child = self._start(mutant, tests, seconds, at_import=covered.runs_at_import(mutant.path, mutant.line))
+            usual = {test: covered.seconds[test] for test in tests}
+            child = self._start(mutant, usual, at_import=covered.runs_at_import(mutant.path, mutant.line))
             yield child, lambda status, mutant=mutant: self._note(mutant, status)  # type: ignore[misc]
 
-    def _start(self, mutant: Mutant, tests: list[str], seconds: int, *, at_import: bool) -> Child:
+    def _start(self, mutant: Mutant, usual: Mapping[str, float], *, at_import: bool) -> Child:
+        """Start the trial of a mutant with some tests. `usual` maps each test to its usual duration."""
         change = None if at_import else self._functions.find_change(mutant)
         if change is None:
-            process = self._forkserver.Process(target=fresh.run, args=(mutant.path, mutant.source(), tests, seconds))
+            process = self._forkserver.Process(target=fresh.run, args=(mutant.path, mutant.source(), usual))
             process.start()
             return Child.of_process(process)
 
         def run() -> int:
-            become_quiet(seconds)
+            become_quiet()
             change()
-            items = [self._items[test] for test in tests]
+            items = [self._items[test] for test in usual]
             for item, following in zip(items, [*items[1:], None], strict=True):
+                limit_time(usual[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             return 0
 

@@ -199,7 +199,12 @@ def test_repeated_requests_to_queue_again_leave_one_entry() -> None:
 
 @pytest.mark.parametrize(
     ("statuses", "place"),
-    [((), 0), ((AttemptStatus.SUCCEEDED,), 1), ((AttemptStatus.FAILED, AttemptStatus.SENDING), 1)],
+    [
+        ((), 0),
+        ((AttemptStatus.SUCCEEDED,), 1),
+        ((AttemptStatus.FAILED, AttemptStatus.SENDING), 1),
+        ((AttemptStatus.SENDING, AttemptStatus.ASKED_AGAIN), 2),
+    ],
 )
 def test_a_receipt_is_added_before_a_running_attempt(statuses: tuple[AttemptStatus, ...], place: int) -> None:
     receipt = entry(AttemptStatus.TAKEN, LATER, "accepted")

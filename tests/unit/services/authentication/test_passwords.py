@@ -15,6 +15,8 @@ from chalicelib.services.authentication.passwords import (
     hash_password,
     is_outdated,
     is_password,
+    is_short,
+    min_length,
 )
 
 pytestmark = pytest.mark.real_passwords
@@ -177,3 +179,78 @@ def test_a_hash_with_other_parameters_is_outdated_but_still_matches() -> None:
 
 def test_a_password_over_the_limit_is_not_hashed_in_full() -> None:
     assert not is_password("x" * 1_000_000, hash_password("violet tractor onion"))
+
+
+@pytest.mark.parametrize(
+    "password", ["rivera1234567890", "rivera2026202620", "rivera!abcdefghi", "luisrivera987654321", "rivera qwertyuiop"]
+)
+def test_the_owners_name_with_an_easy_rest_is_too_similar(password: str) -> None:
+    """The rest is too long to be called personal by its length, so only the number of guesses shows the fault."""
+    assert "too similar to your name" in (find_password_problem(password, LUIS) or "")
+    assert "too similar" not in (find_password_problem(password, ()) or "")
+
+
+@pytest.mark.parametrize(("rest", "allowed"), [("kwqzjxv", False), ("kwqzjxvp", True)])
+def test_beside_the_owners_words_a_password_needs_more_than_half_its_least_length(*, rest: str, allowed: bool) -> None:
+    problem = find_password_problem(f"luis-rivera-{rest}", LUIS)
+    assert (problem is None) is allowed
+
+
+@pytest.mark.parametrize(("word", "allowed"), [("Li", True), ("Liu", False)])
+def test_words_of_two_letters_about_the_owner_do_not_count(*, word: str, allowed: bool) -> None:
+    password = f"{word}-{word}-{word}-{word}-kzq7"
+    assert ("similar" not in (find_password_problem(password, (word,)) or "")) is allowed
+
+
+def test_a_password_of_fourteen_characters_is_short() -> None:
+    assert [is_short("x" * length) for length in (14, 15)] == [True, False]
+    assert is_short("e\u0301" * 14)
+    assert [min_length(second_factor=second) for second in (False, True)] == [15, 8]
+
+
+@pytest.mark.parametrize(("length", "refused"), [(7, True), (8, False)])
+def test_the_least_length_with_a_second_factor_is_eight(*, length: int, refused: bool) -> None:
+    password = "q9#Lm2Wd"[:length]
+    problem = find_password_problem(password, LUIS, least=MIN_LENGTH_WITH_SECOND_FACTOR)
+    assert (problem == "Use at least 8 characters. A few unrelated words are easy to remember.") is refused
+
+
+@pytest.mark.parametrize(
+    ("guesses", "least", "allowed"),
+    [(1e10, 15, True), (1e10 - 1, 15, False), (1e10 - 1, 8, True), (1e6, 8, True), (1e6 - 1, 8, False)],
+)
+def test_a_password_needs_so_many_guesses(
+    monkeypatch: pytest.MonkeyPatch, *, guesses: float, least: int, allowed: bool
+) -> None:
+    monkeypatch.setattr("zxcvbn.zxcvbn", lambda *_, **__: {"guesses": guesses, "sequence": []})
+    problem = find_password_problem("violet tractor onion", LUIS, least=least)
+    assert problem == (None if allowed else "This password is too common. Choose a few unrelated words instead.")
+
+
+@pytest.mark.parametrize(
+    ("sequence", "reason"),
+    [
+        ([{"pattern": "dictionary", "dictionary_name": "user_inputs"}, {"pattern": "repeat"}], "too similar"),
+        ([{"pattern": "dictionary", "dictionary_name": "english"}, {"pattern": "repeat"}], "pattern"),
+        ([{"pattern": "dictionary", "dictionary_name": "english"}], "too common"),
+        ([{"pattern": "bruteforce"}], "too common"),
+    ],
+)
+def test_the_refusal_names_what_makes_the_password_easy(
+    monkeypatch: pytest.MonkeyPatch, sequence: list[dict[str, str]], reason: str
+) -> None:
+    monkeypatch.setattr("zxcvbn.zxcvbn", lambda *_, **__: {"guesses": 1, "sequence": sequence})
+    assert reason in (find_password_problem("violet tractor onion", LUIS) or "")
+
+
+@pytest.mark.parametrize("password", ["2026 the my is 2026", "ItIsThePassword1!", "p4$$w0rd p4$$w0rd"])
+def test_common_words_are_found_between_other_characters(password: str) -> None:
+    assert "too common" in (find_password_problem(password, LUIS) or "")
+
+
+def test_a_password_of_up_to_twice_the_limit_is_hashed_as_typed() -> None:
+    longest = "x" * (MAX_LENGTH * 2)
+    assert is_password(longest, hash_password(longest)) is True
+    assert is_password(longest + "x", hash_password(longest + "x")) is False
+    assert is_password("", hash_password("")) is True
+    assert is_password(longest + "x", hash_password("")) is True

@@ -8,11 +8,11 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from chalicelib.domain.account_events import UNKNOWN
+from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
-from chalicelib.services.authentication.sessions import AUDIENCE, Sessions
+from chalicelib.services.authentication.sessions import AUDIENCE, Sessions, login_event, time_left
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
@@ -231,3 +231,95 @@ def test_nonsense_opens_nothing(login: Login, cookie: str) -> None:
 def test_no_cookie_costs_no_read(login: Login) -> None:
     assert login.sessions.read("", START) is None
     assert jwt.decode(login.cookie, options={"verify_signature": False})["aud"] == AUDIENCE
+
+
+def test_a_renewed_session_has_a_new_token_and_ends_when_the_old_one_would(login: Login) -> None:
+    later = START + timedelta(minutes=5)
+    row, cookie = login.sessions.renew(replace(login.row, version=4), later, "passkey", session_generation=3)
+    assert row.key != login.row.key
+    assert (row.version, row.last_seen_at, row.authenticated_at) == (1, later, later)
+    assert (row.method, row.session_generation) == ("passkey", 3)
+    assert (row.expires_at, row.created_at, row.provider_id) == (
+        login.row.expires_at,
+        login.row.created_at,
+        PROVIDER.id,
+    )
+    claims = login.sessions.read(cookie, later)
+    assert claims is not None
+    assert (claims.key, claims.provider_id) == (row.key, PROVIDER.id)
+
+
+def test_a_session_renewed_without_authentication_keeps_what_was_known(login: Login) -> None:
+    row, _ = login.sessions.renew(login.row, START + timedelta(minutes=5))
+    assert (row.authenticated_at, row.method, row.session_generation) == (START, "account password", 1)
+
+
+def test_a_started_session_knows_when_and_how_its_owner_was_authenticated(login: Login) -> None:
+    owner = replace(PROVIDER, session_generation=5)
+    row, _ = login.sessions.start(owner, START, "passkey")
+    assert (row.created_at, row.last_seen_at, row.authenticated_at) == (START, START, START)
+    assert (row.method, row.session_generation, row.provider_id, row.version) == ("passkey", 5, PROVIDER.id, 1)
+    assert row.expires_at == START + timedelta(hours=12)
+    event = login_event(owner, row, UNKNOWN)
+    assert (event.provider_id, event.method, event.at) == (PROVIDER.id, "passkey", START)
+
+
+def test_a_touch_stores_the_time_and_nothing_else(login: Login) -> None:
+    at = START + timedelta(minutes=3)
+    login.sessions.touch(login.row, at)
+    assert login.store.secret(login.row.key) == replace(login.row, version=2, last_seen_at=at)
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "left"),
+    [
+        (0, timedelta(seconds=59), timedelta(minutes=14, seconds=1)),
+        (0, timedelta(seconds=60), timedelta(minutes=15)),
+        (0, timedelta(minutes=10), timedelta(minutes=15)),
+        (None, timedelta(seconds=30), timedelta(minutes=14, seconds=30)),
+        (710, timedelta(hours=11, minutes=50), timedelta(minutes=10)),
+    ],
+)
+def test_the_time_left_is_that_of_a_session_that_is_in_use_now(
+    login: Login, seen: int | None, now: timedelta, left: timedelta
+) -> None:
+    at = None if seen is None else START + timedelta(minutes=seen)
+    assert time_left(replace(login.row, last_seen_at=at), START + now) == left
+
+
+def test_a_session_that_ended_by_idleness_alone_can_still_be_recognized(login: Login) -> None:
+    idle, over = START + timedelta(hours=1), START + timedelta(hours=12)
+    assert login.sessions.visit_even_if_idle(login.cookie, idle, DOCUMENT.id) is not None
+    assert login.sessions.visit_even_if_idle(login.cookie, over, DOCUMENT.id) is None
+    change_provider(login, session_generation=2)
+    assert login.sessions.visit_even_if_idle(login.cookie, idle, DOCUMENT.id) is None
+    assert login.sessions.visit_even_if_idle("", idle, DOCUMENT.id) is None
+
+
+def test_a_session_that_was_never_seen_is_idle_after_its_start(login: Login) -> None:
+    login.store.commit(Change(at=START, secrets=(replace(login.row, version=2, last_seen_at=None),)))
+    assert login.is_live(timedelta(minutes=14, seconds=59))
+    assert not login.is_live(timedelta(minutes=15))
+
+
+def test_a_cookie_of_up_to_2048_characters_is_read(login: Login) -> None:
+    padding = "x" * 1100
+    longest = login.forge({"padding": padding})
+    while len(longest) < 2048:
+        padding += "x"
+        longest = login.forge({"padding": padding})
+    assert (len(longest) == 2048) is (login.sessions.read(longest, START) is not None)
+    assert login.sessions.read(login.forge({"padding": padding + "xxx"}), START) is None
+
+
+def test_the_cookie_expires_with_the_session(login: Login) -> None:
+    claims = jwt.decode(login.cookie, options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 12 * 3600
+    assert login.sessions.read(login.cookie, START + timedelta(hours=12, seconds=-1)) is not None
+    assert login.sessions.read(login.cookie, START + timedelta(hours=12)) is None
+
+
+def test_logging_out_is_an_event_of_the_account(login: Login) -> None:
+    login.sessions.end(login.row, START, Origin(address="198.51.100.7"))
+    (event,) = login.store.account_events(PROVIDER.id, limit=9, before=None).items
+    assert (event.type, event.origin.address) == (AccountEventType.LOGGED_OUT, "198.51.100.7")

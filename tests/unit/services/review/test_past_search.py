@@ -122,3 +122,54 @@ def test_an_invalid_or_impossible_day_is_ignored(day: str) -> None:
     assert parse_search("", day, "") is None
     assert parse_search("", "", day) is None
     assert ids(store, parse_search("byron", day, day)) == ["doc_0001"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [
+        (None, None, [0, 1, 2, 3]),
+        (date(2026, 11, 21), None, [0, 1]),
+        (None, date(2026, 11, 21), [1, 2, 3]),
+        (date(2026, 11, 20), date(2026, 11, 21), [1, 2]),
+        (date(2026, 11, 21), date(2026, 11, 20), []),
+    ],
+)
+def test_a_search_may_have_a_first_day_a_last_day_both_or_neither(
+    first: date | None, last: date | None, found: list[int]
+) -> None:
+    search = PastSearch(first=first, last=last)
+    assert [number for number in range(4) if search.matches(returned(number))] == found
+
+
+def test_the_reading_ends_when_all_older_documents_are_before_the_first_day() -> None:
+    """A day more is read, because the practices' time zones differ."""
+    search = PastSearch(first=date(2026, 11, 20))
+    assert [search.is_past_end(returned(number)) for number in range(1, 6)] == [False, False, False, True, True]
+    assert PastSearch(last=date(2026, 11, 20)).is_past_end(returned(5)) is False
+    assert search.is_past_end(a_document()) is False
+
+
+def test_a_document_without_a_decision_matches_no_day() -> None:
+    assert PastSearch(first=date(2000, 1, 1)).matches(a_document()) is False
+    assert PastSearch().matches(a_document()) is True
+
+
+def test_a_page_is_filled_exactly_before_the_next_request() -> None:
+    store = a_past(
+        *(returned(number, kind=Kind.ORDER) for number in range(WINDOW)), *(returned(99 + n) for n in range(9))
+    )
+    page = find_past(store, PROVIDER, PastSearch(words=("order",)), None)
+    assert (len(page.items), page.next_after) == (WINDOW, None)
+
+
+@pytest.mark.parametrize(("day", "valid"), [("2000-01-01", True), ("2999-12-31", True), ("3000-01-01", False)])
+def test_the_days_of_the_form_have_limits(*, day: str, valid: bool) -> None:
+    assert (parse_search("", day, "") is not None) is valid
+    assert (parse_search("", "", day) is not None) is valid
+
+
+def test_ten_words_are_searched() -> None:
+    search = parse_search(" ".join("abcdefghijklm"), "", "")
+    assert search is not None
+    assert "".join(search.words) == "abcdefghij"
+    assert (WINDOW, MAX_WINDOWS) == (25, 8)
