@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from chalicelib.adapters.aws_clients import Clients
     from chalicelib.domain.deliveries import Channel
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from chalicelib.services.authentication.second_factor import SecondFactor
     from chalicelib.services.authentication.sessions import Sessions
     from chalicelib.services.authentication.source_throttle import SourceThrottle
+    from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
     from chalicelib.services.delivery.delivery_worker import DeliveryWorker, Sender
     from chalicelib.services.delivery.emails import Emails
+    from chalicelib.services.delivery.fax_reports import FaxReports
     from chalicelib.services.delivery.faxes import Faxes
     from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
     from chalicelib.services.delivery.ses_feedback import SesFeedback
@@ -128,6 +130,8 @@ class Services:
     settlement: Settlement = _service("delivery.settlement", writer="document_writer")
     emails: Emails = _service("delivery.emails")
     faxes: Faxes = _service("delivery.faxes")
+    carrier_faxes: CarrierFaxes = _service("delivery.carrier_faxes", carrier="fax_carrier")
+    fax_reports: FaxReports = _service("delivery.fax_reports", faxes="carrier_faxes")
     emr_webhooks: Webhooks = _service("delivery.webhooks", http="webhook_sender")
     staff_notices: StaffNotices = _service("delivery.staff_notices")
 
@@ -183,13 +187,20 @@ class Services:
         )
 
     @property
+    def never_repeating(self) -> Collection[Channel]:
+        """The channels whose carrier cannot recognize a repeated message."""
+        from chalicelib.domain.deliveries import Channel
+
+        return (Channel.FAX,) if self.settings.fax_carrier else ()
+
+    @property
     def senders(self) -> Mapping[Channel, Callable[[], Sender]]:
         """A function per delivery channel (`domain/deliveries.py`), which returns the sender."""
         from chalicelib.domain.deliveries import Channel
 
         return {
             Channel.EMAIL: lambda: self.emails,
-            Channel.FAX: lambda: self.faxes,
+            Channel.FAX: lambda: self.carrier_faxes if self.settings.fax_carrier else self.faxes,
             Channel.WEBHOOK: lambda: self.emr_webhooks,
             Channel.NOTICE: lambda: self.staff_notices,
         }
@@ -226,6 +237,20 @@ class Services:
 
         url = self.settings.timestamp_authority
         return HttpTimestampAuthority(url, allow_loopback=self.settings.allow_loopback) if url else None
+
+    @cached_property
+    def fax_carrier(self) -> ports.FaxCarrier:
+        from chalicelib.adapters.secretsmanager_keys import read_secret_once
+        from chalicelib.adapters.telnyx_fax_carrier import TelnyxFaxCarrier
+
+        account = self.settings.fax_carrier
+        if account is None:
+            raise LookupError("this installation has no fax carrier")
+        return TelnyxFaxCarrier(
+            account,
+            webhook_url=f"{self.settings.portal_url}/fax/telnyx",
+            key=read_secret_once(self.clients, account.secret),
+        )
 
 
 _installed: list[Services] = []

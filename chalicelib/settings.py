@@ -7,11 +7,26 @@ from functools import lru_cache
 from typing import Any
 
 
+@dataclass(frozen=True, kw_only=True)
+class FaxCarrierSettings:
+    """The fax carrier's API, and this installation's account there.
+
+    `secret` is the id of the secret with the API key, and `public_key` (base64) checks the carrier's reports.
+    `sender` is the number from which faxes come."""
+
+    url: str
+    secret: str
+    connection_id: str
+    sender: str
+    public_key: str
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of a deployment. URLs have no trailing slash.
 
-    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates."""
+    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates. `fax_carrier` is
+    None if the email-to-fax gateway sends the faxes."""
 
     stage: str
     region: str
@@ -42,6 +57,7 @@ class Settings:
     timestamp_authority: str | None
     timestamp_pins: tuple[str, ...]
     fax_countries: tuple[str, ...]
+    fax_carrier: FaxCarrierSettings | None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -52,6 +68,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         "timestamp_authority": environment.get("TIMESTAMP_AUTHORITY_URL") or None,
         "timestamp_pins": tuple(filter(None, pins.lower().replace(":", "").split(","))),
         "fax_countries": tuple(environment.get("FAX_COUNTRIES", "US,CA").split(",")),
+        "fax_carrier": _fax_carrier(environment),
     }
     values = {}
     for name in (field.name for field in fields(Settings) if field.name not in optional):
@@ -60,6 +77,18 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             raise LookupError(f"the environment variable {variable} is not set")
         values[name] = environment[variable]
     return Settings(**{**values, **optional, "portal_url": values["portal_url"].rstrip("/")})
+
+
+def _fax_carrier(environment: Mapping[str, str]) -> FaxCarrierSettings | None:
+    if not environment.get("FAX_CARRIER_SECRET"):
+        return None
+    return FaxCarrierSettings(
+        url=environment["FAX_CARRIER_URL"],
+        secret=environment["FAX_CARRIER_SECRET"],
+        connection_id=environment["FAX_CONNECTION_ID"],
+        sender=environment["FAX_SENDER"],
+        public_key=environment["FAX_CARRIER_PUBLIC_KEY"],
+    )
 
 
 @lru_cache(maxsize=1)

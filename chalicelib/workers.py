@@ -86,6 +86,12 @@ def _apply_receipt(job: Job, services: Services) -> None:
     services.ses_feedback.apply(job.receipt)
 
 
+def _apply_fax_report(job: Job, services: Services) -> None:
+    if job.fax_report is None:
+        raise LookupError("a fax report job without a report")
+    services.fax_reports.apply(job.fax_report)
+
+
 def _send_requested_link(job: Job, services: Services) -> None:
     services.link_requests.send_requested_link(job.event_id, services.clock.now())
 
@@ -103,6 +109,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.RECEIPT: _apply_receipt,
     JobName.FORGOTTEN: _send_requested_link,
     JobName.MOVE: lambda job, services: services.document_moves.move(job),
+    JobName.FAX_REPORT: _apply_fax_report,
     JobName.CHECK: lambda job, services: services.visibility_report.check(job),
 }
 

@@ -5,8 +5,10 @@ Secrets Manager then labels the old value `AWSPREVIOUS`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.logging import Logger
@@ -94,6 +96,17 @@ class SecretsManagerKeyRotation:
 
     def rotate(self, key: str) -> None:
         self._clients.secrets.put_secret_value(SecretId=self._secret_id, SecretString=key)
+
+
+def read_secret_once(clients: Clients, secret_id: str) -> Callable[[], str]:
+    """Return a function that returns the secret's text, which only its first call reads."""
+
+    @cache
+    def read() -> str:
+        text: str = clients.secrets.get_secret_value(SecretId=secret_id)["SecretString"]
+        return text
+
+    return read
 
 
 def _version(client: Any, secret_id: str, stage: str) -> tuple[bytes, datetime] | None:

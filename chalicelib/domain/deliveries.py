@@ -63,12 +63,14 @@ class AttemptStatus(StrEnum):
 
     `INTERRUPTED`: the worker ended before it recorded a result. `CANCELLED` and `ASKED_AGAIN` are not
     attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (a fax gateway accepted the fax) and
-    `COMPLAINED` (the email was marked as junk) come from receipts."""
+    `COMPLAINED` (the email was marked as junk) come from receipts. `UNKNOWN`: the message may have been sent, and the
+    carrier must be asked before another attempt."""
 
     SENDING = "sending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    UNKNOWN = "unknown"
     CANCELLED = "cancelled"
     ASKED_AGAIN = "asked_again"
     TAKEN = "taken"
@@ -77,9 +79,12 @@ class AttemptStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryAttempt:
+    """An entry in a delivery's list of attempts. `reason` is the fax carrier's word for a failure."""
+
     at: datetime
     status: AttemptStatus
     detail: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,9 @@ class Delivery:
     the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
     `lease_until` is the time until which a running attempt reserves the delivery. `next_attempt_at` is set if
     another attempt is due. `access` is the document's `access` at the time when the delivery was created.
-    `leads_to` is the document to which the login after a reset link leads. The email is not about this document."""
+    `leads_to` is the document to which the login after a reset link leads. The email is not about this document.
+    `never_repeats` is true if the carrier cannot recognize a repeated message, so an attempt without a result is
+    looked up and never repeated blindly."""
 
     id: str
     version: int
@@ -111,6 +118,7 @@ class Delivery:
     lease_until: datetime | None = None
     carrier_id: str | None = None
     leads_to: str | None = None
+    never_repeats: bool = False
 
 
 WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (

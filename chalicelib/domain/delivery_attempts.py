@@ -18,11 +18,11 @@ LEASE = timedelta(seconds=60)
 REQUEUE_LEASE = timedelta(minutes=15)
 """The time in which no sweep queues the same delivery again."""
 
-LONGEST_RETRY_AFTER = timedelta(hours=24)
-
 
 class Verdict(StrEnum):
-    """The kind of result of an attempt. `RETRY` becomes a failure after the last attempt. `REFUSED` is final."""
+    """The kind of result of an attempt. `RETRY` becomes a failure after the last attempt. `REFUSED` is final.
+
+    `PENDING`: the carrier accepted the message, or may have accepted it, and the result comes later."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     HELD = "held"
     CANCELLED = "cancelled"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +38,19 @@ class AttemptResult:
     """The result of one attempt.
 
     `detail` is a sentence for people, without patient data or secrets. `retry_after` is the wait that the
-    receiver asked for. `tried` is False if nothing was sent."""
+    receiver asked for, or the wait until the carrier is asked for a pending result. `tried` is False if nothing was
+    sent. `reason` is the fax carrier's word for a failure."""
 
     verdict: Verdict
     detail: str
     carrier_id: str | None = None
     retry_after: timedelta | None = None
     tried: bool = True
+    reason: str | None = None
 
 
-_FAILURES = {AttemptStatus.SENDING, AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
+_RUNNING = {AttemptStatus.SENDING, AttemptStatus.UNKNOWN}
+_FAILURES = {*_RUNNING, AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
 _WAITS_NO_MORE = {
     Verdict.SENT: DeliveryStatus.SENT,
     Verdict.DELIVERED: DeliveryStatus.DELIVERED,
@@ -58,6 +62,7 @@ _MARKS = {
     Verdict.SENT: AttemptStatus.SUCCEEDED,
     Verdict.DELIVERED: AttemptStatus.SUCCEEDED,
     Verdict.CANCELLED: AttemptStatus.CANCELLED,
+    Verdict.PENDING: AttemptStatus.SENDING,
 }
 
 
@@ -79,17 +84,33 @@ def waits_to_retry(delivery: Delivery) -> bool:
     return delivery.status is DeliveryStatus.QUEUED and count_failures(delivery) > 0
 
 
+def has_running_attempt(delivery: Delivery) -> bool:
+    """Return True if the last attempt has no result yet: the message is on its way, or may be."""
+    return bool(delivery.attempts) and delivery.attempts[-1].status in _RUNNING
+
+
 def is_used_up(delivery: Delivery) -> bool:
-    """Return True if the delivery has made every attempt of its retry schedule. Interrupted attempts count."""
+    """Return True if the delivery has made every attempt of its retry schedule. Interrupted attempts count.
+
+    An attempt that is only looked up is never one attempt too many."""
+    if delivery.never_repeats and has_running_attempt(delivery):
+        return False
     return count_failures(delivery) > len(CHANNELS[delivery.channel].retry_after)
 
 
-def start(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery with a new attempt and a lease, by which a worker reserves the delivery."""
-    attempts = (*_mark_interrupted(delivery.attempts), DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
+def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> Delivery:
+    """Return the delivery with a new attempt and a lease, by which a worker reserves the delivery.
+
+    If the delivery never repeats an attempt blindly and its last attempt has no result, that attempt continues."""
+    attempts, carrier_id = _mark_interrupted(delivery), delivery.carrier_id
+    if not attempts or attempts[-1].status is not AttemptStatus.UNKNOWN:
+        attempts = (*attempts, DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
+        carrier_id = None if never_repeats else carrier_id
     claimed = replace(
         delivery,
         version=delivery.version + 1,
+        never_repeats=never_repeats or delivery.never_repeats,
+        carrier_id=carrier_id,
         status=DeliveryStatus.SENDING,
         attempts=attempts,
         lease_until=now + LEASE,
@@ -108,12 +129,16 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
         attempts=_replace_running(delivery.attempts, outcome, now),
         carrier_id=outcome.carrier_id or delivery.carrier_id,
     )
+    if outcome.verdict is Verdict.PENDING:
+        return replace(marked, status=DeliveryStatus.SENDING, next_attempt_at=now + (outcome.retry_after or LEASE))
     if outcome.verdict is not Verdict.RETRY:
         return replace(marked, status=_WAITS_NO_MORE[outcome.verdict])
+    asked = outcome.retry_after or timedelta()
+    if not outcome.tried:
+        return replace(marked, status=DeliveryStatus.QUEUED, next_attempt_at=now + asked)
     wait = next_wait(count_failures(marked), jitter=jitter, schedule=CHANNELS[marked.channel].retry_after)
     if wait is None:
         return replace(marked, status=DeliveryStatus.FAILED)
-    asked = min(outcome.retry_after or timedelta(), LONGEST_RETRY_AFTER)
     return replace(marked, status=DeliveryStatus.QUEUED, next_attempt_at=now + max(wait, asked))
 
 
@@ -126,7 +151,7 @@ def requeue(delivery: Delivery, now: datetime) -> Delivery:
         status=DeliveryStatus.QUEUED,
         lease_until=until,
         next_attempt_at=until,
-        attempts=_mark_interrupted(delivery.attempts),
+        attempts=_mark_interrupted(delivery),
     )
 
 
@@ -161,9 +186,13 @@ def count_failures(delivery: Delivery) -> int:
     return sum(attempt.status in _FAILURES for attempt in latest)
 
 
-def _mark_interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:
-    if not attempts or attempts[-1].status != AttemptStatus.SENDING:
-        return tuple(attempts)
+def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
+    """Return the attempts with a running last attempt marked as interrupted, or as unknown if it must be looked up."""
+    attempts = delivery.attempts
+    if not attempts or attempts[-1].status is not AttemptStatus.SENDING:
+        return attempts
+    if delivery.never_repeats:
+        return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.UNKNOWN))
     detail = "The worker ended before it recorded the result."
     return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=detail))
 
@@ -172,10 +201,10 @@ def _replace_running(
     attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
 ) -> tuple[DeliveryAttempt, ...]:
     """Return the attempts with the running attempt's result, or without that attempt if nothing was sent."""
-    under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
+    under_way = bool(attempts) and attempts[-1].status in _RUNNING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:
         return before
     at = attempts[-1].at if under_way else now
     mark = _MARKS.get(outcome.verdict, AttemptStatus.FAILED)
-    return (*before, DeliveryAttempt(at=at, status=mark, detail=outcome.detail))
+    return (*before, DeliveryAttempt(at=at, status=mark, detail=outcome.detail, reason=outcome.reason))

@@ -24,6 +24,7 @@ class SecretKind(StrEnum):
     AUTHENTICATOR = "authenticator"
     PASSKEY = "passkey"
     DRAFT = "draft"
+    FAX_LINE = "fax_line"
 
 
 LINK_LIFETIME = timedelta(minutes=90)
@@ -43,8 +44,8 @@ class Secret:
     """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token. The token is not stored.
 
     - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of
-      the event for a request of a link, the digest of a code, or the secret of an authenticator app that is
-      not yet confirmed.
+      the event for a request of a link, the digest of a code, the secret of an authenticator app that is
+      not yet confirmed, or the id of the delivery that reserved a fax number.
     - `access` is the document's `access` when the row was created.
     - `tries` counts wrong guesses of a code.
     - `session_generation` is the provider's generation at login, and `method` describes how the owner of the

@@ -15,7 +15,8 @@ class JobName(StrEnum):
     `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
     webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
     request for a new password link. `MOVE` moves documents to the provider to whom they belong.
-    `CHECK` finds the documents of a provider that were never sent to the provider's address."""
+    `CHECK` finds the documents of a provider that were never sent to the provider's address. `FAX_REPORT` applies a
+    report of the fax carrier."""
 
     PREPARE = "prepare"
     SEAL = "seal"
@@ -28,3 +29,4 @@ class JobName(StrEnum):
     FORGOTTEN = "forgotten"
     MOVE = "move"
     CHECK = "check"
+    FAX_REPORT = "fax_report"

@@ -13,6 +13,7 @@ from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.fax_results import FaxQuality, FaxReport
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
@@ -265,6 +266,57 @@ class TimestampAuthority(Protocol):
 class Mailer(Protocol):
     def send(self, *, to: str, message: bytes) -> str:
         """Send a MIME message by SES, and return the message id from SES."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaxOrder:
+    """One fax for the carrier to send.
+
+    `to` is the number, such as `+15125550100`. `pdf_url` is a presigned URL of the pages. `client_state` comes back in
+    every report about the fax."""
+
+    to: str
+    pdf_url: str
+    client_state: str
+    quality: FaxQuality
+
+
+class FaxRefused(Exception):
+    """Error for a fax that the carrier refused, and so did not send. `reason` is the carrier's error code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class FaxUnknown(Exception):
+    """Error for a fax that the carrier may or may not have accepted, because no response came."""
+
+
+class FaxCarrier(Protocol):
+    """The carrier that sends faxes. The carrier cannot recognize a repeated fax."""
+
+    def send(self, order: FaxOrder) -> str:
+        """Send a fax, and return the carrier's id of the fax.
+
+        Raises `FaxRefused` if the fax itself is at fault, `Unavailable` if the carrier takes no fax at the moment, and
+        `FaxUnknown` if the fax may have been sent."""
+
+    def report(self, fax_id: str) -> FaxReport | None:
+        """Return the carrier's statement about a fax, or None for an unknown id. Raises `Unavailable`."""
+
+    def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
+        """Return the statement about the fax with this `client_state`, sent to a number since a time, or None.
+
+        Raises `Unavailable`."""
+
+    def is_signed(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+        """Return True if the carrier signed the body of a webhook within the last minutes."""
+
+    def read_report(self, body: bytes) -> FaxReport | None:
+        """Return the report in a webhook, or None for a webhook about an incoming fax.
+
+        Raises `Invalid` for a body that is not an event of the carrier."""
 
 
 class Notifier(Protocol):

@@ -14,6 +14,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_receipts import Receipt
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.fax_results import FaxReport
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
@@ -35,6 +36,7 @@ class Job:
     after: str | None = None
     provider_id: str | None = None
     practice_id: str | None = None
+    fax_report: FaxReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

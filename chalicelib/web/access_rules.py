@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import NotFound, Unauthenticated
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, draft_cookie
 from chalicelib.web.route import SHOWS_PATIENTS, Access, Route
 
+MAX_REPORT_BYTES = 64 * 1024
 _NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
 
 
@@ -95,6 +96,15 @@ def _practice_signature(context: RequestContext, _values: dict[str, str]) -> Req
     return replace(context, practice=practice)
 
 
+def _fax_carrier(context: RequestContext, _values: dict[str, str]) -> RequestContext:
+    if context.services.settings.fax_carrier is None:
+        raise NotFound(_NOTHING_HERE)
+    carrier, body = context.services.fax_carrier, request_parsing.read_body(context.request)
+    if len(body) > MAX_REPORT_BYTES or not carrier.is_signed(context.request.headers, body, context.now):
+        raise Unauthenticated("The fax carrier's signature is missing, too old or wrong.")
+    return context
+
+
 _RULES: dict[Access, Callable[[RequestContext, dict[str, str]], RequestContext | Denial]] = {
     Access.ANYONE: _anyone,
     Access.ACCOUNT: _provider,
@@ -103,4 +113,5 @@ _RULES: dict[Access, Callable[[RequestContext, dict[str, str]], RequestContext |
     Access.BY_HAND: _by_hand,
     Access.PRACTICE_KEY: _practice_key,
     Access.PRACTICE_SIGNATURE: _practice_signature,
+    Access.FAX_CARRIER: _fax_carrier,
 }

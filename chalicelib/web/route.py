@@ -18,11 +18,12 @@ class Access(Enum):
     BY_HAND = "by_hand"  # by_hand, document
     PRACTICE_KEY = "practice_key"  # practice
     PRACTICE_SIGNATURE = "practice_signature"  # practice
+    FAX_CARRIER = "fax_carrier"  # nothing
 
 
 WITH_SESSION = frozenset({Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT})
 SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT})
-_FOR_EMR = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
+_FOR_PROGRAMS = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE, Access.FAX_CARRIER})
 _SHOWS_FILES = WITH_SESSION | {Access.BY_HAND}
 
 Handler = Callable[..., Response]
@@ -59,8 +60,8 @@ class Route:
 
     @property
     def is_api(self) -> bool:
-        """True if an EMR reads the response, so that errors are problem+json."""
-        return self.access in _FOR_EMR or self.path.startswith("/v1/")
+        """True if a program reads the response, so that errors are problem+json."""
+        return self.access in _FOR_PROGRAMS or self.path.startswith("/v1/")
 
     @property
     def shows_files(self) -> bool:

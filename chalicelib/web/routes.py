@@ -79,6 +79,8 @@ ROUTES: tuple[Route, ...] = (
     _get("/by-hand/{document_id}/original.pdf", BY_HAND, "pages.by_hand_pages:download_original", reads="original"),
     _get("/by-hand/{document_id}/uploaded", BY_HAND, "pages.by_hand_pages:confirm_upload", reads="page"),
     _post("/by-hand/{document_id}/signed", BY_HAND, "pages.by_hand_pages:submit_scan", reads="page"),
+    # The fax carrier
+    _post("/fax/telnyx", Access.FAX_CARRIER, "api.fax_carrier:receive_report"),
     # Verification
     _get("/verify", ANYONE, "pages.verify_pages:show_form", uses_bucket=True),
     _get("/verify/checked", ANYONE, "pages.verify_pages:show_result", uses_bucket=True),

@@ -3,7 +3,7 @@
 The worker never sleeps. It stores the time of the next attempt, and the queue's delay or the sweep starts it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -35,7 +35,9 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryWorker:
-    """Worker for the `deliver` jobs. A job that comes twice, late or out of order does no harm."""
+    """Worker for the `deliver` jobs. A job that comes twice, late or out of order does no harm.
+
+    `never_repeating` are the channels whose carriers cannot recognize a repeated message."""
 
     store: Store
     queues: Queues
@@ -44,6 +46,7 @@ class DeliveryWorker:
     senders: Mapping[Channel, Callable[[], Sender]]
     settlement: Settlement
     webhook_release: WebhookRelease
+    never_repeating: Collection[Channel] = ()
 
     def attempt(self, job: Job) -> None:
         """Make one attempt of the job's delivery, if it is due. An unexpected error returns the job to the queue."""
@@ -68,7 +71,7 @@ class DeliveryWorker:
             refused = AttemptResult(verdict=Verdict.REFUSED, detail="The worker stopped during every attempt.")
             self.settlement.settle(attempts.finish(delivery, refused, now, jitter=0), now)
             return None
-        claimed = attempts.start(delivery, now)
+        claimed = attempts.start(delivery, now, never_repeats=delivery.channel in self.never_repeating)
         self.store.commit(Change(at=now, deliveries=(claimed,)))
         return claimed
 

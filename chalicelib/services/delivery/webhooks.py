@@ -22,6 +22,8 @@ LONG_FAILURE = timedelta(days=5)
 FAILED_EVENTS = 3
 """A long failure is blamed on the endpoint only if this many events failed. One event may be at fault."""
 GONE = 410
+LONGEST_RETRY_AFTER = timedelta(hours=24)
+"""The longest wait that a receiver can ask for."""
 
 logger = Logger(service="portal", child=True)
 
@@ -100,8 +102,8 @@ def _outcome(answer: HttpResult) -> AttemptResult:
         return AttemptResult(verdict=Verdict.DELIVERED, detail=f"The receiver answered {answer.status}.")
     if answer.status == GONE:
         return AttemptResult(verdict=Verdict.HELD, detail="The receiver answered 410.")
-    retry_after = None if answer.retry_after is None else timedelta(seconds=answer.retry_after)
-    return AttemptResult(verdict=Verdict.RETRY, detail=_describe_failure(answer), retry_after=retry_after)
+    asked = min(timedelta(seconds=answer.retry_after or 0), LONGEST_RETRY_AFTER)
+    return AttemptResult(verdict=Verdict.RETRY, detail=_describe_failure(answer), retry_after=asked)
 
 
 def _describe_failure(answer: HttpResult) -> str:

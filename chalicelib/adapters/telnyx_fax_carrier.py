@@ -1,0 +1,161 @@
+"""The fax carrier Telnyx: the `FaxCarrier` of `services/ports.py`, and the reports that the carrier posts.
+
+The carrier's API is at https://developers.telnyx.com (Programmable Fax). `POST /faxes` has no idempotency key, so a
+request without a response is looked up and never repeated (docs/decisions/043)."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+
+from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.domain.fax_results import FaxReport, FaxState
+from chalicelib.domain.timestamps import from_text, to_text
+from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown
+from chalicelib.settings import FaxCarrierSettings
+
+TOLERANCE = timedelta(seconds=300)
+"""The largest difference between the time of a report and the present time."""
+
+_TIMEOUT = urllib3.Timeout(connect=4, read=15)
+_STATES = {"delivered": FaxState.DELIVERED, "failed": FaxState.FAILED}
+_ACCEPTED, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 202, 404, 429, 500
+_NOT_OURS = (401, 403)
+_NO_ANSWER = "The fax service did not respond."
+
+
+class TelnyxFaxCarrier:
+    """Client of the carrier's API, and reader of its webhooks.
+
+    `key` returns the API key, and is called at the first request. `account` has the other facts of the account."""
+
+    def __init__(self, account: FaxCarrierSettings, *, webhook_url: str, key: Callable[[], str]) -> None:
+        self._account = account
+        self._webhook_url = webhook_url
+        self._key = key
+        self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
+
+    def send(self, order: FaxOrder) -> str:
+        body = {
+            "connection_id": self._account.connection_id,
+            "to": order.to,
+            "from": self._account.sender,
+            "media_url": order.pdf_url,
+            "quality": order.quality.resolution,
+            "t38_enabled": order.quality.uses_t38,
+            "monochrome": True,
+            "store_media": False,
+            "client_state": base64.b64encode(order.client_state.encode()).decode(),
+            "webhook_url": self._webhook_url,
+        }
+        try:
+            response = self._request("POST", "/faxes", body=json.dumps(body).encode())
+        except urllib3.exceptions.NewConnectionError:
+            raise Unavailable(_NO_ANSWER) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise FaxUnknown(type(error).__name__) from None
+        if response.status == _TOO_MANY:
+            raise Unavailable("The fax service is busy.")
+        if response.status >= _SERVER_ERROR:
+            raise FaxUnknown(str(response.status))
+        if response.status != _ACCEPTED:
+            raise FaxRefused(_error_code(response))
+        return str(_data(response)["id"])
+
+    def report(self, fax_id: str) -> FaxReport | None:
+        response = self._get(f"/faxes/{quote(fax_id, safe='')}")
+        return None if response.status == _NOT_FOUND else read_fax(_data(response))
+
+    def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
+        query = urlencode({"filter[to][eq]": to, "filter[created_at][gte]": to_text(since), "page[size]": 250})
+        faxes = _data(self._get(f"/faxes?{query}"))
+        reports = (read_fax(fax) for fax in faxes)
+        return next((report for report in reports if report and report.client_state == client_state), None)
+
+    def is_signed(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        stamp = headers.get("telnyx-timestamp", "")
+        is_number = stamp.isascii() and stamp.isdigit()
+        if not is_number or abs(int(stamp) - now.timestamp()) > TOLERANCE.total_seconds():
+            return False
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self._account.public_key))
+        try:
+            signature = base64.b64decode(headers.get("telnyx-signature-ed25519", ""), validate=True)
+            key.verify(signature, f"{stamp}|".encode() + body)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def read_report(self, body: bytes) -> FaxReport | None:
+        """Return the report in a webhook. The carrier's documentation shows webhooks with and without `data`."""
+        try:
+            event = json.loads(body)
+            event = event.get("data", event)
+            return read_fax({**event["payload"], "updated_at": event["occurred_at"]})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Invalid("The body is not an event of the fax carrier.") from error
+
+    def _get(self, path: str) -> urllib3.BaseHTTPResponse:
+        """Return the response to a GET request. Raises `Unavailable` for every response that says nothing."""
+        try:
+            response = self._request("GET", path)
+        except urllib3.exceptions.HTTPError:
+            raise Unavailable(_NO_ANSWER) from None
+        if response.status not in (200, _NOT_FOUND):
+            raise Unavailable(f"The fax service answered {response.status}.")
+        return response
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
+        headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
+        return self._http.request(
+            method, self._account.url.rstrip("/") + path, body=body, headers=headers, redirect=False
+        )
+
+
+def _data(response: urllib3.BaseHTTPResponse) -> Any:
+    try:
+        return response.json()["data"]
+    except (ValueError, KeyError, TypeError):
+        raise FaxUnknown("unreadable response") from None
+
+
+def _error_code(response: urllib3.BaseHTTPResponse) -> str:
+    """Return the carrier's error code. The carrier's text may quote the fax number, so it is not used."""
+    if response.status in _NOT_OURS:
+        return "account_disabled"
+    try:
+        return str(response.json()["errors"][0]["code"])[:64]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return f"http_{response.status}"
+
+
+def read_fax(fax: Mapping[str, Any]) -> FaxReport | None:
+    """Return the report in the carrier's description of a fax, or None for an incoming fax.
+
+    The description also has a link to the pages, which this function drops."""
+    fax_id = fax.get("fax_id") or fax.get("id")
+    if fax.get("direction") != "outbound" or not fax_id:
+        return None
+    pages, at = fax.get("page_count"), fax.get("updated_at") or fax.get("created_at")
+    return FaxReport(
+        fax_id=str(fax_id),
+        state=_STATES.get(str(fax.get("status")), FaxState.ON_THE_WAY),
+        client_state=_decode(str(fax.get("client_state") or "")),
+        at=from_text(str(at)),
+        pages=pages if isinstance(pages, int) else None,
+        reason=str(fax["failure_reason"])[:64] if fax.get("failure_reason") else None,
+    )
+
+
+def _decode(client_state: str) -> str:
+    try:
+        return base64.b64decode(client_state, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""

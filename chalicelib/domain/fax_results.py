@@ -1,0 +1,183 @@
+"""The reports of the fax carrier, and the next step after each failure of a fax (docs/decisions/043)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+class FaxState(StrEnum):
+    """The state of a fax at the carrier. `ON_THE_WAY` is every state before the last one."""
+
+    ON_THE_WAY = "on_the_way"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaxReport:
+    """The carrier's statement about one fax.
+
+    `client_state` is the text of `fax_mark`, which the portal gave the carrier with the fax. `pages` is the number
+    of pages that the receiving machine confirmed. `reason` is the carrier's word for a failure. Nothing here
+    names a patient."""
+
+    fax_id: str
+    state: FaxState
+    client_state: str
+    at: datetime
+    pages: int | None = None
+    reason: str | None = None
+
+
+def fax_mark(delivery_id: str, attempt: int) -> str:
+    """Return the text that identifies one attempt at the carrier. `attempt` counts from 1."""
+    return f"{delivery_id}.{attempt}"
+
+
+def read_fax_mark(mark: str) -> tuple[str, int]:
+    """Return the delivery's id and the number of the attempt. For any other text, the number is 0."""
+    delivery_id, _, attempt = mark.rpartition(".")
+    return delivery_id, int(attempt) if attempt.isascii() and attempt.isdigit() else 0
+
+
+class Remedy(StrEnum):
+    """The next step after a failed fax."""
+
+    SOON = "soon"
+    OFFICE_HOUR = "office_hour"
+    PLAINER = "plainer"
+    CHECK_NUMBER = "check_number"
+    WRONG_NUMBER = "wrong_number"
+    OUR_FAULT = "our_fault"
+
+
+INCOMPLETE = "pages_not_confirmed"
+"""The portal's own reason for a fax that the carrier delivered with fewer pages than the portal sent."""
+
+REMEDIES: Sequence[tuple[Remedy, str, Sequence[str]]] = (
+    (
+        Remedy.SOON,
+        "The line was busy.",
+        ("user_busy", "*_channel_limit_exceeded", "service_unavailable", "carrier_lost"),
+    ),
+    (
+        Remedy.OFFICE_HOUR,
+        "No fax machine answered.",
+        (
+            "receiver_no_answer",
+            "receiver_no_response",
+            "receiver_recovery_on_timer_expire",
+            "receiver_decline",
+            "destination_unreachable",
+        ),
+    ),
+    (
+        Remedy.PLAINER,
+        "The fax was cut off.",
+        (
+            "fax_signaling_error",
+            "receiver_communication_error",
+            "sender_communication_error",
+            "receiver_call_dropped",
+            "sender_call_dropped",
+            "invalid_ecm_response_from_receiver",
+            INCOMPLETE,
+        ),
+    ),
+    (
+        Remedy.CHECK_NUMBER,
+        "A person or nothing answers at this number. Check the number.",
+        ("fax_initial_communication_timeout",),
+    ),
+    (
+        Remedy.WRONG_NUMBER,
+        "The fax number is wrong: no fax machine can be reached there.",
+        (
+            "receiver_unallocated_number",
+            "receiver_invalid_number_format",
+            "destination_invalid",
+            "receiver_incompatible_destination",
+        ),
+    ),
+    (
+        Remedy.OUR_FAULT,
+        "The fax service did not accept the fax. The operators of the portal have been alerted.",
+        (
+            "account_disabled",
+            "no_outbound_profile",
+            "destination_not_in_*",
+            "outbound_profile_daily_spend_limit_exceeded",
+            "unverified_*",
+            "file_*",
+            "page_count_limit_exceeded",
+            "media_processing_exception",
+        ),
+    ),
+)
+"""The next step for each failure reason of the carrier, with the sentence that the clinic reads.
+
+A reason may end or begin with `*`. The reasons are those of the carrier's public documentation.
+"""
+
+SOON_AFTER = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40))
+PLAINER_AFTER = (timedelta(minutes=5), timedelta(minutes=5))
+CHECK_AFTER = (timedelta(minutes=10),)
+OFFICE_HOUR_TRIES = 3
+OPENS, CLOSES = 8, 17
+"""The office hours, Monday to Friday, in the local time of the practice."""
+
+_WAITS = {Remedy.SOON: SOON_AFTER, Remedy.PLAINER: PLAINER_AFTER, Remedy.CHECK_NUMBER: CHECK_AFTER}
+_SATURDAY = 5
+
+
+def remedy_of(reason: str) -> Remedy:
+    """Return the next step for a failure reason. A reason that nobody documented is tried again soon."""
+    return _row(reason)[0]
+
+
+def describe(reason: str) -> str:
+    """Return the sentence about a failure that the clinic reads."""
+    return _row(reason)[1]
+
+
+def _row(reason: str) -> tuple[Remedy, str]:
+    for remedy, sentence, patterns in REMEDIES:
+        if any(fnmatchcase(reason, pattern) for pattern in patterns):
+            return remedy, sentence
+    return Remedy.SOON, "The fax did not go through."
+
+
+def wait_after(reason: str, earlier: Sequence[str], now: datetime) -> timedelta | None:
+    """Return the wait before the fax is sent again, or None if it is not sent again.
+
+    `earlier` are the reasons of the earlier failures. `now` is in the practice's time zone."""
+    remedy = remedy_of(reason)
+    done = sum(remedy_of(other) is remedy for other in earlier)
+    if remedy is Remedy.OFFICE_HOUR:
+        return next_office_hour(now) - now if done < OFFICE_HOUR_TRIES else None
+    waits = _WAITS.get(remedy, ())
+    return waits[done] if done < len(waits) else None
+
+
+def next_office_hour(now: datetime) -> datetime:
+    """Return the start of the next full hour within office hours, in the time zone of `now`."""
+    hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    while hour.weekday() >= _SATURDAY or not OPENS <= hour.hour < CLOSES:
+        hour += timedelta(hours=1)
+    return hour
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaxQuality:
+    """The transmission settings of one attempt. Plainer settings get through on bad lines."""
+
+    resolution: str
+    uses_t38: bool
+
+
+def quality_after(reasons: Sequence[str]) -> FaxQuality:
+    """Return the transmission settings for the next attempt, after failures with these reasons."""
+    cut_off = sum(remedy_of(reason) is Remedy.PLAINER for reason in reasons)
+    return FaxQuality(resolution="normal" if cut_off else "high", uses_t38=cut_off < len(PLAINER_AFTER))

@@ -1,0 +1,165 @@
+"""Faxes to providers by the fax carrier, which calls the receiving machine and reports the result.
+
+The carrier takes a while, so an attempt ends with the carrier's acceptance. The result comes as a report
+(`fax_reports.py`). If no report comes, the worker asks the carrier. An attempt whose acceptance is unknown is looked
+up and never repeated blindly, because the carrier cannot recognize a repeated fax (docs/decisions/043)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.domain.deliveries import AttemptStatus, Delivery
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.errors import Unavailable, Unprocessable
+from chalicelib.domain.fax_results import (
+    INCOMPLETE,
+    FaxReport,
+    FaxState,
+    Remedy,
+    describe,
+    fax_mark,
+    quality_after,
+    remedy_of,
+    wait_after,
+)
+from chalicelib.services.delivery.fax_lines import release_line, reserve_line
+from chalicelib.services.delivery.faxes import Faxes
+from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
+from chalicelib.services.delivery.recipient_rations import count_message
+from chalicelib.services.normalization import normalize_fax
+from chalicelib.services.ports import FaxCarrier, FaxOrder, FaxRefused, FaxUnknown
+
+LINK_LIFETIME = timedelta(hours=1)
+"""The carrier fetches the pages when its own queue reaches the fax."""
+
+COVER_PAGES = 1
+LINE_BUSY_WAIT = timedelta(minutes=1)
+CHECK_AFTER = timedelta(minutes=10)
+"""The time after which the worker asks the carrier for a result that did not come."""
+
+LOOK_UP_AFTER = timedelta(minutes=2)
+NEVER_ACCEPTED_AFTER = timedelta(hours=1)
+"""The age at which an attempt that the carrier does not know counts as never accepted."""
+
+_ACCEPTED = "The fax service accepted the fax."
+_MAY_BE_SENT = "The fax service did not answer. The fax may have been sent."
+
+logger = Logger(service="portal", child=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierFaxes(Faxes):
+    """Sender of the faxes by the carrier."""
+
+    carrier: FaxCarrier
+
+    def send(self, delivery: Delivery) -> AttemptResult:
+        """Send the fax, or find out what became of an attempt without a result."""
+        facts = look_up(delivery, self.store, self.clock.now())
+        try:
+            result = self._look_up(facts) if _is_resumed(delivery) else self._send(facts)
+        except (Unavailable, Unprocessable):
+            self.end_call(delivery, facts.now)
+            raise
+        if result.verdict is not Verdict.PENDING and result.tried:
+            self.end_call(delivery, facts.now)
+        return result
+
+    def end_call(self, delivery: Delivery, now: datetime) -> None:
+        """Delete the pages that the carrier fetched, and let the next fax call the number."""
+        self.files.delete(_pages_key(delivery))
+        release_line(self.store, delivery.recipient, delivery.id, now)
+
+    def _send(self, facts: MessageFacts) -> AttemptResult:
+        delivery = facts.delivery
+        reason = cancellation_reason(facts)
+        if reason:
+            return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
+        if not reserve_line(self.store, delivery.recipient, delivery.id, facts.now):
+            return AttemptResult(
+                verdict=Verdict.RETRY, detail="Another fax has the line.", tried=False, retry_after=LINE_BUSY_WAIT
+            )
+        count_message(self.store, delivery, facts.now)
+        order = self._order(facts)
+        try:
+            fax_id = self.carrier.send(order)
+        except FaxUnknown:
+            return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
+        except FaxRefused as error:
+            return self._after_failure(facts, error.reason)
+        return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
+
+    def _order(self, facts: MessageFacts) -> FaxOrder:
+        """Return the fax with its pages stored for the carrier. Raises `Unprocessable` if it cannot be composed."""
+        delivery = facts.delivery
+        try:
+            number = normalize_fax(delivery.recipient, self.settings.fax_countries)
+        except ValueError as error:
+            raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
+        key = _pages_key(delivery)
+        self.files.put(key, self._build_pdf(facts), "application/pdf")
+        return FaxOrder(
+            to=number,
+            pdf_url=self.files.url(key, seconds=int(LINK_LIFETIME.total_seconds())),
+            client_state=fax_mark(delivery.id, len(delivery.attempts)),
+            quality=quality_after(_reasons(delivery)),
+        )
+
+    def _look_up(self, facts: MessageFacts) -> AttemptResult:
+        """Return what the carrier says about the running attempt."""
+        delivery = facts.delivery
+        reserve_line(self.store, delivery.recipient, delivery.id, facts.now)
+        mark, since = fax_mark(delivery.id, len(delivery.attempts)), delivery.attempts[-1].at
+        try:
+            if delivery.carrier_id:
+                report = self.carrier.report(delivery.carrier_id)
+            else:
+                report = self.carrier.find(delivery.recipient, mark, since - LOOK_UP_AFTER)
+        except (Unavailable, FaxUnknown):
+            return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
+        if report is not None:
+            return self.result_of(facts, report)
+        if facts.now - since < NEVER_ACCEPTED_AFTER:
+            return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
+        return AttemptResult(verdict=Verdict.RETRY, detail="The fax service never got the fax.")
+
+    def result_of(self, facts: MessageFacts, report: FaxReport) -> AttemptResult:
+        """Return the result of the running attempt by a report of the carrier."""
+        document, _ = facts.require_document()
+        if report.state is FaxState.ON_THE_WAY:
+            return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=report.fax_id)
+        if report.state is FaxState.FAILED:
+            return replace(self._after_failure(facts, report.reason or "unknown"), carrier_id=report.fax_id)
+        if report.pages == document.original.pages + COVER_PAGES:
+            detail = f"The receiving machine confirmed all {report.pages} pages."
+            return AttemptResult(verdict=Verdict.DELIVERED, detail=detail, carrier_id=report.fax_id)
+        return replace(self._after_failure(facts, INCOMPLETE), carrier_id=report.fax_id)
+
+    def _after_failure(self, facts: MessageFacts, reason: str) -> AttemptResult:
+        """Return the result of a failed attempt: another attempt after a while, or the final failure."""
+        if remedy_of(reason) is Remedy.OUR_FAULT:
+            # A metric filter turns this line into an alarm (docs/operations.md).
+            logger.error("fax carrier refuses", extra={"reason": reason, "delivery": facts.delivery.id})
+        zone = facts.practice.time_zone if facts.practice else "America/New_York"
+        wait = wait_after(reason, _reasons(facts.delivery), facts.now.astimezone(ZoneInfo(zone)))
+        verdict = Verdict.REFUSED if wait is None else Verdict.RETRY
+        return AttemptResult(verdict=verdict, detail=describe(reason), reason=reason, retry_after=wait)
+
+
+def _pending(detail: str, check_after: timedelta, carrier_id: str | None = None) -> AttemptResult:
+    return AttemptResult(verdict=Verdict.PENDING, detail=detail, retry_after=check_after, carrier_id=carrier_id)
+
+
+def _is_resumed(delivery: Delivery) -> bool:
+    """Return True if the running attempt was started by an earlier job, so that the fax may have been sent."""
+    return delivery.attempts[-1].status is AttemptStatus.UNKNOWN
+
+
+def _reasons(delivery: Delivery) -> list[str]:
+    return [attempt.reason for attempt in delivery.attempts if attempt.reason]
+
+
+def _pages_key(delivery: Delivery) -> str:
+    return f"faxes/{delivery.id}.pdf"

@@ -1,0 +1,43 @@
+"""The rule that only one fax at a time goes to one number, across all practices.
+
+A second call to the same machine finds the line busy, and calls that start together block one another."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.errors import ConcurrentUpdate
+from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
+from chalicelib.services.ports import Store
+from chalicelib.services.transaction import Change
+
+RESERVATION = timedelta(minutes=30)
+"""Longer than the wait between two checks of a fax, because each check renews the reservation."""
+
+
+def reserve_line(store: Store, number: str, delivery_id: str, now: datetime) -> bool:
+    """Return True if the delivery may call the number now. A delivery that holds the line holds it longer.
+
+    Return False if another delivery has the line."""
+    row = store.secret(secret_key(SecretKind.FAX_LINE, number))
+    if row is not None and row.is_live(now) and row.link != delivery_id:
+        return False
+    try:
+        store.commit(Change(at=now, secrets=(_reservation(row, number, delivery_id, now),)))
+    except ConcurrentUpdate:
+        return False
+    return True
+
+
+def release_line(store: Store, number: str, delivery_id: str, now: datetime) -> None:
+    """Let the next delivery call the number. Nothing happens if another delivery has the line."""
+    row = store.secret(secret_key(SecretKind.FAX_LINE, number))
+    if row is not None and row.link == delivery_id:
+        # A conflict means that another delivery has reserved the line in the meantime.
+        with suppress(ConcurrentUpdate):
+            store.commit(Change(at=now, secrets=(replace(row, version=row.version + 1, expires_at=now),)))
+
+
+def _reservation(row: Secret | None, number: str, delivery_id: str, now: datetime) -> Secret:
+    first = new_secret(SecretKind.FAX_LINE, number, now, RESERVATION, link=delivery_id)
+    return replace(first, version=row.version + 1 if row else 1)

@@ -1,0 +1,64 @@
+"""The reports of the fax carrier, applied to the deliveries.
+
+A report that comes twice, late or out of order does no harm."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.fax_results import FaxReport, FaxState, read_fax_mark
+from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
+from chalicelib.services.delivery.message_sender import look_up
+from chalicelib.services.delivery.settlement import RACES, Settlement
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Clock, Ids, Store
+from chalicelib.services.transaction import Change, Job, OutboxRow
+
+logger = Logger(service="portal", child=True)
+
+
+def queue_report(store: Store, ids: Ids, report: FaxReport, now: datetime) -> None:
+    """Store the job that applies a report, so that the carrier gets an answer at once."""
+    job = Job(queue=QueueName.DELIVERIES, name=JobName.FAX_REPORT, event_id=report.fax_id, fax_report=report)
+    store.commit(Change(at=now, outbox=(OutboxRow(id=ids.new("out"), created_at=now, jobs=(job,)),)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaxReports:
+    """Service behind the `fax_report` jobs."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    settlement: Settlement
+    faxes: CarrierFaxes
+
+    def apply(self, report: FaxReport) -> None:
+        """Record the result of the fax that a report is about, if that attempt still has no result."""
+        retry_on_conflict(lambda: self._apply(report), retry_on=RACES)
+
+    def _apply(self, report: FaxReport) -> None:
+        delivery = self._running_delivery(report)
+        if delivery is None or (report.state is FaxState.ON_THE_WAY and delivery.carrier_id):
+            return
+        now = self.clock.now()
+        result = self.faxes.result_of(look_up(delivery, self.store, now), report)
+        self.settlement.settle(attempts.finish(delivery, result, now, jitter=self.ids.jitter()), now)
+        if report.state is not FaxState.ON_THE_WAY:
+            self.faxes.end_call(delivery, now)
+
+    def _running_delivery(self, report: FaxReport) -> Delivery | None:
+        """Return the delivery whose running attempt is the fax of the report, or None."""
+        delivery_id, attempt = read_fax_mark(report.client_state)
+        delivery = self.store.delivery(delivery_id) if attempt else None
+        is_fax = delivery is not None and delivery.channel is Channel.FAX and delivery.never_repeats
+        if delivery is None or not is_fax or len(delivery.attempts) != attempt:
+            logger.info("fax report ignored", extra={"delivery": delivery_id, "state": report.state})
+            return None
+        is_same = delivery.carrier_id in (None, report.fax_id)
+        is_running = attempts.is_waiting(delivery) and attempts.has_running_attempt(delivery)
+        return delivery if is_same and is_running else None

@@ -1,0 +1,150 @@
+"""The local fax carrier as a Flask app: the carrier's API, and addresses for the tests and the mailbox."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
+
+from examples.fax_carrier.exchange import Exchange, Plan, Reply
+from examples.launch import log_requests
+
+API = Blueprint("carrier", __name__)
+CONNECTION_ID = "1232154810234"
+NEEDED = ("connection_id", "to", "from", "media_url")
+SILENCE_SECONDS = 30.0
+"""The time for which the carrier says nothing when a request gets no answer. The portal waits less long."""
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """The carrier's calls, its API key and its signing key."""
+
+    exchange: Exchange
+    api_key: str
+    signing_key: Ed25519PrivateKey
+    sleep: Callable[[float], None]
+
+    @property
+    def public_key(self) -> str:
+        """Return the public key that checks the carrier's webhooks, in base64."""
+        return base64.b64encode(self.signing_key.public_key().public_bytes_raw()).decode()
+
+    def sign(self, body: bytes, now: datetime) -> dict[str, str]:
+        """Return the signature headers of a webhook."""
+        stamp = str(int(now.timestamp()))
+        signature = self.signing_key.sign(f"{stamp}|".encode() + body)
+        encoded = base64.b64encode(signature).decode()
+        return {"telnyx-timestamp": stamp, "telnyx-signature-ed25519": encoded, "content-type": "application/json"}
+
+
+def carrier() -> Carrier:
+    """Return the carrier of the running Flask app."""
+    return cast("Carrier", current_app.extensions["carrier"])
+
+
+@API.before_request
+def check_key() -> Response | None:
+    """Refuse a request to the carrier's API without the API key."""
+    if request.path.startswith("/v2/") and request.headers.get("Authorization") != f"Bearer {carrier().api_key}":
+        return _error(HTTPStatus.UNAUTHORIZED, "10009", "Authentication failed")
+    return None
+
+
+@API.post("/v2/faxes")
+def send_fax() -> Response:
+    """Take an order for a fax, as the carrier's API does."""
+    order: dict[str, Any] = request.get_json()
+    missing = [name for name in NEEDED if not order.get(name)]
+    if missing:
+        return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "10015", f"{missing[0]} is missing")
+    now = datetime.now(UTC)
+    reply, fax = carrier().exchange.place(order, now)
+    if reply is Reply.TOO_MANY:
+        return _error(HTTPStatus.TOO_MANY_REQUESTS, "10011", "Too many requests")
+    if fax is None or reply is Reply.SILENT_ACCEPT:
+        carrier().sleep(SILENCE_SECONDS)
+        abort(HTTPStatus.GATEWAY_TIMEOUT)
+    return _json({"data": fax.describe(now)}, HTTPStatus.ACCEPTED)
+
+
+@API.get("/v2/faxes/<fax_id>")
+def read_fax(fax_id: str) -> Response:
+    """Return one fax."""
+    fax = carrier().exchange.faxes.get(fax_id)
+    if fax is None:
+        return _error(HTTPStatus.NOT_FOUND, "10005", "Not found")
+    return _json({"data": fax.describe(datetime.now(UTC))})
+
+
+@API.get("/v2/faxes")
+def list_faxes() -> Response:
+    """Return the faxes to a number since a time."""
+    number, since = request.args.get("filter[to][eq]"), request.args.get("filter[created_at][gte]", "")
+    now = datetime.now(UTC)
+    found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
+    wanted = [fax for fax in found if fax["to"] == (number or fax["to"]) and fax["created_at"] >= since]
+    return _json({"data": wanted, "meta": {"total_results": len(wanted)}})
+
+
+# What only the tests and the mailbox use
+
+
+@API.get("/account")
+def account() -> Response:
+    """Return the keys of the carrier's only customer."""
+    facts = carrier()
+    return jsonify(api_key=facts.api_key, public_key=facts.public_key, connection_id=CONNECTION_ID)
+
+
+@API.post("/plans/<number>")
+def plan(number: str) -> Response:
+    """Set the courses of the next faxes to a number: a list of the fields of `Plan`."""
+    carrier().exchange.plan_next(number, [Plan(**fields) for fields in request.get_json()])
+    return jsonify(ok=True)
+
+
+@API.get("/arrived")
+def arrived() -> Response:
+    """Return the faxes that arrived, with the time and the number."""
+    now = datetime.now(UTC)
+    found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
+    fields = ("id", "to", "updated_at", "page_count")
+    return jsonify([{name: fax[name] for name in fields} for fax in found if fax["status"] == "delivered"])
+
+
+@API.get("/arrived/<fax_id>.pdf")
+def pages(fax_id: str) -> Response:
+    """Return the pages of a fax."""
+    fax = carrier().exchange.faxes.get(fax_id)
+    if fax is None or fax.pdf is None:
+        abort(HTTPStatus.NOT_FOUND)
+    return Response(fax.pdf, mimetype="application/pdf")
+
+
+@API.get("/healthz")
+def health() -> dict[str, str]:
+    """Respond to a check that this process is running."""
+    return {"status": "ok"}
+
+
+def create_app(facts: Carrier) -> Flask:
+    """Return the Flask app of a carrier."""
+    app = Flask(__name__)
+    app.extensions["carrier"] = facts
+    app.register_blueprint(API)
+    log_requests(app)
+    return app
+
+
+def _json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(json.dumps(body), status=status, mimetype="application/json")
+
+
+def _error(status: HTTPStatus, code: str, title: str) -> Response:
+    return _json({"errors": [{"code": code, "title": title}]}, status)

@@ -1,0 +1,198 @@
+"""The telephone side of the local fax carrier: its calls, their results and its events, with the time passed in.
+
+The carrier's documentation describes each behaviour. `Plan` chooses the faults of one fax."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from threading import Lock
+from typing import Any
+
+
+class Reply(StrEnum):
+    """The carrier's answer to the request to send a fax. After `SILENT_ACCEPT`, the fax goes out without an answer."""
+
+    ACCEPT = "accept"
+    TOO_MANY = "too_many"
+    SILENT_ACCEPT = "silent_accept"
+    SILENT_LOSS = "silent_loss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The course of one fax. Without arguments, the fax arrives.
+
+    - `failure`: the failure reason, or None for a fax that arrives.
+    - `pages_lost`: the number of pages that the receiving machine does not confirm.
+    - `silent_webhooks`: the carrier posts no events.
+    - `bare`: the events come without the envelope `data`.
+    - `repeats`: the number of extra copies of each event. `reversed_order`: the last event comes first.
+    - `seconds`: the length of the call."""
+
+    reply: Reply = Reply.ACCEPT
+    failure: str | None = None
+    pages_lost: int = 0
+    silent_webhooks: bool = False
+    bare: bool = False
+    repeats: int = 0
+    reversed_order: bool = False
+    seconds: float = 2.0
+
+
+@dataclass
+class Fax:
+    """One outgoing fax with the carrier's facts about it."""
+
+    id: str
+    order: Mapping[str, Any]
+    plan: Plan
+    created_at: datetime
+    ends_at: datetime
+    pages: int
+    failure: str | None
+    pdf: bytes | None
+    posted: int = 0
+
+    def status(self, now: datetime) -> str:
+        """Return the carrier's word for the state of the fax at a time."""
+        if now < self.ends_at:
+            return "sending"
+        return "failed" if self.failure else "delivered"
+
+    def describe(self, now: datetime) -> dict[str, Any]:
+        """Return the fax as the carrier's API shows it."""
+        status = self.status(now)
+        facts: dict[str, Any] = {
+            "id": self.id,
+            "record_type": "fax",
+            "direction": "outbound",
+            "status": status,
+            "to": self.order["to"],
+            "from": self.order["from"],
+            "connection_id": self.order["connection_id"],
+            "client_state": self.order.get("client_state", ""),
+            "original_media_url": self.order["media_url"],
+            "created_at": _text(self.created_at),
+            "updated_at": _text(min(now, self.ends_at)),
+        }
+        if status == "delivered":
+            facts["page_count"] = self.pages - self.plan.pages_lost
+        if status == "failed":
+            facts["failure_reason"] = self.failure
+        return facts
+
+
+@dataclass
+class Webhook:
+    """One event that waits to be posted. The bytes are signed when they are posted."""
+
+    url: str
+    due_at: datetime
+    body: Mapping[str, Any]
+    tries: int = 0
+
+
+@dataclass
+class Exchange:
+    """All calls of the carrier.
+
+    `fetch` downloads the pages of a fax, and returns None if the link does not work. `count_pages` returns the
+    number of pages of a PDF. `overlaps` counts calls to a number that was in use."""
+
+    fetch: Callable[[str], bytes | None]
+    count_pages: Callable[[bytes], int]
+    faxes: dict[str, Fax] = field(default_factory=dict)
+    webhooks: list[Webhook] = field(default_factory=list)
+    plans: dict[str, list[Plan]] = field(default_factory=dict)
+    overlaps: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def plan_next(self, number: str, plans: Sequence[Plan]) -> None:
+        """Set the courses of the next faxes to a number."""
+        with self.lock:
+            self.plans.setdefault(number, []).extend(plans)
+
+    def place(self, order: Mapping[str, Any], now: datetime) -> tuple[Reply, Fax | None]:
+        """Take an order for a fax, and return the answer and the fax."""
+        with self.lock:
+            waiting = self.plans.get(str(order["to"]), [])
+            plan = waiting.pop(0) if waiting else Plan()
+        if plan.reply in (Reply.TOO_MANY, Reply.SILENT_LOSS):
+            return plan.reply, None
+        pdf = self.fetch(str(order["media_url"]))
+        with self.lock:
+            fax = self._call(order, plan, pdf, now)
+            self.faxes[fax.id] = fax
+            self.webhooks += self._events(fax)
+        return plan.reply, fax
+
+    def _call(self, order: Mapping[str, Any], plan: Plan, pdf: bytes | None, now: datetime) -> Fax:
+        busy = any(other.order["to"] == order["to"] and now < other.ends_at for other in self.faxes.values())
+        self.overlaps += busy
+        failure = "file_download_failed" if pdf is None else "user_busy" if busy else plan.failure
+        return Fax(
+            id=str(uuid.uuid4()),
+            order=order,
+            plan=plan,
+            created_at=now,
+            ends_at=now + timedelta(seconds=plan.seconds),
+            pages=self.count_pages(pdf) if pdf else 0,
+            failure=failure,
+            pdf=pdf,
+        )
+
+    def _events(self, fax: Fax) -> list[Webhook]:
+        """Return the events of a fax in the order in which the carrier posts them."""
+        if fax.plan.silent_webhooks or not fax.order.get("webhook_url"):
+            return []
+        last = "fax.failed" if fax.failure else "fax.delivered"
+        steps = [
+            ("fax.queued", fax.created_at),
+            ("fax.media.processed", fax.created_at + (fax.ends_at - fax.created_at) / 4),
+            ("fax.sending.started", fax.created_at + (fax.ends_at - fax.created_at) / 2),
+            (last, fax.ends_at),
+        ]
+        events = [self._event(fax, name, at) for name, at in steps for _ in range(fax.plan.repeats + 1)]
+        if fax.plan.reversed_order:
+            for event in events:
+                event.due_at = fax.ends_at
+            events.reverse()
+        return events
+
+    def _event(self, fax: Fax, name: str, at: datetime) -> Webhook:
+        facts = fax.describe(at)
+        payload = {**{key: value for key, value in facts.items() if not key.endswith("_at")}, "fax_id": fax.id}
+        del payload["id"]
+        event = {
+            "record_type": "event",
+            "id": str(uuid.uuid4()),
+            "event_type": name,
+            "occurred_at": _text(at),
+            "payload": payload,
+        }
+        body = event if fax.plan.bare else {"data": event, "meta": {"attempt": 1}}
+        return Webhook(url=str(fax.order["webhook_url"]), due_at=at, body=body)
+
+    def due_webhooks(self, now: datetime) -> list[Webhook]:
+        """Return the events whose time has come, and forget them."""
+        with self.lock:
+            due = [webhook for webhook in self.webhooks if webhook.due_at <= now]
+            self.webhooks = [webhook for webhook in self.webhooks if webhook.due_at > now]
+        return due
+
+    def post_again(self, webhook: Webhook, now: datetime) -> None:
+        """Queue an event again after a failed post. The carrier gives up after some tries."""
+        webhook.tries += 1
+        if webhook.tries < TRIES:
+            webhook.due_at = now + timedelta(seconds=2**webhook.tries)
+            with self.lock:
+                self.webhooks.append(webhook)
+
+
+TRIES = 5
+
+
+def _text(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,159 @@
+"""The deliveries function in memory with the local fax carrier, in virtual time."""
+
+import base64
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chalicelib.adapters.telnyx_fax_carrier import TelnyxFaxCarrier, read_fax
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.fax_results import FaxReport
+from chalicelib.services.delivery.fax_reports import queue_report
+from chalicelib.services.ports import FaxOrder, FaxUnknown
+from chalicelib.settings import FaxCarrierSettings
+from chalicelib.workers import run_delivery_job
+from examples.fax_carrier.exchange import Exchange, Plan, Reply, Webhook
+from tests.support.delivery_world import World
+from tests.support.fakes import START, FakeClock
+
+NUMBER = "+15125550100"
+ACCOUNT = FaxCarrierSettings(
+    url="http://127.0.0.1:1/v2",
+    secret="fax-carrier",
+    connection_id="1232154810234",
+    sender="+13125790015",
+    public_key="AAAA",
+)
+PAGES = 4
+"""The three pages of the document of `World`, and the cover."""
+
+
+class Crash(BaseException):
+    """The end of a worker's process, which no handler of errors notices."""
+
+
+@dataclass
+class ExchangeCarrier(TelnyxFaxCarrier):
+    """The `FaxCarrier` of the portal, connected to the local carrier without HTTP.
+
+    `crashes` holds the points at which the next worker dies: `before` or `after` the carrier has the fax. While `dead`
+    is true, the carrier answers no question."""
+
+    exchange: Exchange
+    clock: FakeClock
+    crashes: list[str] = field(default_factory=list)
+    dead: bool = False
+
+    def send(self, order: FaxOrder) -> str:
+        crash = self.crashes.pop(0) if self.crashes else ""
+        if crash == "before":
+            raise Crash
+        request = {
+            "connection_id": ACCOUNT.connection_id,
+            "to": order.to,
+            "from": ACCOUNT.sender,
+            "media_url": order.pdf_url,
+            "client_state": _encode(order.client_state),
+            "webhook_url": "https://portal.test/fax/telnyx",
+        }
+        reply, fax = self.exchange.place(request, self.clock.now())
+        if crash == "after":
+            raise Crash
+        if reply is Reply.TOO_MANY:
+            raise Unavailable("The fax service is busy.")
+        if fax is None or reply is Reply.SILENT_ACCEPT:
+            raise FaxUnknown("ReadTimeoutError")
+        return fax.id
+
+    def report(self, fax_id: str) -> FaxReport | None:
+        self._refuse_if_dead()
+        fax = self.exchange.faxes.get(fax_id)
+        return read_fax(fax.describe(self.clock.now())) if fax else None
+
+    def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
+        self._refuse_if_dead()
+        for fax in self.exchange.faxes.values():
+            facts = fax.describe(self.clock.now())
+            if facts["to"] == to and facts["client_state"] == _encode(client_state) and fax.created_at >= since:
+                return read_fax(facts)
+        return None
+
+    def _refuse_if_dead(self) -> None:
+        if self.dead:
+            raise Unavailable("The fax service did not respond.")
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+class FaxWorld(World):
+    """`World` with a fax carrier. The carrier's webhooks reach the portal when a test posts them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings = replace(self.settings, fax_carrier=ACCOUNT)
+        self.exchange = Exchange(fetch=self._fetch, count_pages=lambda _pdf: PAGES)
+        self.carrier = ExchangeCarrier(self.exchange, self.clock)
+        self.fax_carrier = self.carrier
+        self.files.put(self.document.original.key, b"%PDF-1.7 the original", "application/pdf")
+
+    def _fetch(self, url: str) -> bytes | None:
+        key = next((key for key in self.files.objects if key.startswith("faxes/") and key in url), None)
+        return self.files.get(key) if key else None
+
+    def fax(self, number: str = NUMBER) -> str:
+        """Queue the fax of the document to a number, and return the id of the delivery."""
+        return self.message(Channel.FAX, MessageType.FAX, number)
+
+    def plan(self, *plans: Plan, number: str = NUMBER) -> None:
+        """Set the courses of the next faxes to a number."""
+        self.exchange.plan_next(number, plans)
+
+    def post_webhooks(self, webhooks: Sequence[Webhook] | None = None) -> None:
+        """Deliver the carrier's due events to the portal, and do the jobs that follow.
+
+        If a worker dies, the jobs behind it are lost."""
+        for webhook in self.exchange.due_webhooks(self.clock.now()) if webhooks is None else webhooks:
+            report = self.carrier.read_report(json.dumps(webhook.body).encode())
+            if report is not None:
+                queue_report(self.store, self.ids, report, self.clock.now())
+        with suppress(Crash):
+            self.work_off()
+
+    def run_due(self) -> None:
+        """Start the attempts that are due, as the queue and the sweep of each minute do. A worker may die."""
+        for delivery in self.store.due_deliveries(self.clock.now(), limit=500):
+            if delivery.channel is Channel.FAX:
+                with suppress(Crash):
+                    self.deliver(delivery.id)
+
+    def pass_and_run(self, minutes: float, *, step: float = 1) -> None:
+        """Let time pass in steps of some minutes, with all webhooks and all due attempts."""
+        end = self.clock.now() + timedelta(minutes=minutes)
+        while self.clock.now() < end:
+            self.clock.pass_time(minutes=step)
+            self.post_webhooks()
+            self.run_due()
+
+    def faxes(self) -> list[Delivery]:
+        """Return all deliveries by fax."""
+        return [row for row in self.store.every(Delivery, "deliveries") if row.channel is Channel.FAX]
+
+    def received(self, delivery_id: str) -> int:
+        """Return the number of complete faxes of a delivery that arrived at the machine."""
+        state = f"{delivery_id}."
+        return sum(
+            fax.failure is None and fax.plan.pages_lost == 0 and _decode(fax.order["client_state"]).startswith(state)
+            for fax in self.exchange.faxes.values()
+        )
+
+
+def _decode(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+__all__ = ["NUMBER", "PAGES", "START", "Crash", "FaxWorld", "Plan", "Reply", "run_delivery_job"]

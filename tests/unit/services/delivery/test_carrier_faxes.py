@@ -1,0 +1,268 @@
+import random
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from chalicelib.domain.deliveries import AttemptStatus, DeliveryStatus, NoticeKind
+from chalicelib.domain.fax_results import REMEDIES, Remedy
+from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
+from tests.support.fax_world import NUMBER, FaxWorld, Plan, Reply
+
+REASONS = [
+    reason.replace("*", "sender") for remedy, _, reasons in REMEDIES for reason in reasons if remedy is not Remedy.SOON
+] + ["user_busy", "service_unavailable", "carrier_lost", "destination_channel_limit_exceeded"]
+"""One reason for each pattern of the carrier's table."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the drawing of the pages, which `test_faxes.py` proves."""
+    monkeypatch.setattr(CarrierFaxes, "_build_pdf", lambda _self, _facts: b"%PDF-1.7 cover and pages")
+
+
+@pytest.fixture
+def world() -> FaxWorld:
+    return FaxWorld()
+
+
+def test_a_confirmed_fax_is_delivered(world: FaxWorld) -> None:
+    row = world.deliver(world.fax())
+    assert (row.status, row.attempts[0].status) == (DeliveryStatus.SENDING, AttemptStatus.SENDING)
+    world.pass_and_run(1)
+    row = world.row(row.id)
+    assert row.status is DeliveryStatus.DELIVERED
+    assert row.attempts[-1].detail == "The receiving machine confirmed all 4 pages."
+    assert world.webhooks() == ["document.delivered"]
+
+
+def test_the_pages_and_the_line_are_given_up_after_the_call(world: FaxWorld) -> None:
+    world.deliver(world.fax())
+    assert [key for key in world.files.objects if key.startswith("faxes/")]
+    world.pass_and_run(1)
+    assert not [key for key in world.files.objects if key.startswith("faxes/")]
+    world.deliver(world.fax())
+    world.pass_and_run(1)
+    assert [row.status for row in world.faxes()] == [DeliveryStatus.DELIVERED] * 2
+
+
+def test_fewer_pages_than_sent_are_not_a_delivery(world: FaxWorld) -> None:
+    world.plan(*[Plan(pages_lost=1)] * 3)
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(60)
+    row = world.row(row_id)
+    assert row.status is DeliveryStatus.FAILED
+    assert [attempt.reason for attempt in row.attempts] == ["pages_not_confirmed"] * 3
+
+
+@pytest.mark.parametrize("reason", ["receiver_unallocated_number", "destination_invalid"])
+def test_a_wrong_number_is_never_called_again_and_the_clinic_learns_at_once(world: FaxWorld, reason: str) -> None:
+    world.plan(Plan(failure=reason))
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(1)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert (world.webhooks(), world.notices()) == (["document.delivery_failed"], [NoticeKind.DELIVERY_FAILED])
+    world.pass_and_run(600, step=60)
+    assert len(world.exchange.faxes) == 1
+
+
+def test_our_own_fault_raises_an_alarm_and_is_not_repeated(world: FaxWorld, caplog: pytest.LogCaptureFixture) -> None:
+    world.plan(Plan(failure="account_disabled"))
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(30)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert len(world.exchange.faxes) == 1
+    assert "fax carrier refuses" in caplog.text
+
+
+def test_a_cut_off_fax_goes_out_plainer(world: FaxWorld) -> None:
+    orders = []
+    send = world.carrier.send
+    world.carrier.send = lambda order: orders.append(order.quality) or send(order)  # type: ignore[method-assign, func-returns-value]
+    world.plan(*[Plan(failure="fax_signaling_error")] * 3)
+    world.fax()
+    world.run_due()
+    world.pass_and_run(60)
+    assert [(quality.resolution, quality.uses_t38) for quality in orders] == [
+        ("high", True),
+        ("normal", True),
+        ("normal", False),
+    ]
+
+
+def test_a_silent_machine_is_called_in_the_next_office_hours(world: FaxWorld) -> None:
+    world.plan(*[Plan(failure="receiver_no_answer")] * 9)
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(5 * 24 * 60, step=20)
+    row = world.row(row_id)
+    assert row.status is DeliveryStatus.FAILED
+    hours = [attempt.at.astimezone(ZoneInfo(world.practice.time_zone)).hour for attempt in row.attempts[1:]]
+    assert len(hours) == 3
+    assert all(8 <= hour < 17 for hour in hours)
+
+
+def test_a_request_without_an_answer_is_looked_up_and_never_repeated(world: FaxWorld) -> None:
+    world.plan(Plan(reply=Reply.SILENT_ACCEPT, silent_webhooks=True))
+    row_id = world.fax()
+    world.run_due()
+    assert world.row(row_id).carrier_id is None
+    world.pass_and_run(10)
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+    assert len(world.exchange.faxes) == 1
+
+
+def test_a_request_that_the_carrier_never_got_is_repeated_after_an_hour(world: FaxWorld) -> None:
+    world.plan(Plan(reply=Reply.SILENT_LOSS))
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(58)
+    assert not world.exchange.faxes
+    world.pass_and_run(10)
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+
+
+@pytest.mark.parametrize("crash", ["before", "after"])
+def test_a_worker_that_dies_sends_no_fax_twice(world: FaxWorld, crash: str) -> None:
+    world.carrier.crashes = [crash]
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(75)
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+    assert len(world.exchange.faxes) == 1
+
+
+def test_a_lost_result_is_asked_for(world: FaxWorld) -> None:
+    world.plan(Plan(silent_webhooks=True))
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(15)
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+
+
+def test_a_late_report_of_an_earlier_attempt_changes_nothing(world: FaxWorld) -> None:
+    world.plan(Plan(failure="user_busy"), Plan(seconds=600))
+    row_id = world.fax()
+    world.run_due()
+    world.clock.pass_time(minutes=1)
+    late = world.exchange.due_webhooks(world.clock.now())
+    world.post_webhooks(late)
+    world.when_due(row_id)
+    before = world.row(row_id)
+    world.post_webhooks(late)
+    assert world.row(row_id) == before
+    assert before.status is DeliveryStatus.SENDING
+
+
+def test_five_faxes_to_one_number_are_called_one_after_another(world: FaxWorld) -> None:
+    world.plan(*[Plan(seconds=150)] * 5)
+    for _ in range(5):
+        world.fax()
+    world.run_due()
+    assert len(world.exchange.faxes) == 1
+    world.pass_and_run(40)
+    assert {row.status for row in world.faxes()} == {DeliveryStatus.DELIVERED}
+    assert world.exchange.overlaps == 0
+    assert all(len(row.attempts) == 1 for row in world.faxes())
+
+
+def test_other_numbers_do_not_wait(world: FaxWorld) -> None:
+    world.plan(Plan(seconds=600))
+    world.fax()
+    world.fax("+15125550199")
+    world.run_due()
+    assert len(world.exchange.faxes) == 2
+
+
+def test_too_many_faxes_at_the_carrier_wait(world: FaxWorld) -> None:
+    world.plan(Plan(reply=Reply.TOO_MANY))
+    row_id = world.fax()
+    world.run_due()
+    assert world.row(row_id).status is DeliveryStatus.QUEUED
+    world.pass_and_run(5)
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+
+
+def test_a_fax_that_is_no_longer_wanted_is_not_sent(world: FaxWorld) -> None:
+    row_id = world.fax()
+    world.change_document(access=2)
+    world.run_due()
+    assert (world.row(row_id).status, world.exchange.faxes) == (DeliveryStatus.CANCELLED, {})
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_failure_reason_ends_in_a_fax_or_a_failure(world: FaxWorld, reason: str) -> None:
+    world.plan(*[Plan(failure=reason)] * 20)
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(6 * 24 * 60, step=60)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert world.notices() == [NoticeKind.DELIVERY_FAILED]
+
+
+SEED = 20261130
+WORLDS, NUMBERS, FAXES_EACH = 40, 3, 3
+
+
+def _random_plan(random_: random.Random) -> Plan:
+    return Plan(
+        reply=random_.choices(list(Reply), weights=[6, 1, 2, 1])[0],
+        failure=random_.choice(REASONS) if random_.random() < 0.4 else None,
+        pages_lost=random_.choice([0, 0, 0, 1]),
+        silent_webhooks=random_.random() < 0.2,
+        bare=random_.random() < 0.5,
+        repeats=random_.choice([0, 1, 2]),
+        reversed_order=random_.random() < 0.3,
+        seconds=random_.choice([2.0, 100.0, 400.0, 1500.0]),
+    )
+
+
+def _live_through_a_week(world: FaxWorld, random_: random.Random) -> int:
+    """Send faxes with random faults, and return the number of faults."""
+    numbers = [f"+151255501{number:02}" for number in range(NUMBERS)]
+    for number in numbers:
+        world.plan(*[_random_plan(random_) for _ in range(50)], number=number)
+    world.carrier.crashes = [random_.choice(["", "", "", "before", "after"]) for _ in range(100)]
+    for number in numbers * FAXES_EACH:
+        world.fax(number)
+    lost = 0
+    for step in [10] * 24 * 6 + [120] * 6 * 12:
+        world.clock.pass_time(minutes=step)
+        world.carrier.dead = random_.random() < 0.1
+        due = world.exchange.due_webhooks(world.clock.now())
+        random_.shuffle(due)
+        arriving = [webhook for webhook in due if random_.random() < 0.9]
+        lost += len(due) - len(arriving)
+        world.post_webhooks(arriving)
+        world.run_due()
+    left = sum(len(plans) for plans in world.exchange.plans.values())
+    return lost + 50 * NUMBERS - left
+
+
+def test_a_thousand_random_faults_lose_and_repeat_no_fax() -> None:
+    random_, faults = random.Random(SEED), 0
+    for _ in range(WORLDS):
+        world = FaxWorld()
+        faults += _live_through_a_week(world, random_)
+        assert world.exchange.overlaps == 0
+        for row in world.faxes():
+            assert row.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED)
+            assert world.received(row.id) == (row.status is DeliveryStatus.DELIVERED), row.id
+    assert faults >= 1_000
+
+
+def test_the_link_to_the_pages_lives_for_an_hour(world: FaxWorld) -> None:
+    lifetimes = []
+    url = world.files.url
+    world.files.url = lambda key, *, seconds: lifetimes.append(seconds) or url(key, seconds=seconds)  # type: ignore[method-assign, assignment, func-returns-value]
+    world.deliver(world.fax())
+    assert lifetimes == [timedelta(hours=1).total_seconds()]
+
+
+def test_the_number_is_of_an_allowed_country(world: FaxWorld) -> None:
+    row = world.deliver(world.fax("+442071838750"))
+    assert row.status is DeliveryStatus.FAILED
+    assert NUMBER not in row.attempts[-1].detail
