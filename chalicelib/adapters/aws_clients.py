@@ -1,11 +1,17 @@
-"""AWS clients, created at first use and reused for the life of the function."""
+"""AWS clients, created at first use and reused for the life of the function, and the meaning of their errors."""
 
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import Logger
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.errors import Unavailable, Unprocessable
+
+logger = Logger(service="portal", child=True)
 
 
 def _plain_client(service: str) -> Any:
@@ -43,3 +49,20 @@ class Clients:
     ssm = _plain_client("ssm")
     secrets = _plain_client("secretsmanager")
     kms = _plain_client("kms")
+
+
+def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
+    """Return the domain error to raise after the AWS service `service` refused a message.
+
+    The error text holds only the AWS error code, because the AWS text may quote an email address."""
+    if isinstance(error, BotoCoreError):
+        logger.warning("no response", cause=error_code(error))
+        return Unavailable(f"{service} did not respond.")
+    code = error_code(error)
+    kind = Unprocessable if code == "InvalidParameterValue" else Unavailable
+    return kind(f"{service} refused the message: {code}.")
+
+
+def error_code(error: ClientError | BotoCoreError) -> str:
+    """Return the AWS error code, or the error's class name if the error happened before AWS responded."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

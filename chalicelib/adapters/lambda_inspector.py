@@ -8,8 +8,7 @@ import botocore.exceptions
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.aws_clients import Clients
-from chalicelib.adapters.aws_errors import error_code
+from chalicelib.adapters.aws_clients import Clients, error_code
 from chalicelib.domain.errors import Unavailable
 
 _NOT_CHECKED = "The file could not be checked right now. Nothing was lost. Please send it again in a moment."

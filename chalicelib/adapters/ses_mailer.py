@@ -2,8 +2,7 @@
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.aws_clients import Clients
-from chalicelib.adapters.aws_errors import refusal
+from chalicelib.adapters.aws_clients import Clients, refusal
 
 
 class SesMailer:
