@@ -139,7 +139,7 @@ class FaxWorld(World):
             self.post_webhooks()
             self.run_due()
 
-    def faxes(self) -> list[Delivery]:
+    def fax_rows(self) -> list[Delivery]:
         """Return all deliveries by fax."""
         return [row for row in self.store.every(Delivery, "deliveries") if row.channel is Channel.FAX]
 

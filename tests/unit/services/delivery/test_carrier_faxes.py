@@ -1,5 +1,4 @@
 import random
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -43,7 +42,7 @@ def test_the_pages_and_the_line_are_given_up_after_the_call(world: FaxWorld) -> 
     assert not [key for key in world.files.objects if key.startswith("faxes/")]
     world.deliver(world.fax())
     world.pass_and_run(1)
-    assert [row.status for row in world.faxes()] == [DeliveryStatus.DELIVERED] * 2
+    assert [row.status for row in world.fax_rows()] == [DeliveryStatus.DELIVERED] * 2
 
 
 def test_fewer_pages_than_sent_are_not_a_delivery(world: FaxWorld) -> None:
@@ -164,9 +163,9 @@ def test_five_faxes_to_one_number_are_called_one_after_another(world: FaxWorld) 
     world.run_due()
     assert len(world.exchange.faxes) == 1
     world.pass_and_run(40)
-    assert {row.status for row in world.faxes()} == {DeliveryStatus.DELIVERED}
+    assert {row.status for row in world.fax_rows()} == {DeliveryStatus.DELIVERED}
     assert world.exchange.overlaps == 0
-    assert all(len(row.attempts) == 1 for row in world.faxes())
+    assert all(len(row.attempts) == 1 for row in world.fax_rows())
 
 
 def test_other_numbers_do_not_wait(world: FaxWorld) -> None:
@@ -204,7 +203,7 @@ def test_every_failure_reason_ends_in_a_fax_or_a_failure(world: FaxWorld, reason
 
 
 SEED = 20261130
-WORLDS, NUMBERS, FAXES_EACH = 40, 3, 3
+WORLDS, NUMBERS, FAXES_EACH = 30, 3, 3
 
 
 def _random_plan(random_: random.Random) -> Plan:
@@ -238,28 +237,26 @@ def _live_through_a_week(world: FaxWorld, random_: random.Random) -> int:
         lost += len(due) - len(arriving)
         world.post_webhooks(arriving)
         world.run_due()
-    left = sum(len(plans) for plans in world.exchange.plans.values())
-    return lost + 50 * NUMBERS - left
+    left = sum(len(plans) for plans in world.exchange.plans.values()) + len(world.carrier.crashes)
+    return lost + 50 * NUMBERS + 100 - left
 
 
 def test_a_thousand_random_faults_lose_and_repeat_no_fax() -> None:
-    random_, faults = random.Random(SEED), 0
+    random_, faults = random.Random(SEED), 0  # noqa: S311 - faults, not secrets
     for _ in range(WORLDS):
         world = FaxWorld()
         faults += _live_through_a_week(world, random_)
         assert world.exchange.overlaps == 0
-        for row in world.faxes():
+        for row in world.fax_rows():
             assert row.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED)
             assert world.received(row.id) == (row.status is DeliveryStatus.DELIVERED), row.id
-    assert faults >= 1_000
+    assert faults >= 1_000, faults
 
 
 def test_the_link_to_the_pages_lives_for_an_hour(world: FaxWorld) -> None:
-    lifetimes = []
-    url = world.files.url
-    world.files.url = lambda key, *, seconds: lifetimes.append(seconds) or url(key, seconds=seconds)  # type: ignore[method-assign, assignment, func-returns-value]
     world.deliver(world.fax())
-    assert lifetimes == [timedelta(hours=1).total_seconds()]
+    (fax,) = world.exchange.faxes.values()
+    assert "seconds=3600" in str(fax.order["media_url"])
 
 
 def test_the_number_is_of_an_allowed_country(world: FaxWorld) -> None:
