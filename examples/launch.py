@@ -30,6 +30,7 @@ class PortalFile:
     practice_id: str
     api_key: str
     webhook_secret: str
+    fax_carrier_url: str = ""
 
 
 def read_portal_file(path: Path) -> PortalFile:
@@ -44,6 +45,7 @@ def read_portal_file(path: Path) -> PortalFile:
         practice_id=str(practice["id"]),
         api_key=str(practice["api_key"]),
         webhook_secret=str(practice["webhook_secret"]),
+        fax_carrier_url=str(content.get("fax_carrier_url", "")),
     )
 
 

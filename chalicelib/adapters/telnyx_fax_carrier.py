@@ -13,8 +13,8 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 
+from chalicelib.domain.carriers.fax_results import FaxReport, FaxState
 from chalicelib.domain.errors import Invalid, Unavailable
-from chalicelib.domain.fax_results import FaxReport, FaxState
 from chalicelib.domain.timestamps import from_text, to_text
 from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown
 from chalicelib.settings import FaxCarrierSettings

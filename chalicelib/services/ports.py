@@ -10,10 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
+from chalicelib.domain.carriers.fax_results import FaxQuality, FaxReport
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.domain.fax_results import FaxQuality, FaxReport
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord

@@ -10,11 +10,11 @@ from typing import Any
 
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
+from chalicelib.domain.carriers.email_receipts import Receipt
+from chalicelib.domain.carriers.fax_results import FaxReport
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.delivery_receipts import Receipt
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.domain.fax_results import FaxReport
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider

@@ -20,6 +20,7 @@ from botocore.exceptions import HTTPClientError
 
 from infrastructure import package
 from infrastructure.local import emulator, repair
+from infrastructure.local import fax_carrier as carrier
 from infrastructure.local import sample_practice as sample
 from infrastructure.local.emulator import Condition
 from infrastructure.local.paths import LocalPaths
@@ -96,10 +97,12 @@ def start_portal(
     progress.say("Starting the local AWS")
     # The mailbox starts first, because it must not miss an email.
     processes.start(mailbox(paths, addresses))
+    processes.start(fax_carrier(paths, addresses))
     processes.start(emulator.command(paths, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
     package.package(paths.package, progress, architecture=package.host_architecture(), for_this_host=True)
     emulator.wait_until_up(processes, addresses.port)
-    stack.deploy(paths.package, progress)
+    emulator.wait_for(f"{addresses.fax_carrier_url}/healthz", processes, SECONDS_FOR_STAND_INS)
+    stack.deploy(paths.package, progress, carrier.enroll(stack, addresses.fax_carrier_url))
     if condition is Condition.KILLED:
         for line in repair.repair(stack):
             progress.say(line)
@@ -127,6 +130,12 @@ def mailbox(paths: LocalPaths, addresses: sample.Addresses) -> Command:
     return _stand_in(paths, "mailbox", addresses.mailbox_port, options)
 
 
+def fax_carrier(paths: LocalPaths, addresses: sample.Addresses) -> Command:
+    """Return the command that starts the local fax carrier."""
+    arguments = ["--port", str(addresses.fax_carrier_port), "--data", str(paths.data_of(carrier.NAME))]
+    return _command(carrier.NAME, arguments)
+
+
 def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:
     """Return the command that starts the clinic, the stand-in for an EMR."""
     return _stand_in(paths, "clinic", addresses.clinic_port, [])
@@ -134,10 +143,14 @@ def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:
 
 def _stand_in(paths: LocalPaths, name: str, port: int, options: Sequence[str]) -> Command:
     arguments = ["--portal-json", str(paths.stand_ins), "--port", str(port)]
+    return _command(name, [*arguments, "--data", str(paths.data_of(name)), *options])
+
+
+def _command(name: str, arguments: Sequence[str]) -> Command:
     return Command(
         name=name,
         module=f"examples.{name}",
-        arguments=[*arguments, "--data", str(paths.data_of(name)), *options],
+        arguments=arguments,
         environment=emulator.inherited_variables(),
         grace=SECONDS_TO_STOP_STAND_IN,
     )
@@ -155,7 +168,7 @@ def explain(condition: Condition, paths: LocalPaths, progress: Progress) -> None
 
 
 def refuse_taken_ports(addresses: sample.Addresses) -> None:
-    """Raise UserError if another program listens on one of the four ports."""
+    """Raise UserError if another program listens on one of the five ports."""
     for port in addresses.all_ports:
         if not _is_free(port):
             raise UserError(
@@ -214,11 +227,11 @@ def stop_on_signals() -> None:
 
 
 def port_number(text: str) -> int:
-    """Return the port in a command-line argument. The port must leave room for three higher ports."""
+    """Return the port in a command-line argument. The port must leave room for four higher ports."""
     port = int(text) if text.isdecimal() else 0
-    if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.SMTP_PORT_OFFSET:
+    if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.FAX_CARRIER_PORT_OFFSET:
         raise argparse.ArgumentTypeError(
-            f"{text} is not a port from {LOWEST_PORT} to {HIGHEST_PORT - sample.SMTP_PORT_OFFSET}"
+            f"{text} is not a port from {LOWEST_PORT} to {HIGHEST_PORT - sample.FAX_CARRIER_PORT_OFFSET}"
         )
     return port
 

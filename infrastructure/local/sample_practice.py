@@ -18,6 +18,7 @@ from infrastructure.user_error import UserError
 CLINIC_PORT_OFFSET = 10
 MAILBOX_PORT_OFFSET = 11
 SMTP_PORT_OFFSET = 12
+FAX_CARRIER_PORT_OFFSET = 13
 PRACTICE_FIELDS = ("id", "api_key", "webhook_secret")
 PROFILE = {
     "name": "Cedar Clinic",
@@ -30,7 +31,7 @@ PROFILE = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """The four ports of one local run."""
+    """The five ports of one local run."""
 
     port: int
 
@@ -50,14 +51,24 @@ class Addresses:
         return self.port + SMTP_PORT_OFFSET
 
     @property
+    def fax_carrier_port(self) -> int:
+        """Return the port of the local fax carrier."""
+        return self.port + FAX_CARRIER_PORT_OFFSET
+
+    @property
     def all_ports(self) -> tuple[int, ...]:
-        """Return all four ports."""
-        return (self.port, self.clinic_port, self.mailbox_port, self.smtp_port)
+        """Return all five ports."""
+        return (self.port, self.clinic_port, self.mailbox_port, self.smtp_port, self.fax_carrier_port)
 
     @property
     def clinic_url(self) -> str:
         """Return the URL of the clinic, the stand-in EMR."""
         return f"http://localhost:{self.clinic_port}"
+
+    @property
+    def fax_carrier_url(self) -> str:
+        """Return the URL of the local fax carrier."""
+        return f"http://127.0.0.1:{self.fax_carrier_port}"
 
     @property
     def mailbox_url(self) -> str:
@@ -134,6 +145,7 @@ def portal_file(stack: LocalStack, addresses: Addresses, practice: Mapping[str, 
         "aws_endpoint_url": stack.aws_endpoint_url,
         "clinic_url": addresses.clinic_url,
         "mailbox_url": addresses.mailbox_url,
+        "fax_carrier_url": addresses.fax_carrier_url,
         "practice": {name: practice[name] for name in PRACTICE_FIELDS},
     }
 

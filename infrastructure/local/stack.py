@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -103,9 +104,11 @@ class LocalStack:
             raise UserError(f"There is no stack at {self.aws_endpoint_url}.")
         return stack.outputs
 
-    def deploy(self, folder: Path, progress: Progress) -> Stack:
-        """Deploy the package in `folder`, and configure by API calls what the emulator ignores in the template."""
-        stack = deploy.deploy(self.target, folder, self.parameters, progress)
+    def deploy(self, folder: Path, progress: Progress, parameters: Mapping[str, str] = MappingProxyType({})) -> Stack:
+        """Deploy the package in `folder`, and configure by API calls what the emulator ignores in the template.
+
+        `parameters` are parameters of this deployment beside those of every local stack."""
+        stack = deploy.deploy(self.target, folder, self.parameters | dict(parameters), progress)
         deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
         self._switch_on_ttl(package.read_template(folder))
         self._remove_old_artifacts(folder)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.delivery import recipient_rations, webhooks
+from chalicelib.services.delivery import carrier_faxes, recipient_rations, webhooks
 from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
 from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
 from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
@@ -38,6 +38,8 @@ SWITCHED = {
     # The emulator makes no metrics from logs.
     "Resources.EndpointsOff",
     "Resources.RationedMessages",
+    "Resources.FaxCarrierRefusals",
+    "Resources.SilentFaxCarrier",
     "Resources.SealCertificateDays",
     # The emulator treats SendMessageBatch as a separate action.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
@@ -478,6 +480,8 @@ def test_an_unknown_path_reaches_the_function_by_get_only(production: Resources)
     [
         ("EndpointsOff", "EndpointOffAlarm", webhooks, "endpoint switched off"),
         ("RationedMessages", "RationedMessagesAlarm", recipient_rations, "recipient rationed"),
+        ("SilentFaxCarrier", "SilentFaxCarrierAlarm", carrier_faxes, "fax carrier silent"),
+        ("FaxCarrierRefusals", "FaxCarrierRefusalsAlarm", carrier_faxes, "fax carrier refuses"),
     ],
 )
 def test_a_line_in_the_log_of_deliveries_raises_an_alarm(

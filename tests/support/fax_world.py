@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.adapters.telnyx_fax_carrier import TelnyxFaxCarrier, read_fax
+from chalicelib.domain.carriers.fax_results import FaxReport
 from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.fax_results import FaxReport
 from chalicelib.services.delivery.fax_reports import queue_report
 from chalicelib.services.ports import FaxOrder, FaxUnknown
 from chalicelib.settings import FaxCarrierSettings

@@ -10,10 +10,7 @@ from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.domain.deliveries import AttemptStatus, Delivery
-from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
-from chalicelib.domain.errors import Unavailable, Unprocessable
-from chalicelib.domain.fax_results import (
+from chalicelib.domain.carriers.fax_results import (
     INCOMPLETE,
     FaxReport,
     FaxState,
@@ -24,6 +21,9 @@ from chalicelib.domain.fax_results import (
     remedy_of,
     wait_after,
 )
+from chalicelib.domain.deliveries import AttemptStatus, Delivery
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.delivery.fax_lines import release_line, reserve_line
 from chalicelib.services.delivery.faxes import Faxes
 from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
@@ -86,7 +86,7 @@ class CarrierFaxes(Faxes):
         try:
             fax_id = self.carrier.send(order)
         except FaxUnknown:
-            return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
+            return _wait_for_carrier()
         except FaxRefused as error:
             return self._after_failure(facts, error.reason)
         return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
@@ -118,7 +118,7 @@ class CarrierFaxes(Faxes):
             else:
                 report = self.carrier.find(delivery.recipient, mark, since - LOOK_UP_AFTER)
         except (Unavailable, FaxUnknown):
-            return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
+            return _wait_for_carrier()
         if report is not None:
             return self.result_of(facts, report)
         if facts.now - since < NEVER_ACCEPTED_AFTER:
@@ -141,7 +141,7 @@ class CarrierFaxes(Faxes):
         """Return the result of a failed attempt: another attempt after a while, or the final failure."""
         if remedy_of(reason) is Remedy.OUR_FAULT:
             # A metric filter turns this line into an alarm (docs/operations.md).
-            logger.error("fax carrier refuses", extra={"reason": reason, "delivery": facts.delivery.id})
+            logger.warning("fax carrier refuses", extra={"reason": reason, "delivery": facts.delivery.id})
         zone = facts.practice.time_zone if facts.practice else "America/New_York"
         wait = wait_after(reason, _reasons(facts.delivery), facts.now.astimezone(ZoneInfo(zone)))
         verdict = Verdict.REFUSED if wait is None else Verdict.RETRY
@@ -150,6 +150,12 @@ class CarrierFaxes(Faxes):
 
 def _pending(detail: str, check_after: timedelta, carrier_id: str | None = None) -> AttemptResult:
     return AttemptResult(verdict=Verdict.PENDING, detail=detail, retry_after=check_after, carrier_id=carrier_id)
+
+
+def _wait_for_carrier() -> AttemptResult:
+    # A metric filter turns many of these lines into an alarm (docs/operations.md).
+    logger.warning("fax carrier silent")
+    return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
 
 
 def _is_resumed(delivery: Delivery) -> bool:

@@ -8,8 +8,8 @@ from datetime import datetime
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain.carriers.fax_results import FaxReport, FaxState, read_fax_mark
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.domain.fax_results import FaxReport, FaxState, read_fax_mark
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.message_sender import look_up

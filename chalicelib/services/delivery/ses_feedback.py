@@ -1,6 +1,6 @@
 """Receipts from SES, which come as SNS notifications: an email was delivered, bounced, or marked as junk.
 
-The table in `domain/delivery_receipts.py` defines the effect of each receipt on its delivery."""
+The table in `domain/carriers/email_receipts.py` defines the effect of each receipt on its delivery."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,9 +10,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain.carriers.email_receipts import Effect, Receipt, ReceiptKind, effect_of
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryAttempt, NoticeKind
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
-from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, effect_of
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, Settlement

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import AccountEvent, AccountEventType
-from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
+from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.documents import (
     Addressee,
     Certification,

@@ -11,8 +11,8 @@ from werkzeug.serving import make_server
 
 from chalicelib.adapters import telnyx_fax_carrier
 from chalicelib.adapters.telnyx_fax_carrier import TelnyxFaxCarrier, read_fax
+from chalicelib.domain.carriers.fax_results import FaxQuality, FaxState
 from chalicelib.domain.errors import Invalid, Unavailable
-from chalicelib.domain.fax_results import FaxQuality, FaxState
 from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown
 from chalicelib.settings import FaxCarrierSettings
 from examples.fax_carrier.app import Carrier, create_app

@@ -27,7 +27,7 @@ def free_addresses() -> Addresses:
     return next(addresses for addresses in candidates if all(map(local_run._is_free, addresses.all_ports)))
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_a_taken_port_is_refused_and_another_suggested(number: int) -> None:
     addresses = free_addresses()
     port = addresses.all_ports[number]
@@ -40,7 +40,7 @@ def test_a_taken_port_is_refused_and_another_suggested(number: int) -> None:
 
 @pytest.mark.parametrize("text", ["80", "65530", "http", ""])
 def test_a_port_that_cannot_be_used_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is not a port from 1024 to 65523"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a port from 1024 to 65522"):
         local_run.port_number(text)
 
 

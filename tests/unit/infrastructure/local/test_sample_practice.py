@@ -100,6 +100,7 @@ def test_the_portal_file_is_the_contract() -> None:
         "aws_endpoint_url": "http://127.0.0.1:4566",
         "clinic_url": "http://localhost:4576",
         "mailbox_url": "http://localhost:4577",
+        "fax_carrier_url": "http://127.0.0.1:4579",
         "practice": SAVED,
     }
 

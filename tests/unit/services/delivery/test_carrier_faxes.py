@@ -3,8 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
 from chalicelib.domain.deliveries import AttemptStatus, DeliveryStatus, NoticeKind
-from chalicelib.domain.fax_results import REMEDIES, Remedy
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from tests.support.fax_world import NUMBER, FaxWorld, Plan, Reply
 

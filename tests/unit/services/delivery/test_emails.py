@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, DeliveryStatus, MessageType
-from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.sqs_queues import read_job
 from chalicelib.domain.audit import find_break
+from chalicelib.domain.carriers.email_receipts import EFFECTS, ReceiptKind
 from chalicelib.domain.deliveries import (
     MESSAGE_RETRY_AFTER,
     AttemptStatus,
@@ -18,7 +19,6 @@ from chalicelib.domain.deliveries import (
     MessageType,
 )
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, count_failures, finish, queue_again, start
-from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import World

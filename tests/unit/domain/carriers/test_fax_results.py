@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chalicelib.domain.fax_results import (
+from chalicelib.domain.carriers.fax_results import (
     INCOMPLETE,
     Remedy,
     describe,

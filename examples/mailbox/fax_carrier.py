@@ -1,0 +1,54 @@
+"""The faxes that the local fax carrier delivered, copied into the mailbox as emails to the fax gateway."""
+
+import logging
+import threading
+import time
+from datetime import datetime
+from email.message import EmailMessage
+
+import httpx
+
+from examples.mailbox.box import Box
+from examples.mailbox.emulator import POLL_SECONDS
+from examples.mailbox.messages import message_id
+
+LOG = logging.getLogger("examples.mailbox")
+
+
+class FaxCarrier:
+    """Poller of the local fax carrier. The fax machine's pages show its faxes like those of the email gateway."""
+
+    def __init__(self, url: str, box: Box, fax_domain: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = httpx.Client(base_url=url, transport=transport or httpx.HTTPTransport(), timeout=5.0)
+        self._box = box
+        self._fax_domain = fax_domain
+
+    def poll(self) -> None:
+        """Copy new faxes into the box."""
+        for row in self._http.get("/arrived").raise_for_status().json():
+            name = message_id(row["id"])
+            if not self._box.has_mail(name):
+                pdf = self._http.get(f"/arrived/{row['id']}.pdf").raise_for_status().content
+                to = f"{row['to'].removeprefix('+')}@{self._fax_domain}"
+                at = datetime.fromisoformat(row["updated_at"])
+                self._box.add_mail(name, _as_email(to, pdf), to=[to], received_at=at, source="smtp")
+
+    def start(self) -> None:
+        """Poll without end, in a separate thread."""
+        threading.Thread(target=self._keep_polling, daemon=True).start()
+
+    def _keep_polling(self) -> None:
+        while True:
+            try:
+                self.poll()
+            except (httpx.HTTPError, ValueError, KeyError) as problem:
+                LOG.warning("the fax carrier does not list its faxes: %s", type(problem).__name__)
+            time.sleep(POLL_SECONDS)
+
+
+def _as_email(to: str, pdf: bytes) -> bytes:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "fax-carrier@localhost", to, "Fax"
+    mail.set_content("The fax is attached.\n")
+    mail.add_attachment(pdf, maintype="application", subtype="pdf", filename="document.pdf")
+    return mail.as_bytes()
