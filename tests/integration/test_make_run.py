@@ -31,6 +31,8 @@ from tests.support.stack import wait_until
 
 SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 60.0
+SECONDS_TO_FAX = 60.0
+FAX = "+15125550100"
 
 
 class Run:
@@ -65,9 +67,9 @@ class Run:
         key = {"authorization": f"Bearer {self.practice['api_key']}"}
         return httpx.Client(base_url=self.stack.portal_url, transport=LocalhostTransport(), timeout=30.0, headers=key)
 
-    def send(self, external_id: str) -> str:
-        """Send a document as the EMR does, and return the document's id."""
-        body = json.dumps(event(external_id))
+    def send(self, external_id: str, *, fax: str | None = None) -> str:
+        """Send a document by email or by fax as the EMR does, and return the document's id."""
+        body = json.dumps(event(external_id, fax))
         now = datetime.now(UTC)
         message = f"msg_{external_id}"
         headers = {
@@ -82,6 +84,18 @@ class Run:
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         document_id: str = answer.json()["document_id"]
         return document_id
+
+    def fax_status(self, document_id: str) -> str:
+        """Return the status of the fax of a document."""
+        with self.http() as http:
+            resource = http.get(f"/v1/documents/{document_id}").raise_for_status().json()
+        return str(next(line["status"] for line in resource["deliveries"] if line["channel"] == "fax"))
+
+    def faxes_in_mailbox(self) -> int:
+        """Return the number of faxes on the fax machine of the mailbox."""
+        url = json.loads(self.paths.portal.read_text())["mailbox_url"]
+        mails = httpx.get(f"{url}/api/messages", params={"to": f"{FAX.removeprefix('+')}@fax.example.net"}).json()
+        return len(mails)
 
     def documents(self) -> set[str]:
         with self.http() as http:
@@ -115,7 +129,8 @@ class Run:
         self.wait_for_the_supervisor()
 
 
-def event(external_id: str) -> dict[str, Any]:
+def event(external_id: str, fax: str | None = None) -> dict[str, Any]:
+    address = {"fax": fax} if fax else {"email": "dr.rivera@example.com"}
     return {
         "type": "document.sent",
         "timestamp": "2026-11-22T19:00:00Z",
@@ -129,8 +144,8 @@ def event(external_id: str) -> dict[str, Any]:
                 "last_name": "Byron",
                 "date_of_birth": "1950-12-10",
             },
-            "provider": {"first_name": "Luis", "last_name": "Rivera", "email": "dr.rivera@example.com"},
-            "delivery": "email",
+            "provider": {"first_name": "Luis", "last_name": "Rivera", **address},
+            "delivery": "fax" if fax else "email",
             # Another file for each document: equal bytes would share one object.
             "content": {"base64": base64.b64encode(ONE_PAGE + b"%" + external_id.encode()).decode()},
         },
@@ -183,21 +198,24 @@ def test_a_kill_loses_nothing_and_a_killed_emulator_restores_its_last_save(start
     run = start()
     practice = run.practice
     kept = run.send("POC-1")
+    faxed = run.send("POC-FAX", fax=FAX)
+    wait_until(lambda: run.fax_status(faxed) == "delivered", SECONDS_TO_FAX, "the carrier to confirm the fax")
+    wait_until(lambda: run.faxes_in_mailbox() == 1, SECONDS_TO_FAX, "the fax machine to show the fax")
     run.kill()
 
     run = start()
     assert run.practice == practice
-    assert run.documents() == {kept}
+    assert run.documents() == {kept, faxed}
     lost = run.send("POC-2")
-    assert run.documents() == {kept, lost}
-    assert run.originals() == 2
+    assert run.documents() == {kept, faxed, lost}
+    assert run.originals() == 3
     run.kill_the_emulator()
     assert "The process `aws` ended unexpectedly" in run.output.read_text()
 
     run = start()
     assert "was killed before it could save" in run.output.read_text()
     assert "Removed 1 stored files" in run.output.read_text()
-    assert run.documents() == {kept}
-    assert run.originals() == 1
+    assert run.documents() == {kept, faxed}
+    assert run.originals() == 2
     again = run.send("POC-2")
-    assert run.documents() == {kept, again}
+    assert run.documents() == {kept, faxed, again}

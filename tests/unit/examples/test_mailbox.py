@@ -17,6 +17,7 @@ from examples.mailbox.app import Reader, create_app
 from examples.mailbox.box import Box
 from examples.mailbox.emulator import GRACE, MAILS, Emulator
 from examples.mailbox.fax import number_of
+from examples.mailbox.fax_carrier import FaxCarrier
 from examples.mailbox.messages import links, message_id, parse, stamp
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
@@ -280,3 +281,20 @@ def test_message_id_cannot_name_a_file_elsewhere() -> None:
 def test_a_recipient_with_a_line_break_cannot_forge_headers() -> None:
     forged = "a@b.example\r\nX-Mailbox-Source: smtp"
     assert not parse("m", stamp(b"Subject: x\r\n\r\n", to=[forged], received_at=NOW, source="list")).complete
+
+
+def test_a_fax_of_the_carrier_comes_out_of_the_fax_machine_once(tmp_path: Path) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/arrived":
+            row = {"id": "f8338808-0001", "to": "+15125550100", "updated_at": "2026-11-22T19:00:00.000000Z"}
+            return httpx.Response(200, json=[row])
+        assert request.url.path == "/arrived/f8338808-0001.pdf"
+        return httpx.Response(200, content=b"%PDF-1.7")
+
+    box = Box(tmp_path)
+    carrier = FaxCarrier("http://carrier.test", box, "fax.example.net", httpx.MockTransport(handle))
+    carrier.poll()
+    carrier.poll()
+    (mail,) = box.mails("15125550100@fax.example.net")
+    assert mail.received_at == NOW
+    assert mail.attachments[0].content_type == "application/pdf"
