@@ -2,13 +2,14 @@ import pytest
 
 from chalicelib import bootstrap
 from tests.support.delivery_world import SERVICES, World, some_settings
+from tests.support.fax_world import FaxWorld
 
 ADAPTERS = {name for name, part in vars(bootstrap.Services).items() if isinstance(part, bootstrap._Part)} - SERVICES
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_a_service_is_created_once_from_the_attributes_that_its_parameters_name(name: str) -> None:
-    world = World()
+    world = FaxWorld()
     service = getattr(world, name)
 
     assert type(service).__name__ == bootstrap.Services.__annotations__[name]

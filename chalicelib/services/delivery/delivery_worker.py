@@ -46,7 +46,7 @@ class DeliveryWorker:
     senders: Mapping[Channel, Callable[[], Sender]]
     settlement: Settlement
     webhook_release: WebhookRelease
-    never_repeating: Collection[Channel] = ()
+    never_repeating: Collection[Channel]
 
     def attempt(self, job: Job) -> None:
         """Make one attempt of the job's delivery, if it is due. An unexpected error returns the job to the queue."""
