@@ -123,7 +123,8 @@ def test_every_function_logs_to_a_retained_encrypted_group(production: Resources
 def test_no_secret_is_in_a_functions_environment(template: dict[str, Any]) -> None:
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["SESSION_SECRET"] == {"Fn::GetAtt": ["SessionSecret", "Id"]}
-    assert not [name for name in variables if name.endswith(("KEY", "PASSWORD", "TOKEN"))]
+    secret = [name for name in variables if name.endswith(("KEY", "PASSWORD", "TOKEN"))]
+    assert secret == ["FAX_CARRIER_PUBLIC_KEY"]
 
 
 # Event sources
@@ -335,7 +336,9 @@ def test_untrusted_files_expire_after_a_day(production: Resources) -> None:
     assert (uploads["Status"], uploads["ExpirationInDays"]) == ("Enabled", 1)
     (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGING_PREFIX)
     assert (staged["Status"], staged["ExpirationInDays"]) == ("Enabled", 30)
-    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, staged]
+    (faxes,) = (rule for rule in rules if rule.get("Prefix") == "faxes/")
+    assert (faxes["Status"], faxes["ExpirationInDays"]) == ("Enabled", 1)
+    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, faxes, staged]
 
 
 def test_the_orphan_age_is_between_an_intake_and_the_expiry_of_staged_copies(production: Resources) -> None:
