@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from chalicelib.services.practices.request_authentication import RequestAuthentication
     from chalicelib.services.practices.visibility_report import VisibilityReport
     from chalicelib.services.review.by_hand import ByHand
+    from chalicelib.services.review.fax_documents import FaxDocuments
     from chalicelib.services.review.review import Review
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
     from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
@@ -103,6 +104,7 @@ class Services:
 
     review: Review = _service("review.review", writer="document_writer")
     by_hand: ByHand = _service("review.by_hand", writer="document_writer")
+    fax_documents: FaxDocuments = _service("review.fax_documents", writer="document_writer")
     unsent_drafts: UnsentDrafts = _service("review.unsent_drafts")
 
     sessions: Sessions = _service("authentication.sessions", issuer="settings.portal_url")

@@ -19,6 +19,7 @@ class DocumentEventType(StrEnum):
     SENT = "document.sent"
     RESENT = "document.resent"
     MOVED = "document.moved"
+    ADDED = "document.added"
     DELIVERED = "document.delivered"
     DELIVERY_FAILED = "document.delivery_failed"
     DELIVERY_RETRIED = "delivery.retried"
@@ -59,7 +60,7 @@ class AccessEvent:
     """One request for a document. Access events are kept as long as the audit trail.
 
     `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is
-    `page`, `text`, `original`, `signed`, `certificate`, `resource` or `trail`. `actor` is a kind and an
+    `page`, `text`, `original`, `signed`, `certificate`, `resource`, `trail` or `added`. `actor` is a kind and an
     opaque id, such as `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key."""
 
     document_id: str

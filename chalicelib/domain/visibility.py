@@ -23,11 +23,16 @@ def may_hold(provider: Provider, document: Document) -> bool:
     granted = document.granted
     if granted is not None and granted.kind is GrantKind.HANDED_OVER:
         return provider.has_account and granted.provider_id == provider.id
-    proven = provider.proven_emails
-    if not proven or not names_person(provider, document.addressee, at_address=_is_at(proven, document)):
+    if not names_owner(provider, document):
         return False
     is_granted = granted is not None and granted.provider_id == provider.id
-    return is_granted or _is_at(proven, document) or _has_addressed(document.practice_id, provider)
+    return is_granted or _is_at(provider, document) or _has_addressed(document.practice_id, provider)
+
+
+def names_owner(provider: Provider, document: Document) -> bool:
+    """Return True if the provider has an account, and the document names the owner of the account."""
+    at_address = _is_at(provider, document)
+    return bool(provider.proven_emails) and names_person(provider, document.addressee, at_address=at_address)
 
 
 def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) -> bool:
@@ -52,8 +57,8 @@ def is_ruled_out(provider: Provider, addressee: Addressee) -> bool:
     return provider.closed_at is not None or is_separated(provider, addressee)
 
 
-def _is_at(proven: tuple[str, ...], document: Document) -> bool:
-    return document.addressee.email in proven
+def _is_at(provider: Provider, document: Document) -> bool:
+    return document.addressee.email in provider.proven_emails
 
 
 def _has_addressed(practice_id: str, provider: Provider) -> bool:

@@ -169,7 +169,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class FaxOnline:
-    """The ways to sign online from a fax: the portal's address, the link in the QR code, and a code to type."""
+    """The ways to sign online from a fax: the page to type the code on, the link in the QR code, and the code."""
 
     portal_url: str
     link: str

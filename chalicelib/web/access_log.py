@@ -33,14 +33,19 @@ def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]
 
 
 def record(route: Route, context: RequestContext, values: Mapping[str, str]) -> None:
-    """Store one access event. Raises `Unavailable` if the database does not respond."""
+    """Store the access event of a read. Raises `Unavailable` if the database does not respond."""
+    record_access(context, values["document_id"], route.reads)
+
+
+def record_access(context: RequestContext, document_id: str, what: str) -> None:
+    """Store an access event about a document. Raises `Unavailable` if the database does not respond."""
     services, now = context.services, context.now
     unique = int(hashlib.sha256(services.ids.token().encode()).hexdigest(), 16)
     event = AccessEvent(
-        document_id=values["document_id"],
+        document_id=document_id,
         sort_key=round(now.timestamp() * 1e6) * 10**6 + unique % 10**6,
         at=now,
-        what=route.reads,
+        what=what,
         actor=context.actor.name,
         session=_session_id(context),
     )

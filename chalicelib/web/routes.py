@@ -71,6 +71,10 @@ ROUTES: tuple[Route, ...] = (
     ),
     _get("/documents/{document_id}/text", DOCUMENT, "pages.review_pages:show_text", reads="text"),
     _post("/documents/{document_id}/signature", DOCUMENT, "pages.signature_form:preview_signature", read_only=True),
+    # The code of a fax
+    _get("/fax", ANYONE, "pages.fax_pages:show_form"),
+    _post("/fax", ANYONE, "pages.fax_pages:open_by_hand", failure_statuses=(422,)),
+    _post("/fax/add", PROVIDER, "pages.fax_pages:add_document", failure_statuses=(422,)),
     # Signing by hand
     _get("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:show_code_form"),
     _post("/by-hand/{document_id}/code", ANYONE, "pages.by_hand_pages:send_code"),

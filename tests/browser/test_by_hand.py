@@ -99,15 +99,51 @@ def test_the_code_on_a_fax_opens_the_document(cedar: Clinic, mailbox: Mailbox, p
     pages = fax_pages(phone.page, mailbox, person)
     assert mailbox.mails(person.email) == []
 
-    code = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", pages[0])
-    assert code, pages[0]
+    code = code_on(pages[0])
     assert len(pages) == 1 + len(PdfReader(original_of(cedar, document_id)).pages)
     assert person.npi in pages[1]
     phone.open(f"/by-hand/{document_id}")
-    enter_code(phone, code.group().lower())
+    enter_code(phone, code.lower())
     send_back(phone, scan(tmp_path, "pdf"), person.name)
     resource = cedar.wait_for(document_id, lambda latest: bool(latest.get("signed_pdf")))
     assert resource["outcome"] == "by_hand"
+
+
+def test_the_code_on_a_fax_adds_the_document_to_the_account(
+    cedar: Clinic, own_clinic: Clinic, mailbox: Mailbox, phone: Visitor, other_phone: Visitor
+) -> None:
+    """A clinic that has never addressed the physician by email sends a fax. The physician signs on a phone."""
+    person, another = someone(), someone()
+    for visitor, owner in ((phone, person), (other_phone, another)):
+        cedar.send(owner)
+        visitor.sign_up(owner)
+    document_id = own_clinic.send(person, delivery="fax", **{"provider.email": ""})
+    code = code_on(fax_pages(other_phone.page, mailbox, person)[0])
+
+    other_phone.open("/fax")
+    add_document(other_phone, code)
+    expect(other_phone.page.get_by_role("heading", name="This document is for another person")).to_be_visible()
+
+    phone.open("/documents")
+    phone.page.get_by_role("link", name="Enter its code").click()
+    add_document(phone, code.lower())
+    phone.read_and_sign(person)
+    resource = own_clinic.wait_for(document_id, lambda latest: bool(latest.get("signed_pdf")))
+    assert (resource["outcome"], resource["signer"]["name"]) == ("approved", person.name)
+
+    other_phone.page.get_by_role("button", name="Read and sign by hand", exact=True).click()
+    expect(other_phone.page.get_by_text("This document has been signed")).to_be_visible()
+
+
+def add_document(visitor: Visitor, code: str) -> None:
+    visitor.page.get_by_label("Code", exact=True).fill(code)
+    visitor.page.get_by_role("button", name="Add this document", exact=True).click()
+
+
+def code_on(cover: str) -> str:
+    """Return the code on the cover page of a fax."""
+    (code,) = re.findall(r"\b(?:[0-9A-Z]{4}-){2}[0-9A-Z]{4}\b", cover)
+    return str(code)
 
 
 def fax_pages(page: Page, mailbox: Mailbox, person: Person) -> list[str]:

@@ -1,17 +1,23 @@
-"""Test the ten attacks on who sees what, on the packaged stack (`tests/support/who_sees_what.py`)."""
+"""Test who sees what, and the code of a fax, on the packaged stack (`tests/support/who_sees_what.py`)."""
 
+import io
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfReader
 
+from chalicelib.services.delivery.faxes import short_code
+from chalicelib.services.review.hand_codes import fax_code_key, normalize_code
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.repairs import REPAIRS
-from tests.support.stack import Stack
-from tests.support.who_sees_what import CASES, Answer, Keys, Visitor, World
+from tests.support.stack import Stack, wait_until
+from tests.support.who_sees_what import CASES, FAXES, Answer, Keys, Sent, Visitor, World
 
 
 class StackVisitor(Visitor):
@@ -59,6 +65,25 @@ class StackWorld(World):
     def settle(self) -> None:
         self.stack.outbox_drained()
 
+    def fax_code(self, document: Sent, number: str) -> str:
+        covers = partial(self._covers, f"{number.removeprefix('+')}@fax.example.net", short_code(document.id))
+        wait_until(covers, 60, "the fax of a document")
+        return str(re.findall(r"\b(?:\w{4}-){2}\w{4}\b", covers()[0])[0])
+
+    def _covers(self, address: str, mark: str) -> list[str]:
+        """Return the texts of the cover pages of a document's faxes. The covers name the document by its mark."""
+        parts = (part for mail in self.stack.mail(address) for part in mail.iter_attachments())
+        covers = (PdfReader(io.BytesIO(part.get_content())).pages[0].extract_text() for part in parts)
+        return [cover for cover in covers if mark in cover]
+
+    def expire_code(self, code: str) -> None:
+        dynamodb, table = self.stack.client("dynamodb"), self.stack.table_name("SecretsTable")
+        key = {"id": {"S": fax_code_key(normalize_code(code))}}
+        row = dynamodb.get_item(TableName=table, Key=key)["Item"]
+        record = json.loads(row["record"]["S"])
+        record["expires_at"] = record["created_at"]
+        dynamodb.put_item(TableName=table, Item={**row, "record": {"S": json.dumps(record)}})
+
     def links(self, address: str) -> list[str]:
         texts = [mail.get_body(("plain",)) for mail in self.stack.mail(address)]
         matches = (re.search(r"/setup/[\w-]+", text.get_content()) for text in texts if text is not None)
@@ -87,3 +112,8 @@ def test_a_clinics_statement_opens_nothing_of_another_clinic(world: StackWorld, 
 @pytest.mark.parametrize("repair", REPAIRS)
 def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(world: StackWorld, repair: str) -> None:
     REPAIRS[repair](world)
+
+
+@pytest.mark.parametrize("case", FAXES)
+def test_the_code_of_a_fax_is_a_rule_of_its_own(world: StackWorld, case: str) -> None:
+    FAXES[case](world)

@@ -1,8 +1,9 @@
-"""The ten attacks on who sees what, for the web function in memory and for the packaged stack."""
+"""The attacks on who sees what, and the code of a fax, for the web function in memory and for the packaged stack."""
 
 import base64
 import itertools
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -110,6 +111,14 @@ class World(ABC):
     def newest_link(self, address: str) -> str:
         """Return the path of the newest setup or reset link emailed to this address."""
 
+    @abstractmethod
+    def fax_code(self, document: Sent, number: str) -> str:
+        """Return the code on the cover of the document's fax to this number."""
+
+    @abstractmethod
+    def expire_code(self, code: str) -> None:
+        """Move the expiry of a fax's code into the past."""
+
     def set_up(self, address: str) -> Visitor:
         """Set up an account with the newest link emailed to this address, and log in."""
         browser = self.browser()
@@ -165,6 +174,10 @@ class Clinic:
         answer = self.try_to_send(provider, patient=patient)
         assert answer.status == 202, answer.body
         return Sent(json.loads(answer.body)["document_id"], patient)
+
+    def recall(self, document: Sent) -> None:
+        answer = self.event("document.recalled", {"document_id": document.id})
+        assert answer.status == 202, answer.body
 
     def correct(self, document: Sent, email: str) -> None:
         answer = self.event("document.resend", {"document_id": document.id, "provider": {"email": email}})
@@ -324,6 +337,60 @@ def case_10_a_probe_for_accounts(world: World) -> None:
     assert [set(json.loads(answer.body)) for answer in answers[2:]] == [{"document_id", "status"}] * 2
 
 
+def fax_case_1_the_code_of_a_fax(world: World) -> None:
+    """Rule (c): the code opens its own document, to the person whom the document names, and nothing else."""
+    person, another = Physician(), Physician()
+    clinic, other = Clinic(world), Clinic(world)
+    other.send(person.at(person.own))
+    owner = world.set_up(person.own)
+    other.send(another.at(another.own))
+    stranger = world.set_up(another.own)
+    document, unopened = clinic.send(person.at(fax=True)), clinic.send(person.at(fax=True))
+    code, theirs = world.fax_code(document, person.fax), world.fax_code(other.send(another.at(fax=True)), another.fax)
+    assert not owner.is_shown(document)
+
+    for_another = stranger.post("/fax/add", code=code)
+    assert for_another.status == 409
+    assert "This document is for another person" in for_another.body
+    assert document.patient not in for_another.body
+    assert owner.post("/fax/add", code=theirs).status == 409
+    assert not stranger.is_shown(document)
+
+    added = owner.post("/fax/add", code=code.lower().replace("-", " "))
+    assert (added.status, added.location) == (303, f"/documents/{document.id}")
+    assert owner.is_shown(document)
+    assert not owner.is_shown(unopened)
+    assert owner.post("/fax/add", code=code).location == f"/documents/{document.id}"
+    assert stranger.post("/fax/add", code=code).status == 409
+    reader = world.browser()
+    assert reader.post("/fax", code=code).location == f"/by-hand/{document.id}/document"
+    assert owner.may_sign(document)
+
+
+def fax_case_2_the_codes_of_faxes_that_open_nothing(world: World) -> None:
+    person, clinic = Physician(), Clinic(world)
+    clinic.send(person.at(person.own))
+    owner = world.set_up(person.own)
+    sender = Clinic(world)
+    recalled, expired, corrected = (sender.send(person.at(fax=True)) for _ in range(3))
+    codes = [world.fax_code(document, person.fax) for document in (recalled, expired, corrected)]
+    sender.recall(recalled)
+    world.expire_code(codes[1])
+    sender.correct(corrected, person.strangers)
+    pages = set()
+    for typed in (*codes, "AAAA-AAAA-AAAA", "ABCD-EFGH"):
+        for visitor, path in ((owner, "/fax/add"), (world.browser(), "/fax")):
+            answer = visitor.post(path, code=typed)
+            assert answer.status == 422
+            pages.add((path, re.sub(r' value="[^"]*"|data-idle="\d+"', "", answer.body)))
+    assert len(pages) == 2, "all codes that open nothing get the same page"
+    for document in (recalled, expired, corrected):
+        assert not owner.is_shown(document)
+
+
 CASES: Mapping[str, Callable[[World], None]] = {
     name: case for name, case in sorted(globals().items()) if name.startswith("case_")
+}
+FAXES: Mapping[str, Callable[[World], None]] = {
+    name: case for name, case in sorted(globals().items()) if name.startswith("fax_case_")
 }

@@ -84,7 +84,7 @@ def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
     lines = (
         (BOLD, 13.0, f"Signed by hand? Fax it back to {cover.return_fax}"),
         (PLAIN, 11.0, cover.practice_name),
-        (PLAIN, 11.0, f"Code {cover.short_code}, page {page} of {pages}"),
+        (PLAIN, 11.0, f"Document {cover.short_code}, page {page} of {pages}"),
     )
     for (face, size, line), y in zip(lines, (50.0, 31.0, 14.0), strict=True):
         fitted = fit_size(line, face, right - left - _QR - 16, largest=size, smallest=1)

@@ -15,8 +15,8 @@ _PADDING = 18.0
 _QR = 32 * MILLIMETRE
 _SECURE_PAGE = 200.0
 _WHAT_FOR = (
-    "Read and print the document there, and upload a photo or scan of the signed page. To sign without "
-    "paper, you need an account. It is set up with the email address we have on file."
+    "Read and print it there, and upload a photo or scan of the signed page. With an account, log in first "
+    "to add the document to your list and sign it online."
 )
 _CONFIDENTIAL = (
     "Confidential. This fax contains protected health information and is intended only for the person named "
@@ -109,7 +109,7 @@ def _draw_online(canvas: Canvas, y: float, online: FaxOnline) -> None:
     shown = online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
     below = _draw_paragraph(canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 17, shown, face=BOLD, size=16, limit=limit)
-    below = _draw_paragraph(canvas, x, below - 26, "and enter this one-time code:", size=12.5, limit=limit)
+    below = _draw_paragraph(canvas, x, below - 26, "and enter this code:", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
     _draw_paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_TEXT_WIDTH - 2 * _PADDING)
     draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, online.link)
@@ -128,5 +128,5 @@ def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
     _draw_paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_TEXT_WIDTH)
-    draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Code {cover.short_code}", size=10.5)
+    draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Document {cover.short_code}", size=10.5)
     canvas.showPage()

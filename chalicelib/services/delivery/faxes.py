@@ -54,9 +54,9 @@ class Faxes(MessageSender):
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
         if not self.switches.electronic_signature(document.practice_id):
             return None
-        link = self._url(f"/by-hand/{document.id}")
+        link, page = self._url(f"/by-hand/{document.id}"), self._url("/fax")
         code = create_fax_code(self.store, document, facts.delivery, facts.now, self.ids)
-        return FaxOnline(portal_url=link, link=link, code=code)
+        return FaxOnline(portal_url=page, link=link, code=code)
 
 
 def short_code(document_id: str) -> str:

@@ -8,6 +8,7 @@ from chalicelib.domain.audit import DocumentEventType, Event
 EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.SENT: "Sent by the clinic",
     DocumentEventType.RESENT: "Sent again by the clinic",
+    DocumentEventType.ADDED: "Added to an account with the code",
     DocumentEventType.DELIVERED: "Delivered",
     DocumentEventType.DELIVERY_FAILED: "Could not be delivered",
     DocumentEventType.VIEWED: "Opened",

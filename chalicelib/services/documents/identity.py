@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from chalicelib.domain.documents import Document, Identity
+from chalicelib.domain.documents import Document, GrantKind, Identity
 from chalicelib.domain.providers import Provider
 
 
@@ -13,25 +13,32 @@ def identify_account(provider: Provider, document: Document) -> Identity:
     sent_to = mask(email or "") if is_known else None
     source, of_npi = _npi_source(provider, document)
     address = f"at {sent_to}, an address given by {practice}" if is_known else "at another address than this document's"
+    is_added = document.granted is not None and document.granted.kind is GrantKind.FAX_CODE
+    added = f" The owner added the document with {_fax_code(document)}." if is_added else ""
     return Identity(
         method="account",
         sent_to=sent_to,
         supplied_by="practice" if is_known else None,
         npi_source=source,
-        statement=f"Account of a person who proved to read email {address}.{of_npi}",
+        statement=f"Account of a person who proved to read email {address}.{added}{of_npi}",
     )
 
 
 def identify_visitor(document: Document, email: str | None) -> Identity:
     """Return the facts about the identity of a person who entered a code. `email` is None for a code on a fax."""
     sent_to, practice = code_recipient(document, email), document.practice.name
-    route = f"a code sent to {sent_to}, an address" if email else f"the code on a fax to {sent_to}, a number"
+    route = f"a code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
     return Identity(
         method="emailed_code" if email else "fax_code",
         sent_to=sent_to,
         supplied_by="practice",
-        statement=f"Without an account, by someone who entered {route} given by {practice}.",
+        statement=f"Without an account, by someone who entered {route}.",
     )
+
+
+def _fax_code(document: Document) -> str:
+    number, practice = code_recipient(document, None), document.practice.name
+    return f"the code on a fax to {number}, a number given by {practice}"
 
 
 def code_recipient(document: Document, email: str | None) -> str:

@@ -223,9 +223,9 @@ class ByHand:
             if rows := entry.count_wrong(entry.document, visitor.now):
                 self._store.commit(Change(at=visitor.now, secrets=rows))
             return None
-        return self._start_visit(entry.document, entry, visitor)
+        return self.start_visit(entry.document, entry, visitor)
 
-    def _start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
+    def start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
         """Store a visit and return its token.
 
         An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper."""

@@ -1,9 +1,11 @@
-"""Codes that open one document without an account: six digits by email, or eight characters on a fax.
+"""Codes that open one document without an account: six digits by email, or twelve characters on a fax.
 
-A code's row belongs to its document. Wrong tries are counted per source, so one reader's wrong codes do not
-stop another reader. After a few wrong tries, a source needs a new emailed code. After many wrong tries from
-several sources, the code is invalid for everybody. For the longer codes on faxes, a growing wait between the wrong
-tries of a source is enough."""
+The code on a fax also finds its document by itself (`fax_documents`). The covers of earlier releases have codes of
+eight characters, which work on the page of their document only.
+
+Wrong tries are counted per source, so one reader's wrong codes do not stop another reader. After a few wrong
+tries, a source needs a new emailed code. After many wrong tries from several sources, the code is invalid for
+everybody. For the longer codes on faxes, a growing wait between the wrong tries of a source is enough."""
 
 import hashlib
 import hmac
@@ -20,7 +22,8 @@ from chalicelib.services.throttling import Backoff, Quota
 from chalicelib.services.transaction import Change
 
 FAX_CODE_LIFETIME = timedelta(days=30)
-FAX_CODE_LENGTH = 8
+FAX_CODE_LENGTH = 12
+FORMER_FAX_CODE_LENGTH = 8
 FAX_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 """Characters that stay readable on a bad fax. B and 8, I, L and 1, O and 0, S and 5, Z and 2 look alike."""
 
@@ -29,7 +32,10 @@ TRIES_PER_CODE = 50
 """The limits on wrong tries of an emailed code. One source's wrong tries do not stop another source."""
 
 FAX_GUESSES = Backoff(name="fax-code", free_attempts=10, max_wait=timedelta(seconds=30), lifetime=timedelta(hours=1))
-"""The limit on a source's wrong fax codes: about 90,000 guesses at 150,000,000,000 codes in 30 days."""
+"""The limit on a source's wrong fax codes of one document: about 90,000 guesses in 30 days.
+
+There are 60,000,000,000,000,000 codes, and 150,000,000,000 of the former length.
+"""
 
 CODES_PER_HOUR = Quota(kind=SecretKind.CODE, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
 CODES_PER_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24))
@@ -120,7 +126,7 @@ def create_code(store: Store, document: Document, delivery: Delivery, now: datet
 
 
 def create_fax_code(store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids) -> str:
-    """Store a code for the cover page of this delivery, and return it as `ABCD-EFGH`.
+    """Store a code for the cover page of this delivery, and return it as `ABCD-EFGH-JKMN`.
 
     The code is valid for `FAX_CODE_LIFETIME`. Codes of earlier faxes stay valid until the document's address
     is corrected, because a fax that seemed to fail may have arrived."""
@@ -130,7 +136,12 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
         number, index = divmod(number, len(FAX_ALPHABET))
         code += FAX_ALPHABET[index]
     store.commit(Change(at=now, secrets=(_code_row(document, code, delivery, now, FAX_CODE_LIFETIME),)))
-    return f"{code[:4]}-{code[4:]}"
+    return "-".join(code[start : start + 4] for start in range(0, FAX_CODE_LENGTH, 4))
+
+
+def fax_code_key(code: str) -> str:
+    """Return the key of the row of a normalized code on a fax. The key does not contain the document."""
+    return secret_key(SecretKind.FAX_CODE, code)
 
 
 def normalize_code(typed: str) -> str:
@@ -139,8 +150,8 @@ def normalize_code(typed: str) -> str:
 
 
 def is_fax_code(code: str) -> bool:
-    """Return True if a normalized code has the length of the codes on faxes."""
-    return len(code) == FAX_CODE_LENGTH
+    """Return True if a normalized code has a length of the codes on faxes."""
+    return len(code) in (FAX_CODE_LENGTH, FORMER_FAX_CODE_LENGTH)
 
 
 def _code_row(document: Document, code: str, delivery: Delivery, now: datetime, lifetime: timedelta) -> Secret:
@@ -151,7 +162,9 @@ def _code_row(document: Document, code: str, delivery: Delivery, now: datetime, 
 
 def _kind_and_token(document_id: str, code: str) -> tuple[SecretKind, str]:
     # Emailed codes of a document share one row, so that only the newest works. Each fax code has its own row.
-    if is_fax_code(code):
+    if len(code) == FAX_CODE_LENGTH:
+        return SecretKind.FAX_CODE, code
+    if len(code) == FORMER_FAX_CODE_LENGTH:
         return SecretKind.FAX_CODE, f"{document_id}:{code}"
     return SecretKind.CODE, f"newest:{document_id}"
 

@@ -55,6 +55,11 @@ def enter_code(context: RequestContext, document_id: str) -> Response:
         token = context.services.by_hand.enter_code(document_id, context.form.get("code", ""), _visitor(context))
     except Invalid as trouble:
         return show_code_form(context, document_id, error_messages(trouble))
+    return redirect_to_visit(document_id, token)
+
+
+def redirect_to_visit(document_id: str, token: str) -> Response:
+    """Return the redirect to the document that a code has opened, with the cookie of the visit."""
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
     return redirect(f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, token, lifetime)])
 

@@ -1,6 +1,7 @@
-"""Test the ten attacks on who sees what, on the web function in memory (`tests/support/who_sees_what.py`)."""
+"""Test who sees what, and the code of a fax, on the web function in memory (`tests/support/who_sees_what.py`)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,12 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.services.ports import Files
+from chalicelib.services.review.hand_codes import create_fax_code, fax_code_key, normalize_code
+from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Browser, Portal, header
 from tests.support.repairs import REPAIRS
-from tests.support.who_sees_what import CASES, Answer, Keys, Visitor, World
+from tests.support.who_sees_what import CASES, FAXES, Answer, Keys, Sent, Visitor, World
 
 
 class ReadingInspector(FakeInspector):
@@ -95,6 +98,18 @@ class MemoryWorld(World):
     def newest_link(self, address: str) -> str:
         return f"/setup/{self.portal.token(self._link_mails(address)[-1])}"
 
+    def fax_code(self, document: Sent, number: str) -> str:
+        stored = self.portal.store.document(document.id)
+        (fax,) = (mail for mail in self.portal.mails() if (mail.document_id, mail.recipient) == (document.id, number))
+        assert stored is not None
+        return create_fax_code(self.portal.store, stored, fax, self.now(), self.portal.ids)
+
+    def expire_code(self, code: str) -> None:
+        row = self.portal.store.secret(fax_code_key(normalize_code(code)))
+        assert row is not None
+        expired = replace(row, version=row.version + 1, expires_at=self.now())
+        self.portal.store.commit(Change(at=self.now(), secrets=(expired,)))
+
     def _link_mails(self, address: str) -> list[Delivery]:
         return [
             mail
@@ -115,3 +130,8 @@ def test_a_clinics_statement_opens_nothing_of_another_clinic(case: str) -> None:
 @pytest.mark.parametrize("repair", REPAIRS)
 def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(repair: str) -> None:
     REPAIRS[repair](MemoryWorld())
+
+
+@pytest.mark.parametrize("case", FAXES)
+def test_the_code_of_a_fax_is_a_rule_of_its_own(case: str) -> None:
+    FAXES[case](MemoryWorld())

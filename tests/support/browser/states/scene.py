@@ -43,6 +43,22 @@ NOTE = "Please see him twice a week, and call me if the swelling is back."
 JUNIPER = PracticeCard(name="Juniper Rehabilitation and Sports Medicine", phone="+15125550142")
 
 
+def a_code_delivery(document: Document) -> Delivery:
+    """Return an email or fax that carries a code of the document."""
+    return Delivery(
+        id="dlv_1",
+        version=1,
+        practice_id="prc_1",
+        document_id=document.id,
+        event_id="evt_1",
+        channel=Channel.EMAIL,
+        type="code",
+        recipient="dr.rivera@example.com",
+        created_at=START,
+        access=document.access,
+    )
+
+
 @dataclass
 class Stage:
     """An empty portal, and helpers that store documents and providers in the portal."""
@@ -102,20 +118,8 @@ class Scene(Stage):
 
     def enter_code(self) -> None:
         """Open the document without an account, with an emailed code."""
-        portal = self.memory.portal
-        delivery = Delivery(
-            id="dlv_1",
-            version=1,
-            practice_id="prc_1",
-            document_id=ID,
-            event_id="evt_1",
-            channel=Channel.EMAIL,
-            type="code",
-            recipient="dr.rivera@example.com",
-            created_at=START,
-            access=self.stored().access,
-        )
-        code = create_code(portal.store, self.stored(), delivery, portal.time.now(), portal.ids)
+        portal, document = self.memory.portal, self.stored()
+        code = create_code(portal.store, document, a_code_delivery(document), portal.time.now(), portal.ids)
         self.open(BY_HAND)
         self.page.get_by_label("Code", exact=True).fill(code)
         self.press("Open the document")

@@ -48,7 +48,7 @@ def test_the_cover_offers_only_the_uses_of_the_code() -> None:
     cover = samples.one_line(samples.texts(compose_fax(samples.COVER, samples.plan_of_care(1)))[0])
     assert "Or use the secure page" in cover
     assert "upload a photo or scan of the signed page" in cover
-    assert "sign without paper, you need an account" in cover
+    assert "log in first to add the document to your list" in cover
 
 
 @pytest.mark.parametrize("original", [samples.plan_of_care(2), samples.drawn_pdf(full_bleed, pages=2)])
@@ -57,7 +57,7 @@ def test_every_page_carries_the_mark_and_its_number(original: bytes) -> None:
     for page in (2, 3):
         sheet = samples.raster(result, page, scale=4)
         assert samples.shows_code(sheet, (4 * (572 - SIDE), 4 * (772 - SIDE)), 4 * SIDE, samples.DOCUMENT_ID)
-        assert f"Code TJ4K-9Q2P, page {page - 1} of 2" in samples.texts(result)[page - 1]
+        assert f"Document TJ4K-9Q2P, page {page - 1} of 2" in samples.texts(result)[page - 1]
 
 
 def test_the_mark_covers_no_content_of_the_page() -> None:

@@ -307,5 +307,5 @@ def test_the_code_of_an_earlier_fax_stays_valid(world: World) -> None:
 def test_a_fax_code_has_no_characters_that_look_alike(world: World) -> None:
     for _ in range(50):
         code = normalize_code(world.fax_code())
-        assert len(code) == 8
+        assert len(code) == 12
         assert not set(code) & set("B8IL1O0S5Z2")

@@ -80,7 +80,7 @@ def test_a_search_of_the_past_reads_the_switches_concurrently(scene: Scene) -> N
     assert len(in_sequence(scene.calls)) == 2
 
 
-@pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account"])
+@pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account", "/fax"])
 def test_a_page_of_an_account_waits_at_most_three_times(scene: Scene, path: str) -> None:
     assert scene.browser.get(path).status_code == 200
     assert len(in_sequence(scene.calls)) <= MAX_IN_SEQUENCE

@@ -62,6 +62,7 @@ GET  /documents/{document_id}/certificate.pdf     land  404   404   land  land  
 GET  /documents/{document_id}/original.pdf        land  on    404   land  land  land  land  land  -
 GET  /documents/{document_id}/signed.pdf          land  on    404   land  land  land  land  land  -
 GET  /documents/{document_id}/text                land  200   404   land  land  land  land  land  -
+GET  /fax                                         200   200   200   200   200   200   200   200   -
 GET  /forgot-password                             200   200   200   200   200   200   200   200   -
 GET  /login                                       200   on    on    200   200   200   200   200   -
 GET  /login/second                                410   410   410   410   410   410   410   410   -
@@ -102,6 +103,8 @@ POST /documents/{document_id}/decline             land  done  404   land  land  
 POST /documents/{document_id}/forget-signature    land  200   404   land  land  land  land  land  403
 POST /documents/{document_id}/setup-link          land  land  land  land  land  land  land  land  403
 POST /documents/{document_id}/signature           land  200   404   land  land  land  land  land  403
+POST /fax                                         422   422   422   422   422   422   422   422   403
+POST /fax/add                                     login 422   422   login login login login login 403
 POST /forgot-password                             on    on    on    on    on    on    on    on    403
 POST /login/password                              401   401   401   401   401   401   401   401   403
 POST /login/passkey                               401   401   401   401   401   401   401   401   403
@@ -130,6 +133,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
     "/by-hand/{document_id}": {"code": "000000"},
+    "/fax": {"code": "000000"},
+    "/fax/add": {"code": "000000"},
     "/by-hand/{document_id}/signed": {"key": f"{scan_prefix(a_document().id)}scan", "signer_name": "Luis Rivera"},
 }
 BODIES: Mapping[str, Mapping[str, object]] = {

@@ -1,0 +1,131 @@
+"""Documents that are found by the code on a fax's cover page alone, on the page `/fax` (DESIGN 2a, rule (c)).
+
+Nothing but the code names the document, so the wrong codes of all sources together are limited too. The web layer
+limits each source (`web/http/credential_throttle.py`)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.documents import Document, Grant, GrantKind
+from chalicelib.domain.errors import FieldError, Invalid, TooManyRequests
+from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import is_readable
+from chalicelib.domain.visibility import names_owner, opens_to
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.identity import code_recipient
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.review.by_hand import ByHand, CodeVisitor
+from chalicelib.services.review.hand_codes import CodeEntry, fax_code_key, normalize_code
+from chalicelib.services.throttling import Quota
+from chalicelib.services.transaction import Change
+
+WRONG_CODES = Quota(kind=SecretKind.THROTTLE, limit=1_000, period=timedelta(hours=1))
+"""The limit on wrong codes of all visitors together, and of all accounts together.
+
+With 100,000 valid codes, a year of guesses at this rate finds one with a probability of 1 in 70,000.
+"""
+
+_VISITORS, _ACCOUNTS = "visitors", "accounts"
+_RETRY_ON = frozenset({"document", "provider", "secret"})
+_WRONG_CODE = FieldError(
+    "code", "That code did not open a document. Check it and try again, or call the clinic at the number on the fax."
+)
+_BUSY = "Too many wrong codes are being entered. Scan the QR code on the fax's cover page, or try again later."
+
+
+class Addition(Enum):
+    """The result of entering a fax's code in an account."""
+
+    ADDED = auto()
+    ALREADY_LISTED = auto()
+    NAMES_OTHER_PERSON = auto()
+    IN_OTHER_ACCOUNT = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaxedDocument:
+    """The document of the entered code, and the result for the account in which the code was entered."""
+
+    document: Document
+    addition: Addition
+
+
+class FaxDocuments:
+    """The actions of a person who enters the code on a fax without naming the document."""
+
+    def __init__(self, writer: DocumentWriter, by_hand: ByHand) -> None:
+        self._writer = writer
+        self._store = writer.store
+        self._by_hand = by_hand
+
+    def open(self, typed: str, visitor: CodeVisitor) -> tuple[str, str]:
+        """Return the id of the code's document, and the token of a new visit to the document.
+
+        Raises the same `Invalid` for an unknown, an expired and a recalled code, and `TooManyRequests` if too many
+        wrong codes were entered by all visitors."""
+
+        def step() -> tuple[str, str]:
+            document, entry = self._find(typed, _VISITORS, visitor.now)
+            return document.id, self._by_hand.start_visit(document, entry, visitor)
+
+        return retry_on_conflict(step, retry_on=_RETRY_ON)
+
+    def add(self, typed: str, provider: Provider, actor: Actor, now: datetime) -> FaxedDocument:
+        """Add the code's document to the lists of this provider's account, if the document names the account's person.
+
+        A document in the lists of another account stays there. A document that is already in the provider's lists does
+        not change. Raises the same errors as `open`."""
+
+        def step() -> FaxedDocument:
+            document, _ = self._find(typed, _ACCOUNTS, now)
+            latest, holder = run_concurrently(
+                lambda: self._store.provider(provider.id), lambda: self._store.provider(document.provider_id)
+            )
+            latest = latest or provider
+            addition = _judge(latest, document, holder)
+            if addition is Addition.ADDED:
+                document = self._grant(document, latest, actor, now)
+            return FaxedDocument(document=document, addition=addition)
+
+        return retry_on_conflict(step, retry_on=_RETRY_ON)
+
+    def _find(self, typed: str, group: str, now: datetime) -> tuple[Document, CodeEntry]:
+        """Return the document of a typed code. Every wrong code costs the same calls and raises the same error."""
+        code = normalize_code(typed)
+        key, count_key = fax_code_key(code), secret_key(SecretKind.THROTTLE, f"fax-page:{group}")
+        rows = self._store.secrets([key, count_key])
+        wrong = WRONG_CODES.count_use(rows.get(count_key), count_key, now)
+        if wrong is None:
+            raise TooManyRequests(_BUSY, retry_after=900)
+        row = rows.get(key)
+        document = self._store.document((row.document_id if row else None) or "none")
+        entry = CodeEntry(typed=code, source="", document=document, code=row, wrong=None)
+        if document is None or not is_readable(document.status) or not entry.is_right(now):
+            self._store.commit(Change(at=now, secrets=(wrong,)))
+            raise Invalid("The code is wrong or has expired.", errors=[_WRONG_CODE])
+        return document, entry
+
+    def _grant(self, document: Document, provider: Provider, actor: Actor, now: datetime) -> Document:
+        grant = Grant(kind=GrantKind.FAX_CODE, provider_id=provider.id)
+        granted = replace(document, provider_id=provider.id, granted=grant)
+        recorder = self._writer.recorder(granted, self._writer.practice_of(document), actor, now)
+        facts = {"channel": "fax", "sent_to": code_recipient(document, None), "supplied_by": "practice"}
+        recorder.event(DocumentEventType.ADDED, {**facts, "from": document.provider_id, "to": provider.id})
+        practices = tuple(sorted({*provider.practices, document.practice_id}))
+        changed = replace(provider, version=provider.version + 1, practices=practices)
+        return self._writer.commit(recorder, providers=() if practices == provider.practices else (changed,))
+
+
+def _judge(provider: Provider, document: Document, holder: Provider | None) -> Addition:
+    """Return whether the document may be added to the provider's account. `holder` is the document's provider now."""
+    if opens_to(provider, document):
+        return Addition.ALREADY_LISTED
+    if not names_owner(provider, document):
+        return Addition.NAMES_OTHER_PERSON
+    is_held = holder is not None and opens_to(holder, document)
+    return Addition.IN_OTHER_ACCOUNT if is_held else Addition.ADDED

@@ -1,0 +1,71 @@
+"""The page `/fax`, where a reader types the code of a fax: to open the document by hand, or to add it to an account."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chalice.app import Response
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.services.review.by_hand import CodeVisitor
+from chalicelib.services.review.fax_documents import Addition
+from chalicelib.web.access_log import record_access
+from chalicelib.web.http.error_mapping import error_messages
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.responses import redirect, render_page
+from chalicelib.web.pages.by_hand_pages import redirect_to_visit
+
+FAX = "/fax"
+
+
+def show_form(context: RequestContext) -> Response:
+    """Show the form for a fax's code. For a provider who is logged in, the form adds the document to the account."""
+    visit = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
+    if visit is not None:
+        context = replace(context, session=visit.session, provider=visit.provider)
+    return _show_form(context, {})
+
+
+def open_by_hand(context: RequestContext) -> Response:
+    visitor = CodeVisitor(actor=context.actor, now=context.now)
+    try:
+        document_id, token = context.services.fax_documents.open(context.form.get("code", ""), visitor)
+    except Invalid as trouble:
+        return _show_form(context, error_messages(trouble))
+    return redirect_to_visit(document_id, token)
+
+
+def add_document(context: RequestContext) -> Response:
+    """Add the document to the account and redirect to it, or say why it cannot be added."""
+    code, provider = context.form.get("code", ""), context.require_provider()
+    try:
+        faxed = context.services.fax_documents.add(code, provider, context.actor, context.now)
+    except Invalid as trouble:
+        return _show_form(context, error_messages(trouble))
+    document = faxed.document
+    if faxed.addition is Addition.ADDED:
+        record_access(context, document.id, "added")
+    if faxed.addition in (Addition.ADDED, Addition.ALREADY_LISTED):
+        return redirect(f"/documents/{document.id}")
+    return render_page(
+        context,
+        "fax_not_added.html",
+        status=409,
+        document=document,
+        names_other_person=faxed.addition is Addition.NAMES_OTHER_PERSON,
+        code=code,
+        section="pending",
+        history_url=context.history_url(FAX),
+    )
+
+
+def _show_form(context: RequestContext, errors: Mapping[str, str]) -> Response:
+    return render_page(
+        context,
+        "fax.html",
+        status=422 if errors else 200,
+        errors=errors,
+        typed=context.form.get("code", "")[:20],
+        section="pending",
+        history_url=context.history_url(FAX),
+    )

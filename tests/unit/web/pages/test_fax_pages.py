@@ -1,0 +1,208 @@
+"""Test the page `/fax`, where the code of a fax opens a document by hand or adds it to an account."""
+
+import re
+from dataclasses import replace
+from html import escape
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.hand_codes import create_fax_code
+from chalicelib.services.transaction import Change
+from tests.support.accounts import EMAIL, PASSWORD, give_account
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, a_store
+
+ADDRESSEE = replace(PROVIDER, id="prv_faxed", email=None, password_hash=None)
+FAXED = a_document(
+    provider_id=ADDRESSEE.id, addressee=replace(a_document().addressee, email=None), delivery=DeliveryChoice.FAX
+)
+PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care", re.IGNORECASE)
+
+
+def code_of(portal: Portal, document: Document) -> str:
+    """Return the code on the cover of a fax of this document."""
+    delivery = Delivery(
+        id="dlv_fax",
+        version=1,
+        practice_id=document.practice_id,
+        document_id=document.id,
+        event_id="evt_1",
+        channel=Channel.FAX,
+        type="fax",
+        recipient="+15125550100",
+        created_at=START,
+        access=document.access,
+    )
+    return create_fax_code(portal.fake_store, document, delivery, portal.time.now(), portal.ids)
+
+
+@pytest.fixture
+def portal() -> Portal:
+    made = Portal(a_store(FAXED))
+    made.store.commit(Change(at=START, providers=(ADDRESSEE,)))
+    give_account(made, PROVIDER)
+    bootstrap.install(made)
+    return made
+
+
+@pytest.fixture
+def code(portal: Portal) -> str:
+    return code_of(portal, FAXED)
+
+
+@pytest.fixture
+def owner(portal: Portal) -> Browser:
+    browser = portal.browser()
+    assert browser.log_in(EMAIL, PASSWORD, "/fax").status_code == 303
+    return browser
+
+
+def accesses(portal: Portal) -> list[tuple[str, str]]:
+    events = portal.fake_store.access_events(FAXED.id, limit=100, before=None).items
+    return [(event.what, event.actor) for event in events][::-1]
+
+
+# Without an account
+
+
+def test_the_code_leads_to_the_page_for_signing_by_hand(portal: Portal, code: str) -> None:
+    browser = portal.browser()
+    page = browser.get("/fax")
+    assert 'action="/fax"' in page.body.decode()
+    assert not PATIENT.search(text(page))
+    sent = browser.post("/fax", code=code)
+    assert header(sent, "location") == f"/by-hand/{FAXED.id}/document"
+    assert "Ada Byron" in text(browser.get(f"/by-hand/{FAXED.id}/document"))
+    assert accesses(portal) == [("page", "by_hand:prv_faxed")]
+
+
+def test_every_refused_code_gets_the_same_page(portal: Portal, code: str) -> None:
+    gone = FAXED.recall(None, START)
+    assert gone is not None
+    portal.store.commit(Change(at=START, documents=(replace(gone, version=2),)))
+    pages = []
+    for typed in (code, "AAAA-AAAA-AAAA", "ABCD-EFGH", "123456", "", "<b>"):
+        response = Browser({"__Host-csrf": "token"}).post("/fax", {"code": typed})
+        assert response.status_code == 422
+        assert f'value="{escape(typed)}"' in response.body.decode()
+        pages.append(re.sub(r' value="[^"]*"', "", response.body.decode()))
+    assert pages == pages[:1] * len(pages)
+    assert "That code did not open a document." in pages[0]
+    assert 'data-history-url="/fax"' in pages[0]
+
+
+def test_a_source_that_guesses_codes_must_wait_and_is_counted_for_the_alarm(
+    portal: Portal, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    browser = portal.browser()
+    statuses = [browser.post("/fax", code="AAAA-AAAA-AAAA").status_code for _ in range(40)]
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
+    assert browser.post("/fax", code=code).status_code == 429
+    assert capsys.readouterr().out.count('"RefusedCredentials":[1') >= 40
+    portal.time.pass_time(hours=2)
+    assert browser.post("/fax", code=code).status_code == 303
+
+
+def test_no_code_is_in_an_address_or_in_the_log(
+    portal: Portal, code: str, owner: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for browser, path in ((portal.browser(), "/fax"), (owner, "/fax/add")):
+        response = browser.post(path, code=code)
+        assert code.replace("-", "") not in header(response, "location").replace("-", "")
+    assert code not in capsys.readouterr().out
+
+
+# In an account
+
+
+def test_login_leads_to_the_page_and_the_page_adds_the_document(portal: Portal, code: str) -> None:
+    browser = portal.browser()
+    assert "/login?next=/fax" in browser.get("/fax").body.decode()
+    assert header(browser.log_in(EMAIL, PASSWORD, "/fax"), "location") == "/fax"
+    page = browser.get("/fax")
+    assert 'action="/fax/add"' in page.body.decode()
+    assert "Add this document" in text(page)
+    assert "Ada Byron" not in text(browser.get("/documents"))
+    added = browser.post("/fax/add", code=code)
+    assert header(added, "location") == f"/documents/{FAXED.id}"
+    assert "Ada Byron" in text(browser.get("/documents"))
+    assert "Ada Byron" in text(browser.get(f"/documents/{FAXED.id}"))
+    assert accesses(portal) == [("added", f"provider:{PROVIDER.id}"), ("page", f"provider:{PROVIDER.id}")]
+
+
+def test_the_added_document_is_signed_from_the_account(portal: Portal, code: str, owner: Browser) -> None:
+    owner.post("/fax/add", code=code)
+    form = {"typed_name": "Luis Rivera", "read_statement": "yes", "pages_shown": "1,2,3", "consent": "2026-11"}
+    assert owner.post(f"/documents/{FAXED.id}/approve", form).status_code == 303
+    document = portal.store.document(FAXED.id)
+    assert document is not None
+    assert document.decision is not None
+    assert document.decision.signer.identity is not None
+    assert document.decision.signer.identity.statement == (
+        "Account of a person who proved to read email at another address than this document's. The owner added the "
+        "document with the code on a fax to …0100, a number given by Hill Country Therapy. NPI stated by Hill Country "
+        "Therapy."
+    )
+
+
+def test_a_document_in_the_list_is_just_opened(portal: Portal, code: str, owner: Browser) -> None:
+    for _ in range(2):
+        assert header(owner.post("/fax/add", code=code), "location") == f"/documents/{FAXED.id}"
+    assert [what for what, _ in accesses(portal)] == ["added"]
+
+
+def test_a_document_for_another_person_is_offered_by_hand(portal: Portal, owner: Browser) -> None:
+    addressee = replace(FAXED.addressee, first_name="Jane", last_name="Okafor", npi=OTHER_PROVIDER.npi)
+    other = replace(FAXED, id="doc_other", addressee=addressee)
+    portal.store.commit(Change(at=START, documents=(other,)))
+    code = code_of(portal, other)
+    refused = owner.post("/fax/add", code=code)
+    assert refused.status_code == 409
+    assert "This document is for another person" in text(refused)
+    assert "addressed to Jane Okafor" in text(refused)
+    assert not PATIENT.search(text(refused))
+    assert owner.get("/documents/doc_other").status_code == 404
+    page = refused.body.decode()
+    (action,) = re.findall(r'action="(/by-hand/[^"]+)"', page)
+    (typed,) = re.findall(r'name="code" value="([^"]+)"', page)
+    assert header(owner.post(action, code=typed), "location") == "/by-hand/doc_other/document"
+    assert "Ada Byron" in text(owner.get("/by-hand/doc_other/document"))
+
+
+def test_a_document_in_another_account_is_offered_by_hand(portal: Portal, code: str, owner: Browser) -> None:
+    namesake = replace(PROVIDER, id="prv_8", email="luis@elsewhere.example")
+    portal.store.commit(Change(at=START, providers=(namesake,)))
+    portal.fax_documents.add(code, namesake, Actor(f"provider:{namesake.id}"), START)
+    refused = owner.post("/fax/add", code=code)
+    assert refused.status_code == 409
+    assert "This document is in another account" in text(refused)
+    assert "elsewhere" not in text(refused)
+    assert owner.get(f"/documents/{FAXED.id}").status_code == 404
+
+
+def test_nothing_is_added_before_a_required_second_factor(portal: Portal, code: str, owner: Browser) -> None:
+    portal.switches.portal_requires = True  # type: ignore[attr-defined]  # - the fake
+    assert header(owner.post("/fax/add", code=code), "location").startswith("/account/second-factor")
+    document = portal.store.document(FAXED.id)
+    assert document is not None
+    assert document.granted is None
+
+
+def test_an_ended_session_adds_nothing(portal: Portal, code: str, owner: Browser) -> None:
+    portal.time.pass_time(minutes=16)
+    assert header(owner.post("/fax/add", code=code), "location") == "/login?reason=ended"
+    document = portal.store.document(FAXED.id)
+    assert document is not None
+    assert document.granted is None
+
+
+@pytest.mark.parametrize("path", ["/documents", "/login"])
+def test_the_lists_and_the_login_page_link_to_the_page(portal: Portal, owner: Browser, path: str) -> None:
+    browser = owner if path == "/documents" else portal.browser()
+    assert 'href="/fax"' in browser.get(path).body.decode()
