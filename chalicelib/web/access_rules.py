@@ -1,10 +1,12 @@
 """The decision whether a request may use a route. `denied_access` renders the page for a refused request."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 
 from chalicelib.domain.errors import NotFound, Unauthenticated
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, draft_cookie
@@ -66,13 +68,26 @@ def _document(context: RequestContext, values: dict[str, str]) -> RequestContext
     from chalicelib.domain.visibility import opens_to
 
     token = context.cookies.get(SESSION_COOKIE, "")
-    visit = context.services.sessions.visit(token, context.now, values["document_id"])
+    visit, _ = run_concurrently(
+        lambda: context.services.sessions.visit(token, context.now, values["document_id"]),
+        lambda: _prefetch_switches(context, token),
+    )
     if visit is None:
         return Denial.NOT_LOGGED_IN_FOR_DOCUMENT
     admitted = replace(context, session=visit.session, provider=visit.provider, document=visit.document)
     if admitted.document is None or not opens_to(admitted.require_provider(), admitted.document):
         raise NotFound(_NOTHING_HERE)
     return admitted
+
+
+def _prefetch_switches(context: RequestContext, token: str) -> None:
+    """Cache the second-factor switches of the session's practices while the session is read.
+
+    The rule `requires_second_factor` reads the switches that are missing, and raises the errors."""
+    claims = context.services.sessions.read(token, context.now)
+    if claims is not None and claims.practices:
+        with suppress(Exception):
+            context.services.switches.second_factor(claims.practices)
 
 
 def _by_hand(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:

@@ -44,9 +44,9 @@ def portal_with(*documents: Document) -> Portal:
     return portal
 
 
-def logged_in(portal: Portal) -> Browser:
+def logged_in(portal: Portal, provider: Provider = PROVIDER) -> Browser:
     """Return the provider's browser with a session that starts at the portal's current time."""
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
+    row, cookie = portal.sessions.start(provider, portal.time.now())
     portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
     return Browser({SESSION_COOKIE: cookie})
 

@@ -19,7 +19,7 @@ from chalicelib.services.authentication.passwords import (
     min_length,
 )
 from chalicelib.services.authentication.second_factor import find_matching_step, second_factor_counters
-from chalicelib.services.authentication.sessions import Sessions
+from chalicelib.services.authentication.sessions import Sessions, switched_practices
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Page, Store
@@ -198,7 +198,9 @@ class AccountSettings:
             changed = replace(changed, recovery=tuple(map(hash_recovery_code, codes)))
         provider, now = _without_sessions(changed), owner.now
         generation = provider.session_generation
-        renewed, cookie = self._sessions.renew(owner.session, now, session_generation=generation)
+        renewed, cookie = self._sessions.renew(
+            owner.session, now, session_generation=generation, practices=switched_practices(provider)
+        )
         notice = account_notice(self._ids.new("evt"), provider, event_type.value, now)
         event = account_event(provider.id, event_type, now, owner.origin, unique=notice.event_id)
         change = Change(

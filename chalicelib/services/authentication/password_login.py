@@ -12,7 +12,13 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
 from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.passwords import hash_password, is_outdated, is_password
-from chalicelib.services.authentication.sessions import PASSWORD, RenewedSession, Sessions, login_event
+from chalicelib.services.authentication.sessions import (
+    PASSWORD,
+    RenewedSession,
+    Sessions,
+    login_event,
+    switched_practices,
+)
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
@@ -151,7 +157,7 @@ class Login:
         provider, cleared = self._verify(attempt)
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
-        renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD)
+        renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD, practices=switched_practices(provider))
         self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(*cleared, session)))
         return RenewedSession(renewed, cookie, provider)
 

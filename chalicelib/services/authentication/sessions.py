@@ -1,5 +1,6 @@
 """Sessions of logged-in providers. A session is live only if its cookie (a JWT), its row and its account agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,16 +20,20 @@ TOUCH_INTERVAL = timedelta(minutes=1)
 PASSWORD = "account password"  # noqa: S105 - words for the certificate
 
 _MAX_COOKIE_CHARS = 2048
+_MAX_PRACTICES = 20
 # `_session_claims` compares the expiry with the portal's own clock, which tests can set.
 _OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False}
 
 
 @dataclass(frozen=True)
 class SessionClaims:
-    """The contents of a valid session cookie: the key of the session's row, and the provider's id."""
+    """The contents of a valid session cookie: the key of the session's row, and the provider's id.
+
+    `practices` are the provider's practices when the cookie was made, if their switches matter to the provider."""
 
     key: str
     provider_id: str
+    practices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,16 +69,22 @@ class Sessions:
             authenticated_at=now,
             method=method,
         )
-        return row, self._sign(token, provider.id, row)
+        return row, self._sign(token, provider.id, row, switched_practices(provider))
 
     def renew(
-        self, session: Secret, now: datetime, method: str | None = None, *, session_generation: int | None = None
+        self,
+        session: Secret,
+        now: datetime,
+        method: str | None = None,
+        *,
+        session_generation: int | None = None,
+        practices: Sequence[str] = (),
     ) -> tuple[Secret, str]:
         """Return the row and the cookie of the session under a new token. The session's end does not move.
 
         Pass `method` if the provider has just been authenticated by this method. Pass the account's new
-        `session_generation` if all other sessions end. The caller commits the returned row and deletes the old
-        one."""
+        `session_generation` if all other sessions end. `practices` are the account's `switched_practices`. The
+        caller commits the returned row and deletes the old one."""
         token = self._ids.token()
         row = replace(
             session,
@@ -84,7 +95,7 @@ class Sessions:
             method=method or session.method,
             session_generation=session_generation or session.session_generation,
         )
-        return row, self._sign(token, session.provider_id or "", row)
+        return row, self._sign(token, session.provider_id or "", row, practices)
 
     def read(self, cookie: str, now: datetime) -> SessionClaims | None:
         """Return the contents of a session cookie that is signed and not expired, or None. The row is not read."""
@@ -132,19 +143,25 @@ class Sessions:
         event = account_event(owner, AccountEventType.LOGGED_OUT, now, origin, unique=session.key)
         self._store.commit(Change(at=now, dropped=(session,), account_events=(event,)))
 
-    def _sign(self, token: str, provider_id: str, row: Secret) -> str:
+    def _sign(self, token: str, provider_id: str, row: Secret, practices: Sequence[str]) -> str:
         import jwt
 
         claims = {
             "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": provider_id,
+            "practices": list(practices),
             "sid": token,
             "iat": epoch_seconds(row.created_at),
             "exp": epoch_seconds(row.expires_at),
         }
         key = self._keys.session_key()
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id(key)})
+
+
+def switched_practices(provider: Provider) -> tuple[str, ...]:
+    """Return the practices whose second-factor switches matter to the provider, for the session's cookie."""
+    return () if provider.has_second_factor else provider.practices[:_MAX_PRACTICES]
 
 
 def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
@@ -187,4 +204,5 @@ def _session_claims(claims: dict[str, Any], now: datetime) -> SessionClaims | No
         return None
     if not owner or epoch_seconds(now) >= expires_at:
         return None
-    return SessionClaims(secret_key(SecretKind.SESSION, token), owner)
+    practices = tuple(id for id in claims.get("practices") or () if isinstance(id, str))
+    return SessionClaims(secret_key(SecretKind.SESSION, token), owner, practices)

@@ -11,8 +11,9 @@ import pytest
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
+from chalicelib.domain.second_factors import Authenticator
 from chalicelib.domain.session_keys import key_id
-from chalicelib.services.authentication.sessions import AUDIENCE, Sessions, login_event, time_left
+from chalicelib.services.authentication.sessions import AUDIENCE, Sessions, login_event, switched_practices, time_left
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
@@ -323,3 +324,24 @@ def test_logging_out_is_an_event_of_the_account(login: Login) -> None:
     login.sessions.end(login.row, START, Origin(address="198.51.100.7"))
     (event,) = login.store.account_events(PROVIDER.id, limit=9, before=None).items
     assert (event.type, event.origin.address) == (AccountEventType.LOGGED_OUT, "198.51.100.7")
+
+
+def test_the_cookie_names_the_practices_only_while_their_switches_matter(login: Login) -> None:
+    practices = tuple(f"prc_{number}" for number in range(30))
+    owner = replace(PROVIDER, practices=practices)
+    claims = login.sessions.read(login.sessions.start(owner, START)[1], START)
+    assert claims is not None
+    assert claims.practices == practices[:20]
+    renewed = login.sessions.renew(login.row, START, practices=switched_practices(owner))[1]
+    again = login.sessions.read(renewed, START)
+    assert again is not None
+    assert again.practices == practices[:20]
+    secured = replace(owner, authenticator=Authenticator(secret="s", since=START))
+    without = login.sessions.read(login.sessions.start(secured, START)[1], START)
+    assert without is not None
+    assert without.practices == ()
+
+
+@pytest.mark.parametrize("practices", [None, "prc_1", [1, None], {"prc_1": 1}])
+def test_odd_practices_in_a_cookie_do_no_harm(login: Login, practices: object) -> None:
+    assert login.is_live(cookie=login.forge({"practices": practices}))

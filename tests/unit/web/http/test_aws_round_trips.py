@@ -13,8 +13,9 @@ from chalicelib.domain.documents import Document
 from chalicelib.services.review.hand_codes import create_code
 from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in
+from tests.support.fakes import START
 from tests.support.portal import Portal
-from tests.support.provider_fixtures import a_document, a_store
+from tests.support.provider_fixtures import PROVIDER, a_document, a_store
 from tests.support.slow_calls import Calls, Slow, in_sequence
 from tests.unit.adapters.test_ssm_switches import FakeSsm
 
@@ -60,6 +61,20 @@ def test_a_second_view_waits_twice_and_reads_no_practice(scene: Scene) -> None:
         assert scene.browser.get(f"/documents/{a_document().id}").status_code == 200
     assert len(in_sequence(scene.calls)) == 2
     assert sorted(name for name, _, _ in scene.calls) == ["find", "record_access", "visit"]
+
+
+@pytest.mark.parametrize("state", ["seen", "recalled"])
+def test_a_document_waits_twice_in_a_function_that_does_not_know_the_switches(scene: Scene, state: str) -> None:
+    """The switches are read together with the session, whose cookie names the practices."""
+    seen, now = replace(scene.document, viewed_at=START), scene.portal.time.now()
+    changed = seen.recall("Sent in error", now) if state == "recalled" else seen
+    assert changed is not None
+    scene.portal.store.commit(Change(at=now, documents=(replace(changed, version=2),)))
+    scene.browser = logged_in(scene.portal, replace(PROVIDER, practices=(a_document().practice_id,)))
+    scene.calls.clear()
+    assert scene.browser.get(f"/documents/{a_document().id}").status_code == 200
+    assert {"visit", "get_parameters", "record_access"} <= {name for name, _, _ in scene.calls}
+    assert len(in_sequence(scene.calls)) == 2
 
 
 def test_a_recalled_document_reads_the_switches_and_the_next_document_concurrently(scene: Scene) -> None:
