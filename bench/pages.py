@@ -64,10 +64,12 @@ class Requests:
 
     def by_anyone(self) -> None:
         stranger = Browser()
-        for path in ("/login", "/forgot-password", "/verify", "/verify/certificates"):
+        for path in ("/login", "/fax", "/forgot-password", "/verify", "/verify/certificates"):
             self.show("GET", path, partial(stranger.get, path))
         self.show("GET", "/", partial(stranger.get, "/"), SEE_OTHER)
         self.show("GET", "/verify/checked", partial(stranger.get, upload_through(stranger.get("/verify"))))
+        wrong_code = partial(stranger.post, "/fax", code="AAAA-AAAA-AAAA")
+        self.show("POST", "/fax", wrong_code, UNPROCESSABLE, note="wrong code")
         self.show("GET", "/problems/{code}", partial(stranger.get, "/problems/not-found"))
         self.show("GET", "/documents", partial(stranger.get, "/documents"), SEE_OTHER, note="not logged in")
 

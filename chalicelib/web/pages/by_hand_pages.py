@@ -127,6 +127,7 @@ def _show_document(context: RequestContext, latest: Document, errors: Mapping[st
         max_bytes=MAX_SCAN_BYTES,
         errors=errors,
         can_sign=can_sign,
+        by_fax=context.require_visit().email is None,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
     )
 

@@ -77,7 +77,9 @@ def test_the_code_leads_to_the_page_for_signing_by_hand(portal: Portal, code: st
     assert not PATIENT.search(text(page))
     sent = browser.post("/fax", code=code)
     assert header(sent, "location") == f"/by-hand/{FAXED.id}/document"
-    assert "Ada Byron" in text(browser.get(f"/by-hand/{FAXED.id}/document"))
+    opened = browser.get(f"/by-hand/{FAXED.id}/document")
+    assert "Ada Byron" in text(opened)
+    assert 'href="/login?next=/fax"' in opened.body.decode()
     assert accesses(portal) == [("page", "by_hand:prv_faxed")]
 
 
