@@ -286,6 +286,14 @@ def test_a_decision_made_meanwhile_stays(world: FaxWorld) -> None:
     assert world.document().provider_id == PROVIDER.id
 
 
+def test_a_change_of_the_account_made_meanwhile_stays(world: FaxWorld) -> None:
+    code = world.fax_code()
+    signed = replace(PROVIDER, version=2, saved_signature="saved")
+    world.store.before_commit = only_doing(lambda: world.store.commit(Change(at=START, providers=(signed,))))
+    assert world.add(code) is Addition.ADDED
+    assert world.store.provider(PROVIDER.id) == replace(signed, version=3, practices=("prc_1",))
+
+
 def test_a_document_recalled_meanwhile_is_not_added(world: FaxWorld) -> None:
     code = world.fax_code()
     world.store.before_commit = only_doing(lambda: world.change(lambda now: now.recall(None, START)))
