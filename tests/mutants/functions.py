@@ -58,7 +58,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _first_line(mutant: Mutant) -> int:
     """Return the first line of the outermost function whose body holds the mutant, or 0."""
-    source = mutant.path.read_text()
+    source = mutant.text
     offsets = [0]
     for line in source.encode().splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))

@@ -7,7 +7,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -35,8 +35,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 class Mutant:
     """One change of one file.
 
-    `scope` is the dotted name of the function or class that holds the change. `number` is empty, or ` #2` for the
-    second place in this scope with the same change."""
+    `scope` is the dotted name of the function or class that holds the change. `text` is the whole
+    file. `number` is empty, or ` #2` for the second place in this scope with the same change."""
 
     path: Path
     scope: str
@@ -45,6 +45,7 @@ class Mutant:
     after: str
     start: int
     end: int
+    text: str = field(repr=False)
     number: str = ""
 
     @property
@@ -54,7 +55,7 @@ class Mutant:
 
     def source(self) -> str:
         """Return the file's source with the change."""
-        original = self.path.read_text().encode()
+        original = self.text.encode()
         return (original[: self.start] + self.after.encode() + original[self.end :]).decode()
 
 
@@ -70,7 +71,7 @@ def find_mutants(path: Path) -> list[Mutant]:
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[int(node.end_lineno or 0) - 1] + int(node.end_col_offset or 0)
         before = " ".join(source.encode()[start:end].decode().split())
-        mutant = Mutant(path, scope, node.lineno, before, replacement, start, end)
+        mutant = Mutant(path, scope, node.lineno, before, replacement, start, end, source)
         names[mutant.name] += 1
         same = names[mutant.name]
         mutants.append(replace(mutant, number=f" #{same}") if same > 1 else mutant)

@@ -100,7 +100,7 @@ class Trials:
         """Check that a trial without a change kills nothing, in both kinds of process."""
         for at_import in (False, True):
             first = self.mutants[0]
-            mutant = replace(first, after=first.path.read_bytes()[first.start : first.end].decode())
+            mutant = replace(first, after=first.text.encode()[first.start : first.end].decode())
             usual = dict(sorted(covered.seconds.items(), key=lambda timed: timed[1])[:20])
             children = iter([(self._start(mutant, usual, at_import=at_import), self._controls.append)])
             run_children(children, 1)

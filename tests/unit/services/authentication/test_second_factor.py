@@ -149,6 +149,15 @@ def test_a_passkey_is_not_counted_and_its_counter_is_stored(world: World) -> Non
     assert world.tries(PROVIDER.id) == 0
 
 
+def test_a_login_that_loses_to_another_change_of_the_account_is_refused(world: World) -> None:
+    response = world.phone.sign(world.options.for_login(START, world.owner))
+    newer = replace(world.owner, version=2)
+    world.store.before_commit = lambda: world.store.commit(Change(at=START, providers=(newer,)))
+    with pytest.raises(Unauthenticated):
+        world.finish(SecondFactorResponse(passkey=response))
+    assert world.owner == newer
+
+
 def test_a_wrong_passkey_is_refused_and_not_counted(world: World) -> None:
     with pytest.raises(Unauthenticated):
         world.finish(SecondFactorResponse(passkey="{}", code=code_at(timedelta())))
