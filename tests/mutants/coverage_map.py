@@ -38,18 +38,25 @@ class CoverageMap:
     def tests_of(self, path: Path, line: int) -> list[str]:
         """Return the tests that run a line: the tests of the module first, and then the quickest first.
 
-        If a line runs at import, every test that runs a line of the file counts."""
+        If a line runs at import, every test that runs a line of the file or names its module counts."""
         tests = set(self.lines.get(f"{path}:{line}", [""]))
         if "" in tests:
             tests = self._tests_of_file(path)
         return sorted(tests - {""}, key=lambda test: (not _is_near(test, path), self.seconds.get(test, 0)))
 
     def _tests_of_file(self, path: Path) -> set[str]:
-        return {test for place, tests in self.lines.items() if place.startswith(f"{path}:") for test in tests}
+        running = {test for place, tests in self.lines.items() if place.startswith(f"{path}:") for test in tests}
+        module = ".".join(path.with_suffix("").parts[1:])
+        naming = {file for file in {_file(test) for test in self.seconds} if module in (ROOT / file).read_text()}
+        return running | {test for test in self.seconds if _file(test) in naming}
 
 
 def _is_near(test: str, path: Path) -> bool:
-    return f"test_{path.stem}" in test.partition("::")[0]
+    return f"test_{path.stem}" in _file(test)
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 @contextmanager

@@ -95,8 +95,15 @@ def _mutable_children(node: ast.AST) -> Iterator[ast.AST]:
         if name in skipped:
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not isinstance(child, ast.Import | ast.ImportFrom):
+            if isinstance(child, ast.AST) and not _is_checked_elsewhere(child):
                 yield child
+
+
+def _is_checked_elsewhere(node: ast.AST) -> bool:
+    """Return True for imports. The block `if TYPE_CHECKING:` counts, since its test starts a process of its own."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _mutations(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:

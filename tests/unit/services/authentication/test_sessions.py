@@ -345,3 +345,12 @@ def test_the_cookie_names_the_practices_only_while_their_switches_matter(login: 
 @pytest.mark.parametrize("practices", [None, "prc_1", [1, None], {"prc_1": 1}])
 def test_odd_practices_in_a_cookie_do_no_harm(login: Login, practices: object) -> None:
     assert login.is_live(cookie=login.forge({"practices": practices}))
+
+
+def test_a_touch_counts_from_the_last_touch(login: Login) -> None:
+    seen = replace(login.row, last_seen_at=START + timedelta(minutes=5))
+    before = login.store.commits
+    login.sessions.touch(seen, START + timedelta(minutes=5, seconds=59))
+    assert login.store.commits == before
+    login.sessions.touch(replace(login.row, last_seen_at=None), START + timedelta(seconds=59))
+    assert login.store.commits == before

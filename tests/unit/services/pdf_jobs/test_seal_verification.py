@@ -1,7 +1,7 @@
 """Test the service behind `/verify`: erased uploads, retries and the number of round trips."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -89,7 +89,7 @@ def test_only_uploads_for_verification_are_read(key: str) -> None:
     assert world.inspector.asked == []
 
 
-def ask_for_form(world: World, address: str, now: datetime = START) -> None:
+def ask_for_form(world: World, address: str | None, now: datetime = START) -> None:
     verification = SealVerification(
         store=world.store, files=world.files, inspector=world.inspector, ids=FakeIds(), portal_url="https://portal.test"
     )
@@ -158,3 +158,48 @@ def test_an_unreadable_file_is_called_unreadable() -> None:
     world = World()
     world.inspector.answer = {"refused": {"code": "damaged", "detail": ""}}
     assert world.check() == "unreadable"
+
+
+def test_the_result_has_the_facts_of_the_seal() -> None:
+    world = World()
+    times = {"claimed_at": "2026-11-20T10:00:00Z", "timestamped_at": "2026-11-20T10:01:00Z"}
+    world.inspector.answer = INTACT | {"seal": SEAL | times}
+    assert world.result() == VerificationResult(
+        verdict="intact",
+        reason=SEAL["reason"],
+        document_id=SEAL["document_id"],
+        sealed_at=datetime(2026, 11, 20, 10, tzinfo=UTC),
+        timestamped_at=datetime(2026, 11, 20, 10, 1, tzinfo=UTC),
+    )
+    world.files.put(KEY, b"%PDF-1.7", "application/pdf")
+    world.inspector.answer = {"refused": {}}
+    assert world.result() == VerificationResult(verdict="unreadable")
+
+
+def test_the_longest_released_file_with_which_an_upload_begins_is_offered() -> None:
+    later = StoredPdf(key="signed/2.pdf", sha256="bb", pages=4)
+    world = World(store=a_store(a_document(signed=RELEASED, timestamped=later)))
+    world.inspector.answer = INTACT | {"verdict": "added", "sha256": "cc", "revisions": ["aa", "bb"]}
+    assert later.key in world.result().revision_url
+
+
+def test_the_upload_form_takes_25_mb_within_15_minutes() -> None:
+    world = World()
+    verification = SealVerification(
+        store=world.store, files=world.files, inspector=world.inspector, ids=FakeIds(), portal_url="https://portal.test"
+    )
+    url, fields = verification.upload_form(address=None, now=START)
+    assert url == "https://files.test"
+    assert fields["max_bytes"] == str(25 * 1024 * 1024)
+    assert fields["seconds"] == str(15 * 60)
+    assert fields["success_action_redirect"] == "https://portal.test/verify/checked"
+    assert fields["key"].startswith("uploads/verify/chk_")
+
+
+def test_clients_without_an_address_share_one_count() -> None:
+    world = World()
+    for _ in range(60):
+        ask_for_form(world, None)
+    with pytest.raises(TooManyRequests) as refused:
+        ask_for_form(world, "unknown")
+    assert refused.value.retry_after == 1

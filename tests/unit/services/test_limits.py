@@ -1,0 +1,143 @@
+"""Test every limit, lifetime and quota of the app in one table, so that none changes by mistake.
+
+The contract, the pages, `docs/` and the decisions state these values. Change a value there too."""
+
+from datetime import date, timedelta
+from importlib import import_module
+from math import inf
+from typing import Any
+
+import pytest
+
+from chalicelib.services.throttling import Backoff, Quota
+
+SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=number) for number in (1, 60, 3600, 86_400))
+MIB = 1024 * 1024
+
+LIMITS: dict[str, dict[str, Any]] = {
+    "adapters.webhook_http_client": {"MAX_RESPONSE_BYTES": 65_536, "_PORTS": {"https": 443, "http": 80}},
+    "domain.account_events": {"RETENTION_YEARS": 6, "LOGGED_INDIVIDUALLY": 20},
+    "domain.delivery_attempts": {"LEASE": MINUTE, "REQUEUE_LEASE": 15 * MINUTE, "LONGEST_RETRY_AFTER": DAY},
+    "domain.deliveries": {"MESSAGE_RETRY_AFTER": (10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)},
+    "domain.documents": {"SIGNATURE_WINDOW": 30 * DAY},
+    "domain.session_keys": {"MIN_KEY_BYTES": 32, "CACHE_LIFETIME": 5 * MINUTE, "SIGNING_DELAY": 10 * MINUTE},
+    "domain.signatures": {"MAX_TEXT": 60_000, "MAX_STROKES": 60, "MAX_POINTS": 1500},
+    "pdf.models": {"MAX_BYTES": 25 * MIB},
+    "services.accounts.account_settings": {"RECOVERY_CODES": 10, "MAX_PASSKEY_NAME_CHARS": 40, "_PRACTICES_READ": 3},
+    "services.accounts.link_requests": {"LINK_EMAILS": (5, HOUR, MINUTE), "PER_SOURCE": (20, 15 * MINUTE, HOUR)},
+    "services.accounts.setup_links": {"MAX_CREDENTIAL_CHARS": 40, "_MAX_PENDING_READ": 50},
+    "services.authentication.known_devices": {"_MAX_COOKIE_CHARS": 300},
+    "services.authentication.passkeys": {"MAX_PASSKEYS": 10, "MAX_RESPONSE_CHARS": 16_384},
+    "services.authentication.passkey_challenges": {"LIFETIME": 10 * MINUTE},
+    "services.authentication.password_login": {
+        "PER_CLIENT": (5, MINUTE, DAY),
+        "PER_CLIENT_UNDER_ATTACK": (1, 15 * MINUTE, DAY),
+        "PER_ACCOUNT": (0, timedelta(), 365 * DAY),
+        "UNDER_ATTACK": (20, timedelta(), DAY),
+        "KNOWN_BROWSERS": (0, timedelta(), 365 * DAY),
+        "MAX_UNKNOWN_FAILURES": 75,
+        "MAX_KNOWN_FAILURES": 20,
+        "PER_SOURCE": (30, 15 * MINUTE, HOUR),
+        "LOCKOUT_RETRY_SECONDS": 3600,
+    },
+    "services.authentication.passwords": {
+        "MIN_LENGTH": 15,
+        "MIN_LENGTH_WITH_SECOND_FACTOR": 8,
+        "MAX_LENGTH": 128,
+        "PASSES": 1,
+        "LANES": 1,
+    },
+    "services.authentication.second_factor": {"STEP_SECONDS": 30, "CODE_ATTEMPTS": (5, MINUTE, 365 * DAY)},
+    "services.authentication.sessions": {"TOUCH_INTERVAL": MINUTE, "_MAX_COOKIE_CHARS": 2048},
+    "services.delivery.delivery_worker": {"LONGEST_SQS_DELAY": 15 * MINUTE},
+    "services.delivery.emails": {"_MAX_PRACTICES": 10},
+    "services.delivery.faxes": {"MAX_PDF_BYTES": 7 * MIB},
+    "services.delivery.outbox_relay": {"SWEEP_AFTER": 2 * MINUTE, "SWEEP_LIMIT": 200},
+    "services.delivery.recipient_rations": {"PER_PRACTICE": 100, "IN_TOTAL": 300, "LINKS": 20, "_PERIOD": DAY},
+    "services.delivery.ses_feedback": {"LOOKUP_DELAYS": (5 * SECOND, 90 * SECOND)},
+    "services.delivery.webhook_release": {"BATCH": 50},
+    "services.delivery.webhooks": {"LONG_FAILURE": 5 * DAY, "FAILED_EVENTS": 3, "GONE": 410},
+    "services.documents.anchor_job": {"DAYS_BACK": 7, "SHARDS": ("0", "1", "2", "3"), "_PAGE": 100, "_WRITERS": 16},
+    "services.documents.document_moves": {"PAGE": 25},
+    "services.documents.idempotent_events": {"RESPONSE_LIFETIME": 30 * DAY},
+    "services.documents.orphan_cleanup": {"ORPHANED_AFTER": DAY, "BATCH_SIZE": 50},
+    "services.normalization": {
+        "MAX_EMAIL_CHARS": 254,
+        "MAX_LOCAL_PART_CHARS": 64,
+        "MAX_PHONE_CHARS": 40,
+        "MAX_URL_CHARS": 2048,
+    },
+    "services.optimistic_retry": {"MAX_TRIES": 12},
+    "services.pagination": {"DEFAULT_LIMIT": 50, "MAX_LIMIT": 100},
+    "services.pdf_jobs.page_images": {"WIDTHS": (750, 1500)},
+    "services.pdf_jobs.seal_verification": {
+        "MAX_UPLOAD_BYTES": 25 * MIB,
+        "UPLOAD_LIFETIME": 15 * MINUTE,
+        "_BACKOFF": (30, MINUTE, HOUR),
+        "_FORMS": (60, 15 * MINUTE, HOUR),
+        "_ALL_FORMS": (1000, HOUR, timedelta()),
+    },
+    "services.pdf_jobs.sealer_cache": {"CACHE_LIFETIME": 5 * MINUTE},
+    "services.practices.admin_actions": {"MAX_NAME_CHARS": 100},
+    "services.practices.logos": {"MAX_BYTES": 20_000, "MAX_SIDE": 1000},
+    "services.practices.practice_names": {"_MAX_CHARS": 120},
+    "services.practices.practices": {"LIVE_KEYS": 2, "OLD_SECRET_LIFETIME": DAY, "MAX_OLD_SECRETS": 4},
+    "services.practices.request_authentication": {"MAX_BODY_BYTES": 6 * MIB, "SIGNATURE_TOLERANCE": 5 * MINUTE},
+    "services.practices.visibility_report": {
+        "PROVIDERS_PER_PAGE": 25,
+        "MAX_LISTED": 50,
+        "_DOCUMENTS_PER_READ": 100,
+        "_CLAIMS_PER_CHANGE": 50,
+    },
+    "services.review.by_hand": {"MAX_SCAN_BYTES": 25 * MIB, "UPLOAD_LIFETIME": HOUR},
+    "services.review.hand_codes": {
+        "FAX_CODE_LIFETIME": 30 * DAY,
+        "FAX_CODE_LENGTH": 8,
+        "TRIES_PER_SOURCE": 5,
+        "TRIES_PER_CODE": 50,
+        "FAX_GUESSES": (10, 30 * SECOND, HOUR),
+        "CODES_PER_HOUR": (5, HOUR, MINUTE),
+        "CODES_PER_DAY": (20, DAY, timedelta()),
+    },
+    "services.review.page_tokens": {"MAX_TEXT": 16_000, "_BYTES": 12},
+    "services.review.past_search": {
+        "WINDOW": 25,
+        "MAX_WINDOWS": 8,
+        "MAX_WORDS": 10,
+        "_MAX_UTC_OFFSET": 14 * HOUR,
+        "_EARLIEST": date(2000, 1, 1),
+        "_LATEST": date(2999, 12, 31),
+    },
+    "services.review.review": {"PAGE_LENGTH": 25, "MAX_COUNT": 100, "MAX_NOTE": 2000},
+    "services.review.signature_input": {"MAX_NAME": 100},
+    "services.review.unsent_drafts": {"MAX_LENGTH": 8000},
+    "services.review.visible_documents": {"_MAX_READS": 20},
+    "services.scheduling.scheduled_sweep": {
+        "OVERDUE_AFTER": MINUTE,
+        "SEAL_WITHIN": 15 * MINUTE,
+        "SEAL_RETRIES": ((60, 15), (1440, 60), (inf, 1440)),
+        "ANCHOR_MINUTE": 10,
+        "BATCH_SIZE": 200,
+    },
+}
+
+
+def facts(limit: Any) -> Any:
+    """Return a limit in the form of the table: a delay or quota as its number and times."""
+    if isinstance(limit, Backoff):
+        return limit.free_attempts, limit.max_wait, limit.lifetime
+    if isinstance(limit, Quota):
+        return limit.limit, limit.period, limit.min_interval
+    return limit
+
+
+@pytest.mark.parametrize("module", LIMITS)
+def test_a_limit_is_the_one_that_documents_and_pages_state(module: str) -> None:
+    found = import_module(f"chalicelib.{module}")
+    assert {name: facts(getattr(found, name)) for name in LIMITS[module]} == LIMITS[module]
+
+
+@pytest.mark.parametrize("module", [name for name in LIMITS if hasattr(import_module(f"chalicelib.{name}"), "logger")])
+def test_a_module_logs_with_the_portals_logger(module: str) -> None:
+    """A child has the request's id and the redaction of the portal's logger."""
+    assert import_module(f"chalicelib.{module}").logger.child is True
