@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.carriers.email_receipts import Receipt
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_attempts import AttemptResult
-from chalicelib.domain.delivery_receipts import Receipt
 from chalicelib.domain.documents import Decision, Document, StoredPdf
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider

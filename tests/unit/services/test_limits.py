@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 LIMITS: dict[str, dict[str, Any]] = {
     "adapters.webhook_http_client": {"MAX_RESPONSE_BYTES": 65_536, "_PORTS": {"https": 443, "http": 80}},
     "domain.account_events": {"RETENTION_YEARS": 6, "LOGGED_INDIVIDUALLY": 20},
-    "domain.delivery_attempts": {"LEASE": MINUTE, "REQUEUE_LEASE": 15 * MINUTE, "LONGEST_RETRY_AFTER": DAY},
+    "domain.delivery_attempts": {"LEASE": MINUTE, "REQUEUE_LEASE": 15 * MINUTE},
     "domain.deliveries": {"MESSAGE_RETRY_AFTER": (10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)},
     "domain.documents": {"SIGNATURE_WINDOW": 30 * DAY},
     "domain.session_keys": {"MIN_KEY_BYTES": 32, "CACHE_LIFETIME": 5 * MINUTE, "SIGNING_DELAY": 10 * MINUTE},
@@ -92,7 +92,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.review.by_hand": {"MAX_SCAN_BYTES": 25 * MIB, "UPLOAD_LIFETIME": HOUR},
     "services.review.hand_codes": {
         "FAX_CODE_LIFETIME": 30 * DAY,
-        "FAX_CODE_LENGTH": 8,
+        "FAX_CODE_LENGTH": 12,
         "TRIES_PER_SOURCE": 5,
         "TRIES_PER_CODE": 50,
         "FAX_GUESSES": (10, 30 * SECOND, HOUR),
