@@ -118,17 +118,19 @@ def without_credentials(provider: Provider) -> Provider:
 def is_separated(provider: Provider, addressee: Addressee) -> bool:
     """Return True if support has separated the addressee from this provider as another person.
 
-    The key of a person is the NPI and the name. The key of an NPI alone means that the NPI was wrong for the
-    provider. It separates everybody with this NPI who does not have the provider's name."""
-    npi, first_name, last_name = addressee.npi, addressee.first_name, addressee.last_name
-    if person_key(npi, first_name, last_name) in provider.other_people:
+    The key of an NPI alone means that the NPI was wrong for the provider. It separates everybody with this NPI who
+    does not have the provider's name."""
+    if separation_key(provider, addressee) in provider.other_people:
         return True
-    return npi_key(npi) in provider.other_people and not has_same_name(provider, addressee)
+    return npi_key(addressee.npi) in provider.other_people and not has_same_name(provider, addressee)
 
 
-def person_key(npi: str | None, first_name: str, last_name: str) -> str:
-    """Return the key of a person with this NPI and name, which may be spelled differently."""
-    return f"{npi or ''}|{spelling_key(first_name, last_name)}"
+def separation_key(provider: Provider, person: Addressee) -> str:
+    """Return the key by which support separates a person from the provider: the NPI and the last name.
+
+    If the two people have the same last name, the key has the whole name."""
+    first_name = person.first_name if has_same_last_name(provider, person) else ""
+    return f"{person.npi or ''}|{spelling_key(first_name, person.last_name)}"
 
 
 def npi_key(npi: str | None) -> str:

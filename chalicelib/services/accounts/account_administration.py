@@ -12,7 +12,7 @@ from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
-from chalicelib.domain.providers import Provider, npi_key, person_key, spelling_key, without_credentials
+from chalicelib.domain.providers import Provider, npi_key, separation_key, spelling_key, without_credentials
 from chalicelib.services.accounts.account_moves import owned_claims
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, account_notice, new_delivery, outbox_row
 from chalicelib.services.documents.document_moves import move_job
@@ -57,7 +57,7 @@ class AccountAdministration:
             if before.closed_at is not None:
                 raise _invalid("provider_id", "names a closed account")
             _require_other_person(before, person, remove_npi=remove_npi)
-            key = person_key(person.npi, person.first_name, person.last_name)
+            key = separation_key(before, person)
             keys = {key, npi_key(person.npi)} if remove_npi else {key}
             after = replace(before, other_people=tuple(sorted({*before.other_people, *keys})))
             if remove_npi and before.npi == person.npi:

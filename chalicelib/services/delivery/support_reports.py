@@ -50,7 +50,7 @@ SUPPORT_REPORTS: Mapping[str, SupportReport] = {
     AccountEventType.MOVE_STARTED: SupportReport(
         "Your Provider Portal account is being moved",
         (
-            "Support started to move your account to another email address. Nothing changes until someone opens the "
+            "Support started to move your account to another email address. Nothing changes until someone uses the "
             "link that we sent to that address. After that, you can't log in with the old address anymore."
         ),
     ),

@@ -17,7 +17,7 @@ from chalicelib.domain.claim_keys import (
 )
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.providers import Provider, has_same_name, is_separated, npi_key, person_key, spelling_key
+from chalicelib.domain.providers import Provider, has_same_name, is_separated, npi_key, separation_key, spelling_key
 from chalicelib.domain.visibility import is_ruled_out, names_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
@@ -199,18 +199,21 @@ class ProviderMatcher:
         The claim on the owner's own name or NPI stays, unless the owner's account was closed."""
         if holder is None or not is_ruled_out(holder, self._addressee):
             return False
-        own = replace(self._addressee, first_name=holder.first_name, last_name=holder.last_name, npi=holder.npi)
+        own = self._as_addressee(holder, holder.npi)
         return holder.closed_at is not None or key not in (*person_claims(own), *known_claims(self._practice_id, own))
 
     def _separate(self, provider: Provider) -> Provider:
         """Return the provider of the addressee, separated from the people from whom support separated the addressee."""
-        addressee = self._addressee
-        others = {
-            person_key(addressee.npi, row.first_name, row.last_name)
+        people = [
+            self._as_addressee(row, self._addressee.npi)
             for row in self._rows.values()
-            if row.id != provider.id and is_separated(row, addressee)
-        } - {person_key(addressee.npi, addressee.first_name, addressee.last_name)}
+            if row.id != provider.id and is_separated(row, self._addressee)
+        ]
+        others = {separation_key(provider, person) for person in people} - {separation_key(provider, self._addressee)}
         return replace(provider, other_people=tuple(sorted({*provider.other_people, *others})))
+
+    def _as_addressee(self, row: Provider, npi: str | None) -> Addressee:
+        return replace(self._addressee, first_name=row.first_name, last_name=row.last_name, npi=npi)
 
     def _first_addressee_claim(self) -> tuple[Claim, ...]:
         email = self._addressee.email

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from chalicelib.domain.documents import Logo
 from tests.support.browser.states.scene import REVIEW, Scene, state
-from tests.support.provider_fixtures import PRACTICE
+from tests.support.provider_fixtures import PRACTICE, PROVIDER
 
 
 @state
@@ -74,6 +74,22 @@ def setup_with_a_short_password(scene: Scene) -> None:
     scene.page.locator("form[action='/setup']").evaluate("form => { form.noValidate = true; }")
     scene.page.get_by_role("button", name=re.compile("password")).last.click()
     scene.page.wait_for_load_state()
+
+
+@state
+def setup_at_a_new_address(scene: Scene) -> None:
+    portal = scene.memory.portal
+    payload = {"action": "move_account", "operator": "Dana Ruiz", "provider_id": PROVIDER.id}
+    portal.admin_actions.run({**payload, "email": "luis.rivera@lakeside-family-medicine.example.org"})
+    scene.open(f"/setup/{portal.token(portal.mails()[-1])}")
+
+
+@state
+def setup_at_a_new_address_without_a_name(scene: Scene) -> None:
+    setup_at_a_new_address(scene)
+    scene.page.locator("#password").fill("short")
+    scene.page.locator("form[action='/setup']").evaluate("form => { form.noValidate = true; }")
+    scene.press("Set password")
 
 
 @state

@@ -172,7 +172,8 @@ def test_another_persons_documents_leave_an_account_at_once_and_nobody_else_can_
         assert not support.owner(document).has_account
         assert support.latest(document).provider_id != account.id
         assert not support.is_shown(document)
-    assert support.mail(JANE, "POC-4").provider_id == support.owner(jane).id
+    later = [support.mail(replace(JANE, first_name=name), f"POC-{name}") for name in ("Jane", "Jane A.", "J.")]
+    assert {document.provider_id for document in later} == {support.owner(jane).id}
     assert support.provider(account.id).session_generation == account.session_generation
 
 
@@ -192,6 +193,16 @@ def test_two_people_of_one_name_are_separated_by_their_npi(support: Support) -> 
     assert support.owner(other).id != account.id
     assert support.mail(LUIS, "POC-3").provider_id == support.owner(other).id
     assert support.mail(replace(LUIS, npi=None), "POC-4").provider_id == account.id
+
+
+def test_two_people_with_one_last_name_are_separated_by_their_whole_names(support: Support) -> None:
+    luis, maria = replace(LUIS, first_name="Luis"), replace(LUIS, first_name="Maria")
+    account = support.account(support.mail(luis, "POC-1"))
+    mistaken = support.mail(maria, "POC-2")
+    assert mistaken.provider_id == account.id
+    support.separate(account, maria)
+    assert support.owner(mistaken).id != account.id
+    assert support.mail(replace(luis, first_name="L."), "POC-3").provider_id == account.id
 
 
 def test_what_the_code_of_a_fax_opened_moves_too_and_a_document_that_was_handed_over_stays(support: Support) -> None:
