@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.deliveries import Channel
     from chalicelib.services import ports
     from chalicelib.services.accounts.account_administration import AccountAdministration
+    from chalicelib.services.accounts.account_changes import AccountWriter
+    from chalicelib.services.accounts.account_emails import AccountEmails
     from chalicelib.services.accounts.account_settings import AccountSettings
     from chalicelib.services.accounts.link_requests import LinkRequests
     from chalicelib.services.accounts.setup_links import SetupLinks
@@ -116,7 +118,9 @@ class Services:
     second_factor: SecondFactor = _service("authentication.second_factor")
 
     account_administration: AccountAdministration = _service("accounts.account_administration")
-    account_settings: AccountSettings = _service("accounts.account_settings")
+    account_settings: AccountSettings = _service("accounts.account_settings", writer="account_writer")
+    account_writer: AccountWriter = _service("accounts.account_changes")
+    account_emails: AccountEmails = _service("accounts.account_emails", writer="account_writer")
     setup_links: SetupLinks = _service("accounts.setup_links")
     link_requests: LinkRequests = _service("accounts.link_requests")
 

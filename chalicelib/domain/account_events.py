@@ -29,6 +29,8 @@ class AccountEventType(StrEnum):
     AUTHENTICATOR_ADDED = "authenticator_added"
     AUTHENTICATOR_REMOVED = "authenticator_removed"
     RECOVERY_CODES_MADE = "recovery_codes_made"
+    EMAIL_ADDED = "email_added"
+    EMAIL_REMOVED = "email_removed"
     SECOND_FACTOR_RESET = "second_factor_reset"
     SESSIONS_ENDED = "sessions_ended"
     PEOPLE_SEPARATED = "people_separated"
@@ -66,8 +68,8 @@ class AccountEvent:
     """One event of an account.
 
     `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes
-    how the owner logged in. `tries` is the number of wrong passwords in a row. `operator` is the name that the
-    administrator gave for an action of support."""
+    how the owner logged in. `tries` is the number of wrong passwords in a row. `email` is the address that was added
+    or removed. `operator` is the name that the administrator gave for an action of support."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})
@@ -77,6 +79,7 @@ class AccountEvent:
     method: str | None = None
     tries: int | None = None
     operator: str | None = None
+    email: str | None = None
 
 
 def account_event(
@@ -89,6 +92,7 @@ def account_event(
     method: str | None = None,
     tries: int | None = None,
     operator: str | None = None,
+    email: str | None = None,
 ) -> AccountEvent:
     """Return an account event. `unique` is a random id that distinguishes events of the same moment."""
     key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
@@ -101,6 +105,7 @@ def account_event(
         method=method,
         tries=tries,
         operator=operator,
+        email=email,
     )
 
 

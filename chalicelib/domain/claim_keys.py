@@ -5,7 +5,7 @@ from chalicelib.domain.providers import name_key, spelling_key
 
 
 def email_claim(email: str) -> str:
-    """Return the key of the claim on an account's username. The claim's owner is the account."""
+    """Return the key of the claim on an email address of an account. The claim's owner is the account."""
     return f"email#{email}"
 
 

@@ -30,11 +30,13 @@ class DeliveryStatus(StrEnum):
 
 
 class MessageType(StrEnum):
-    """The type of an email or fax about a document. `FAX` is the fax of the document itself.
+    """The type of an email or fax about a document or an account. `FAX` is the fax of the document itself.
 
     `RESET` has a link for a forgotten password. `NEW_ADDRESS` has the link that moves an account to the address of
-    the email. `DECIDED_ELSEWHERE` informs an account's owner about a decision
-    on one of the account's documents that was made outside the account."""
+    the email. `DECIDED_ELSEWHERE` informs an account's owner about a decision on one of the account's documents that
+    was made outside the account. `ADDRESS_CODE` has the code that proves one more email address of an account.
+    `ADDRESS_TAKEN` informs an account's owner that somebody tried to add one of the account's addresses to another
+    account."""
 
     READY = "ready"
     SETUP = "setup"
@@ -43,6 +45,8 @@ class MessageType(StrEnum):
     CODE = "code"
     FAX = "fax"
     DECIDED_ELSEWHERE = "decided_elsewhere"
+    ADDRESS_CODE = "address_code"
+    ADDRESS_TAKEN = "address_taken"
 
 
 ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS})
@@ -93,6 +97,7 @@ class Delivery:
 
     `type` is a `MessageType` or an `AccountEventType` for an email or fax, a `NoticeKind` for a notice, and
     the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
+    `body` of an email about an account's address is that address.
     `lease_until` is the time until which a running attempt reserves the delivery. `next_attempt_at` is set if
     another attempt is due. `access` is the document's `access` at the time when the delivery was created.
     `leads_to` is the document to which the login after a reset link leads. The email is not about this document.

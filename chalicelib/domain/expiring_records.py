@@ -25,6 +25,7 @@ class SecretKind(StrEnum):
     PASSKEY = "passkey"
     DRAFT = "draft"
     FAX_LINE = "fax_line"
+    ADDRESS = "address"
 
 
 LINK_LIFETIME = timedelta(minutes=90)

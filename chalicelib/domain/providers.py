@@ -30,6 +30,8 @@ class Provider:
     - `link` is the delivery with the newest setup or reset link. Older links do not work.
     - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
     - `session_generation` rises to end every session of the account.
+    - `merged_into` is the account to which the mailbox of a person without an account belongs now. The documents
+      of the person belong to this account.
     - `practices` are the ids of all practices that ever sent this provider a document.
     - `factor_declined_at` is the time at which the provider declined the one offer of a second factor."""
 
@@ -64,6 +66,7 @@ class Provider:
     other_people: tuple[str, ...] = ()
     closed_at: datetime | None = None
     move_link: str | None = None
+    merged_into: str | None = None
 
     @property
     def name(self) -> str:

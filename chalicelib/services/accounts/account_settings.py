@@ -2,14 +2,21 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEventType, Origin, account_event
+from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEventType, account_event
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
+from chalicelib.services.accounts.account_changes import (
+    AccountChange,
+    AccountOwner,
+    AccountWriter,
+    changed_elsewhere,
+    without_sessions,
+)
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     MIN_LENGTH,
@@ -19,7 +26,6 @@ from chalicelib.services.authentication.passwords import (
     min_length,
 )
 from chalicelib.services.authentication.second_factor import find_matching_step, second_factor_counters
-from chalicelib.services.authentication.sessions import Sessions, switched_practices
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Page, Store
@@ -35,33 +41,13 @@ _SHORT = (
 )
 
 
-@dataclass(frozen=True)
-class AccountOwner:
-    """The owner of an account who makes a request: the session, the provider, the time and the request's origin.
-
-    The session must be recently authenticated."""
-
-    session: Secret
-    provider: Provider
-    now: datetime
-    origin: Origin = UNKNOWN
-
-
-@dataclass(frozen=True)
-class AccountChange:
-    """The result of a change of an account: the value of the new session cookie, and new recovery codes, if any."""
-
-    cookie: str
-    codes: tuple[str, ...] = ()
-
-
 class AccountSettings:
     """The changes that an owner can make to an account. The caller ensures a recently authenticated session."""
 
-    def __init__(self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys) -> None:
+    def __init__(self, store: Store, ids: Ids, writer: AccountWriter, passkeys: Passkeys) -> None:
         self._store = store
         self._ids = ids
-        self._sessions = sessions
+        self._writer = writer
         self._passkeys = passkeys
 
     def add_passkey(self, owner: AccountOwner, response: str, name: str) -> AccountChange:
@@ -173,7 +159,7 @@ class AccountSettings:
         """End every session of the account, including the session in use."""
         event_type, session = AccountEventType.LOGGED_OUT_EVERYWHERE, owner.session
         event = account_event(owner.provider.id, event_type, owner.now, owner.origin, unique=session.key)
-        ended = _without_sessions(owner.provider)
+        ended = without_sessions(owner.provider)
         change = Change(at=owner.now, providers=(ended,), dropped=(session,), account_events=(event,))
         self._store.commit(change)
 
@@ -196,27 +182,11 @@ class AccountSettings:
         codes = self._codes() if new_codes or is_first_factor else ()
         if codes:
             changed = replace(changed, recovery=tuple(map(hash_recovery_code, codes)))
-        provider, now = _without_sessions(changed), owner.now
-        generation = provider.session_generation
-        renewed, cookie = self._sessions.renew(
-            owner.session, now, session_generation=generation, practices=switched_practices(provider)
-        )
-        notice = account_notice(self._ids.new("evt"), provider, event_type.value, now)
-        event = account_event(provider.id, event_type, now, owner.origin, unique=notice.event_id)
-        change = Change(
-            at=now,
-            providers=(provider,),
-            secrets=(renewed, *secrets),
-            dropped=(owner.session, *dropped),
-            deliveries=(notice,),
-            account_events=(event,),
-            outbox=(outbox_row(notice),),
-        )
+        more = Change(at=owner.now, secrets=secrets, dropped=dropped)
         try:
-            self._store.commit(change)
+            cookie = self._writer.commit(owner, changed, event_type, more=more)
         except ConcurrentUpdate as conflict:
-            message = "Your account was changed in another place at the same time. Please try again."
-            raise _invalid("form", message) from conflict
+            raise changed_elsewhere() from conflict
         return AccountChange(cookie, codes)
 
     def _codes(self) -> tuple[str, ...]:
@@ -233,7 +203,7 @@ def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
 
     A password under `MIN_LENGTH` characters is invalidated, since it was allowed only with a second factor.
     The owner sets a new password with *Forgot password*."""
-    reset = replace(_without_sessions(provider), passkeys=(), authenticator=None, recovery=())
+    reset = replace(without_sessions(provider), passkeys=(), authenticator=None, recovery=())
     if reset.short_password:
         reset = replace(reset, password_hash=hash_password(ids.token()), short_password=False)
     event_type = AccountEventType.SECOND_FACTOR_RESET
@@ -247,7 +217,7 @@ def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
 def end_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:
     """Return the database change that ends all sessions of an account."""
     event = account_event(provider.id, AccountEventType.SESSIONS_ENDED, now, UNKNOWN, unique=ids.token())
-    return Change(at=now, providers=(_without_sessions(provider),), account_events=(event,))
+    return Change(at=now, providers=(without_sessions(provider),), account_events=(event,))
 
 
 def authenticator_uri(secret: str, email: str) -> str:
@@ -255,12 +225,6 @@ def authenticator_uri(secret: str, email: str) -> str:
     import pyotp
 
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Provider Portal")
-
-
-def _without_sessions(provider: Provider) -> Provider:
-    """Return the next version of the provider's row, in which all sessions are ended."""
-    generation = provider.session_generation + 1
-    return replace(provider, version=provider.version + 1, session_generation=generation)
 
 
 def _after_removal(provider: Provider) -> Provider:

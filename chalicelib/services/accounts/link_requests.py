@@ -93,7 +93,8 @@ class LinkRequests:
     def send_requested_link(self, key: str, now: datetime) -> None:
         """Queue the email for the stored request with this key, if the request's address is known.
 
-        An account gets a reset link. Without an account, the addressee of a document that can still be read
+        An account gets a reset link at its username, also if the request names another address of the account. Without
+        an account, the addressee of a document that can still be read
         gets a setup link. A second call for the same request queues nothing."""
         request = self._store.secret(key)
         if request is None or request.email is None or request.link is None:
@@ -116,7 +117,7 @@ class LinkRequests:
                 return None
             asked_on = self._store.document(document_id) if document_id else None
             own = asked_on if asked_on is not None and opens_to(provider, asked_on) else None
-            return _LinkEmail(MessageType.RESET, address, provider, own)
+            return _LinkEmail(MessageType.RESET, provider.email or "", provider, own)
         document = self._store.document(owners[addressed]) if addressed in owners else None
         provider = self._store.provider(document.provider_id) if document else None
         if document is None or provider is None or document.addressee.email != address or provider.has_account:

@@ -126,7 +126,7 @@ class SetupLinks:
         if delivery.type == MessageType.NEW_ADDRESS:
             return provider.has_account and provider.move_link == delivery.id
         if provider.has_account:
-            return delivery.type == MessageType.RESET and delivery.recipient in provider.proven_emails
+            return delivery.type == MessageType.RESET and delivery.recipient == provider.email
         return find_document_of_setup_email(self._store, delivery, provider) is not None
 
     def find_first_pending_at(self, provider: Provider, email: str) -> Document | None:
@@ -256,7 +256,7 @@ def _is_newest(secret: Secret, provider: Provider) -> bool:
         return provider.has_account and provider.move_link == secret.link
     is_newest = provider.link == secret.link
     if secret.kind is SecretKind.RESET:
-        return is_newest and secret.email in provider.proven_emails
+        return is_newest and provider.has_account and secret.email == provider.email
     return is_newest and not provider.has_account
 
 

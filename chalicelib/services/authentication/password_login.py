@@ -181,7 +181,7 @@ class Login:
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
         """Count an attempt to log in before its password is checked, so that parallel attempts gain nothing.
 
-        Return the provider, if the email address has an account, and the new counters."""
+        Return the provider, if the email address is an account's username, and the new counters."""
         (owner_id, device_owner), counters = run_concurrently(
             lambda: self._read_owners(attempt), lambda: self._read_counters(attempt)
         )
@@ -192,7 +192,8 @@ class Login:
             lambda: self._store.provider(owner_id or _NO_PROVIDER),
             lambda: self._store.commit(Change(at=attempt.now, secrets=counted.rows)),
         )
-        return provider, counted
+        is_username = provider is not None and provider.email == attempt.email
+        return provider if is_username else None, counted
 
     def _read_owners(self, attempt: LoginAttempt) -> tuple[str | None, Provider | None]:
         """Return the id of the account with the email address, and the provider in the cookie of a known browser.

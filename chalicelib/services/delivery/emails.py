@@ -15,6 +15,7 @@ from chalicelib.domain.account_events import AccountEventType
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
+from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.delivery.support_reports import SUPPORT_REPORTS
@@ -32,6 +33,8 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "decided_elsewhere": ("A document in your account was returned as signed", "If this wasn't you, act now."),
     "new_address": ("Confirm your new email address for Provider Portal", "The link expires in {link_lifetime}."),
     "account_by_support": ("{change}", "If you didn't expect this, contact us."),
+    "address_code": ("Your code to add an email address", "The code expires in {code_lifetime}."),
+    "address_taken": ("Someone tried to add your email address", "Your account has not changed."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
 """The subject of every email and the preview that a mailbox shows beside it, by the name of the template.
@@ -45,6 +48,8 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.AUTHENTICATOR_ADDED: "An authenticator app was added to your account",
     AccountEventType.AUTHENTICATOR_REMOVED: "The authenticator app was removed from your account",
     AccountEventType.RECOVERY_CODES_MADE: "New recovery codes were created for your account",
+    AccountEventType.EMAIL_ADDED: "An email address was added to your account",
+    AccountEventType.EMAIL_REMOVED: "An email address was removed from your account",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """What the owner reads about a change to an account, by the type of the delivery."""
@@ -64,6 +69,8 @@ class Emails(MessageSender):
             MessageType.NEW_ADDRESS: self._password_link,
             MessageType.CODE: self._by_hand_code,
             MessageType.DECIDED_ELSEWHERE: self._decided_elsewhere,
+            MessageType.ADDRESS_CODE: self._address_code,
+            MessageType.ADDRESS_TAKEN: self._address_taken,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
         }
         composers |= dict.fromkeys(SUPPORT_REPORTS, self._by_support)
@@ -102,13 +109,13 @@ class Emails(MessageSender):
         has_account = facts.provider is not None and facts.provider.has_account
         is_closed = facts.provider is not None and facts.provider.closed_at is not None
         is_by_hand = is_closed or not self.switches.electronic_signature(practice.id)
-        if is_by_hand or (not has_account and self._is_anothers_username(facts.delivery.recipient)):
+        if is_by_hand or (not has_account and self._belongs_to_account(facts.delivery.recipient)):
             return self._render(facts, "document_ready_by_hand", **values)
         document_link = self._url(f"/documents/{document.id}")
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
-    def _is_anothers_username(self, address: str) -> bool:
-        """Return True if the address is already a username, so that nobody else can set up an account with it."""
+    def _belongs_to_account(self, address: str) -> bool:
+        """Return True if the address already belongs to an account, so that nobody else can set up an account with it."""
         key = email_claim(address)
         return key in self.store.claims([key])
 
@@ -133,6 +140,14 @@ class Emails(MessageSender):
         link = self._url(f"/documents/{document.id}")
         return self._render(facts, "decided_elsewhere", document_link=link, **values)
 
+    def _address_code(self, facts: MessageFacts) -> Mail:
+        """Compose the email with the code that adds its recipient's address to an account."""
+        code = AddressCodes(self.store, self.ids).create_code(facts.delivery, facts.now)
+        return self._render(facts, "address_code", code=code, email=facts.delivery.recipient)
+
+    def _address_taken(self, facts: MessageFacts) -> Mail:
+        return self._render(facts, "address_taken", email=facts.delivery.body)
+
     def _password_changed(self, facts: MessageFacts) -> Mail:
         """Compose the welcome after the first password, or the notice after a later one."""
         if facts.provider is None or facts.provider.account_since != facts.delivery.created_at:
@@ -142,7 +157,7 @@ class Emails(MessageSender):
     def _account_changed(self, facts: MessageFacts) -> Mail:
         delivery = facts.delivery
         change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at, self._time_zone(facts))
-        return self._render(facts, "account_changed", change=change, changed_at=changed_at)
+        return self._render(facts, "account_changed", change=change, changed_at=changed_at, email=delivery.body)
 
     def _by_support(self, facts: MessageFacts) -> Mail:
         """Compose the report of an action of support, for the account's owner or for a former address."""

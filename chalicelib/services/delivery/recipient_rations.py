@@ -19,6 +19,10 @@ from chalicelib.services.transaction import Change
 PER_PRACTICE, IN_TOTAL, LINKS = 100, 300, 20
 """Messages a day to one recipient: from one practice, from all practices, and with a setup or reset link."""
 
+ADDRESS_CODES_PER_ACCOUNT, ADDRESS_CODES, TAKEN_NOTICES = 5, 30, 3
+"""Emails a day to one recipient: codes to add the address to one account, such codes in total, and notices that
+somebody tried to add an address of the recipient's account."""
+
 _PERIOD = timedelta(days=1)
 _LINKS = {MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS}
 
@@ -39,6 +43,10 @@ def _quotas(delivery: Delivery) -> Mapping[str, int]:
     """Return the recipient's limits that apply to a message, by the name of the scope, such as `links` or `all`."""
     if delivery.type in _LINKS:
         return {"links": LINKS}
+    if delivery.type == MessageType.ADDRESS_CODE:
+        return {f"account:{delivery.provider_id}": ADDRESS_CODES_PER_ACCOUNT, "accounts": ADDRESS_CODES}
+    if delivery.type == MessageType.ADDRESS_TAKEN:
+        return {"taken": TAKEN_NOTICES}
     if delivery.type not in (MessageType.READY, MessageType.FAX, MessageType.CODE):
         return {}
     return {f"practice:{delivery.practice_id}": PER_PRACTICE, "all": IN_TOTAL}

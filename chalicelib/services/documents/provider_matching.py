@@ -31,7 +31,7 @@ class ProviderMatch:
     """The provider of a document, with the rows that are still to be written: the changed provider and new claims.
 
     `stored` is the row as it was read, or None for a new provider. `may_set_up` is false if the email address
-    is already another person's username. `names_other_person` is true if the same practice addressed another
+    already belongs to another account. `names_other_person` is true if the same practice addressed another
     person at this email address before. `displaced` are the ids of providers without an email address to whom the
     practice's faxes led before. Their documents move to this provider."""
 
@@ -117,7 +117,7 @@ class ProviderMatcher:
         provider = stored or Provider(
             id=self._ids.new("prv"), version=1, first_name=addressee.first_name, last_name=addressee.last_name
         )
-        provider = self._separate(_complete(provider, addressee, self._practice_id))
+        provider = self._separate(complete(provider, addressee, self._practice_id))
         known = self._known_claims(provider)
         return ProviderMatch(
             provider=provider,
@@ -131,9 +131,14 @@ class ProviderMatcher:
     # Where the provider is looked for, in this order
 
     def _account_at_address(self) -> Provider | None:
-        """Return the account whose owner reads the email address, if the document names the account's person."""
-        account = self._row(self._owners.get(email_claim(self._addressee.email or "")))
-        if account is not None and names_person(account, self._addressee, at_address=True):
+        """Return the account whose owner proved to read the email address, or None.
+
+        The document must name the account's person. The claim may be older than the removal of the address from the
+        account, so the account's own list of addresses decides."""
+        email = self._addressee.email or ""
+        account = self._row(self._owners.get(email_claim(email)))
+        is_proven = account is not None and email in account.proven_emails
+        if account is not None and is_proven and names_person(account, self._addressee, at_address=True):
             return account
         return None
 
@@ -243,7 +248,9 @@ class ProviderMatcher:
         return email is not None and not person.has_account and person.mailed_to == email
 
     def _row(self, provider_id: str | None) -> Provider | None:
-        """Return the row of a provider, or None. Each row is read from the store only once."""
+        """Return the row of a provider, or of the account into which the person was merged, or None.
+
+        Each row is read from the store only once."""
         if provider_id is None:
             return None
         if provider_id not in self._rows:
@@ -251,7 +258,8 @@ class ProviderMatcher:
             if row is None:
                 return None
             self._rows[provider_id] = row
-        return self._rows[provider_id]
+        row = self._rows[provider_id]
+        return self._row(row.merged_into) if row.merged_into else row
 
 
 def match_again(store: Store, ids: Ids, document: Document) -> ProviderMatch:
@@ -271,7 +279,7 @@ def _as_named(addressee: Addressee) -> str:
     return f"{addressee.npi or ''}|{spelling_key(addressee.first_name, addressee.last_name)}"
 
 
-def _complete(provider: Provider, addressee: Addressee, practice_id: str) -> Provider:
+def complete(provider: Provider, addressee: Addressee, practice_id: str) -> Provider:
     """Return the provider with the addressee's facts added, as this practice has stated them.
 
     The owner of an account has confirmed the account's facts, so a practice can only confirm the account's NPI."""

@@ -35,6 +35,8 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.AUTHENTICATOR_ADDED: "Authenticator app added",
     AccountEventType.AUTHENTICATOR_REMOVED: "Authenticator app removed",
     AccountEventType.RECOVERY_CODES_MADE: "New recovery codes created",
+    AccountEventType.EMAIL_ADDED: "Email address added",
+    AccountEventType.EMAIL_REMOVED: "Email address removed",
     AccountEventType.SECOND_FACTOR_RESET: "Passkeys, app and recovery codes removed by support",
     AccountEventType.SESSIONS_ENDED: "Logged out everywhere by support",
     AccountEventType.PEOPLE_SEPARATED: "Another person's documents removed by support",
@@ -92,7 +94,8 @@ def _text(event: AccountEvent) -> str:
         return f"{text} {_METHODS.get(event.method or '', '')}".strip()
     if event.type is AccountEventType.WRONG_PASSWORD and (event.tries or 0) > LOGGED_INDIVIDUALLY:
         return f"{text}, {event.tries} times in a row"
-    return f"{text} ({event.operator})" if event.operator else text
+    detail = f": {event.email}" if event.email else ""
+    return f"{text}{detail} ({event.operator})" if event.operator else text + detail
 
 
 def _place(event: AccountEvent) -> str:

@@ -6,7 +6,9 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.accounts.account_settings import AccountChange, AccountOwner, authenticator_uri
+from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner
+from chalicelib.services.accounts.account_emails import MAX_EMAILS
+from chalicelib.services.accounts.account_settings import authenticator_uri
 from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import error_messages, present_error
@@ -28,6 +30,8 @@ _DONE: Mapping[str, str] = {
     "authenticator-removed": "Authenticator app removed.",
     "password": "Your password was changed. You've been logged out everywhere else.",
     "passkey-added": "Passkey added. You can now log in with it.",
+    "email-added": "Email address added. We've emailed all your addresses.",
+    "email-removed": "Email address removed. We've emailed all your addresses.",
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
 }
 
@@ -48,12 +52,12 @@ def confirm_identity(context: RequestContext) -> Response:
 def add_passkey(context: RequestContext) -> Response:
     response, name = context.form.get("passkey", ""), context.form.get("name", "")
     settings = context.services.account_settings
-    return _change(context, lambda owner: settings.add_passkey(owner, response, name), "passkey-added")
+    return change_account(context, lambda owner: settings.add_passkey(owner, response, name), "passkey-added")
 
 
 def remove_passkey(context: RequestContext) -> Response:
     passkey_id, settings = context.form.get("id", ""), context.services.account_settings
-    return _change(context, lambda owner: settings.remove_passkey(owner, passkey_id), "passkey-removed")
+    return change_account(context, lambda owner: settings.remove_passkey(owner, passkey_id), "passkey-removed")
 
 
 def show_authenticator_setup(context: RequestContext) -> Response:
@@ -64,7 +68,7 @@ def show_authenticator_setup(context: RequestContext) -> Response:
 
 def add_authenticator(context: RequestContext) -> Response:
     code, settings = context.form.get("code", "")[:20], context.services.account_settings
-    return _change(
+    return change_account(
         context,
         lambda owner: settings.add_authenticator(owner, code),
         "authenticator-added",
@@ -73,11 +77,11 @@ def add_authenticator(context: RequestContext) -> Response:
 
 
 def remove_authenticator(context: RequestContext) -> Response:
-    return _change(context, context.services.account_settings.remove_authenticator, "authenticator-removed")
+    return change_account(context, context.services.account_settings.remove_authenticator, "authenticator-removed")
 
 
 def create_recovery_codes(context: RequestContext) -> Response:
-    return _change(context, context.services.account_settings.create_recovery_codes, "")
+    return change_account(context, context.services.account_settings.create_recovery_codes, "")
 
 
 def change_password(context: RequestContext) -> Response:
@@ -88,7 +92,7 @@ def change_password(context: RequestContext) -> Response:
         _check_current_password(context, owner.session)
         return context.services.account_settings.change_password(owner, password)
 
-    return _change(context, change, "password")
+    return change_account(context, change, "password")
 
 
 def log_out_everywhere(context: RequestContext) -> Response:
@@ -98,7 +102,7 @@ def log_out_everywhere(context: RequestContext) -> Response:
     return redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
 
 
-def _change(
+def change_account(
     context: RequestContext,
     change: Callable[[AccountOwner], AccountChange],
     done: str,
@@ -155,6 +159,8 @@ def show_account(context: RequestContext, error: PortalError | None = None) -> R
         passkey_options=passkey_options(context),
         enrolment=context.services.passkey_options.for_enrolment(owner, context.now) if fresh else None,
         least=min_length(second_factor=owner.has_second_factor),
+        max_emails=MAX_EMAILS,
+        new_email=context.form.get("email", "") if error else "",
     )
 
 

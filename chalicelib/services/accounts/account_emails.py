@@ -1,0 +1,129 @@
+"""The email addresses of an account: the owner adds one more address with an emailed code, or removes one (DESIGN 2a).
+
+The first address is the username. Documents that name the account's person at a proven address open to the account."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain.account_events import AccountEventType
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.providers import Provider
+from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
+from chalicelib.services.accounts.address_codes import AddressCodes, wrong_code
+from chalicelib.services.accounts.address_transfers import AddressTransfer, gain, is_free, lose
+from chalicelib.services.normalization import normalize_email
+from chalicelib.services.optimistic_retry import retry_on_latest
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change, OutboxRow
+
+MAX_EMAILS = 5
+_RETRY_ON = frozenset({"provider", "claim"})
+
+
+class AccountEmails:
+    """The email addresses of an account. The caller ensures a recently authenticated session."""
+
+    def __init__(self, store: Store, ids: Ids, writer: AccountWriter) -> None:
+        self._store = store
+        self._ids = ids
+        self._writer = writer
+        self._codes = AddressCodes(store, ids)
+
+    def ask_for_code(self, owner: AccountOwner, typed: str) -> None:
+        """Email a code to the address, if no account has this address. The caller does not learn whether one has.
+
+        Raise `Invalid` if the text is no email address, if the account has the address or too many addresses, or if
+        the account has requested too many codes."""
+        try:
+            email = normalize_email(typed)
+        except ValueError as error:
+            raise _invalid("Enter a full email address, such as name@example.com.") from error
+        _check_new(owner.provider, email)
+        self._codes.request(owner.provider.id, email, owner.now)
+
+    def pending_email(self, provider: Provider, now: datetime) -> str | None:
+        """Return the address to which the account's newest code was sent, if it could be, or None."""
+        return self._codes.pending_email(provider.id, now)
+
+    def add(self, owner: AccountOwner, code: str, source: str) -> AccountChange:
+        """Add the address of the account's request if the code is right. `source` is the client's network.
+
+        Raise `Invalid` with the same message for every wrong code, also if another account has just added the
+        address."""
+        request = self._codes.check(owner.provider.id, code, source, owner.now)
+        email = request.email or ""
+
+        def step(current: AccountOwner) -> AccountChange:
+            _check_new(current.provider, email)
+            if not is_free(self._store, email):
+                raise wrong_code()
+            transfer = gain(self._store, current.provider, email)
+            recipients = transfer.account.proven_emails
+            return self._commit(current, transfer, AccountEventType.EMAIL_ADDED, email, recipients, spent=(request,))
+
+        return self._apply_to_latest(owner, step)
+
+    def remove(self, owner: AccountOwner, email: str) -> AccountChange:
+        """Remove an address. What only this address opened no longer opens.
+
+        Raise `NotFound` if the account does not have the address, and for the username."""
+
+        def step(current: AccountOwner) -> AccountChange:
+            if email not in current.provider.proven_emails[1:]:
+                raise NotFound("There is no such email address.")
+            transfer = lose(self._store, self._ids, current.provider, email)
+            recipients = current.provider.proven_emails
+            return self._commit(current, transfer, AccountEventType.EMAIL_REMOVED, email, recipients)
+
+        return self._apply_to_latest(owner, step)
+
+    def _apply_to_latest(self, owner: AccountOwner, step: Callable[[AccountOwner], AccountChange]) -> AccountChange:
+        """Return the result of `step` for the account as it was read, or for its latest version.
+
+        Raise `Invalid` if another change has ended the session in the meantime."""
+
+        def read() -> AccountOwner:
+            latest = self._store.provider(owner.provider.id)
+            if latest is None or latest.session_generation != owner.provider.session_generation:
+                raise changed_elsewhere()
+            return replace(owner, provider=latest)
+
+        try:
+            return retry_on_latest(step, initial=owner, read=read, retry_on=_RETRY_ON)
+        except ConcurrentUpdate as conflict:
+            raise changed_elsewhere() from conflict
+
+    def _commit(
+        self,
+        owner: AccountOwner,
+        transfer: AddressTransfer,
+        event_type: AccountEventType,
+        email: str,
+        recipients: tuple[str, ...],
+        *,
+        spent: tuple[Secret, ...] = (),
+    ) -> AccountChange:
+        jobs = OutboxRow(id=self._ids.new("out"), created_at=owner.now, jobs=transfer.jobs)
+        more = Change(
+            at=owner.now,
+            providers=transfer.people,
+            claims=transfer.claims,
+            released=transfer.released,
+            spent=spent,
+            outbox=(jobs,) if transfer.jobs else (),
+        )
+        cookie = self._writer.commit(owner, transfer.account, event_type, more=more, email=email, recipients=recipients)
+        return AccountChange(cookie)
+
+
+def _check_new(provider: Provider, email: str) -> None:
+    if email in provider.proven_emails:
+        raise _invalid("This address is already in your account.")
+    if len(provider.proven_emails) >= MAX_EMAILS:
+        raise _invalid(f"An account can have {MAX_EMAILS} email addresses. Remove one first.")
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid(message, errors=[FieldError("email", message)])

@@ -1,0 +1,161 @@
+"""Codes that prove one more email address of an account: six digits by email, for the newest request only.
+
+The web function stores a request. The deliveries function makes the code when it sends the email, if the address is
+free. So the pages, and the time that they take, are the same for a free address and for an address that belongs to
+another account."""
+
+import hmac
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.claim_keys import email_claim
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, MessageOutdated
+from chalicelib.domain.expiring_records import CODE_LIFETIME, Secret, SecretKind, new_secret, secret_key
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.throttling import Quota
+from chalicelib.services.transaction import Change
+
+TRIES_PER_SOURCE = 5
+TRIES_PER_CODE = 10
+"""The limits on wrong tries of a code. Only the sessions of one account enter it, so these limits are low."""
+
+CODES_PER_HOUR = Quota(kind=SecretKind.ADDRESS, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
+CODES_PER_DAY = Quota(kind=SecretKind.ADDRESS, limit=20, period=timedelta(hours=24))
+
+_RETRY_ON = frozenset({"secret"})
+_TOO_MANY = f"You can request one code a minute, {CODES_PER_HOUR.limit} an hour and {CODES_PER_DAY.limit} a day."
+_WRONG = "That code didn't work. Check it, or request a new one."
+_OUTDATED = "The request was replaced or has expired."
+_TAKEN = "The address belongs to an account."
+
+
+class AddressCodes:
+    """The requests of accounts for a code, and the codes."""
+
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self._store = store
+        self._ids = ids
+
+    # For the account's owner
+
+    def request(self, provider_id: str, email: str, now: datetime) -> None:
+        """Queue an email with a code to the address. The new request ends the account's earlier request.
+
+        Raise `Invalid` if the account has requested too many codes."""
+        retry_on_conflict(lambda: self._request(provider_id, email, now), retry_on=_RETRY_ON)
+
+    def _request(self, provider_id: str, email: str, now: datetime) -> None:
+        hour_key, day_key = (secret_key(SecretKind.ADDRESS, f"{name}:{provider_id}") for name in ("hour", "day"))
+        rows = self._store.secrets([_key(provider_id), hour_key, day_key])
+        hour = CODES_PER_HOUR.count_use(rows.get(hour_key), hour_key, now)
+        day = CODES_PER_DAY.count_use(rows.get(day_key), day_key, now)
+        if hour is None or day is None:
+            raise Invalid(_TOO_MANY, errors=[FieldError("email", _TOO_MANY)])
+        earlier = rows.get(_key(provider_id))
+        request = new_secret(
+            SecretKind.ADDRESS, f"newest:{provider_id}", now, CODE_LIFETIME, provider_id=provider_id, email=email
+        )
+        request = replace(request, version=earlier.version + 1 if earlier else 1)
+        delivery = new_delivery(
+            Channel.EMAIL,
+            MessageType.ADDRESS_CODE,
+            email,
+            event_id=self._ids.new("evt"),
+            practice_id=PORTAL_PRACTICE,
+            now=now,
+            provider_id=provider_id,
+        )
+        change = Change(at=now, secrets=(request, hour, day), deliveries=(delivery,), outbox=(outbox_row(delivery),))
+        self._store.commit(change)
+
+    def pending_email(self, provider_id: str, now: datetime) -> str | None:
+        """Return the address of the account's request, or None if there is no request that has not expired."""
+        request = self._store.secret(_key(provider_id))
+        return request.email if request is not None and request.is_live(now) else None
+
+    def check(self, provider_id: str, typed: str, source: str, now: datetime) -> Secret:
+        """Return the account's request if the typed code is right. The caller deletes the request.
+
+        Raise the same `Invalid` for every code that is not right, and count it for the source and in total."""
+        request = retry_on_conflict(lambda: self._check(provider_id, typed, source, now), retry_on=_RETRY_ON)
+        if request is None:
+            raise wrong_code()
+        return request
+
+    def _check(self, provider_id: str, typed: str, source: str, now: datetime) -> Secret | None:
+        request = self._store.secret(_key(provider_id))
+        if request is None or not request.is_live(now) or request.tries >= TRIES_PER_CODE:
+            return None
+        token = f"guesses:{provider_id}:{source}:{request.created_at.isoformat()}"
+        guesses = self._store.secret(secret_key(SecretKind.ADDRESS, token))
+        tries = guesses.tries if guesses else 0
+        if tries >= TRIES_PER_SOURCE:
+            return None
+        if hmac.compare_digest(request.link or "", _digest(provider_id, typed)):
+            return request
+        wrong = new_secret(SecretKind.ADDRESS, token, now, CODE_LIFETIME, tries=tries + 1)
+        counted = replace(request, version=request.version + 1, tries=request.tries + 1)
+        rows = (counted, replace(wrong, version=guesses.version + 1 if guesses else 1))
+        self._store.commit(Change(at=now, secrets=rows))
+        return None
+
+    # For the worker that sends the email
+
+    def create_code(self, delivery: Delivery, now: datetime) -> str:
+        """Store a code for the request of this email, and return the code. A retry of the email makes a new code.
+
+        Raise `MessageOutdated` if the email must not be sent: there is a newer request, or the address belongs to
+        an account. The owner of another account is informed by email."""
+        code = self._ids.code()
+        retry_on_conflict(lambda: self._store_code(delivery, code, now), retry_on=_RETRY_ON)
+        return code
+
+    def _store_code(self, delivery: Delivery, code: str, now: datetime) -> None:
+        provider_id, email = delivery.provider_id or "", delivery.recipient
+        request = self._store.secret(_key(provider_id))
+        is_current = request is not None and (request.email, request.created_at) == (email, delivery.created_at)
+        if request is None or not is_current or not request.is_live(now):
+            raise MessageOutdated(_OUTDATED)
+        owner = self._store.claims([email_claim(email)]).get(email_claim(email))
+        if owner is not None:
+            self._inform(owner, delivery, now)
+            raise MessageOutdated(_TAKEN)
+        digest = _digest(provider_id, code)
+        self._store.commit(Change(at=now, secrets=(replace(request, version=request.version + 1, link=digest),)))
+
+    def _inform(self, owner_id: str, request: Delivery, now: datetime) -> None:
+        """Queue the email to the owner of the address, once for each request."""
+        owner = self._store.provider(owner_id)
+        if owner is None or owner.email is None or owner.id == request.provider_id:
+            return
+        notice = new_delivery(
+            Channel.EMAIL,
+            MessageType.ADDRESS_TAKEN,
+            owner.email,
+            event_id=request.event_id,
+            practice_id=PORTAL_PRACTICE,
+            now=now,
+            provider_id=owner.id,
+            body=request.recipient,
+        )
+        try:
+            self._store.commit(Change(at=now, deliveries=(notice,), outbox=(outbox_row(notice),)))
+        except ConcurrentUpdate as conflict:
+            if conflict.parts != ("delivery",):
+                raise
+
+
+def wrong_code() -> Invalid:
+    return Invalid(_WRONG, errors=[FieldError("code", _WRONG)])
+
+
+def _key(provider_id: str) -> str:
+    return secret_key(SecretKind.ADDRESS, f"newest:{provider_id}")
+
+
+def _digest(provider_id: str, code: str) -> str:
+    digits = "".join(character for character in code if character.isascii() and character.isdigit())
+    return secret_key(SecretKind.ADDRESS, f"code:{provider_id}:{digits}")

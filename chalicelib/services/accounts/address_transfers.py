@@ -1,0 +1,136 @@
+"""The transfer of an email address between an account and the people without an account at this address (DESIGN 2a).
+
+An account that proves an address takes over what practices stated about its person there. An account that loses
+an address leaves these statements to a person without an account. The documents follow by the `move` job. A
+person whom the documents name differently stays separate."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.claim_keys import email_claim, known_claims, person_claims
+from chalicelib.domain.documents import Addressee
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.visibility import names_person
+from chalicelib.services.documents.document_moves import move_job
+from chalicelib.services.documents.provider_matching import complete, unlink
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Claim, Job
+
+MAX_PRACTICES = 35
+"""The practices whose faxes one transaction leads to another person. The next fax of a further practice does so too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressTransfer:
+    """The account after a transfer, in its stored version, and the rows and jobs to store with it."""
+
+    account: Provider
+    people: tuple[Provider, ...]
+    claims: tuple[Claim, ...]
+    released: tuple[Claim, ...] = ()
+    jobs: tuple[Job, ...]
+
+
+def is_free(store: Store, email: str) -> bool:
+    """Return True if the email address belongs to no account."""
+    return not store.claims([email_claim(email)])
+
+
+def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
+    """Return the transfer of a proven email address to the account, with the claim that reserves the address.
+
+    The account also claims its own name and NPI at the address, so that a concurrent intake cannot create another
+    person with them."""
+    owners = store.claims(_keys(account, email))
+    gained, people = replace(account, emails=(*account.proven_emails, email)), []
+    for person in _people(store, account, email, owners):
+        for practice_id in person.addressed_by:
+            gained = complete(gained, _stated(person, email, practice_id), practice_id)
+        people.append(replace(person, version=person.version + 1, addressed_by={}, merged_into=account.id))
+    free = [key for key in _keys(account, email) if key not in owners]
+    return AddressTransfer(
+        account=gained,
+        people=tuple(people),
+        claims=tuple(Claim(key=key, owner=account.id) for key in (email_claim(email), *free)),
+        jobs=tuple(move_job(person.id) for person in people),
+    )
+
+
+def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransfer:
+    """Return the transfer of an email address of the account to a person without an account."""
+    owners = store.claims(_keys(account, email))
+    remaining = tuple(other for other in account.proven_emails if other != email)
+    practices = [practice_id for practice_id, emails in account.addressed_by.items() if email in emails]
+    lost = replace(account, emails=remaining)
+    for practice_id in practices:
+        lost = unlink(lost, practice_id, email)
+    people = [replace(person, merged_into=None) for person in _people(store, account, email, owners)]
+    claims: tuple[Claim, ...] = ()
+    if practices:
+        heir, *others = people or [_new_person(ids, account, email)]
+        for practice_id in practices:
+            heir = complete(heir, _stated(account, email, practice_id), practice_id)
+        people = [heir, *others]
+        claims = (*_claims_at_address(account, heir, email, owners), *_claims_of_faxes(store, lost, heir, practices))
+    return AddressTransfer(
+        account=lost,
+        people=tuple(replace(person, version=person.version + 1) for person in people),
+        claims=claims,
+        released=(Claim(key=email_claim(email), owner=account.id),),
+        jobs=(move_job(account.id),),
+    )
+
+
+def _people(store: Store, account: Provider, email: str, owners: Mapping[str, str]) -> list[Provider]:
+    """Return the people without an account at the address who are the account's person."""
+    rows = [store.provider(owner) for owner in dict.fromkeys(owners.values())]
+    return [row for row in rows if row is not None and _is_same_person(account, row, email)]
+
+
+def _is_same_person(account: Provider, row: Provider, email: str) -> bool:
+    is_here = not row.has_account and row.mailed_to == email
+    return is_here and names_person(account, _addressee(row, email), at_address=True)
+
+
+def _new_person(ids: Ids, account: Provider, email: str) -> Provider:
+    return Provider(
+        id=ids.new("prv"), version=0, first_name=account.first_name, last_name=account.last_name, mailed_to=email
+    )
+
+
+def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Mapping[str, str]) -> list[Claim]:
+    """Return the claims that lead from the address to the heir, in place of the account."""
+    keys = [key for key in _keys(account, email) if owners.get(key) in (None, account.id)]
+    return [Claim(key=key, owner=heir.id, replaces=account.id) for key in keys]
+
+
+def _claims_of_faxes(store: Store, lost: Provider, heir: Provider, practices: Collection[str]) -> list[Claim]:
+    """Return the claims that lead the faxes of these practices to the heir.
+
+    The faxes of a practice that has also addressed the account at a remaining address still lead to the account."""
+    proven = set(lost.proven_emails)
+    ended = [practice_id for practice_id in practices if proven.isdisjoint(lost.addressed_by.get(practice_id, ()))]
+    named = _addressee(lost, None)
+    keys = [key for practice_id in ended[:MAX_PRACTICES] for key in known_claims(practice_id, named)]
+    owners = store.claims(keys)
+    return [Claim(key=key, owner=heir.id, replaces=lost.id) for key in keys if owners.get(key) == lost.id]
+
+
+def _keys(account: Provider, email: str) -> tuple[str, ...]:
+    return person_claims(_addressee(account, email))
+
+
+def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
+    """Return the person as the practice addressed the person, with the NPI only if the practice stated the NPI."""
+    addressee = _addressee(person, email)
+    return addressee if practice_id in person.npi_stated_by else replace(addressee, npi=None)
+
+
+def _addressee(person: Provider, email: str | None) -> Addressee:
+    return Addressee(
+        first_name=person.first_name,
+        last_name=person.last_name,
+        credential=person.credential,
+        npi=person.npi,
+        email=email,
+    )
