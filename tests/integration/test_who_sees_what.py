@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from chalicelib.services.delivery.faxes import short_code
 from chalicelib.services.review.hand_codes import fax_code_key, normalize_code
 from chalicelib.web.http.request_parsing import make_form_token
+from tests.support import more_addresses
 from tests.support.repairs import REPAIRS
 from tests.support.stack import Stack, wait_until
 from tests.support.who_sees_what import CASES, FAXES, Answer, Keys, Sent, Visitor, World
@@ -85,9 +86,19 @@ class StackWorld(World):
         dynamodb.put_item(TableName=table, Item={**row, "record": {"S": json.dumps(record)}})
 
     def links(self, address: str) -> list[str]:
+        return self._find(r"(/setup/[\w-]+)", address)
+
+    def codes(self, address: str) -> list[str]:
+        return self._find(r"Your code: (\d{6})", address)
+
+    def is_informed_of_a_try(self, address: str) -> bool:
+        return bool(self._find(r"(Someone asked to add)", address))
+
+    def _find(self, pattern: str, address: str) -> list[str]:
+        """Return what the group of the pattern matches in each email to the address, oldest first."""
         texts = [mail.get_body(("plain",)) for mail in self.stack.mail(address)]
-        matches = (re.search(r"/setup/[\w-]+", text.get_content()) for text in texts if text is not None)
-        return [match[0] for match in matches if match]
+        matches = (re.search(pattern, text.get_content()) for text in texts if text is not None)
+        return [match[1] for match in matches if match]
 
     def newest_link(self, address: str) -> str:
         return self.links(address)[-1]
@@ -117,3 +128,8 @@ def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(world: StackWor
 @pytest.mark.parametrize("case", FAXES)
 def test_the_code_of_a_fax_is_a_rule_of_its_own(world: StackWorld, case: str) -> None:
     FAXES[case](world)
+
+
+@pytest.mark.parametrize("case", more_addresses.CASES)
+def test_an_address_opens_documents_only_while_the_account_has_it(world: StackWorld, case: str) -> None:
+    more_addresses.CASES[case](world)

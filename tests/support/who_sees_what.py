@@ -119,6 +119,14 @@ class World(ABC):
     def expire_code(self, code: str) -> None:
         """Move the expiry of a fax's code into the past."""
 
+    @abstractmethod
+    def codes(self, address: str) -> list[str]:
+        """Return the codes emailed to this address to add it to an account, oldest first."""
+
+    @abstractmethod
+    def is_informed_of_a_try(self, address: str) -> bool:
+        """Return True if an email at this address says that somebody tried to add an address of its account."""
+
     def set_up(self, address: str) -> Visitor:
         """Set up an account with the newest link emailed to this address, and log in."""
         browser = self.browser()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.claim_keys import email_claim, known_claims, person_claims
 from chalicelib.domain.documents import Addressee
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import names_person
 from chalicelib.services.documents.document_moves import move_job
@@ -52,7 +53,7 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
         account=gained,
         people=tuple(people),
         claims=tuple(Claim(key=key, owner=account.id) for key in (email_claim(email), *free)),
-        jobs=tuple(move_job(person.id) for person in people),
+        jobs=(*(move_job(person.id) for person in people), _check_job(account.id)),
     )
 
 
@@ -79,6 +80,11 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
         released=(Claim(key=email_claim(email), owner=account.id),),
         jobs=(move_job(account.id),),
     )
+
+
+def _check_job(account_id: str) -> Job:
+    """Return the job that finds the practices of documents that the account already had and that were sent there."""
+    return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=account_id, provider_id=account_id)
 
 
 def _people(store: Store, account: Provider, email: str, owners: Mapping[str, str]) -> list[Provider]:

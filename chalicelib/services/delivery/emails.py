@@ -143,10 +143,11 @@ class Emails(MessageSender):
     def _address_code(self, facts: MessageFacts) -> Mail:
         """Compose the email with the code that adds its recipient's address to an account."""
         code = AddressCodes(self.store, self.ids).create_code(facts.delivery, facts.now)
-        return self._render(facts, "address_code", code=code, email=facts.delivery.recipient)
+        link, email = self._url("/account/emails"), facts.delivery.recipient
+        return self._render(facts, "address_code", code=code, email=email, code_link=link)
 
     def _address_taken(self, facts: MessageFacts) -> Mail:
-        return self._render(facts, "address_taken", email=facts.delivery.body)
+        return self._render(facts, "address_taken", email=facts.delivery.body, account_link=self._url("/account"))
 
     def _password_changed(self, facts: MessageFacts) -> Mail:
         """Compose the welcome after the first password, or the notice after a later one."""

@@ -131,10 +131,9 @@ class ProviderMatcher:
     # Where the provider is looked for, in this order
 
     def _account_at_address(self) -> Provider | None:
-        """Return the account whose owner proved to read the email address, or None.
+        """Return the account whose owner reads the email address, if the document names the account's person.
 
-        The document must name the account's person. The claim may be older than the removal of the address from the
-        account, so the account's own list of addresses decides."""
+        The claim may be older than the removal of the address from the account, so the account's list decides."""
         email = self._addressee.email or ""
         account = self._row(self._owners.get(email_claim(email)))
         is_proven = account is not None and email in account.proven_emails

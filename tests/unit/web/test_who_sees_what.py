@@ -1,6 +1,7 @@
 """Test who sees what, and the code of a fax, on the web function in memory (`tests/support/who_sees_what.py`)."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,9 +12,12 @@ from chalice.test import Client, HTTPResponse
 from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.errors import MessageOutdated
+from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.ports import Files
 from chalicelib.services.review.hand_codes import create_fax_code, fax_code_key, normalize_code
 from chalicelib.services.transaction import Change
+from tests.support import more_addresses
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Browser, Portal, header
 from tests.support.repairs import REPAIRS
@@ -59,6 +63,7 @@ class MemoryWorld(World):
         self.portal = Portal()
         self.portal.inspector = ReadingInspector(self.portal.files)
         self._done: set[str] = set()
+        self._codes: dict[str, list[str]] = {}
         bootstrap.install(self.portal)
 
     def keys(self) -> Keys:
@@ -85,8 +90,19 @@ class MemoryWorld(World):
                 for job in self._jobs(row_id):
                     if job.name == "move":
                         self.portal.document_moves.move(job)
+                    elif job.name == "check":
+                        self.portal.visibility_report.check(job)
                     elif job.name == "forgotten":
                         self.portal.link_requests.send_requested_link(job.event_id, self.now())
+                    elif job.name == "deliver" and job.delivery_id:
+                        self._send_code(job.delivery_id)
+
+    def _send_code(self, delivery_id: str) -> None:
+        mail = self.portal.store.delivery(delivery_id)
+        if mail is not None and mail.type == "address_code":
+            with suppress(MessageOutdated):
+                code = AddressCodes(self.portal.store, self.portal.ids).create_code(mail, self.now())
+                self._codes.setdefault(mail.recipient, []).append(code)
 
     def _jobs(self, row_id: str) -> Sequence[Any]:
         rows = self.portal.fake_store.outbox(datetime.max.replace(tzinfo=START.tzinfo), limit=10_000)
@@ -94,6 +110,12 @@ class MemoryWorld(World):
 
     def links(self, address: str) -> list[str]:
         return [mail.id for mail in self._link_mails(address)]
+
+    def codes(self, address: str) -> list[str]:
+        return self._codes.get(address, [])
+
+    def is_informed_of_a_try(self, address: str) -> bool:
+        return ("address_taken", address) in [(mail.type, mail.recipient) for mail in self.portal.mails()]
 
     def newest_link(self, address: str) -> str:
         return f"/setup/{self.portal.token(self._link_mails(address)[-1])}"
@@ -135,3 +157,8 @@ def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(repair: str) ->
 @pytest.mark.parametrize("case", FAXES)
 def test_the_code_of_a_fax_is_a_rule_of_its_own(case: str) -> None:
     FAXES[case](MemoryWorld())
+
+
+@pytest.mark.parametrize("case", more_addresses.CASES)
+def test_an_address_opens_documents_only_while_the_account_has_it(case: str) -> None:
+    more_addresses.CASES[case](MemoryWorld())

@@ -15,7 +15,7 @@ from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing
 
-EMAIL = "dr.rivera@example.com"
+EMAIL, SECOND = "dr.rivera@example.com", "luis@clinic.example"
 SOURCE = "198.51.100.7"
 NEW = replace(PROVIDER, email=None, password_hash=None)
 DOCUMENT = a_document()
@@ -228,3 +228,19 @@ def test_an_unknown_or_only_faxed_document_sends_no_email(desk: Desk) -> None:
     faxed = Desk(document=replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None)))
     faxed.link_requests.ask_for_document(DOCUMENT.id, START)
     assert (desk.emails(), faxed.emails()) == ([], [])
+
+
+def test_a_request_at_an_additional_address_sends_the_link_to_the_username() -> None:
+    desk = Desk(replace(PROVIDER, emails=(EMAIL, SECOND)))
+    desk.store.commit(Change(at=START, claims=(Claim(key=email_claim(SECOND), owner=PROVIDER.id),)))
+    desk.ask(SECOND)
+    desk.run_jobs()
+    assert desk.emails() == [("reset", EMAIL, None)]
+
+
+def test_a_request_at_an_address_that_was_removed_meanwhile_sends_no_link() -> None:
+    desk = Desk()
+    desk.store.commit(Change(at=START, claims=(Claim(key=email_claim(SECOND), owner=PROVIDER.id),)))
+    desk.ask(SECOND)
+    desk.run_jobs()
+    assert desk.emails() == []

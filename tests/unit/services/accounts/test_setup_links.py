@@ -318,3 +318,17 @@ def test_a_reset_link_outlives_a_corrected_document(owner: Desk) -> None:
     owner.correct_address()
     document: Document | None = owner.setup_links.open(token, START).document
     assert document is not None
+
+
+def test_no_reset_link_goes_to_an_additional_address_and_none_from_there_works(owner: Desk) -> None:
+    """An earlier release could send a link to an additional address."""
+    second = "luis@clinic.example"
+    both = replace(owner.provider, version=2, emails=(EMAIL, second))
+    owner.store.commit(Change(at=START, providers=(both,)))
+    with pytest.raises(Unprocessable):
+        owner.link(type="reset", recipient=second)
+    token = owner.link(type="reset")
+    (row,) = owner.store.every(Secret, "secrets")
+    owner.store.commit(Change(at=START, secrets=(replace(row, version=row.version + 1, email=second),)))
+    with pytest.raises(LinkExpired):
+        owner.setup_links.open(token, START)

@@ -372,3 +372,17 @@ def test_a_login_that_waits_for_a_second_factor_also_replaces_an_outdated_hash(d
     with pytest.raises(SecondFactorRequired):
         desk.login.log_in(RIGHT)
     assert desk.owner.password_hash != old_hash
+
+
+def test_only_the_username_logs_in_and_another_address_is_as_unknown_as_any(desk: Desk) -> None:
+    second = "luis@clinic.example"
+    both = replace(desk.owner, version=desk.owner.version + 1, emails=(EMAIL, second))
+    desk.store.commit(Change(at=START, providers=(both,), claims=(Claim(key=f"email#{second}", owner=both.id),)))
+    commits = []
+    for email in (second, "nobody@example.com"):
+        before = desk.store.commits
+        assert desk.fails(replace(RIGHT, email=email)) == "unauthenticated"
+        commits.append(desk.store.commits - before)
+    assert commits[0] == commits[1]
+    assert "account_events" not in desk.store.tables
+    desk.login.log_in(RIGHT)

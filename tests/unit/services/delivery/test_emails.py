@@ -10,18 +10,19 @@ import pytest
 
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.claim_keys import email_claim
-from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, DeliveryStatus, MessageType
+from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.domain.expiring_records import CODE_LIFETIME, SecretKind, new_secret, secret_key
 from chalicelib.domain.status import Status
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change, Claim
 from tests.support.delivery_world import World
 from tests.support.fakes import START, FakeMailer
-from tests.support.provider_fixtures import PRACTICE, PROVIDER
+from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER
 
-KINDS = ["ready", "setup", "reset", "code", "decided_elsewhere", "password_changed"]
+ABOUT_ACCOUNTS = ["reset", "password_changed", "email_added", "address_code", "address_taken"]
+KINDS = ["ready", "setup", "code", "decided_elsewhere", *ABOUT_ACCOUNTS]
 PATIENT = ["Ada", "Byron", "PT-77", "1950", "POC-1001", "Plan of Care", "plan_of_care", "initial evaluation"]
 LINK = re.compile(r"https://portal\.test[^\s\"<]*")
 
@@ -41,8 +42,12 @@ def with_account(world: World, since: datetime = START, practices: tuple[str, ..
 
 def sent(world: World, kind: str) -> EmailMessage:
     """Deliver an email of this kind, and return the email."""
-    if kind in ("reset", "password_changed"):
+    if kind in ABOUT_ACCOUNTS:
         row_id = with_account(world).own_message(kind)
+        if kind == "address_code":
+            request = new_secret(SecretKind.ADDRESS, f"newest:{PROVIDER.id}", world.clock.at, CODE_LIFETIME)
+            request = replace(request, email="dr.rivera@example.com")
+            world.store.commit(Change(at=world.clock.at, secrets=(request,)))
         world.clock.pass_time(seconds=1)
     else:
         row_id = world.message(Channel.EMAIL, MessageType(kind))
@@ -106,6 +111,48 @@ def test_the_sender_is_the_clinic_for_emails_about_its_document(world: World, ki
 def test_without_a_reply_address_the_email_has_none(world: World) -> None:
     world.change_practice(reply_to=None)
     assert sent(world, "ready")["Reply-To"] is None
+
+
+# An account's addresses
+
+
+def test_the_email_with_the_code_names_the_address_and_no_account(world: World) -> None:
+    for text in both(sent(world, "address_code")):
+        assert re.search(r"\b\d{6}\b", text)
+        assert "add" in text
+        assert "dr.rivera@example.com" in text
+        assert "Luis" not in text
+        assert "https://portal.test/account/emails" in text
+
+
+def test_no_code_is_sent_to_an_address_of_another_account_and_its_owner_hears_of_it(world: World) -> None:
+    row_id = with_account(world).own_message("address_code")
+    request = new_secret(SecretKind.ADDRESS, f"newest:{PROVIDER.id}", world.clock.at, CODE_LIFETIME)
+    request = replace(request, email="dr.rivera@example.com")
+    other = replace(OTHER_PROVIDER, email="jane@example.com")
+    claim = Claim(key=email_claim("dr.rivera@example.com"), owner=other.id)
+    world.store.commit(Change(at=world.clock.at, secrets=(request,), providers=(other,), claims=(claim,)))
+    assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
+    assert world.mailer.sent == []
+    (notice,) = [row for row in world.store.every(Delivery, "deliveries") if row.type == "address_taken"]
+    assert world.deliver(notice.id).status is DeliveryStatus.SENT
+    assert world.mail()["To"] == "jane@example.com"
+    for text in both(world.mail()):
+        assert "Someone asked to add" in text
+        assert "dr.rivera@example.com" in text
+        assert "Luis" not in text
+
+
+@pytest.mark.parametrize("kind", ["email_added", "email_removed"])
+def test_an_email_about_an_address_names_it(world: World, kind: str) -> None:
+    row_id = with_account(world).own_message(kind)
+    row = world.row(row_id)
+    named = replace(row, version=row.version + 1, body="luis@clinic.example")
+    world.store.commit(Change(at=world.clock.at, deliveries=(named,)))
+    world.deliver(row_id)
+    for text in both(world.mail()):
+        assert "luis@clinic.example" in text
+        assert f"An email address was {kind.removeprefix('email_')}" in text
 
 
 # A document is ready

@@ -8,7 +8,15 @@ from chalicelib.domain.account_events import AccountEventType
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
 from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.delivery import recipient_rations
-from chalicelib.services.delivery.recipient_rations import IN_TOTAL, LINKS, PER_PRACTICE, count_message
+from chalicelib.services.delivery.recipient_rations import (
+    ADDRESS_CODES,
+    ADDRESS_CODES_PER_ACCOUNT,
+    IN_TOTAL,
+    LINKS,
+    PER_PRACTICE,
+    TAKEN_NOTICES,
+    count_message,
+)
 from chalicelib.services.delivery_rows import new_delivery
 from tests.support.delivery_world import World
 from tests.support.fakes import START
@@ -90,6 +98,41 @@ def test_emails_with_a_link_are_limited_per_day_whoever_asks(world: World, type:
     count(world)
     world.clock.at += timedelta(hours=1)
     count(world, type=type)
+
+
+def test_codes_that_add_an_address_are_limited_per_account_and_in_total(world: World) -> None:
+    def count_codes(account: str, times: int = 1) -> None:
+        delivery = new_delivery(
+            Channel.EMAIL,
+            MessageType.ADDRESS_CODE,
+            ADDRESS,
+            event_id="evt_1",
+            practice_id="portal",
+            now=START,
+            provider_id=account,
+        )
+        for _ in range(times):
+            count_message(world.store, delivery, world.clock.now())
+
+    count_codes("prv_1", ADDRESS_CODES_PER_ACCOUNT)
+    with pytest.raises(Unprocessable):
+        count_codes("prv_1")
+    for number in range(2, 1 + ADDRESS_CODES // ADDRESS_CODES_PER_ACCOUNT):
+        count_codes(f"prv_{number}", ADDRESS_CODES_PER_ACCOUNT)
+    with pytest.raises(Unprocessable):
+        count_codes("prv_99")
+    count(world, PER_PRACTICE)
+    world.clock.pass_time(hours=24)
+    count_codes("prv_1")
+
+
+def test_an_owner_hears_at_most_three_times_a_day_that_an_address_was_tried(world: World) -> None:
+    count(world, TAKEN_NOTICES, type=MessageType.ADDRESS_TAKEN)
+    with pytest.raises(Unprocessable):
+        count(world, type=MessageType.ADDRESS_TAKEN)
+    count(world, recipient="another@example.com", type=MessageType.ADDRESS_TAKEN)
+    world.clock.pass_time(hours=24)
+    count(world, type=MessageType.ADDRESS_TAKEN)
 
 
 def test_requested_codes_do_not_use_up_announcements_and_reports_of_changes_are_never_held_back(world: World) -> None:

@@ -187,6 +187,9 @@ def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(portal: Po
         "/account/authenticator/remove",
         "/account/recovery-codes",
         "/account/password",
+        "/account/emails",
+        "/account/emails/code",
+        "/account/emails/remove",
     ],
 )
 def test_no_change_is_made_long_after_a_login(portal: Portal, browser: Browser, path: str) -> None:
