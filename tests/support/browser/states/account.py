@@ -65,6 +65,37 @@ def account_after_a_change(scene: Scene) -> None:
 
 
 @state
+def account_with_more_addresses(scene: Scene) -> None:
+    with_password(scene)
+    scene.provider(
+        emails=("dr.rivera@example.com", "luis@clinic.example", "a.very.long.name.of.a.mailbox@hospital.example")
+    )
+    scene.log_in()
+    scene.open("/account?done=email-added")
+
+
+@state
+def account_with_a_refused_address(scene: Scene) -> None:
+    account(scene)
+    scene.page.get_by_label("Add an email address").fill("luis")
+    scene.press("Email me a code")
+
+
+@state
+def address_code(scene: Scene) -> None:
+    account(scene)
+    scene.page.get_by_label("Add an email address").fill("luis.rivera@hillcountryclinic.example")
+    scene.press("Email me a code")
+
+
+@state
+def address_code_that_is_wrong(scene: Scene) -> None:
+    address_code(scene)
+    scene.page.get_by_label("Code", exact=True).fill("000000")
+    scene.press("Add this address")
+
+
+@state
 def authenticator_app(scene: Scene) -> None:
     account(scene)
     scene.open("/account/authenticator")
