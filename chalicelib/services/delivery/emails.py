@@ -115,7 +115,7 @@ class Emails(MessageSender):
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
     def _belongs_to_account(self, address: str) -> bool:
-        """Return True if the address already belongs to an account, so that nobody else can set up an account with it."""
+        """Return True if the address belongs to an account, so that nobody else can set up an account with it."""
         key = email_claim(address)
         return key in self.store.claims([key])
 
