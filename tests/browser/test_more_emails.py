@@ -8,6 +8,9 @@ from playwright.sync_api import expect
 from tests.support.browser.people import Person, someone
 from tests.support.browser.stand_ins import Clinic
 from tests.support.browser.visitor import Visitor
+from tests.support.stack import wait_until
+
+SECONDS_TO_MOVE = 30
 
 
 def add_email(visitor: Visitor, email: str) -> None:
@@ -51,7 +54,7 @@ def test_a_physician_signs_at_two_addresses_until_one_is_removed(
     add_email(phone, office.email)
     phone.mailbox.wait_for_text(person.email, f"Address: {office.email}")
     expect(phone.page.get_by_role("listitem").filter(has_text=person.email)).to_contain_text("Username")
-    assert is_there(phone, document_id)
+    wait_until(lambda: is_there(phone, document_id), SECONDS_TO_MOVE, "the document in the account")
     phone.read_and_sign(person)
     remove_email(phone, office.email)
     phone.mailbox.wait_for_text(office.email, "removed from your account")
