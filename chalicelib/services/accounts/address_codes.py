@@ -59,17 +59,8 @@ class AddressCodes:
             SecretKind.ADDRESS, f"newest:{provider_id}", now, CODE_LIFETIME, provider_id=provider_id, email=email
         )
         request = replace(request, version=earlier.version + 1 if earlier else 1)
-        delivery = new_delivery(
-            Channel.EMAIL,
-            MessageType.ADDRESS_CODE,
-            email,
-            event_id=self._ids.new("evt"),
-            practice_id=PORTAL_PRACTICE,
-            now=now,
-            provider_id=provider_id,
-        )
-        change = Change(at=now, secrets=(request, hour, day), deliveries=(delivery,), outbox=(outbox_row(delivery),))
-        self._store.commit(change)
+        mail = _email(MessageType.ADDRESS_CODE, email, provider_id, event_id=self._ids.new("evt"), now=now)
+        self._store.commit(Change(at=now, secrets=(request, hour, day), deliveries=(mail,), outbox=(outbox_row(mail),)))
 
     def pending_email(self, provider_id: str, now: datetime) -> str | None:
         """Return the address of the account's request, or None if there is no request that has not expired."""
@@ -131,21 +122,19 @@ class AddressCodes:
         owner = self._store.provider(owner_id)
         if owner is None or owner.email is None or owner.id == request.provider_id:
             return
-        notice = new_delivery(
-            Channel.EMAIL,
-            MessageType.ADDRESS_TAKEN,
-            owner.email,
-            event_id=request.event_id,
-            practice_id=PORTAL_PRACTICE,
-            now=now,
-            provider_id=owner.id,
-            body=request.recipient,
-        )
+        notice = _email(MessageType.ADDRESS_TAKEN, owner.email, owner.id, event_id=request.event_id, now=now)
+        notice = replace(notice, body=request.recipient)
         try:
             self._store.commit(Change(at=now, deliveries=(notice,), outbox=(outbox_row(notice),)))
         except ConcurrentUpdate as conflict:
             if conflict.parts != ("delivery",):
                 raise
+
+
+def _email(type: MessageType, recipient: str, provider_id: str, *, event_id: str, now: datetime) -> Delivery:
+    return new_delivery(
+        Channel.EMAIL, type, recipient, event_id=event_id, practice_id=PORTAL_PRACTICE, now=now, provider_id=provider_id
+    )
 
 
 def wrong_code() -> Invalid:

@@ -60,9 +60,8 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
 def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransfer:
     """Return the transfer of an email address of the account to a person without an account."""
     owners = store.claims(_keys(account, email))
-    remaining = tuple(other for other in account.proven_emails if other != email)
     practices = [practice_id for practice_id, emails in account.addressed_by.items() if email in emails]
-    lost = replace(account, emails=remaining)
+    lost = replace(account, emails=tuple(other for other in account.proven_emails if other != email))
     for practice_id in practices:
         lost = unlink(lost, practice_id, email)
     people = [replace(person, merged_into=None) for person in _people(store, account, email, owners)]
@@ -73,12 +72,10 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
             heir = complete(heir, _stated(account, email, practice_id), practice_id)
         people = [heir, *others]
         claims = (*_claims_at_address(account, heir, email, owners), *_claims_of_faxes(store, lost, heir, practices))
+    people = [replace(person, version=person.version + 1) for person in people]
+    released = (Claim(key=email_claim(email), owner=account.id),)
     return AddressTransfer(
-        account=lost,
-        people=tuple(replace(person, version=person.version + 1) for person in people),
-        claims=claims,
-        released=(Claim(key=email_claim(email), owner=account.id),),
-        jobs=(move_job(account.id),),
+        account=lost, people=tuple(people), claims=claims, released=released, jobs=(move_job(account.id),)
     )
 
 
