@@ -56,7 +56,6 @@ class AccountEmails:
         email = request.email or ""
 
         def step(current: AccountOwner) -> AccountChange:
-            _check_new(current.provider, email)
             if not is_free(self._store, email):
                 raise wrong_code()
             transfer = gain(self._store, current.provider, email)

@@ -1,6 +1,8 @@
 """Test that an account gains and loses email addresses, with the documents that were sent there (DESIGN 2a)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,10 @@ from chalicelib.services.accounts.account_emails import MAX_EMAILS
 from chalicelib.services.documents.lifecycle_events import DocumentRef, ResendCommand
 from chalicelib.services.transaction import Change, Claim
 from tests.support.account_emails_world import HOME, PHONE, WORK, EmailWorld
-from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA
+from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, sent
 from tests.support.provider_fixtures import only_doing
 
+THIRD = replace(OTHER_PRACTICE, id="prc_3", name="Third Therapy")
 NO_NPI = replace(RIVERA, npi=None)
 OKAFOR = replace(RIVERA, first_name="Jane", last_name="Okafor", npi="1000000004")
 SOURCE = "198.51.100.7"
@@ -203,6 +206,38 @@ def test_a_removal_keeps_what_another_address_opens(world: EmailWorld) -> None:
     assert account.addressed_by == {PRACTICE.id: (HOME,)}
 
 
+def test_a_practice_that_addressed_both_addresses_still_reaches_the_account_by_fax(world: EmailWorld) -> None:
+    account = world.add(world.account())
+    world.send(WORK)
+    account = world.remove(account)
+    fax = world.send(None)
+    assert fax.provider_id == account.id
+    assert world.is_open(account, fax)
+
+
+def test_an_npi_counts_as_stated_only_by_the_practices_that_stated_it(world: EmailWorld) -> None:
+    account = world.account()
+    world.store.commit(Change(at=world.clock.now(), practices=(THIRD,)))
+    documents = [world.send(WORK, practice=OTHER_PRACTICE), world.send(WORK, addressee=NO_NPI, practice=THIRD)]
+    account = world.add(account)
+    assert account.npi_stated_by == (PRACTICE.id, OTHER_PRACTICE.id)
+    world.remove(account)
+    people = {world.latest(document).provider_id for document in documents}
+    assert {stated for person in people for stated in world.provider(person).npi_stated_by} == {OTHER_PRACTICE.id}
+
+
+def test_a_correction_while_the_account_has_the_address_stays_after_the_removal(world: EmailWorld) -> None:
+    account = world.account()
+    document = world.send(WORK, practice=OTHER_PRACTICE)
+    person = document.provider_id
+    account = world.add(account)
+    command = ResendCommand(document=DocumentRef(document_id=document.id), email="other.rivera@example.net")
+    world.emr.lifecycle.resend(world.emr.inbound(practice=OTHER_PRACTICE), command)
+    world.settle()
+    world.remove(account)
+    assert world.provider(person).addressed_by == {}
+
+
 def test_documents_move_both_ways_again_and_again(world: EmailWorld) -> None:
     account = world.account()
     documents = [world.send(email, practice=OTHER_PRACTICE) for email in (WORK, None)]
@@ -349,6 +384,24 @@ def test_a_document_that_arrives_while_the_address_is_removed_leaves_the_account
     document = world.send(WORK, practice=OTHER_PRACTICE)
     assert not world.is_open(account, document)
     assert world.latest(document).provider_id == world.latest(first).provider_id != account.id
+
+
+def test_a_document_that_is_inspected_while_the_address_is_removed_does_not_reach_the_account(
+    world: EmailWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The intake reads the claims before the inspection of the file, and the account after it."""
+    account = world.add(world.account())
+    world.send(WORK, practice=OTHER_PRACTICE)
+    inspect = world.emr.inspector.inspect
+
+    def slow(*args: Any, **named: Any) -> Mapping[str, Any]:
+        world.remove(account)
+        return inspect(*args, **named)
+
+    monkeypatch.setattr(world.emr.inspector, "inspect", slow)
+    document = world.emr.send(sent(external_id="POC-9", addressee=replace(RIVERA, email=WORK)), practice=OTHER_PRACTICE)
+    assert document.provider_id != account.id
+    assert not world.is_open(account, document)
 
 
 def test_moves_that_run_twice_do_no_harm(world: EmailWorld) -> None:
