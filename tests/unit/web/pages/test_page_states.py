@@ -109,6 +109,7 @@ POST /documents/{document_id}/setup-link          land  land  land  land  land  
 POST /documents/{document_id}/signature           land  200   404   land  land  land  land  land  403
 POST /fax                                         422   422   422   422   422   422   422   422   403
 POST /fax/add                                     login 422   422   login login login login login 403
+POST /fax/telnyx                                  404   404   404   404   404   404   404   404   404
 POST /forgot-password                             on    on    on    on    on    on    on    on    403
 POST /login/password                              401   401   401   401   401   401   401   401   403
 POST /login/passkey                               401   401   401   401   401   401   401   401   403
