@@ -242,7 +242,7 @@ class Services:
         from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
 
         url = self.settings.timestamp_authority
-        return HttpTimestampAuthority(url, allow_loopback=self.settings.allow_loopback) if url else None
+        return HttpTimestampAuthority(url) if url else None
 
     @cached_property
     def fax_carrier(self) -> ports.FaxCarrier:

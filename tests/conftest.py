@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.progress import Progress
 from tests.support.stack import Stack, package_once, running_stack
+from tests.support.timestamp_server import TimestampServer, running_timestamp_server
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,13 @@ def package_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(package_folder: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+def timestamp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimestampServer]:
+    with running_timestamp_server(tmp_path_factory.mktemp("authority")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(package_folder: Path, timestamp_server: TimestampServer, request: pytest.FixtureRequest) -> Iterator[Stack]:
     part = request.session.items[0].path.parent.name
-    with running_stack(package_folder, part) as running:
+    with running_stack(package_folder, part, authority=timestamp_server) as running:
         yield running

@@ -7,7 +7,6 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 _SECONDS = 8
 _MAX_BYTES = 64 * 1024
-_LOOPBACK = ("localhost", "127.0.0.1")
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -18,14 +17,10 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 class HttpTimestampAuthority:
-    """Client of a timestamp authority. `url` (https) is a parameter of the stack.
+    """Client of a timestamp authority. `url` (https) is a parameter of the stack. Redirects are not followed."""
 
-    With `allow_loopback`, an authority on this machine may use http. Redirects are not followed."""
-
-    def __init__(self, url: str, *, allow_loopback: bool = False) -> None:
-        parts = urlsplit(url)
-        is_local = allow_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK
-        if parts.scheme != "https" and not is_local:
+    def __init__(self, url: str) -> None:
+        if urlsplit(url).scheme != "https":
             raise ValueError("the address of a timestamp authority begins with https://")
         self._url = url
         self._opener = build_opener(_NoRedirects)

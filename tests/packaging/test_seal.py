@@ -61,9 +61,8 @@ def test_production_requires_a_timestamp_authority_or_an_explicit_none(template:
 def test_the_timestamp_authority_is_pinned_and_not_reached_in_the_clear(template: dict[str, Any]) -> None:
     address = re.compile(template["Parameters"]["TimestampAuthorityUrl"]["AllowedPattern"])
     assert address.fullmatch("https://timestamp.example.com/tsr")
-    assert address.fullmatch("http://127.0.0.1:9000/")
     assert not address.fullmatch("http://timestamp.example.com/tsr")
-    assert not address.fullmatch("http://localhost.example.com/")
+    assert not address.fullmatch("http://127.0.0.1:9000/")
     pins = re.compile(template["Parameters"]["TimestampAuthorityPins"]["AllowedPattern"])
     assert pins.fullmatch(f"{'0a' * 32},{':'.join(['0A'] * 32)}")
     assert not pins.fullmatch("sha256")

@@ -12,7 +12,7 @@ import smtplib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -32,6 +32,7 @@ from infrastructure.local.stack import DOMAIN, LocalStack
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
 from tests.support.free_ports import free_port
+from tests.support.timestamp_server import TimestampServer
 
 MAX_EMAIL_BYTES = 64 * 1024 * 1024
 POLL_SECONDS = 0.2
@@ -79,12 +80,27 @@ class Mailbox:
         return "250 OK"
 
 
-class Stack:
-    """A running local stack, with helpers for the tests."""
+@dataclass(frozen=True)
+class TimestampedStack(LocalStack):
+    """A local stack whose seals get their timestamps from an authority of the tests."""
 
-    def __init__(self, local: LocalStack, mailbox: Mailbox) -> None:
+    authority: TimestampServer
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return super().parameters | {
+            "TimestampAuthorityUrl": self.authority.url,
+            "TimestampAuthorityPins": self.authority.pins,
+        }
+
+
+class Stack:
+    """A running local stack, with helpers for the tests. `authority` is the stack's timestamp authority, if any."""
+
+    def __init__(self, local: LocalStack, mailbox: Mailbox, authority: TimestampServer | None = None) -> None:
         self._local = local
         self._mailbox = mailbox
+        self._authority = authority
         self.outputs: Mapping[str, str] = local.outputs()
         self.functions: Mapping[str, str] = local.functions()
         self.http = self._http_client()
@@ -93,6 +109,12 @@ class Stack:
     def portal_url(self) -> str:
         """The portal's origin, for browsers."""
         return self._local.portal_url
+
+    @property
+    def authority(self) -> TimestampServer:
+        """The stack's timestamp authority."""
+        assert self._authority is not None, "this stack seals without timestamps"
+        return self._authority
 
     @property
     def aws_endpoint_url(self) -> str:
@@ -192,10 +214,13 @@ def package_once(progress: Progress) -> Path:
 
 
 @contextlib.contextmanager
-def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Stack]:
+def running_stack(
+    folder: Path, name: str, *, warm: bool = True, authority: TimestampServer | None = None
+) -> Iterator[Stack]:
     """Deploy the package in `folder` to a new local AWS, and delete everything but its log at the end.
 
-    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test."""
+    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test.
+    With an `authority`, the seals have timestamps."""
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     paths = LocalPaths(home)
     progress = Progress(time.time())
@@ -205,12 +230,14 @@ def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Sta
     smtp.start()
     processes = Processes(paths, take_lock(paths, progress))
     try:
-        local = LocalStack(free_port())
-        processes.start(emulator.command(paths, local.port, smtp_port=smtp_port, persistent=False))
+        local = TimestampedStack(free_port(), authority) if authority else LocalStack(free_port())
+        command = emulator.command(paths, local.port, smtp_port=smtp_port, persistent=False)
+        trusted = {"SSL_CERT_FILE": str(authority.certificate_file)} if authority else {}
+        processes.start(replace(command, environment=command.environment | trusted))
         emulator.wait_until_up(processes, local.port)
         local.deploy(folder, progress)
         assert not warm or local.warm_up(), f"a function did not wake: {name}"
-        stack = Stack(local, mailbox)
+        stack = Stack(local, mailbox, authority)
         yield stack
         stack.http.close()
     finally:

@@ -1,53 +1,54 @@
-"""Test the client of the timestamp authority."""
+"""Test the client of the timestamp authority, with a real authority over HTTPS."""
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
-
-
-class Authority(BaseHTTPRequestHandler):
-    """A fake timestamp authority that returns the query as the response. The path `/moved` redirects."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(302 if self.path == "/moved" else 200)
-        self.send_header("Location", "/")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf import sealing_key
+from tests.support.pdf.sealing_key import FACTS, sealer
+from tests.support.timestamp_server import TimestampServer, now
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Authority)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+def trusted(timestamp_server: TimestampServer, monkeypatch: pytest.MonkeyPatch) -> TimestampServer:
+    """Return a running authority whose TLS certificate this process trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(timestamp_server.certificate_file))
+    return timestamp_server
 
 
-def test_a_local_authority_is_asked(address: str) -> None:
-    assert HttpTimestampAuthority(address, allow_loopback=True).request(b"query") == b"query"
+def sealed_level(server: TimestampServer) -> str:
+    source = TimestampSource(HttpTimestampAuthority(server.url).request, {server.pins})
+    return replace(sealer(), timestamps=source).seal(samples.plan_of_care(), replace(FACTS, at=now())).level
 
 
-def test_a_redirect_is_not_followed(address: str) -> None:
-    with pytest.raises(OSError, match="302"):
-        HttpTimestampAuthority(f"{address}/moved", allow_loopback=True).request(b"query")
+def test_an_authority_gives_a_timestamp(trusted: TimestampServer) -> None:
+    assert sealed_level(trusted) == "B-T"
 
 
-@pytest.mark.parametrize("url", ["http://tsa.example.com", "http://localhost.example.com", "ftp://localhost"])
+def test_an_authority_with_a_slow_clock_gives_no_timestamp(trusted: TimestampServer) -> None:
+    earlier = now() - dt.timedelta(minutes=6)
+    with trusted.replying(lambda query, by: sealing_key.timestamps(query, at=earlier, by=by)):
+        assert sealed_level(trusted) == "B-B"
+
+
+def test_a_server_with_an_unknown_tls_certificate_is_not_asked(timestamp_server: TimestampServer) -> None:
+    before = timestamp_server.queries
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        HttpTimestampAuthority(timestamp_server.url).request(b"query")
+    assert timestamp_server.queries == before
+    assert sealed_level(timestamp_server) == "B-B"
+
+
+def test_a_redirect_is_not_followed(trusted: TimestampServer) -> None:
+    with trusted.replying(lambda query, _: query), pytest.raises(OSError, match="302"):
+        HttpTimestampAuthority(f"{trusted.url}moved").request(b"query")
+
+
+@pytest.mark.parametrize("url", ["http://tsa.example.com", "http://127.0.0.1:9000", "ftp://localhost", "HTTP://a.b"])
 def test_an_address_without_encryption_is_refused(url: str) -> None:
-    for allowed in (False, True):
-        with pytest.raises(ValueError, match="https"):
-            HttpTimestampAuthority(url, allow_loopback=allowed)
-
-
-def test_an_authority_on_this_machine_is_only_for_local_runs() -> None:
     with pytest.raises(ValueError, match="https"):
-        HttpTimestampAuthority("http://127.0.0.1:9000")
+        HttpTimestampAuthority(url)
