@@ -152,6 +152,7 @@ class SetupLinks:
             document = _document_of_link(provider, document, lambda: pending, access=secret.access, email=secret.email)
             if document is None:
                 raise LinkExpired(secret.document_id)
+            provider = _as_addressed(provider, document)
         elif document is not None and not opens_to(provider, document):
             document = None
         return ValidLink(secret=secret, provider=provider, document=document)
@@ -286,6 +287,17 @@ def _document_of_link(
     if not is_only_recalled or email is None:
         return None
     return _first_emailed_to(email, provider, read_pending())
+
+
+def _as_addressed(provider: Provider, document: Document) -> Provider:
+    """Return a provider without an account under the name and NPI that the practice of the document states.
+
+    Another practice may have addressed the same mailbox first, and may have stated another name or NPI."""
+    addressee = document.addressee
+    named = replace(provider, first_name=addressee.first_name, last_name=addressee.last_name)
+    if addressee.npi is not None or document.practice_id in provider.npi_stated_by:
+        return named
+    return replace(named, npi=None, npi_stated_by=())
 
 
 def _first_emailed_to(email: str, provider: Provider, pending: Sequence[Document]) -> Document | None:

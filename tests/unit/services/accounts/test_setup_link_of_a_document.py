@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.jobs import JobName
+from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.link_requests import LinkRequests
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand
@@ -310,3 +311,36 @@ def test_forgot_password_sends_nothing_if_the_pending_document_was_faxed(physici
     physician.emr.send(SECOND)
     physician.recall(external_id="POC-1002")
     assert request_by_address(physician) == []
+
+
+# Another practice that addressed the same mailbox first
+
+
+def opened_at_second_practice(physician: Physician, first: Addressee, second: Addressee) -> Provider:
+    """Return the person to whom the page of the second practice's setup link shows a name and an NPI."""
+    physician.emr.send(sent(addressee=first))
+    other = physician.emr.send(sent(external_id="POC-1002", addressee=second), practice=OTHER_PRACTICE)
+    request_from_page(physician, other)
+    token = physician.link(other)
+    chosen = physician.setup_links.choose_password(token, FORM, physician.emr.now).provider
+    assert physician.setup_links.find_first_pending_at(chosen, ADDRESS) is not None
+    return chosen
+
+
+def test_an_account_has_the_name_that_the_practice_of_the_link_states(physician: Physician) -> None:
+    squatter = replace(RIVERA, first_name="Mickey", last_name="Mouse")
+    assert opened_at_second_practice(physician, squatter, RIVERA).name == "Luis Rivera"
+
+
+def test_an_account_has_no_npi_that_only_another_practice_states(physician: Physician) -> None:
+    wrong = replace(RIVERA, npi="1679576722")
+    account = opened_at_second_practice(physician, wrong, replace(RIVERA, npi=None))
+    assert (account.npi, account.npi_stated_by) == (None, ())
+
+
+def test_an_account_has_the_npi_that_the_practice_stated_with_another_document(physician: Physician) -> None:
+    physician.emr.send()
+    second = physician.emr.send(sent(external_id="POC-1002", addressee=replace(RIVERA, npi=None)))
+    request_from_page(physician, second)
+    account = physician.setup_links.choose_password(physician.link(second), FORM, physician.emr.now).provider
+    assert (account.npi, account.npi_stated_by) == (RIVERA.npi, ("prc_1",))
