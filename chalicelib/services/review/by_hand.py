@@ -262,7 +262,7 @@ def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
 
 
 def _read_signer_name(text: str) -> str:
-    name = clean_text(text)
+    name = " ".join(clean_text(text).split())
     if not 0 < len(name) <= MAX_NAME:
         raise Invalid("Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")])
     return name
