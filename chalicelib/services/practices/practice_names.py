@@ -9,7 +9,8 @@ from chalicelib.services.normalization import normalize_line
 _MAX_CHARS = 120
 _LINK = re.compile(r"@|://|\bwww\b|[^\W_][.\u3002][^\W\d_]{2}", re.IGNORECASE)
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
-_LOOKALIKES = str.maketrans("01i", "oll")
+_PHONETIC = re.compile("[\u01c0-\u01c3\u0250-\u02af\u1d00-\u1dbf]")
+_LOOKALIKES = str.maketrans("0\u00f81i\u0131\u0142", "oollll")
 
 
 def normalize_name(text: str) -> str:
@@ -38,5 +39,8 @@ def _key(name: str) -> str:
 
 
 def _script(letter: str) -> str:
+    """Return the alphabet of a letter. Phonetic letters count as an alphabet, because many look like Latin letters."""
+    if _PHONETIC.match(letter):
+        return "PHONETIC"
     script = unicodedata.name(letter, "").partition(" ")[0]
     return "CJK" if script in _EAST_ASIAN else script

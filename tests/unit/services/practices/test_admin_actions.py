@@ -110,6 +110,9 @@ def test_a_refused_action_names_the_field_and_changes_nothing(payload: Any, wron
         "WWW cedar",
         "C\u0435dar Clinic",
         "\u039fak Clinic",
+        "O\u0251k Clinic",
+        "\u1d0fak Clinic",
+        "Oak C\u01c0inic",
         "12345",
         "x" * 121,
         "a\u202eb",
@@ -142,6 +145,7 @@ def test_a_practice_is_renamed(name: str) -> None:
         "HILL COUNTRY-THERAPY.",
         "H\u00edll Country Therapy",
         "Hi11 C0untry Therapy",
+        "H\u0131\u0142l C\u00f8untry Therapy",
         "Hill\u200dCountry Therapy",
     ],
 )
