@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.signers import PdfSignatureMetadata, sign_pdf
 
+from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing.certificate_chain import Chain, fingerprint, issue_self_signed, verify_chain
 from chalicelib.pdf.signing.cms import RemoteSigner
+from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
+from chalicelib.pdf.signing.sealed_document import seal_signed
 from chalicelib.pdf.signing.timestamp_tokens import Timestamps, TimestampSource
-from tests.support.pdf.sample_pdfs import DOCUMENT_ID, NOW
+from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE, DOCUMENT_ID, NOW
 
 FACTS = SealFacts("Signed electronically by Luis Rivera-Muñoz, MD, NPI 1234567893", DOCUMENT_ID, NOW)
 
@@ -64,6 +67,18 @@ def sign_as_another(pdf: bytes, signer: RemoteSigner | None = None) -> bytes:
 def sealer(timestamps: Timestamps | None = None) -> Sealer:
     source = TimestampSource(timestamps, pins()) if timestamps is not None else None
     return Sealer(chain=chain(), sign=key().sign, timestamps=source)
+
+
+def seal_or_rebuild(data: bytes, field: SignatureBox) -> tuple[bytes, list[str]]:
+    """Sign and seal a file, and rebuild the file if the first result has faults. Return the result and its faults."""
+    for rebuild in (False, True):
+        release = seal_signed(
+            data, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS, rebuild=rebuild
+        )
+        faults = find_faults(release, source=data, certificate=certificate())
+        if not faults:
+            break
+    return release.sealed.data, faults
 
 
 Authority = tuple[LocalKey, x509.Certificate]

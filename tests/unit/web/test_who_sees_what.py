@@ -31,18 +31,10 @@ class ReadingInspector(FakeInspector):
         super().__init__()
         self.files = files
 
-    def inspect(
-        self,
-        key: str,
-        kind: str,
-        *,
-        certificates: Sequence[str] = (),
-        authorities: Sequence[str] = (),
-        original: str | None = None,
-    ) -> Mapping[str, Any]:
+    def look_at(self, key: str) -> Mapping[str, Any]:
         if not self.files.get(key).startswith(b"%PDF"):
             return {"refused": {"code": "not_a_pdf", "detail": "The file is not a PDF."}}
-        return super().inspect(key, kind, certificates=certificates, authorities=authorities, original=original)
+        return super().look_at(key)
 
 
 class MemoryVisitor(Visitor):

@@ -19,12 +19,10 @@ from pypdf import PdfReader, PdfWriter
 from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import MAX_PAGES, PdfRefused, SignatureBox
 from chalicelib.pdf.signing.cms import RemoteSigner
-from chalicelib.pdf.signing.release_check import find_faults
-from chalicelib.pdf.signing.sealed_document import seal_signed
 from chalicelib.pdf.signing.verification import verify
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf import sealing_key
-from tests.support.pdf.sealing_key import FACTS, certificate, sealer
+from tests.support.pdf.sealing_key import FACTS, certificate, seal_or_rebuild, sealer
 from tests.unit.pdf.signing.test_seal import OURS
 
 Sample = tuple[str, bytes]
@@ -182,20 +180,8 @@ def test_every_file_is_refused_with_its_reason_or_sealed_soundly(
 
 
 def _sealed(data: bytes, folder: Path) -> str:
-    faults: list[str] = []
-    field = SignatureBox(page=1, x=72, y=96, width=220, height=48)
-    for rebuild in (False, True):
-        release = seal_signed(
-            data,
-            block=samples.BLOCK,
-            field=field,
-            certificate=samples.CERTIFICATE,
-            sealer=sealer(),
-            facts=FACTS,
-            rebuild=rebuild,
-        )
-        faults = find_faults(release, source=data, certificate=certificate())
-        if not faults:
-            verdict = verify(release.sealed.data, OURS).verdict
-            return accepted(release.sealed.data, folder) or ("" if verdict == "intact" else verdict)
-    return "; ".join(faults)
+    sealed, faults = seal_or_rebuild(data, SignatureBox(page=1, x=72, y=96, width=220, height=48))
+    if faults:
+        return "; ".join(faults)
+    verdict = verify(sealed, OURS).verdict
+    return accepted(sealed, folder) or ("" if verdict == "intact" else verdict)

@@ -1,5 +1,5 @@
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -26,16 +26,7 @@ class ReplacingInspector(FakeInspector):
         super().__init__()
         self._files = files
 
-    def inspect(
-        self,
-        key: str,
-        kind: str,
-        *,
-        certificates: Sequence[str] = (),
-        authorities: Sequence[str] = (),
-        original: str | None = None,
-    ) -> Mapping[str, Any]:
-        super().inspect(key, kind, certificates=certificates, authorities=authorities, original=original)
+    def look_at(self, key: str) -> Mapping[str, Any]:
         digest = hashlib.sha256(self._files.get(key)).hexdigest()
         self._files.put(KEY, b"%PDF another", "application/pdf")
         return {"sha256": digest, "media_type": "application/pdf", "pages": 1}
@@ -185,6 +176,13 @@ def test_a_scan_needs_the_name_of_its_signer(world: World, name: str) -> None:
     with pytest.raises(Invalid) as refused:
         world.by_hand.take_scan(world.document(), replace(SCAN, signer_name=name), world.visit(), world.by())
     assert [error.field for error in refused.value.errors] == ["signer_name"]
+
+
+def test_the_name_of_a_signer_is_one_line(world: World) -> None:
+    form = replace(SCAN, signer_name="Luis Rivera\r\nIdentity: \u202everified")
+    signed = world.by_hand.take_scan(world.document(), form, world.visit(), world.by())
+    assert signed.decision is not None
+    assert signed.decision.signer.name == "Luis Rivera Identity: verified"
 
 
 def test_the_same_scan_again_changes_nothing(world: World) -> None:
