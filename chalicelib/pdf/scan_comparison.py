@@ -143,7 +143,9 @@ def _pdf_pages(data: bytes) -> Iterator[Picture | None]:
 
 
 def _normalize(picture: Picture) -> Picture:
-    """Return the picture on white, in grays from black to white."""
+    """Return the picture in grays on a white background, at most `_WIDTH` pixels wide.
+
+    Its contrast is stretched, so that the darkest ink is black and the paper is white."""
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))

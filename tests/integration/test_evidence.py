@@ -34,7 +34,9 @@ def remove_last_event(works: Works, document_id: str) -> None:
 
 
 def test_a_removed_event_contradicts_the_anchor(works: Works, clinic: Emr) -> None:
-    """The documents function anchors under its own role, and the web function reads the anchors under its own."""
+    """Remove the last event of an anchored trail, and expect the API to report the trail as changed.
+
+    The deployed functions write and read the anchors, so the test also proves that their roles have these rights."""
     document_id = clinic.sends()
     clinic.recalls(document_id)
     before = clinic.trail(document_id)

@@ -40,7 +40,9 @@ def position_key(document_id: str, anchor: Anchor) -> str:
 
 
 def read_anchors(files: Files, document_id: str) -> tuple[Anchor, ...]:
-    """Return all anchors of a document's audit trail, lowest position first, in one call."""
+    """Return every anchor of a document's audit trail, the lowest position first.
+
+    The positions are in the keys. Keys of objects that somebody deleted afterwards are included."""
     prefix = _prefix(document_id)
     matches = (_POSITION.fullmatch(key.removeprefix(prefix)) for key in sorted(files.ever_written(prefix)))
     return tuple(
