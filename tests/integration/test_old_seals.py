@@ -22,8 +22,8 @@ from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.transaction import Change, Job
 from infrastructure import seal_certificate
 from infrastructure.repository import ROOT
-from tests.integration.test_seal import checked_at_verify
 from tests.support.integration.local_workers import Works
+from tests.support.integration.signing import checked_at_verify
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.stack import SamplePractice, Stack
 from tests.unit.services.pdf_jobs.test_seal_job import decided

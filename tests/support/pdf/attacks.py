@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import subprocess
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from asn1crypto import cms as asn1_cms
 from pyhanko.pdf_utils import generic
@@ -60,13 +64,37 @@ def filled_field(sealed: bytes) -> bytes:
     return appended(sealed, change)
 
 
-def shadow(sealed: bytes) -> bytes:
-    """Return the PDF with a white first page in an incremental update, as in the published shadow attacks."""
+def shadow_hide(sealed: bytes) -> bytes:
+    """Return the PDF with an update that empties every drawing that is placed on a page, such as the signature."""
+
+    def change(writer: PdfWriter) -> None:
+        resources: list[Any] = [page["/Resources"] for page in writer.pages]
+        drawings = [drawing for named in resources for drawing in named.get("/XObject", {}).values()]
+        for drawing in drawings:
+            drawing.get_object().set_data(b"")
+        assert drawings
+
+    return appended(sealed, change)
+
+
+def shadow_replace(sealed: bytes) -> bytes:
+    """Return the PDF with an update that gives the first page another content."""
 
     def change(writer: PdfWriter) -> None:
         stream = DecodedStreamObject()
         stream.set_data(WHITE)
         writer.pages[0][NameObject("/Contents")] = writer._add_object(stream)
+
+    return appended(sealed, change)
+
+
+def shadow_hide_and_replace(sealed: bytes) -> bytes:
+    """Return the PDF with an update whose catalog names another tree of pages."""
+
+    def change(writer: PdfWriter) -> None:
+        page = pdf_dict(Type=name("Page"), MediaBox=floats(0, 0, 612, 792), Resources=pdf_dict())
+        tree = pdf_dict(Type=name("Pages"), Count=NumberObject(1), Kids=ArrayObject([writer._add_object(page)]))
+        writer.root_object[name("Pages")] = page[name("Parent")] = writer._add_object(tree)
 
     return appended(sealed, change)
 
@@ -95,7 +123,11 @@ def _with_message(sealed: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 def replaced_timestamp(sealed: bytes) -> bytes:
     """Return the PDF with a timestamp by the attacker's own authority, two years before the seal."""
-    at, by = NOW.replace(year=NOW.year - 2), FALSE_AUTHORITY
+    return with_timestamp(sealed, FALSE_AUTHORITY, NOW.replace(year=NOW.year - 2))
+
+
+def with_timestamp(sealed: bytes, by: sealing_key.Authority, at: dt.datetime) -> bytes:
+    """Return the PDF with a timestamp of `at` by this authority, in place of the timestamp of the seal."""
     own = TimestampSource(lambda query: sealing_key.timestamps(query, at=at, by=by), sealing_key.pins_of(by))
     return _with_message(sealed, lambda message: cms.add_timestamp(message, own, at))
 
@@ -112,10 +144,32 @@ def removed_timestamp(sealed: bytes) -> bytes:
     return _with_message(sealed, change)
 
 
+def in_small_letters(sealed: bytes) -> bytes:
+    """Return the PDF with the hexadecimal digits of its signature in small letters, which no signature covers."""
+    start, end = find_signature_gap(sealed)
+    return sealed[:start] + sealed[start:end].lower() + sealed[end:]
+
+
+def second_end(sealed: bytes) -> bytes:
+    """Return the PDF with a second end of the file."""
+    return sealed + b"\n%%EOF\n"
+
+
+def linearized(sealed: bytes) -> bytes:
+    """Return the PDF as qpdf writes it for a fast display on the web. The pages look the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        before, after = Path(folder, "before.pdf"), Path(folder, "after.pdf")
+        before.write_bytes(sealed)
+        subprocess.run(["qpdf", "--linearize", "--object-streams=generate", before, after], check=True)
+        return after.read_bytes()
+
+
+SHADOWS = (shadow_hide, shadow_replace, shadow_hide_and_replace)
+
 ATTACKS: list[tuple[Callable[[bytes], bytes], str]] = [
-    *((attack, "added") for attack in (later_signature, filled_field, shadow, overwritten)),
-    *((attack, "changed") for attack in (replaced_timestamp, removed_timestamp)),
-    (wrapped, "changed"),
+    *((attack, "added") for attack in (later_signature, filled_field, *SHADOWS, overwritten, second_end)),
+    *((attack, "changed") for attack in (replaced_timestamp, removed_timestamp, in_small_letters, wrapped)),
+    (linearized, "broken"),
 ]
 """Every attack with the verdict of `/verify`."""
 
