@@ -30,6 +30,11 @@ def inspect(event: dict[str, Any], context: object) -> dict[str, Any]:
     return workers.inspect(event)
 
 
+@app.lambda_function(name="pdf")
+def pdf(event: dict[str, Any], context: object) -> dict[str, Any]:
+    return workers.pdf(event)
+
+
 @app.lambda_function(name="admin")
 def admin(event: dict[str, Any], context: object) -> dict[str, Any]:
     return workers.admin(event)

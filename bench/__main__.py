@@ -8,7 +8,7 @@ def main() -> None:
     """Run every part of the benchmark against a local stack."""
     # The app's loggers read this variable once, when their modules are imported.
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
-    from bench import calls, cold, largest, login, pages, scale, sealing
+    from bench import calls, cold, largest, login, pages, scale, seal_calls, sealing
     from infrastructure.progress import Progress
     from tests.support.stack import package_once, running_stack
 
@@ -17,6 +17,7 @@ def main() -> None:
         cold.run(dict(os.environ))
         login.run()
         sealing.run(dict(os.environ))
+        seal_calls.run()
         largest.run(os.environ)
         pages.run(stack)
         scale.run(stack)

@@ -2,7 +2,7 @@
 
 Each step is the work of one Lambda function, so it runs in a separate process, with the bucket and the sealing key
 of the local stack. The memory of a step is the sum of the process and its sandbox
-(`services/pdf_jobs/sandbox.py`). The true value is smaller, since the two share memory."""
+(`services/pdf_function/sandbox.py`). The true value is smaller, since the two share memory."""
 
 import hashlib
 import json
@@ -10,9 +10,11 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from bench import memory
-from chalicelib import bootstrap
+from chalicelib import bootstrap, workers
+from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, SigningMethod, StoredPdf
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
@@ -27,6 +29,8 @@ from tests.support.provider_fixtures import a_document, a_store
 GIVEN = 1024
 """The memory in megabytes of the smallest function that does this work (.chalice/config.json)."""
 
+T = TypeVar("T")
+DOCUMENT_ID = a_document().id
 ORIGINAL, SEALED = "originals/bench/largest.pdf", "uploads/bench/largest-sealed.pdf"
 
 
@@ -82,15 +86,15 @@ def _verify_seal(services: bootstrap.Services) -> None:
 STEPS: Mapping[str, Callable[[bootstrap.Services], None]] = {
     "accept: fetch, hash and store again (api)": _accept,
     "inspect (inspect)": _inspect_original,
-    "make and store 400 images and the text (documents)": _prepare_pages,
-    "fetch, stamp, seal, verify and store (documents)": _seal,
+    "make and store 400 images and the text (documents, pdf)": _prepare_pages,
+    "fetch, stamp, seal, verify and store (documents, pdf)": _seal,
     "verify the sealed file for a visitor (inspect)": _verify_seal,
 }
 
 
 def _inspect(services: bootstrap.Services, key: str, kind: str) -> None:
-    from chalicelib.adapters.presigned_fetch import fetch
-    from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+    from chalicelib.adapters.presigned_links import fetch
+    from chalicelib.services.pdf_function import inspection
 
     data = fetch(services.files.url(key, seconds=60), most=inspection.MAX_FETCHED_BYTES)
     answer = inspection.inspect(data or b"", kind)
@@ -99,19 +103,27 @@ def _inspect(services: bootstrap.Services, key: str, kind: str) -> None:
 
 
 def _load_document(services: bootstrap.Services) -> Document:
-    document = services.store.document(_document("").id)
+    document = services.store.document(DOCUMENT_ID)
     if document is None:
         raise SystemExit("the document is gone")
     return document
 
 
 def _job(name: JobName) -> Job:
-    return Job(queue=QueueName.DOCUMENTS, name=name, event_id="evt_bench", document_id=_document("").id)
+    return Job(queue=QueueName.DOCUMENTS, name=name, event_id="evt_bench", document_id=DOCUMENT_ID)
 
 
-def _document(sha256: str) -> Document:
-    """Return a signed document that is not sealed yet."""
-    original = StoredPdf(key=ORIGINAL, sha256=sha256, pages=MAX_PAGES)
+class InProcessPdf:
+    """The function without rights in this process, so that its memory is measured. Its links are real."""
+
+    def run(self, request: object, result: type[T]) -> T:
+        body = workers.pdf({"work": type(request).__name__, "request": codec.dump(request)})
+        return codec.load(result, body["result"])
+
+
+def signed_document(key: str, sha256: str, *, pages: int) -> Document:
+    """Return a signed document with this original that is not sealed yet."""
+    original = StoredPdf(key=key, sha256=sha256, pages=pages)
     signer = Signer(
         name="Luis Rivera",
         credential="MD",
@@ -140,7 +152,8 @@ def _measure_usage() -> tuple[float, float]:
 def main(step: str) -> None:
     services = bootstrap.Services(settings())
     sha256 = hashlib.sha256(services.files.get(ORIGINAL)).hexdigest()
-    services.store = a_store(_document(sha256))
+    services.store = a_store(signed_document(ORIGINAL, sha256, pages=MAX_PAGES))
+    services.pdf = InProcessPdf()
     STEPS[step](services)
     print(json.dumps(_measure_usage()))
 

@@ -30,13 +30,11 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureBox, TrailEntry
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.pdf.signing import release_check as released
-from chalicelib.pdf.signing.picture_check import compare_pages
-from chalicelib.pdf.signing.seal import Sealer, SealFacts
-from chalicelib.pdf.signing.sealed_document import Release, seal_signed
+from chalicelib.pdf.signing.sealer import Sealer
 from chalicelib.pdf.text import layout
 from infrastructure.repository import ROOT
 from tests.support.pdf.largest_pdf import largest_pdf
+from tests.support.pdf.sealing import Release, SealFacts, find_faults, find_picture_fault, seal_signed
 
 PAGES = (3, 40, 200)
 RUNS, WARM = 21, 5
@@ -77,19 +75,23 @@ _LAST = ("Rivera", "Okafor", "Smith-Jones", "Nguyen", "Müller", "Kowalski", "Ha
 _COLD = """
 import sys, time
 started = time.perf_counter()
-from chalicelib.services.pdf_jobs import page_preparation as preparation
-from chalicelib.services.pdf_jobs import seal_job as sealing
-from chalicelib.services.pdf_jobs import sealer_cache as sealers
+from chalicelib.services.pdf_jobs import page_preparation, seal_job, sealer_cache
+print((time.perf_counter() - started) * 1000)
+"""
+_COLD_PDF = """
+import sys, time
+started = time.perf_counter()
+from chalicelib.services.pdf_function import page_rendering, release_checks, seal_preparation
 print((time.perf_counter() - started) * 1000)
 """
 _MEMORY = """
 import sys
 from pathlib import Path
 from bench import memory, sealing
-from chalicelib.pdf.signing import release_check as released
+from tests.support.pdf.sealing import find_faults
 sealer, data = sealing.local_key()[0], Path(sys.argv[1]).read_bytes()
 release = sealing.ours(sealer)(data)
-assert not released.find_faults(release, source=data, certificate=sealer.chain.leaf)
+assert not find_faults(release, source=data, certificate=sealer.chain.leaf)
 print(memory.peak())
 """
 
@@ -107,6 +109,7 @@ def run(environment: dict[str, str]) -> None:
         _print_row(pages, file, ours(sealer), peers[str(file)], sealer)
     cold = _python(_COLD, environment)
     print(f"  cold import of the documents function's sealing  {cold:6.0f} ms")
+    print(f"  cold import of the pdf function's sealing        {_python(_COLD_PDF, environment):6.0f} ms")
     large = folder / "largest.pdf"
     large.write_bytes(largest_pdf())
     size = large.stat().st_size
@@ -135,8 +138,8 @@ def _print_row(
 
 def _check(release: Release, data: bytes, sealer: Sealer) -> None:
     """Verify the seal of a file and compare its pages with the original, as the portal does before a release."""
-    faults = released.find_faults(release, source=data, certificate=sealer.chain.leaf)
-    if any((*faults, *compare_pages(data, release.sealed.data, release.place))):
+    faults = find_faults(release, source=data, certificate=sealer.chain.leaf)
+    if any((*faults, find_picture_fault(data, release))):
         raise ValueError("a sealed file is not as it should be")
 
 

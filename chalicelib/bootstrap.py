@@ -166,6 +166,13 @@ class Services:
         "SecretsManagerKeyRotation",
         secret_id="settings.session_secret",  # noqa: S106 - the name of a setting
     )
+    # Jobs wait for `pdf`, and people for `quick_pdf`.
+    pdf: ports.PdfFunction = _adapter(
+        "lambda_functions", "LambdaPdf", client="clients.slow_functions", function="settings.pdf_function"
+    )
+    quick_pdf: ports.PdfFunction = _adapter(
+        "lambda_functions", "LambdaPdf", client="clients.functions", function="settings.inspect_function"
+    )
     seal_key: ports.SealKey = _adapter("kms_seal_key", "KmsSealKey", key_id="settings.sealing_key_arn")
     mailer: ports.Mailer = _adapter("ses_mailer", "SesMailer", sender="settings.mail_from")
     notifier: ports.Notifier = _adapter("sns_notifier", "SnsNotifier", topic="settings.notices_topic")
@@ -187,6 +194,7 @@ class Services:
         return SealJob(
             self.document_writer,
             files=self.files,
+            pdf=self.pdf,
             clock=self.clock,
             sealer_cache=self.sealer_cache,
             wants_timestamp=self.settings.timestamp_authority is not None,
@@ -233,7 +241,7 @@ class Services:
 
     @cached_property
     def inspector(self) -> ports.Inspector:
-        from chalicelib.adapters.lambda_inspector import LambdaInspector
+        from chalicelib.adapters.lambda_functions import LambdaInspector
 
         return LambdaInspector(self.clients, self.settings.inspect_function, partial(self.files.url, seconds=60))
 

@@ -47,6 +47,7 @@ class Settings:
     delivery_jobs_url: str
     notices_topic: str
     inspect_function: str
+    pdf_function: str
     switch_prefix: str
     session_secret: str
     mail_from: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -19,13 +19,36 @@ if TYPE_CHECKING:
 logger = Logger(service="portal")
 
 
+def pdf(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one piece of work on strangers' files (`services/pdf_function/works.py`), and return the result as JSON text.
+
+    The Lambda function has no rights. The request has presigned links to the few files of its own work."""
+    from chalicelib.adapters import json_codec as codec
+    from chalicelib.adapters.presigned_links import PresignedLinks
+    from chalicelib.domain.errors import Unavailable
+    from chalicelib.services.pdf_function.works import REQUESTS, do_work
+    from chalicelib.services.ports import StoredFileCorrupt
+
+    with _redact_errors("pdf"):
+        request: object = codec.load(REQUESTS[event["work"]], event["request"])
+        try:
+            with closing(PresignedLinks()) as files:
+                return {"result": codec.dump(do_work(request, files))}
+        except Unavailable:
+            return {"unavailable": True}
+        except StoredFileCorrupt:
+            return {"corrupt": True}
+
+
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of one upload (`services/pdf_jobs/sandboxed_inspection.py`).
+    """Return the facts of one upload (`services/pdf_function/inspection.py`), or do the work of `pdf`.
 
     The event has a presigned URL of the upload and, for a scan, of the document's original. The Lambda function
-    has no rights, so it can read no other file."""
-    from chalicelib.adapters.presigned_fetch import fetch
-    from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+    has no rights, so it can read no other file. It is smaller than `pdf`, because a person waits for the result."""
+    if "work" in event:
+        return pdf(event)
+    from chalicelib.adapters.presigned_links import fetch
+    from chalicelib.services.pdf_function import inspection
 
     data = fetch(event["url"], most=inspection.MAX_FETCHED_BYTES)
     of_original = event.get("original_url")

@@ -43,6 +43,12 @@ class Clients:
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._make("lambda", self._config.merge(once))
 
+    @cached_property
+    def slow_functions(self) -> Any:
+        """The Lambda client for the `pdf` function, which ends after 120 seconds. The client never retries a call."""
+        once = Config(read_timeout=125, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+        return self._make("lambda", self._config.merge(once))
+
     sqs = _plain_client("sqs")
     sns = _plain_client("sns")
     ses = _plain_client("ses")

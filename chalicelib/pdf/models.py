@@ -29,6 +29,8 @@ ActiveContent = Literal[
     "javascript", "launch", "embedded_file", "submit_form", "import_data", "remote_go_to", "rich_media"
 ]
 CertificateType = Literal["signed", "declined", "by_hand"]
+Level = Literal["B-B", "B-T"]
+"""The PAdES level: `B-T` has a timestamp by an authority over the signature, `B-B` has none."""
 
 
 class PdfRefused(ValueError):
@@ -165,6 +167,18 @@ class CertificateFacts:
     patient_name: str | None = None
     patient_born: dt.date | None = None
     external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SealSpec:
+    """The contents of a seal: the reason (who signed), the document's id, and the aware time of sealing.
+
+    `reserved_bytes` is the room for the message of the seal."""
+
+    reason: str
+    document_id: str
+    at: dt.datetime
+    reserved_bytes: int
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,13 @@ def _visible_box(media: Box, crop: Box | None) -> Box:
     return (left, bottom, right, top) if right > left and top > bottom else media
 
 
+def read_units(data: bytes, pages: int) -> tuple[float, ...]:
+    """Return the UserUnit of each page. A file that does not contain the name is not parsed."""
+    if b"/UserUnit" in data or b"/ObjStm" in data:
+        return tuple(read_display(page).unit for page in open_pdf(data).pages)
+    return (1.0,) * pages
+
+
 def read_display(page: PageObject) -> Display:
     """Return how viewers display the page. pypdf already adds inherited attributes to the page."""
     media = read_box(page.get("/MediaBox")) or _LETTER

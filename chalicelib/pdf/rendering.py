@@ -81,12 +81,15 @@ def count_pages(data: bytes) -> int:
         return len(document)
 
 
-def render_pages(data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1) -> Iterator[RenderedPage]:
-    """Yield an image of every page from `first` on at every width in pixels, page by page.
+def render_pages(
+    data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1, last: int | None = None
+) -> Iterator[RenderedPage]:
+    """Yield an image of every page from `first` to `last` at every width in pixels, page by page.
 
-    The images show the pages as displayed: rotated, cropped and on white. Raise `PdfRefused` (damaged)."""
+    Without `last`, the document's last page is the last. The images show the pages as displayed: rotated, cropped
+    and on white. Raise `PdfRefused` (damaged)."""
     with open_for_display(data) as document:
-        for number in range(first, len(document) + 1):
+        for number in range(first, min(last or len(document), len(document)) + 1):
             for width in widths:
                 yield _render_page(document, number, width)
 

@@ -16,6 +16,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
+from chalicelib.services.pdf_requests import SourceLink, UploadLink
 from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
 
 T = TypeVar("T")
@@ -154,6 +155,12 @@ class EvidenceExists(Exception):
     """Error for a write below `EVIDENCE` where other bytes have this key: such objects are written once."""
 
 
+class StoredFileCorrupt(Exception):
+    """Error for a stored file whose bytes have changed, or for a sealed file with a fault.
+
+    Such a file is never released. An engineer must look at the cause."""
+
+
 class Files(Protocol):
     """The private bucket and the bucket with Object Lock. Keys never contain text of a stranger."""
 
@@ -225,6 +232,26 @@ class Inspector(Protocol):
         certificates, and `authorities` those of the timestamp authorities. For a scan, `original` is the key of
         the document's original: the same pages again are refused. The result is `{"pages": 3, …}` or
         `{"refused": {"code": "encrypted", "detail": "…"}}`."""
+
+
+class PdfFunction(Protocol):
+    """A function without rights, which parses and draws PDFs and pictures (`services/pdf_function`)."""
+
+    def run(self, request: object, result: type[T]) -> T:
+        """Return the function's result for a request of `services/pdf_requests.py`.
+
+        Raises `Unavailable` if there is no result, and `StoredFileCorrupt` if a source has other bytes than the
+        request says."""
+
+
+class LinkedFiles(Protocol):
+    """The files behind the presigned links of a request, for the function without rights."""
+
+    def read(self, link: SourceLink) -> bytes:
+        """Return the bytes of a file. Raises `Unavailable`, and `StoredFileCorrupt` for other bytes."""
+
+    def write(self, link: UploadLink, data: bytes, content_type: str, *, name: str = "") -> None:
+        """Store an object. `name` follows the prefix of a link for many objects. Raises `Unavailable`."""
 
 
 class Keys(Protocol):

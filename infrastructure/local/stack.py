@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure import deploy, package
 from infrastructure.cloudformation import Stack, Target, describe
-from infrastructure.local import emulator
+from infrastructure.local import emulator, warm_up
 from infrastructure.local.localhost_http import LocalhostTransport
 from infrastructure.progress import Progress
 from infrastructure.user_error import UserError
@@ -41,19 +41,6 @@ SECONDS_TO_WARM_UP = 120.0
 
 NOT_YET = (httpx.HTTPError, BotoCoreError, ClientError, UserError)
 """The errors of a function that is still starting on a busy machine."""
-
-# A PDF of one empty page.
-ONE_PAGE = (
-    b"%PDF-1.4\n"
-    b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>endobj\n"
-    b"xref\n0 4\n0000000000 65535 f \n"
-    b"0000000009 00000 n \n"
-    b"0000000052 00000 n \n"
-    b"0000000101 00000 n \n"
-    b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n164\n%%EOF\n"
-)
 
 
 @dataclass(frozen=True)
@@ -175,7 +162,7 @@ class LocalStack:
 
     def _warm_ups(self) -> Sequence[Callable[[], object]]:
         workers = [partial(self.invoke, worker, {"Records": []}) for worker in self._queue_workers()]
-        return [self._warm_up_api, self._warm_up_inspect, *workers]
+        return [self._warm_up_api, self._warm_up_pdf, *workers]
 
     def _queue_workers(self) -> set[str]:
         mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -185,16 +172,19 @@ class LocalStack:
         with self.http() as http:
             http.get("/login").raise_for_status()
 
-    def _warm_up_inspect(self) -> None:
-        outputs = self.outputs()
-        s3 = self.client("s3")
-        place = {"Bucket": outputs["Bucket"], "Key": "uploads/warm-up"}
-        s3.put_object(**place, Body=ONE_PAGE)
+    def _warm_up_pdf(self) -> None:
+        """Call both functions without rights, one after the other."""
+        outputs, s3 = self.outputs(), self.client("s3")
+        bucket, key = outputs["Bucket"], "uploads/warm-up"
+        s3.put_object(Bucket=bucket, Key=key, Body=warm_up.ONE_PAGE)
         try:
-            link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=300)
+            place = {"Bucket": bucket, "Key": key}
+            link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=warm_up.SECONDS)
             self.invoke(outputs["InspectFunction"], {"url": link, "kind": "pdf"})
+            self.invoke(outputs["PdfFunction"], warm_up.pdf_request(s3, bucket, link))
         finally:
-            s3.delete_object(**place)
+            for made in (key, warm_up.TARGET):
+                s3.delete_object(Bucket=bucket, Key=made)
 
 
 def _succeeds(call: Callable[[], object], *, before: float) -> bool:

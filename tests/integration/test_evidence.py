@@ -9,7 +9,7 @@ from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.ports import EVIDENCE, EvidenceExists
 from chalicelib.services.transaction import Job
-from infrastructure.local.stack import ONE_PAGE
+from infrastructure.local.warm_up import ONE_PAGE
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Works
 

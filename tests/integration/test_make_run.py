@@ -23,7 +23,8 @@ from infrastructure.local.localhost_http import LocalhostTransport
 from infrastructure.local.paths import LocalPaths
 from infrastructure.local.run import refuse_taken_ports
 from infrastructure.local.sample_practice import Addresses
-from infrastructure.local.stack import ONE_PAGE, LocalStack
+from infrastructure.local.stack import LocalStack
+from infrastructure.local.warm_up import ONE_PAGE
 from infrastructure.repository import ROOT
 from infrastructure.user_error import UserError
 from tests.support.free_ports import free_port

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from chalicelib.services.transaction import Change
-from infrastructure.local.stack import ONE_PAGE
+from infrastructure.local.warm_up import ONE_PAGE
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Killed, Works
 

@@ -22,7 +22,7 @@ from infrastructure.cloudformation import Target, describe
 from infrastructure.local import emulator
 from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
-from infrastructure.local.stack import ONE_PAGE
+from infrastructure.local.warm_up import ONE_PAGE
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
 from infrastructure.user_error import UserError

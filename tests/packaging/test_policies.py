@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters import dynamodb_tables as tables
+from tests.support.import_graph import parsers_of
 from tests.support.template_conditions import resolve_conditions
 
 Statement = dict[str, Any]
@@ -27,6 +28,7 @@ ROLES = {
     "FollowUpRole",
     "InspectRole",
     "MailFeedbackRole",
+    "PdfRole",
     "RelayRole",
 }
 
@@ -102,9 +104,51 @@ def test_every_function_writes_its_own_log_only(
         assert logs["Resource"] == [{"Fn::Sub": f"${{{group}.Arn}}"}]
 
 
-def test_inspect_may_only_log(policies: dict[str, list[Statement]]) -> None:
-    """The inspect function needs only logs, because every call brings a link to the one file to read."""
-    assert actions(policies["InspectRole"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+def test_only_functions_without_rights_parse_or_draw(
+    policies: dict[str, list[Statement]], production: dict[str, Any]
+) -> None:
+    """A hostile file that takes over its reader must find no right to sign, to read a file or to read a row.
+
+    These functions need only their logs, because every call brings links to the few files of its work."""
+    functions = [row["Properties"] for row in production.values() if row["Type"] == "AWS::Serverless::Function"]
+    roles = {row["Handler"].removeprefix("app."): row["Role"]["Fn::GetAtt"][0] for row in functions}
+    assert len(roles) == len(functions)
+    parsing = {handler: role for handler, role in roles.items() if parsers_of(handler)}
+    assert set(parsing) == {"inspect", "pdf"}
+    for role in parsing.values():
+        assert actions(policies[role]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    signing = {role for role, rows in policies.items() if "kms:Sign" in actions(rows)}
+    reading = {role for role, rows in policies.items() if "s3:GetObject" in actions(rows)}
+    assert signing | reading == {"ApiHandlerRole", "DeliveriesRole", "DocumentsRole", "FollowUpRole"}
+    assert not (signing | reading) & set(parsing.values())
+
+
+def test_each_caller_invokes_one_function_without_rights(policies: dict[str, list[Statement]]) -> None:
+    """People wait for `inspect`, and jobs for `pdf`, so a burst of jobs does not delay the pages."""
+    invoked = {
+        role: place["Fn::Sub"].rpartition("-")[2]
+        for role, statements in policies.items()
+        for statement in statements
+        if "lambda:InvokeFunction" in statement["Action"]
+        for place in statement["Resource"]
+    }
+    assert invoked == {
+        "AdminRole": "inspect",
+        "ApiHandlerRole": "inspect",
+        "DeliveriesRole": "pdf",
+        "DocumentsRole": "pdf",
+    }
+
+
+def test_files_of_unfinished_work_are_read_by_their_own_function_only(policies: dict[str, list[Statement]]) -> None:
+    allowed = {
+        (role, place["Fn::Sub"].removeprefix("${Bucket.Arn}/"))
+        for role, statements in policies.items()
+        for statement in statements
+        for place in statement["Resource"]
+        if "/work/" in str(place)
+    }
+    assert allowed == {("DocumentsRole", "work/seals/*"), ("DeliveriesRole", "work/faxes/*")}
 
 
 def test_only_the_sweep_of_the_outbox_and_the_admin_function_scan(policies: dict[str, list[Statement]]) -> None:

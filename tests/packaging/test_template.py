@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.aws_clients import Clients
 from chalicelib.services.delivery import carrier_faxes, recipient_rations, webhooks
 from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
 from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
+from chalicelib.services.pdf_requests import LINK_SECONDS, WORK_PREFIX
 from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
 from chalicelib.web.http.credential_throttle import METRIC, SERVICE
 from infrastructure.generate_guide import GUIDE
@@ -107,9 +109,18 @@ def test_the_api_times_out_before_the_gateway(production: Resources) -> None:
     assert production["APIHandler"]["Properties"]["MemorySize"] >= 1024
 
 
-def test_the_documents_function_has_a_whole_processor(production: Resources) -> None:
+def test_the_pdf_function_has_a_whole_processor(production: Resources) -> None:
     """Lambda gives a whole processor with 1,769 MB. With less memory, the largest file would nearly time out."""
-    assert production["Documents"]["Properties"]["MemorySize"] >= 1769
+    assert production["Pdf"]["Properties"]["MemorySize"] >= 1769
+
+
+def test_a_caller_outlives_the_function_without_rights(production: Resources) -> None:
+    """Otherwise the caller would end before it hears of a failure, and its job would wait for the queue's timeout."""
+    limits = {name: production[name]["Properties"]["Timeout"] for name in ("APIHandler", "Inspect", "Documents", "Pdf")}
+    assert limits["Inspect"] < limits["APIHandler"]
+    waiting = Clients(make=lambda _service, config: config).slow_functions.read_timeout
+    assert limits["Pdf"] < waiting < limits["Documents"]
+    assert limits["Pdf"] < LINK_SECONDS
 
 
 def test_every_function_logs_to_a_retained_encrypted_group(production: Resources) -> None:
@@ -334,11 +345,13 @@ def test_untrusted_files_expire_after_a_day(production: Resources) -> None:
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (uploads,) = (rule for rule in rules if rule.get("Prefix") == "uploads/")
     assert (uploads["Status"], uploads["ExpirationInDays"]) == ("Enabled", 1)
+    (work,) = (rule for rule in rules if rule.get("Prefix") == WORK_PREFIX)
+    assert (work["Status"], work["ExpirationInDays"]) == ("Enabled", 1)
     (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGING_PREFIX)
     assert (staged["Status"], staged["ExpirationInDays"]) == ("Enabled", 30)
     (faxes,) = (rule for rule in rules if rule.get("Prefix") == "faxes/")
     assert (faxes["Status"], faxes["ExpirationInDays"]) == ("Enabled", 1)
-    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, faxes, staged]
+    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, faxes, work, staged]
 
 
 def test_the_orphan_age_is_between_an_intake_and_the_expiry_of_staged_copies(production: Resources) -> None:

@@ -18,6 +18,7 @@ from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings, from_environment
 from chalicelib.workers import run_delivery_job
+from tests.support.fake_pdf import FakePdf
 from tests.support.fakes import (
     START,
     FakeClock,
@@ -87,6 +88,7 @@ class World(bootstrap.Services):
         self.webhook_sender = FakeWebhookSender()
         self.switches = FakeSwitches()
         self.files.clock = self.clock
+        self.pdf = FakePdf(self.files)
         self.switches.on.add(PRACTICE.id)
         new = replace(PROVIDER, password_hash=None, email=None)
         self.store.commit(Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),)))

@@ -15,6 +15,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.jobs import JobName
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.delivery_world import some_settings
+from tests.support.fake_pdf import FakePdf
 from tests.support.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeStore, FakeSwitches
 
 
@@ -27,6 +28,7 @@ class Portal(bootstrap.Services):
         self.keys = self.session_key_rotation = FakeKeys()
         self.files = FakeFiles()
         self.inspector = FakeInspector()
+        self.quick_pdf = FakePdf(self.files)
         self.switches = FakeSwitches({"prc_1"})
 
     @property

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook
 
-from infrastructure.local.stack import ONE_PAGE
+from infrastructure.local.warm_up import ONE_PAGE
 
 PASSWORD = "violet tractor onion"
 PATIENT = {"external_id": "PT-1", "first_name": "Ada", "date_of_birth": "1950-12-10"}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.repository import ROOT
+from tests.support.import_graph import parsers_of
 
 PACKAGE = ROOT / "chalicelib"
 LAYERS = {
@@ -34,12 +35,13 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
             "labels",
             "normalization",
             "optimistic_retry",
+            "pdf_requests",
             "signed_tokens",
             "throttling",
             "transaction",
         },
         {"ports", "delivery_rows", "pagination"},
-        {"lookups", "qr_svg"},
+        {"lookups", "pdf_function", "qr_svg"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
         {"delivery"},
@@ -181,6 +183,16 @@ def test_the_domain_uses_the_standard_library_only(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(PACKAGE / "web"), ids=lambda path: path.stem)
 def test_the_web_never_imports_a_pdf_library(path: Path) -> None:
     assert not {name.split(".")[0] for name in imported(path)} & HEAVY
+
+
+@pytest.mark.parametrize("handler", ["app", "admin", "relay", "documents", "deliveries", "mail_feedback", "follow_up"])
+def test_a_function_with_rights_reaches_no_parser(handler: str) -> None:
+    assert parsers_of(handler) == set()
+
+
+@pytest.mark.parametrize("handler", ["inspect", "pdf"])
+def test_the_functions_without_rights_reach_the_parsers(handler: str) -> None:
+    assert parsers_of(handler) >= {"pypdf", "pypdfium2", "pyhanko", "PIL"}
 
 
 def reads_environment(path: Path) -> bool:

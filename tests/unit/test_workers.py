@@ -6,7 +6,11 @@ import pytest
 
 from chalicelib import bootstrap, workers
 from chalicelib.adapters import json_codec as codec
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.services.pdf_function import works
+from chalicelib.services.pdf_requests import MeasuredLogo, MeasureLogo
+from chalicelib.services.ports import StoredFileCorrupt
 from chalicelib.services.transaction import Job
 from tests.support.portal import Portal
 
@@ -84,3 +88,39 @@ def test_an_error_is_raised_and_logged_without_its_text(
     assert "ValueError" in output
     assert "test_workers.py" in output
     assert "Ada" not in output.replace('raise ValueError("Ada Byron")', "")
+
+
+# The function without rights
+
+
+def a_request() -> dict[str, str]:
+    return {"work": "MeasureLogo", "request": codec.dump(MeasureLogo("bm8gcGljdHVyZQ==", 1000))}
+
+
+@pytest.mark.parametrize("handler", [workers.pdf, workers.inspect])
+def test_a_piece_of_work_returns_its_result_as_json_text(handler: Callable[[Any], dict[str, Any]]) -> None:
+    result = codec.load(MeasuredLogo, handler(a_request())["result"])
+    assert result.refused == "must be a PNG or JPEG image"
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [(Unavailable("not now"), {"unavailable": True}), (StoredFileCorrupt("Ada Byron"), {"corrupt": True})],
+)
+def test_a_file_that_cannot_be_read_is_reported(
+    error: Exception, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(works, "do_work", broken)
+    assert workers.pdf(a_request()) == answer
+
+
+@pytest.mark.parametrize("event", [{"work": "Unknown", "request": "{}"}, {"work": "MeasureLogo", "request": "Ada"}, {}])
+def test_an_event_that_is_no_request_is_an_error_without_its_text(
+    event: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(workers.JobFailed) as failed:
+        workers.pdf(event)
+    assert "Ada" not in "".join(traceback.format_exception(failed.value)) + capsys.readouterr().out

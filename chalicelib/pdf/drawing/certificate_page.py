@@ -8,10 +8,11 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH, Flow
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
-from chalicelib.pdf.drawing.signature_block import draw_block, format_local_time, format_signer, format_utc_time
+from chalicelib.pdf.drawing.signature_block import draw_block, format_local_time, format_utc_time
 from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, TrailEntry
 from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, wrap, wrap_paragraphs
+from chalicelib.pdf.text.signer_names import format_signer
 
 _MARGIN = 54.0
 _CAPTION = 150.0

@@ -12,6 +12,7 @@ from chalicelib.pdf.geometry import Box, Point
 from chalicelib.pdf.models import SignatureBlock, SignatureParts
 from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw_text, fit_size, text_width, wrap
+from chalicelib.pdf.text.signer_names import format_signer
 
 LEGIBLE = 6.5
 """The smallest text size in points that a fax shows in its standard resolution (98 lines an inch)."""
@@ -24,11 +25,6 @@ _MIN_SIGNATURE_SHARE = 0.27
 _LEADING = 1.18
 _INSET = 2.0
 _BAR = 1.0
-
-
-def format_signer(name: str, credential: str, npi: str | None) -> str:
-    """Return "NAME, CREDENTIAL, NPI N" without the unknown parts."""
-    return ", ".join(part for part in (name, credential, f"NPI {npi}" if npi else "") if part)
 
 
 def format_local_time(at: dt.datetime, time_zone: str) -> str:

@@ -1,19 +1,17 @@
-"""The CMS message inside a seal, in the CAdES form that PAdES requires, made by pyHanko with a remote key."""
+"""The CMS message inside a seal, in the CAdES form that PAdES requires, made with a key that only signs digests.
+
+The message is built with asn1crypto alone, because the function that holds the key must not load a PDF reader. A test
+compares the message with pyHanko's, byte for byte."""
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hashlib
 
-from asn1crypto import cms, tsp
-from asn1crypto.algos import SignedDigestAlgorithm
-from pyhanko.sign.signers.pdf_cms import Signer
-from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
-from pyhanko_certvalidator.registry import SimpleCertificateStore
+from asn1crypto import algos, cms, tsp, x509
 
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
-from chalicelib.pdf.signing.timestamp_tokens import CLOCK_TOLERANCE, Timestamps, TimestampSource, read_token_time
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource, request_timestamp
 
 TOKEN_BYTES = 12_000
 """Bytes reserved for a timestamp token. Tokens of public authorities take 3 to 8 kB."""
@@ -21,47 +19,68 @@ TOKEN_BYTES = 12_000
 _DIGEST = "sha256"
 
 
-class RemoteSigner(Signer):
-    """pyHanko's signer, with a key that only signs digests, such as a key in KMS."""
-
-    def __init__(self, chain: Chain, sign: SignDigest) -> None:
-        super().__init__(
-            signing_cert=chain.leaf,
-            cert_registry=SimpleCertificateStore.from_certs(chain.certificates),
-            signature_mechanism=SignedDigestAlgorithm({"algorithm": "sha256_rsa"}),
-        )
-        self._chain = chain
-        self._sign = sign
-
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
-        if dry_run:
-            return bytes(self._chain.key_bytes)
-        if digest_algorithm != _DIGEST:
-            raise ValueError(f"seals are made with {_DIGEST}, not {digest_algorithm}")
-        return self._sign(hashlib.sha256(data).digest())
-
-
-class _Authority(TimeStamper):
-    """pyHanko's timestamp client, with a function that sends the request."""
-
-    def __init__(self, send: Timestamps) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # - pyHanko leaves it untyped
-        self._send = send
-
-    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        return tsp.TimeStampResp.load(self._send(req.dump()), strict=True)
-
-
-def make_message(signer: Signer, digest: bytes) -> bytes:
-    """Return the CMS message (DER) that pyHanko makes for a document with that SHA-256 digest."""
-    message: bytes = asyncio.run(signer.async_sign(digest, _DIGEST, use_pades=True)).dump()
+def make_message(chain: Chain, digest: bytes, sign: SignDigest) -> bytes:
+    """Return the CMS message (DER) that seals a document with this SHA-256 digest."""
+    attributes = _signed_attributes(chain.leaf, digest)
+    signer = {
+        "version": "v1",
+        "sid": cms.SignerIdentifier("issuer_and_serial_number", _name_certificate(chain.leaf)),
+        "digest_algorithm": algos.DigestAlgorithm({"algorithm": _DIGEST}),
+        "signed_attrs": attributes,
+        "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "sha256_rsa"}),
+        "signature": sign(hashlib.sha256(attributes.dump()).digest()),
+    }
+    signed_data = {
+        "version": "v1",
+        "digest_algorithms": cms.DigestAlgorithms([algos.DigestAlgorithm({"algorithm": _DIGEST})]),
+        "encap_content_info": {"content_type": "data"},
+        "certificates": [cms.CertificateChoices("certificate", item) for item in chain.certificates],
+        "signer_infos": [cms.SignerInfo(signer)],
+    }
+    message: bytes = cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed_data)}).dump()
     return message
+
+
+def _signed_attributes(certificate: x509.Certificate, digest: bytes) -> cms.CMSAttributes:
+    identifier = tsp.ESSCertIDv2(
+        {
+            "hash_algorithm": algos.DigestAlgorithm({"algorithm": _DIGEST}),
+            "cert_hash": hashlib.sha256(certificate.dump()).digest(),
+            "issuer_serial": {
+                "issuer": [x509.GeneralName("directory_name", certificate.issuer)],
+                "serial_number": certificate.serial_number,
+            },
+        }
+    )
+    values = {
+        "content_type": "data",
+        "message_digest": digest,
+        "signing_certificate_v2": tsp.SigningCertificateV2({"certs": [identifier]}),
+    }
+    return cms.CMSAttributes(cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items())
+
+
+def _name_certificate(certificate: x509.Certificate) -> cms.IssuerAndSerialNumber:
+    return cms.IssuerAndSerialNumber({"issuer": certificate.issuer, "serial_number": certificate.serial_number})
 
 
 def strip_padding(reserved: bytes) -> bytes:
     """Return the DER message at the start of the space reserved for the message in a sealed file."""
     message: bytes = cms.ContentInfo.load(reserved).dump()
     return message
+
+
+def read_digest(message: bytes) -> bytes:
+    """Return the digest of the document that a message seals. Raise `ValueError` if the message has none."""
+    try:
+        attributes = cms.ContentInfo.load(message)["content"]["signer_infos"][0]["signed_attrs"]
+        digests = [item["values"][0].native for item in attributes if item["type"].native == "message_digest"]
+    except (LookupError, TypeError) as error:
+        raise ValueError("the message has no signer") from error
+    if len(digests) != 1:
+        raise ValueError("the message has no digest")
+    digest: bytes = digests[0]
+    return digest
 
 
 def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> bytes:
@@ -77,16 +96,3 @@ def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> b
     )
     timestamped: bytes = content.dump(force=True)
     return timestamped
-
-
-def request_timestamp(signature: bytes, source: TimestampSource, at: dt.datetime) -> cms.ContentInfo:
-    """Return a timestamp token over a signature. Raise `OSError` if the authority returns no usable token of `at`."""
-    try:
-        token = asyncio.run(_Authority(source.send).async_timestamp(hashlib.sha256(signature).digest(), _DIGEST))
-        stamped_at = read_token_time(token["content"], signature, source.pins)
-    except (TimestampRequestError, ValueError, TypeError, KeyError, AttributeError) as error:
-        # pyHanko raises AttributeError for a wrong nonce.
-        raise OSError("the timestamp authority gave no usable timestamp") from error
-    if stamped_at is None or abs(stamped_at - at) > CLOCK_TOLERANCE:
-        raise OSError("the timestamp is not by a pinned authority, not over this signature, or not of now")
-    return token

@@ -22,7 +22,7 @@ from pypdf.generic import FloatObject, NameObject
 from chalicelib.pdf.assembly.flatten import float_array
 from chalicelib.pdf.geometry import Matrix, multiply
 from chalicelib.pdf.reader import Display, read_display
-from chalicelib.pdf.signing.fast_path.verbatim_import import ParsedDrawing, parse_drawing, renumber
+from chalicelib.pdf.signing.verbatim_import import ParsedDrawing, parse_drawing, renumber
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _MAX_TREE_DEPTH = 64
@@ -157,17 +157,15 @@ class _Verbatim(generic.PdfObject):
         stream.write(self._text)
 
 
-def import_pages(writer: IncrementalPdfFileWriter, pdf: bytes, *, fast_path: bool) -> tuple[ImportedPage, ...]:
+def import_pages(writer: IncrementalPdfFileWriter, pdf: bytes) -> tuple[ImportedPage, ...]:
     """Copy the pages of a PDF that reportlab drew into the file.
 
-    With `fast_path` the objects are copied verbatim. Without it, or if the PDF has another form than
-    reportlab usually writes, pyHanko parses and copies the objects."""
-    if fast_path:
-        try:
-            return _import_verbatim(writer, parse_drawing(pdf))
-        except (ValueError, LookupError):
-            pass
-    return _import_parsed(writer, pdf)
+    The objects are copied verbatim. If the PDF has another form than reportlab usually writes, pyHanko parses and
+    copies the objects."""
+    try:
+        return _import_verbatim(writer, parse_drawing(pdf))
+    except (ValueError, LookupError):
+        return _import_parsed(writer, pdf)
 
 
 def _import_verbatim(writer: IncrementalPdfFileWriter, drawing: ParsedDrawing) -> tuple[ImportedPage, ...]:

@@ -4,47 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from asn1crypto import x509
-
 from chalicelib.pdf.inspection import recheck_pages
-from chalicelib.pdf.models import PdfRefused
+from chalicelib.pdf.models import Level, PdfRefused
 from chalicelib.pdf.rendering import count_pages
-from chalicelib.pdf.signing.certificate_chain import fingerprint
-from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.pdf.signing.verification import SignatureReport, find_signature_gap, read_signatures
 
 
 def find_faults(
-    release: Release, *, source: bytes, certificate: x509.Certificate, pins: Collection[str] = ()
+    data: bytes, *, pages: int, level: Level, source: bytes, certificate: str, pins: Collection[str] = ()
 ) -> list[str]:
     """Return the faults of a sealed file in words for an engineer; an empty list allows the release.
 
-    `source` is the original or the scan, and `certificate` is the one that the seal must be made with. `pins`
-    are the fingerprints of the timestamp authorities. The pictures are compared in `picture_check.py`."""
-    data = release.sealed.data
+    The file must have this number of pages and this level. `source` is the original or the scan (empty for a separate
+    certificate). `certificate` is the fingerprint of the one that the seal must be made with, and `pins` are those of
+    the timestamp authorities. The pictures are compared in `picture_check.py`."""
     try:
-        pages, signatures = recheck_pages(data), read_signatures(data, strict=True, pins=pins)
+        counted, signatures = recheck_pages(data), read_signatures(data, strict=True, pins=pins)
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
-    faults = [*_find_page_faults(pages, release, source), *_find_seal_faults(signatures, source, certificate)]
-    if release.sealed.level == "B-T" and not (signatures and signatures[-1].timestamped_at):
+    faults = [*_find_page_faults(counted, pages, source), *_find_seal_faults(signatures, source, certificate)]
+    if level == "B-T" and not (signatures and signatures[-1].timestamped_at):
         faults.append("the timestamp is not by a pinned authority")
-    if release.certificate is not None:
-        faults += find_faults(release.certificate, source=b"", certificate=certificate, pins=pins)
     return faults
 
 
-def _find_page_faults(pages: int, release: Release, source: bytes) -> list[str]:
-    if pages != release.pages:
-        return [f"the sealed file has {pages} pages, not {release.pages}"]
+def _find_page_faults(counted: int, pages: int, source: bytes) -> list[str]:
+    if counted != pages:
+        return [f"the sealed file has {counted} pages, not {pages}"]
     if b"%PDF-" in source[:1024] and pages < count_pages(source):
         return ["the sealed file has fewer pages than its source"]
     return []
 
 
-def _find_seal_faults(
-    signatures: tuple[SignatureReport, ...], source: bytes, certificate: x509.Certificate
-) -> list[str]:
+def _find_seal_faults(signatures: tuple[SignatureReport, ...], source: bytes, certificate: str) -> list[str]:
     if not signatures:
         return ["the sealed file has no seal"]
     *earlier, seal = signatures
@@ -52,7 +44,7 @@ def _find_seal_faults(
         "the seal does not fit the bytes": seal.sound,
         "the seal does not cover the whole file": seal.covers,
         "the seal allows later changes": seal.locked,
-        "the seal is by another certificate": seal.certificate_sha256 == fingerprint(certificate),
+        "the seal is by another certificate": seal.certificate_sha256 == certificate,
         "an earlier signature is no longer valid": _are_still_valid(earlier, source),
     }
     return [fault for fault, passed in checks.items() if not passed]

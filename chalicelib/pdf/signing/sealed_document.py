@@ -1,4 +1,4 @@
-"""Make one sealed file of a decided document, in one of three ways that suit the original.
+"""Prepare the file of a decided document for its seal, in one of three ways that suit the original.
 
 - An unsigned, well-formed original without active content gets the signature block, the certificate and the
   seal in one incremental update. Every byte of the original stays.
@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,10 +23,10 @@ from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, invert, sort_corners, transform_box
-from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureBox, SignatureParts
+from chalicelib.pdf.models import CertificateFacts, FieldFinder, SealSpec, SignatureBlock, SignatureBox, SignatureParts
 from chalicelib.pdf.placement.blank_area import find_blank_area
 from chalicelib.pdf.placement.finder import find_signature_box
-from chalicelib.pdf.reader import open_pdf, read_display
+from chalicelib.pdf.reader import open_pdf, read_units
 from chalicelib.pdf.signing.extensibility import is_extensible, may_change_later
 from chalicelib.pdf.signing.incremental_update import (
     NotExtensible,
@@ -42,7 +41,8 @@ from chalicelib.pdf.signing.incremental_update import (
     stamp,
     to_xobject,
 )
-from chalicelib.pdf.signing.seal import Sealed, Sealer, SealFacts, SealFieldSpec, find_empty_field
+from chalicelib.pdf.signing.placeholder import Placeholder
+from chalicelib.pdf.signing.seal import Prepared, SealFieldSpec, find_empty_field, prepare, prepare_opened
 
 _TURNS: dict[int, Matrix] = {
     0: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
@@ -53,29 +53,29 @@ _TURNS: dict[int, Matrix] = {
 
 
 @dataclass(frozen=True)
-class Release:
-    """A sealed file and the number of pages that it must have.
+class PreparedDocument:
+    """A file that is ready for the message of its seal, with the placeholder of the message and the number of pages.
 
-    `certificate` is the certificate as a separate file, if the sealed file can hold no certificate page.
-    `place` is the box of the signature block on a page of the original, the only part that looks different."""
+    `place` is the box of the signature block on a page of the original, the only part that looks different.
+    `needs_certificate`: the file can hold no certificate page, so the certificate is a separate file."""
 
-    sealed: Sealed
+    data: bytes
+    placeholder: Placeholder
     pages: int
-    certificate: Release | None = None
     place: SignatureBox | None = None
+    needs_certificate: bool = False
 
 
-def seal_signed(
+def prepare_signed(
     original: bytes,
     *,
     block: SignatureBlock,
     field: SignatureBox | None,
     certificate: CertificateFacts,
-    sealer: Sealer,
-    facts: SealFacts,
+    seal: SealSpec,
     rebuild: bool = False,
     find: FieldFinder = find_signature_box,
-) -> Release:
+) -> PreparedDocument:
     """Return the electronically signed document.
 
     The block goes into `field`; if that is None or not on a page, `find` searches the text for a place. With
@@ -83,50 +83,59 @@ def seal_signed(
     with suppress(NotExtensible):
         if not rebuild:
             opened = _Opened(original, open_to_extend(original), find)
-            return _add_to_original(opened, block, field, certificate, sealer, facts)
+            return _add_to_original(opened, block, field, certificate, seal)
     place = assemble.find_place(original, field, block, find)
     pdf = assemble.assemble_signed(original, block=block, field=place, certificate=certificate, find=lambda *_: None)
-    return replace(_seal_rebuilt(pdf, original, sealer, facts), place=place)
+    return replace(_prepare_rebuilt(pdf, original, seal), place=place)
 
 
 def _add_to_original(
-    opened: _Opened,
-    block: SignatureBlock,
-    field: SignatureBox | None,
-    certificate: CertificateFacts,
-    sealer: Sealer,
-    facts: SealFacts,
-) -> Release:
+    opened: _Opened, block: SignatureBlock, field: SignatureBox | None, certificate: CertificateFacts, seal: SealSpec
+) -> PreparedDocument:
     if _is_signed(opened):
-        release = _countersign(opened, block, field, sealer, facts)
-        separate = _seal_separate_certificate(release, block, certificate, sealer, facts)
-        return replace(release, certificate=separate)
-    return _extend(opened, _Addition(block, _find_place(opened, field, block), certificate), sealer, facts)
+        return _countersign(opened, block, field, seal)
+    return _extend(opened, _Addition(block, _find_place(opened, field, block), certificate), seal)
 
 
-def seal_declined(
-    original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts, rebuild: bool = False
-) -> Release:
-    """Return the unsigned original with the certificate of the decline; `rebuild` as in `seal_signed`."""
+def prepare_declined(
+    original: bytes, *, certificate: CertificateFacts, seal: SealSpec, rebuild: bool = False
+) -> PreparedDocument:
+    """Return the unsigned original with the certificate of the decline; `rebuild` as in `prepare_signed`."""
     with suppress(NotExtensible):
         if not rebuild:
             opened = _Opened(original, open_to_extend(original))
-            return _extend(opened, _Addition(None, None, certificate), sealer, facts)
-    return _seal_rebuilt(assemble.assemble_declined(original, certificate), original, sealer, facts)
+            return _extend(opened, _Addition(None, None, certificate), seal)
+    return _prepare_rebuilt(assemble.assemble_declined(original, certificate), original, seal)
 
 
-def seal_by_hand(scan: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
+def prepare_by_hand(scan: bytes, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
     """Return the scan of the document signed by hand, with its certificate."""
     pdf = assemble.assemble_by_hand(scan, certificate)
-    return Release(sealer.seal(pdf, facts), _count_pages(pdf))
+    return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 
-def _seal_rebuilt(pdf: bytes, original: bytes, sealer: Sealer, facts: SealFacts) -> Release:
-    """Seal a rebuilt file, with the seal's field on the first certificate page after the original's pages."""
+def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
+    """Return the certificate as a separate file, which names the signed file by its SHA-256 hash."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setTitle(f"Certificate: {certificate.title}")
+        draw_certificate(canvas, certificate, block)
+
+    pdf = draw_pdf(draw)
+    prepared = prepare(pdf, replace(seal, reason=f"Certificate: {seal.reason}"))
+    return _combine(prepared, _count_pages(pdf))
+
+
+def _prepare_rebuilt(pdf: bytes, original: bytes, seal: SealSpec) -> PreparedDocument:
+    """Prepare a rebuilt file, with the seal's field on the first certificate page after the original's pages."""
     writer = open_to_extend(pdf)
     with requires_extensible():
         field = SealFieldSpec(find_page(writer, _count_pages(original)).reference)
-    return Release(sealer.seal_opened(writer, facts, field), _count_pages(pdf))
+    return _combine(prepare_opened(writer, seal, field), _count_pages(pdf))
+
+
+def _combine(prepared: Prepared, pages: int, place: SignatureBox | None = None) -> PreparedDocument:
+    return PreparedDocument(prepared.data, prepared.placeholder, pages, place)
 
 
 def _count_pages(pdf: bytes) -> int:
@@ -165,9 +174,7 @@ class _Opened:
     @cached_property
     def units(self) -> tuple[float, ...]:
         """The UserUnit of each page."""
-        if b"/UserUnit" in self.data or b"/ObjStm" in self.data:
-            return tuple(read_display(page).unit for page in open_pdf(self.data).pages)
-        return (1.0,) * self.pages
+        return read_units(self.data, self.pages)
 
 
 def _is_signed(opened: _Opened) -> bool:
@@ -183,21 +190,21 @@ def _is_signed(opened: _Opened) -> bool:
     return signed
 
 
-def _extend(opened: _Opened, addition: _Addition, sealer: Sealer, facts: SealFacts) -> Release:
-    """Seal the original with the addition as an incremental update; raise `NotExtensible` if it cannot be."""
+def _extend(opened: _Opened, addition: _Addition, seal: SealSpec) -> PreparedDocument:
+    """Add the addition and the seal's field as an incremental update; raise `NotExtensible` if that is impossible."""
     writer = opened.writer
     if not is_extensible(opened.data, writer.prev):
         raise NotExtensible("the file has content that must not stay")
     pdf = draw_pdf(addition.draw)
     with requires_extensible():
-        imported = import_pages(writer, pdf, fast_path=sealer.fast_path)
+        imported = import_pages(writer, pdf)
         if addition.block is not None and addition.place is not None:
             move: Matrix = (1.0, 0.0, 0.0, 1.0, addition.place.x, addition.place.y)
             stamp(writer, addition.place.page - 1, to_xobject(imported[0]), move)
             imported = imported[1:]
         field = SealFieldSpec(append(writer, imported))
         pages = declared_page_count(writer)
-    return Release(sealer.seal_opened(writer, facts, field), pages, place=addition.place)
+    return _combine(prepare_opened(writer, seal, field), pages, addition.place)
 
 
 def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
@@ -211,9 +218,9 @@ def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlo
 
 
 def _countersign(
-    opened: _Opened, block: SignatureBlock, field: SignatureBox | None, sealer: Sealer, facts: SealFacts
-) -> Release:
-    """Add a visible seal to a signed file.
+    opened: _Opened, block: SignatureBlock, field: SignatureBox | None, seal: SealSpec
+) -> PreparedDocument:
+    """Add the field of a visible seal to a signed file.
 
     In a certified file the seal is visible only if an empty signature field exists: a new field would break
     the certification."""
@@ -223,24 +230,11 @@ def _countersign(
         place = find_blank_area(opened.data, opened.units)
     with requires_extensible():
         if place is None:
-            spec, place = _use_empty_field(opened, block, sealer)
+            spec, place = _use_empty_field(opened, block)
         else:
-            spec = _make_new_field(opened.writer, block, place, sealer)
-    return Release(sealer.seal_opened(opened.writer, facts, spec), opened.pages, place=place)
-
-
-def _seal_separate_certificate(
-    release: Release, block: SignatureBlock, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts
-) -> Release:
-    """Seal the certificate as a separate file that names the signed file by its SHA-256 hash."""
-    digest = hashlib.sha256(release.sealed.data).hexdigest()
-
-    def draw(canvas: Canvas) -> None:
-        canvas.setTitle(f"Certificate: {certificate.title}")
-        draw_certificate(canvas, replace(certificate, signed_sha256=digest), block)
-
-    pdf = draw_pdf(draw)
-    return Release(sealer.seal(pdf, replace(facts, reason=f"Certificate: {facts.reason}")), _count_pages(pdf))
+            spec = _make_new_field(opened.writer, block, place)
+    prepared = _combine(prepare_opened(opened.writer, seal, spec), opened.pages, place)
+    return replace(prepared, needs_certificate=True)
 
 
 def _is_certified(opened: _Opened) -> bool:
@@ -248,20 +242,16 @@ def _is_certified(opened: _Opened) -> bool:
         return read_certification_data(opened.writer.prev) is not None
 
 
-def _make_new_field(
-    writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureBox, sealer: Sealer
-) -> SealFieldSpec:
+def _make_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureBox) -> SealFieldSpec:
     """Return a new signature field in this box, with the signature block as its appearance."""
     page = find_page(writer, place.page - 1)
     display = page_display(page)
     box = (place.x, place.y, place.x + place.width, place.y + place.height)
-    form = _block_form(writer, block, (place.width, place.height), display.rotation, sealer, place.parts)
+    form = _block_form(writer, block, (place.width, place.height), display.rotation, place.parts)
     return SealFieldSpec(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
-def _use_empty_field(
-    opened: _Opened, block: SignatureBlock, sealer: Sealer
-) -> tuple[SealFieldSpec, SignatureBox | None]:
+def _use_empty_field(opened: _Opened, block: SignatureBlock) -> tuple[SealFieldSpec, SignatureBox | None]:
     """Return the file's empty signature field and the field's box, or an invisible field if there is none."""
     empty = find_empty_field(opened.writer)
     if empty is None:
@@ -275,7 +265,7 @@ def _use_empty_field(
     if not place.is_on(opened.pages):
         return SealFieldSpec(field=name), None
     size = (place.width, place.height)
-    return SealFieldSpec(field=name, form=_block_form(opened.writer, block, size, display.rotation, sealer)), place
+    return SealFieldSpec(field=name, form=_block_form(opened.writer, block, size, display.rotation)), place
 
 
 def _find_page_of(opened: _Opened, widget: Any) -> tuple[int, UpdatablePage]:
@@ -292,12 +282,11 @@ def _block_form(
     block: SignatureBlock,
     size: tuple[float, float],
     rotation: int,
-    sealer: Sealer,
     parts: SignatureParts | None = None,
 ) -> object:
     """Return the reference of a form that shows the block upright on a page with that rotation."""
     pdf = draw_pdf(lambda canvas: _draw_block_page(canvas, block, size, parts))
-    (page,) = import_pages(writer, pdf, fast_path=sealer.fast_path)
+    (page,) = import_pages(writer, pdf)
     return to_xobject(page, _TURNS[rotation])
 
 

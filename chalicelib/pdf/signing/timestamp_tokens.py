@@ -1,18 +1,23 @@
-"""Read RFC 3161 timestamp tokens. A token counts only if its certificate chain ends at a pinned certificate."""
+"""Request and read RFC 3161 timestamp tokens.
+
+A token counts only if its certificate chain ends at a pinned certificate. This module loads no PDF reader, because the
+function that holds the sealing key uses it."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import hashlib
+import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from asn1crypto import x509
-from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from asn1crypto import cms, core, tsp, x509
+from cryptography.exceptions import InvalidSignature
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
+from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator, SignatureValidationContext
 
 from chalicelib.pdf.signing.certificate_chain import fingerprint
 
@@ -25,14 +30,47 @@ CLOCK_TOLERANCE = dt.timedelta(minutes=5)
 _DIGESTS = ("sha256", "sha384", "sha512")
 
 
+def _random_nonce() -> int:
+    return secrets.randbits(63)
+
+
 @dataclass(frozen=True)
 class TimestampSource:
     """A timestamp authority.
 
-    `pins` are the SHA-256 fingerprints (hex) of the authority's certificate or of its issuers' certificates."""
+    `pins` are the SHA-256 fingerprints (hex) of the authority's certificate or of its issuers' certificates. `nonce`
+    returns a new random number, which the authority must repeat."""
 
     send: Timestamps
     pins: Collection[str]
+    nonce: Callable[[], int] = _random_nonce
+
+
+def request_timestamp(signature: bytes, source: TimestampSource, at: dt.datetime) -> cms.ContentInfo:
+    """Return a timestamp token over a signature. Raise `OSError` if the authority returns no usable token of `at`."""
+    nonce = source.nonce()
+    imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.sha256(signature).digest()}
+    query = tsp.TimeStampReq({"version": 1, "message_imprint": imprint, "cert_req": True, "nonce": nonce})
+    reply = source.send(query.dump())
+    try:
+        token = _read_reply(reply, nonce)
+        stamped_at = read_token_time(token["content"], signature, source.pins)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # asn1crypto parses lazily, and a malformed reply raises any of these on first use.
+        raise OSError("the timestamp authority gave no usable timestamp") from error
+    if stamped_at is None or abs(stamped_at - at) > CLOCK_TOLERANCE:
+        raise OSError("the timestamp is not by a pinned authority, not over this signature, or not of now")
+    return token
+
+
+def _read_reply(reply: bytes, nonce: int) -> cms.ContentInfo:
+    response = tsp.TimeStampResp.load(reply, strict=True)
+    token = response["time_stamp_token"]
+    if response["status"]["status"].native != "granted":
+        raise ValueError("the timestamp authority refused the request")
+    if token["content"]["encap_content_info"]["content"].parsed["nonce"].native != nonce:
+        raise ValueError("the timestamp is the reply to another request")
+    return token
 
 
 def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.datetime | None:
@@ -48,10 +86,43 @@ def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.d
         return None
     if imprint["hashed_message"].native != hashlib.new(algorithm, signature).digest():
         return None
-    digest = hashlib.new(signer["digest_algorithm"]["algorithm"].native, bytes(content)).digest()
-    intact, valid = validate_sig_integrity(signer, certificate, expected_content_type="tst_info", actual_digest=digest)
     at: dt.datetime = info["gen_time"].native
-    return at if intact and valid and _is_pinned(certificate, _certificates(token), at, pins) else None
+    signed = _is_signed_by(certificate, signer, bytes(content))
+    return at if signed and _is_pinned(certificate, _certificates(token), at, pins) else None
+
+
+def _is_signed_by(certificate: x509.Certificate, signer: Any, content: bytes) -> bool:
+    """Return True if the signed attributes name this content and this certificate, and its key signed them."""
+    algorithm, attributes = signer["digest_algorithm"]["algorithm"].native, signer["signed_attrs"]
+    if algorithm not in _DIGESTS or attributes is core.VOID:
+        return False
+    values = {item["type"].native: item["values"] for item in attributes}
+    digest = hashlib.new(algorithm, content).digest()
+    named = len(values) == len(attributes) and _names_certificate(values, certificate)
+    if not named or values["content_type"].native != ["tst_info"] or values["message_digest"].native != [digest]:
+        return False
+    try:
+        DefaultSignatureValidator().validate_signature(
+            signer["signature"].native,
+            attributes.untag().dump(),
+            certificate.public_key,
+            signer["signature_algorithm"],
+            SignatureValidationContext(contextual_md_algorithm=algorithm),
+        )
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _names_certificate(values: dict[str, Any], certificate: x509.Certificate) -> bool:
+    """Return True unless an attribute names another certificate as the one of the signer (RFC 5035)."""
+    named = values.get("signing_certificate_v2") or values.get("signing_certificate")
+    if named is None:
+        return True
+    identifier = named[0]["certs"][0]
+    algorithm = identifier["hash_algorithm"]["algorithm"].native if "hash_algorithm" in identifier else "sha1"
+    digest: bytes = identifier["cert_hash"].native
+    return digest == hashlib.new(algorithm, certificate.dump()).digest()
 
 
 def _certificates(token: Any) -> list[x509.Certificate]:

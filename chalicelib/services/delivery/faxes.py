@@ -3,12 +3,14 @@
 from collections.abc import Collection
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.normalization import FAX_COUNTRIES, display_phone, normalize_fax
+from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
+from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax
 from chalicelib.services.review.hand_codes import create_fax_code
 
 MAX_PDF_MEGABYTES = 7
@@ -42,14 +44,23 @@ class Faxes(MessageSender):
         return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
 
     def _build_pdf(self, facts: MessageFacts) -> bytes:
-        """Return the PDF to fax. The work takes a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""
-        from chalicelib.pdf.assembly.fax import compose_fax
+        """Return the PDF to fax, made by the function without rights. The work takes a few seconds.
 
+        Raises `Unprocessable` if the PDF is too large, and `Unavailable` if the PDF could not be made now."""
         document, practice = facts.require_document()
-        pdf = compose_fax(self.cover(facts, document, practice), self.files.get(document.original.key))
-        if len(pdf) > MAX_PDF_BYTES:
+        key, original = f"{WORK_PREFIX}faxes/{document.id}/{self.ids.new('drf')}.pdf", document.original
+        request = ComposeFax(
+            source=source_link(self.files, original.key, original.sha256),
+            target=upload_link(self.files, key, content_type="application/pdf", max_bytes=MAX_PDF_BYTES),
+            cover=self.cover(facts, document, practice),
+            max_bytes=MAX_PDF_BYTES,
+        )
+        composed = self.pdf.run(request, ComposedFax)
+        if not composed.size:
+            raise Unavailable("The document could not be made into a fax.")
+        if composed.size > MAX_PDF_BYTES:
             raise Unprocessable(f"The PDF is too large to fax. The limit is {MAX_PDF_MEGABYTES} MB. Send it by email.")
-        return pdf
+        return self.files.get(key)
 
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
         if not self.switches.electronic_signature(document.practice_id):

@@ -14,7 +14,7 @@ from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.delivery.recipient_rations import count_message
 from chalicelib.services.lookups import require_practice
-from chalicelib.services.ports import Clock, Files, Ids, Mailer, Store, Switches
+from chalicelib.services.ports import Clock, Files, Ids, Mailer, PdfFunction, Store, Switches
 from chalicelib.settings import Settings
 
 PORTAL = "Provider Portal"
@@ -43,10 +43,13 @@ class MessageFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSender(ABC):
-    """Base class of the senders of emails and faxes. Only faxes read `files`, and only emails use `setup_links`."""
+    """Base class of the senders of emails and faxes.
+
+    Only faxes use `files` and `pdf`, and only emails use `setup_links`."""
 
     store: Store
     files: Files
+    pdf: PdfFunction
     mailer: Mailer
     switches: Switches
     clock: Clock

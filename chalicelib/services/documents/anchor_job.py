@@ -14,8 +14,7 @@ from typing import Any
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import to_text
-from chalicelib.pdf.signing.cms import request_timestamp
-from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource, request_timestamp
 from chalicelib.services.documents.anchors import Anchor, day_key, part_key, position_key
 from chalicelib.services.ports import Clock, EvidenceExists, Files, SealKey, Store, TimestampAuthority
 

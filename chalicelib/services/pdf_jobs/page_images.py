@@ -12,7 +12,12 @@ WIDTHS = (750, 1500)
 
 def page_key(document_id: str, number: int, width: int) -> str:
     """Return the key of a page's PNG or WebP image. `number` counts from 1, and `width` is in pixels."""
-    return f"pages/{document_id}/{number}-{width}"
+    return f"{pages_prefix(document_id)}{number}-{width}"
+
+
+def pages_prefix(document_id: str) -> str:
+    """Return the prefix of the keys of a document's page images."""
+    return f"pages/{document_id}/"
 
 
 def text_key(document_id: str) -> str:

@@ -1,23 +1,29 @@
-"""The `prepare` job, which makes the page images and the page texts that a browser shows."""
+"""The `prepare` job, which makes the page images and the page texts that a browser shows.
 
-import json
+The images are made by the function without rights (`services/pdf_function/page_rendering.py`)."""
+
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import cycle
 
+from chalicelib.domain.documents import Document
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
-from chalicelib.services.pdf_jobs.sandboxed_rendering import extract_texts, render_images
-from chalicelib.services.ports import Clock, Files, Store
+from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
+from chalicelib.services.pdf_jobs.page_images import WIDTHS, pages_prefix, text_key
+from chalicelib.services.pdf_requests import RenderedPages, RenderPages
+from chalicelib.services.ports import Clock, Files, PdfFunction, Store
 from chalicelib.services.transaction import Change, Job
+
+_MAX_IMAGE_BYTES = 32 * 1024 * 1024
+_MAX_TEXT_BYTES = 32 * 1024 * 1024
 
 
 class PagePreparation:
     """Service behind the `prepare` jobs. A job that runs twice writes the same objects again."""
 
-    def __init__(self, *, store: Store, files: Files, clock: Clock) -> None:
+    def __init__(self, *, store: Store, files: Files, pdf: PdfFunction, clock: Clock) -> None:
         self._store = store
         self._files = files
+        self._pdf = pdf
         self._clock = clock
 
     def prepare(self, job: Job) -> None:
@@ -27,18 +33,32 @@ class PagePreparation:
         document = self._store.document(job.document_id or "")
         if document is None:
             return
-        data, pages = self._files.get(document.original.key), document.original.pages
-        broken: list[int] = []
-        for image, width in zip(render_images(data, WIDTHS, pages), cycle(WIDTHS), strict=False):
-            if image.data is None:
-                broken.append(image.number)
-            else:
-                self._files.put(page_key(document.id, image.number, width), image.data, image.media_type)
-            if (image.number, width) == (1, WIDTHS[-1]):
-                self._mark_ready(document.id, 1, broken)
-        texts = json.dumps(extract_texts(data, pages)).encode()
-        self._files.put(text_key(document.id), texts, "application/json")
+        pages, broken = document.original.pages, set[int]()
+        if pages > 1:
+            broken |= self._render(document, 1, 1)
+            self._mark_ready(document.id, 1, broken)
+        broken |= self._render(document, min(2, pages), pages)
         self._mark_ready(document.id, pages, broken)
+
+    def _render(self, document: Document, first: int, last: int) -> set[int]:
+        """Store the images of these pages, and the texts if the last page is among them. Return the broken pages."""
+        images = upload_link(
+            self._files, pages_prefix(document.id), content_type="image/", max_bytes=_MAX_IMAGE_BYTES, many=True
+        )
+        texts = upload_link(
+            self._files, text_key(document.id), content_type="application/json", max_bytes=_MAX_TEXT_BYTES
+        )
+        pages = document.original.pages
+        request = RenderPages(
+            source=source_link(self._files, document.original.key, document.original.sha256),
+            images=images,
+            texts=texts if last == pages else None,
+            widths=WIDTHS,
+            pages=pages,
+            first=first,
+            last=last,
+        )
+        return set(self._pdf.run(request, RenderedPages).broken)
 
     def _mark_ready(self, document_id: str, pages: int, broken: Iterable[int]) -> None:
         """Record on the document how many pages are ready, and the numbers of pages without an image."""
@@ -48,7 +68,7 @@ class PagePreparation:
             if document is None or (document.pages_ready or 0) >= pages:
                 return
             ready = replace(
-                document, version=document.version + 1, pages_ready=pages, broken_pages=tuple(sorted(set(broken)))
+                document, version=document.version + 1, pages_ready=pages, broken_pages=tuple(sorted(broken))
             )
             self._store.commit(Change(at=self._clock.now(), documents=(ready,)))
 

@@ -8,9 +8,8 @@ from chalicelib.domain.audit import Event
 from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import describe_device
-from chalicelib.pdf.drawing.signature_block import format_signer
-from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, SignatureBox, TrailEntry
-from chalicelib.pdf.signing.seal import SealFacts
+from chalicelib.pdf.models import CertificateFacts, CertificateType, SealSpec, SignatureBlock, SignatureBox, TrailEntry
+from chalicelib.pdf.text.signer_names import format_signer
 from chalicelib.services.documents.audit_trail import describe_event
 from chalicelib.services.labels import CONSENT_TEXTS, DECLINE_REASONS, KINDS
 
@@ -26,10 +25,10 @@ _SEAL_REASONS: Mapping[Action, str] = {
 }
 
 
-def seal_facts(document: Document, decision: Decision, now: datetime) -> SealFacts:
-    """Return the facts in the seal: the reason, the document's id and the time."""
-    name = _signer_name(decision)
-    return SealFacts(_SEAL_REASONS[decision.action].format(signer=name), document.id, now)
+def seal_spec(document: Document, decision: Decision, now: datetime, reserved_bytes: int) -> SealSpec:
+    """Return the contents of the seal: the reason, the document's id, the time, and the room for the message."""
+    reason = _SEAL_REASONS[decision.action].format(signer=_signer_name(decision))
+    return SealSpec(reason, document.id, now, reserved_bytes)
 
 
 def _signer_name(decision: Decision) -> str:

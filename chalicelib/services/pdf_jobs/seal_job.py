@@ -1,52 +1,45 @@
 """The `seal` job, which makes the sealed PDF of a decided document, and the `timestamp` job.
 
-The decision is stored before the job runs, so the job may fail and run again without limit. The job reads
-and verifies the source file, adds the signature block and the certificate page, seals the result, verifies
-the sealed bytes, stores them, and only then releases them (DESIGN section 3)."""
+The decision is stored before the job runs, so the job may fail and run again without limit. The function without
+rights prepares the file and checks the sealed bytes (`release_maker.py`). The job stores the checked bytes, and only
+then releases them (DESIGN section 3)."""
 
 import hashlib
-from collections.abc import Iterator
+from base64 import b64encode
 from dataclasses import replace
-
-from aws_lambda_powertools import Logger
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.claim_keys import sealed_claim
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
-from chalicelib.pdf.assembly.pictures import draw_as_pictures
-from chalicelib.pdf.models import FieldFinder, SignatureBlock, SignatureBox
-from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
-from chalicelib.pdf.signing.seal import Sealer
-from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.pdf_jobs import seal_contents
-from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
-from chalicelib.services.pdf_jobs.sandboxed_rendering import find_picture_fault
+from chalicelib.services.pdf_jobs.linked_files import source_link
+from chalicelib.services.pdf_jobs.release_maker import Release, ReleaseMaker, SealedFile, SealRefused, require_no_faults
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
-from chalicelib.services.ports import EVIDENCE, Clock, Files
+from chalicelib.services.pdf_requests import CheckedRelease, CheckTimestamp
+from chalicelib.services.ports import EVIDENCE, Clock, Files, PdfFunction, StoredFileCorrupt
 from chalicelib.services.transaction import Claim, Job
-
-logger = Logger(service="portal", child=True)
-
-
-class StoredFileCorrupt(Exception):
-    """Error for a stored file whose bytes have changed, or for a sealed file with a fault.
-
-    Such a file is never released. An engineer must look at the cause."""
 
 
 class SealJob:
     """Service behind the `seal` and `timestamp` jobs. `wants_timestamp` asks for seals of level B-T."""
 
     def __init__(
-        self, writer: DocumentWriter, *, files: Files, clock: Clock, sealer_cache: SealerCache, wants_timestamp: bool
+        self,
+        writer: DocumentWriter,
+        *,
+        files: Files,
+        pdf: PdfFunction,
+        clock: Clock,
+        sealer_cache: SealerCache,
+        wants_timestamp: bool,
     ) -> None:
         self._writer = writer
         self._store = writer.store
         self._files = files
+        self._pdf = pdf
         self._clock = clock
         self._sealer_cache = sealer_cache
         self._wants_timestamp = wants_timestamp
@@ -61,7 +54,7 @@ class SealJob:
         release = self._make_release(document, document.decision)
         certificate = release.certificate
         stored_certificate = self._store_pdf(document, certificate) if certificate is not None else None
-        self._release(document.id, self._store_pdf(document, release), stored_certificate)
+        self._release(document.id, self._store_pdf(document, release.signed), stored_certificate)
 
     def add_timestamp(self, job: Job) -> None:
         """Add the timestamps that the sealed files still lack. Raises if the authority fails again.
@@ -80,62 +73,35 @@ class SealJob:
         """Store a copy of the PDF with a timestamp. Return None if the PDF needs no timestamp."""
         if pdf is None or not pdf.timestamp_due:
             return None
-        before = self._read_verified(pdf.key, pdf.sha256)
-        sealer = self._sealer()
-        data = sealer.add_timestamp(before, self._clock.now())
-        faults = find_timestamp_faults(data, before, sealer.pins)
-        if faults:
-            raise StoredFileCorrupt("; ".join(faults))
+        before, now = self._read_verified(pdf.key, pdf.sha256), self._clock.now()
+        sealer = self._sealer_cache.sealer(now)
+        try:
+            placeholder, message = sealer.make_timestamped(before, now)
+            data = placeholder.insert(before, message)
+            request = CheckTimestamp(
+                sealed=source_link(self._files, pdf.key, pdf.sha256),
+                start=placeholder.start,
+                end=placeholder.end,
+                message=b64encode(message).decode(),
+                pins=tuple(sealer.pins),
+            )
+            require_no_faults(self._pdf.run(request, CheckedRelease), data)
+        except (ValueError, SealRefused) as error:
+            raise StoredFileCorrupt(str(error)) from error
         key, sha256 = self._put(document_id, data)
         return replace(pdf, key=key, sha256=sha256, level="B-T", timestamp_due=False)
 
     def _make_release(self, document: Document, decision: Decision) -> Release:
-        """Return the verified sealed file.
-
-        If a seal added to the original fails the checks, the file is rebuilt. The last resort is a file made from
-        pictures of the pages."""
-        sealer = self._sealer()
-        source = self._read_source(document, decision)
-        # A scan is shown to nobody before it is sealed.
-        shown = None if decision.action is Action.SIGN_BY_HAND else source
-        find, faults = _search_once(), [""]
-        for data, rebuild in _attempts(source):
-            release = self._seal_file(document, decision, data, sealer, find, rebuild=rebuild)
-            faults = find_faults(release, source=source, certificate=sealer.chain.leaf, pins=sealer.pins) or [
-                find_picture_fault(shown, release.sealed.data, release.place, document.broken_pages)
-            ]
-            if not any(faults):
-                return release
-            logger.warning("sealed file refused", document_id=document.id, faults=faults, rebuild=rebuild)
-        raise StoredFileCorrupt("; ".join(faults))
-
-    def _seal_file(
-        self, document: Document, decision: Decision, source: bytes, sealer: Sealer, find: FieldFinder, *, rebuild: bool
-    ) -> Release:
-        certificate = seal_contents.certificate_facts(
-            document, decision, self._store.events(document.id), verify_url=f"{self._writer.portal_url}/verify"
+        now = self._clock.now()
+        maker = ReleaseMaker(
+            files=self._files,
+            pdf=self._pdf,
+            ids=self._writer.ids,
+            sealer=self._sealer_cache.sealer(now),
+            verify_url=f"{self._writer.portal_url}/verify",
+            now=now,
         )
-        facts = seal_contents.seal_facts(document, decision, self._clock.now())
-        if decision.action is Action.DECLINE:
-            return seal_declined(source, certificate=certificate, sealer=sealer, facts=facts, rebuild=rebuild)
-        if decision.action is Action.SIGN_BY_HAND:
-            return seal_by_hand(source, certificate=certificate, sealer=sealer, facts=facts)
-        return seal_signed(
-            source,
-            block=seal_contents.signature_block(document, decision),
-            field=seal_contents.requested_field(document),
-            certificate=certificate,
-            sealer=sealer,
-            facts=facts,
-            rebuild=rebuild,
-            find=find,
-        )
-
-    def _read_source(self, document: Document, decision: Decision) -> bytes:
-        """Return the bytes to seal: the scan of a document signed by hand, or else the original."""
-        if decision.action is Action.SIGN_BY_HAND:
-            return self._read_verified(decision.scan_key or "", decision.scan_sha256 or "")
-        return self._read_verified(document.original.key, document.original.sha256)
+        return maker.make(document, decision, self._store.events(document.id))
 
     def _read_verified(self, key: str, sha256: str) -> bytes:
         data = self._files.get(key)
@@ -143,12 +109,11 @@ class SealJob:
             raise StoredFileCorrupt("the stored file is not the one that was recorded")
         return data
 
-    def _store_pdf(self, document: Document, release: Release) -> StoredPdf:
-        """Store the verified sealed PDF in the bucket, under the hash of its bytes."""
-        key, sha256 = self._put(document.id, release.sealed.data)
-        level = release.sealed.level
-        due = self._wants_timestamp and level == "B-B"
-        return StoredPdf(key=key, sha256=sha256, pages=release.pages, level=level, timestamp_due=due)
+    def _store_pdf(self, document: Document, file: SealedFile) -> StoredPdf:
+        """Store the checked sealed PDF in the bucket, under the hash of its bytes."""
+        key, sha256 = self._put(document.id, file.data)
+        due = self._wants_timestamp and file.level == "B-B"
+        return StoredPdf(key=key, sha256=sha256, pages=file.pages, level=file.level, timestamp_due=due)
 
     def _put(self, document_id: str, data: bytes) -> tuple[str, str]:
         """Store the bytes of a PDF, and return their S3 key and SHA-256 (hex)."""
@@ -203,33 +168,6 @@ class SealJob:
 
     def _recorder(self, document: Document) -> Recorder:
         return self._writer.recorder(document, self._writer.practice_of(document), PORTAL, self._clock.now())
-
-    def _sealer(self) -> Sealer:
-        return self._sealer_cache.sealer(self._clock.now())
-
-
-def _attempts(source: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield the PDFs to seal in order of preference, each with whether to rebuild it.
-
-    The first is the source file as it is, and the last is made from pictures of the source file's pages."""
-    yield source, False
-    if b"%PDF-" in source[:1024]:
-        yield source, True
-        yield draw_as_pictures(source), False
-
-
-def _search_once() -> FieldFinder:
-    """Return a function that searches for the signature box and repeats its first result.
-
-    The search may take seconds."""
-    places: list[SignatureBox | None] = []
-
-    def find(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
-        if not places:
-            places.append(find_field_sandboxed(data, units, block))
-        return places[0]
-
-    return find
 
 
 def _claims(document_id: str, *files: StoredPdf | None) -> tuple[Claim, ...]:

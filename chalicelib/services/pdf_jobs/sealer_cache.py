@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from chalicelib.pdf.signing.certificate_chain import read_pem, verify_chain
-from chalicelib.pdf.signing.seal import Sealer
+from chalicelib.pdf.signing.sealer import Sealer
 from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import Files, SealKey, TimestampAuthority

@@ -19,7 +19,7 @@ from chalicelib.services import normalization
 from chalicelib.services.accounts.account_administration import AccountAdministration, SupportAction
 from chalicelib.services.accounts.account_settings import end_sessions, reset_second_factor
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Clock, Files, Ids, SessionKeyRotation, Store, Switches
+from chalicelib.services.ports import Clock, Files, Ids, PdfFunction, SessionKeyRotation, Store, Switches
 from chalicelib.services.practices.logos import set_logo
 from chalicelib.services.practices.practice_names import is_taken, normalize_name
 from chalicelib.services.practices.practices import Practices
@@ -64,6 +64,7 @@ class AdminActions:
 
     practices: Practices
     files: Files
+    quick_pdf: PdfFunction
     store: Store
     switches: Switches
     session_key_rotation: SessionKeyRotation
@@ -163,7 +164,7 @@ class AdminActions:
         except ValueError as error:
             raise _invalid("image", "must be in base64") from error
         try:
-            logo = set_logo(self.practices, self.files, practice_id, data, now)
+            logo = set_logo(self.practices, self.files, self.quick_pdf, practice_id, data, now)
         except ValueError as error:
             raise _invalid("image", str(error)) from error
         return {"id": practice_id} | ({"width": logo.width, "height": logo.height} if logo else {})

@@ -8,6 +8,8 @@ from chalicelib.domain.providers import Provider, name_key
 from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.services.normalization import is_printable
+from chalicelib.services.pdf_requests import DrawPreview, Preview
+from chalicelib.services.ports import PdfFunction
 
 MAX_NAME = 100
 DEFAULT_BLOCK_SIZE = (250.0, 54.0)
@@ -42,10 +44,10 @@ def read_signature(
     return signature, [FieldError("typed_name", f"Type your own name to sign: {provider.name}.")]
 
 
-def render_preview(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:
-    """Return a PNG of the signature block that would be in the signed PDF if the provider signed now."""
-    from chalicelib.pdf.drawing.block_preview import render_block
-
+def render_preview(
+    document: Document, provider: Provider, signature: Signature, now: datetime, pdf: PdfFunction
+) -> str:
+    """Return a PNG (base64) of the signature block that would be in the signed PDF if the provider signed now."""
     drawing = signature.drawing
     block = SignatureBlock(
         signer_name=provider.name,
@@ -58,7 +60,7 @@ def render_preview(document: Document, provider: Provider, signature: Signature,
         strokes=drawing.strokes if drawing else None,
         strokes_aspect=drawing.aspect if drawing else 1.0,
     )
-    return render_block(block, block_size(document))
+    return pdf.run(DrawPreview(block, *block_size(document)), Preview).picture
 
 
 def block_size(document: Document) -> tuple[float, float]:

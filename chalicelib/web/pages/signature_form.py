@@ -1,6 +1,5 @@
 """The signature fields of the review page, and the preview of the signature on the document."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,5 +53,6 @@ def preview_signature(context: RequestContext, document_id: str) -> Response:
     signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)
     if signature is None or errors:
         return json_response({"trouble": errors[0].message if errors else ""})
-    picture = signing.render_preview(context.require_document(), provider, signature, context.now)
-    return json_response({"picture": base64.b64encode(picture).decode()})
+    pdf = context.services.quick_pdf
+    picture = signing.render_preview(context.require_document(), provider, signature, context.now, pdf)
+    return json_response({"picture": picture})

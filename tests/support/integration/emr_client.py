@@ -13,7 +13,7 @@ from chalice.test import Client, HTTPResponse
 from standardwebhooks import Webhook
 
 from app import app
-from infrastructure.local.stack import ONE_PAGE
+from infrastructure.local.warm_up import ONE_PAGE
 from tests.support.stack import SamplePractice, Stack
 
 

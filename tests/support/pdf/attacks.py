@@ -19,11 +19,13 @@ from pypdf.generic import ArrayObject, DecodedStreamObject, NameObject, NumberOb
 
 from chalicelib.pdf.signing import cms
 from chalicelib.pdf.signing.certificate_chain import Chain
-from chalicelib.pdf.signing.seal import Sealer, SealFieldSpec
+from chalicelib.pdf.signing.seal import SealFieldSpec
+from chalicelib.pdf.signing.sealer import Sealer
 from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from chalicelib.pdf.signing.verification import find_signature_gap
 from tests.support.pdf import sealing_key
 from tests.support.pdf.sample_pdfs import NOW, edited, floats, name, pdf_dict, plan_of_care
+from tests.support.pdf.sealing import seal_opened
 
 FALSE_AUTHORITY = sealing_key.authority(at=NOW - dt.timedelta(days=1000))
 WHITE = b"1 g 0 0 612 792 re f"
@@ -46,7 +48,7 @@ def later_signature(sealed: bytes) -> bytes:
     stream[pdf_name("/BBox")] = generic.ArrayObject(map(generic.NumberObject, (0, 0, 612, 792)))
     field = SealFieldSpec(rectangle=(0, 0, 612, 792), form=writer.add_object(stream))
     other = sealing_key.LocalKey()
-    return Sealer(Chain((other.certificate(),)), other.sign).seal_opened(writer, sealing_key.FACTS, field).data
+    return seal_opened(writer, Sealer(Chain((other.certificate(),)), other.sign), sealing_key.FACTS, field).data
 
 
 def filled_field(sealed: bytes) -> bytes:

@@ -13,12 +13,10 @@ from pyhanko.sign.signers import PdfSignatureMetadata, sign_pdf
 
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing.certificate_chain import Chain, fingerprint, issue_self_signed, verify_chain
-from chalicelib.pdf.signing.cms import RemoteSigner
-from chalicelib.pdf.signing.release_check import find_faults
-from chalicelib.pdf.signing.seal import Sealer, SealFacts
-from chalicelib.pdf.signing.sealed_document import seal_signed
+from chalicelib.pdf.signing.sealer import Sealer
 from chalicelib.pdf.signing.timestamp_tokens import Timestamps, TimestampSource
 from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE, DOCUMENT_ID, NOW
+from tests.support.pdf.sealing import PyHankoSigner, SealFacts, find_faults, seal_signed
 
 FACTS = SealFacts("Signed electronically by Luis Rivera-Muñoz, MD, NPI 1234567893", DOCUMENT_ID, NOW)
 
@@ -54,10 +52,10 @@ def chain() -> Chain:
     return verify_chain([certificate()], key().public_key(), NOW)
 
 
-def sign_as_another(pdf: bytes, signer: RemoteSigner | None = None) -> bytes:
+def sign_as_another(pdf: bytes, signer: PyHankoSigner | None = None) -> bytes:
     """Return the file with an approval signature by another signer, which allows further signatures."""
     other = LocalKey()
-    signer = signer or RemoteSigner(Chain((other.certificate(),)), other.sign)
+    signer = signer or PyHankoSigner(Chain((other.certificate(),)), other.sign)
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     output: io.BytesIO = sign_pdf(writer, PdfSignatureMetadata(field_name="Other"), signer=signer)
     return output.getvalue()

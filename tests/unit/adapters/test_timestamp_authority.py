@@ -9,6 +9,7 @@ from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
 from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf import sealing_key
+from tests.support.pdf.sealing import seal_plain
 from tests.support.pdf.sealing_key import FACTS, sealer
 from tests.support.timestamp_server import TimestampServer, now
 
@@ -22,7 +23,8 @@ def trusted(timestamp_server: TimestampServer, monkeypatch: pytest.MonkeyPatch) 
 
 def sealed_level(server: TimestampServer) -> str:
     source = TimestampSource(HttpTimestampAuthority(server.url).request, {server.pins})
-    return replace(sealer(), timestamps=source).seal(samples.plan_of_care(), replace(FACTS, at=now())).level
+    by = replace(sealer(), timestamps=source)
+    return seal_plain(samples.plan_of_care(), by, replace(FACTS, at=now())).level
 
 
 def test_an_authority_gives_a_timestamp(trusted: TimestampServer) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing.verification import verify
-from chalicelib.services.pdf_jobs.sandboxed_inspection import inspect
+from chalicelib.services.pdf_function.inspection import inspect
 from tests.support.pdf import malformed_pdfs as odd
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.malformed_pdfs import MalformedPdf

@@ -17,17 +17,15 @@ from pyhanko_certvalidator import ValidationContext
 from chalicelib.domain.claim_keys import sealed_claim
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.pdf.assembly.fax import compose_fax
-from chalicelib.pdf.signing.release_check import find_faults
-from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.pdf.signing.verification import read_signatures
-from chalicelib.services.pdf_jobs import sandboxed_inspection
-from chalicelib.services.pdf_jobs.sandboxed_rendering import find_picture_fault
+from chalicelib.services.pdf_function import inspection as sandboxed_inspection
 from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
 from chalicelib.services.pdf_jobs.seal_verification import SealVerification
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
 from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.sealing import Release, find_faults, find_picture_fault, seal_plain
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 from tests.support.provider_fixtures import a_document, a_store
 from tests.unit.pdf.signing.test_seal import OURS, sign_and_seal
@@ -107,7 +105,7 @@ def test_no_attacked_file_is_genuine(attack: Callable[[bytes], bytes], expected:
 
 
 def fault(release: Release, source: bytes) -> str:
-    return find_picture_fault(source, release.sealed.data, release.place, ())
+    return find_picture_fault(source, release)
 
 
 @pytest.mark.parametrize("sign", [bytes, sealing_key.sign_as_another], ids=["unsigned", "signed by another"])
@@ -121,7 +119,7 @@ def test_layers_are_sealed_as_the_signer_saw_them(sign: Callable[[bytes], bytes]
 
 def test_a_file_that_prints_otherwise_is_not_released() -> None:
     original = attacks.layers_by_usage()
-    as_sealed = Release(sealer().seal(original, FACTS), 1)
+    as_sealed = Release(seal_plain(original, sealer(), FACTS), 1)
     assert fault(as_sealed, original) == "page 1 is printed otherwise than it is shown"
 
 

@@ -18,10 +18,10 @@ from pypdf import PdfReader, PdfWriter
 
 from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import MAX_PAGES, PdfRefused, SignatureBox
-from chalicelib.pdf.signing.cms import RemoteSigner
 from chalicelib.pdf.signing.verification import verify
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf import sealing_key
+from tests.support.pdf.sealing import PyHankoSigner, seal_plain
 from tests.support.pdf.sealing_key import FACTS, certificate, seal_or_rebuild, sealer
 from tests.unit.pdf.signing.test_seal import OURS
 
@@ -63,7 +63,7 @@ def contents() -> Iterator[Sample]:
 def signed() -> Iterator[Sample]:
     once = sealing_key.sign_as_another(samples.plan_of_care())
     yield "signed once", once
-    yield "sealed already", sealer().seal(once, FACTS).data
+    yield "sealed already", seal_plain(once, sealer(), FACTS).data
     yield "signed, with what proves it for long", _with_proof(once)
     yield "signed, then updated by others", _touched(once)
     for permitted in (MDPPerm.FILL_FORMS, MDPPerm.ANNOTATE):
@@ -93,7 +93,7 @@ def _certified(permitted: MDPPerm, *, spare: bool) -> bytes:
     writer = IncrementalPdfFileWriter(io.BytesIO(samples.plan_of_care()))
     if spare:
         append_signature_field(writer, SigFieldSpec("Physician", on_page=1, box=(72, 96, 292, 144)))
-    signer = RemoteSigner(sealing_key.chain(), sealing_key.key().sign)
+    signer = PyHankoSigner(sealing_key.chain(), sealing_key.key().sign)
     how = PdfSignatureMetadata(field_name="Author", certify=True, docmdp_permissions=permitted)
     output: io.BytesIO = sign_pdf(writer, how, signer=signer)
     return output.getvalue()

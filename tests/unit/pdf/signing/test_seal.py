@@ -1,3 +1,4 @@
+import asyncio
 import datetime as dt
 import hashlib
 import io
@@ -17,15 +18,24 @@ from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import CertificateFacts, PdfRefused, SignatureBox
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import cms, extensibility, verification
-from chalicelib.pdf.signing.fast_path.cms_pattern import make_pattern
 from chalicelib.pdf.signing.incremental_update import open_to_extend
-from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
-from chalicelib.pdf.signing.seal import Sealed, Sealer
-from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
+from chalicelib.pdf.signing.release_check import find_timestamp_faults
+from chalicelib.pdf.signing.sealer import Sealer
 from chalicelib.pdf.signing.timestamp_tokens import Timestamps, TimestampSource
 from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE, NOW
+from tests.support.pdf.sealing import (
+    PyHankoSigner,
+    Release,
+    Sealed,
+    add_timestamp,
+    find_faults,
+    seal_by_hand,
+    seal_declined,
+    seal_plain,
+    seal_signed,
+)
 from tests.support.pdf.sealing_key import FACTS, certificate, key, sealer
 
 OURS = {chain.fingerprint(certificate())}
@@ -55,12 +65,15 @@ def assert_accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
 # The message
 
 
-def test_a_filled_pattern_is_byte_for_byte_what_pyhanko_makes() -> None:
-    pattern = make_pattern(sealing_key.chain())
-    signer = cms.RemoteSigner(sealing_key.chain(), key().sign)
-    for text in (b"one", b"another"):
-        digest = hashlib.sha256(text).digest()
-        assert pattern.fill(digest, key().sign) == cms.make_message(signer, digest)
+@pytest.mark.parametrize("issuers", [0, 2])
+def test_the_message_is_byte_for_byte_what_pyhanko_makes(issuers: int) -> None:
+    others = [sealing_key.LocalKey().certificate(serial=20 + number) for number in range(issuers)]
+    by = chain.Chain((certificate(), *others))
+    digest = hashlib.sha256(b"a file").digest()
+    made = asyncio.run(PyHankoSigner(by, key().sign).async_sign(digest, "sha256", use_pades=True)).dump()
+    message = cms.make_message(by, digest, key().sign)
+    assert message == made
+    assert cms.read_digest(message) == digest
 
 
 # The certificate
@@ -270,7 +283,7 @@ def test_a_seal_by_an_unknown_certificate_is_not_ours() -> None:
 
 def test_a_seal_is_intact_long_after_its_certificate_expired() -> None:
     old = key().certificate(at=NOW - dt.timedelta(days=4 * 365), years=1, serial=11)
-    data = Sealer(chain.Chain((old,)), key().sign).seal(samples.plan_of_care(), FACTS).data
+    data = seal_plain(samples.plan_of_care(), Sealer(chain.Chain((old,)), key().sign), FACTS).data
     assert verification.verify(data, {chain.fingerprint(old), *OURS}).verdict == "intact"
 
 
@@ -329,7 +342,7 @@ def test_a_later_timestamp_changes_no_byte_under_the_seal(tmp_path: Path) -> Non
 
     before = sign_and_seal(samples.plan_of_care(), by=sealer(failing)).sealed
     assert before.level == "B-B"
-    after = sealer(sealing_key.timestamps).add_timestamp(before.data, NOW)
+    after = add_timestamp(before.data, sealer(sealing_key.timestamps), NOW)
     pins = sealing_key.pins()
     assert find_timestamp_faults(after, before.data, pins) == []
     assert find_timestamp_faults(after, before.data, ()) != []
@@ -361,7 +374,7 @@ def test_a_timestamp_that_is_not_by_the_pinned_authority_is_not_used(reply: Time
     by = replace(sealer(), timestamps=TimestampSource(reply, pins))
     assert sign_and_seal(samples.plan_of_care(), by=by).sealed.level == "B-B"
     with pytest.raises(OSError, match="timestamp"):
-        by.add_timestamp(sign_and_seal(samples.plan_of_care(), by=sealer(refuse_all)).sealed.data, NOW)
+        add_timestamp(sign_and_seal(samples.plan_of_care(), by=sealer(refuse_all)).sealed.data, by, NOW)
 
 
 def test_a_time_is_shown_only_from_a_pinned_authority_and_not_before_the_seal() -> None:
@@ -381,7 +394,7 @@ def test_a_file_with_an_unpinned_timestamp_is_not_released() -> None:
 
 
 def test_a_seal_that_allows_changes_is_not_released() -> None:
-    signer = cms.RemoteSigner(sealing_key.chain(), key().sign)
+    signer = PyHankoSigner(sealing_key.chain(), key().sign)
     data = sealing_key.sign_as_another(samples.plan_of_care(), signer)
     faults = find_faults(Release(Sealed(data, "B-B"), 3), source=b"", certificate=certificate())
     assert faults == ["the seal allows later changes"]

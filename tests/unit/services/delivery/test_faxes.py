@@ -1,5 +1,8 @@
+import hashlib
 import io
+import os
 import re
+from dataclasses import replace
 
 import pytest
 from pypdf import PdfReader
@@ -11,6 +14,8 @@ from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.services.delivery import faxes
 from chalicelib.services.delivery.faxes import gateway_address, short_code
 from chalicelib.services.delivery.message_sender import look_up
+from chalicelib.services.pdf_function import fax_composition
+from chalicelib.services.ports import StoredFileCorrupt
 from tests.support.delivery_world import World
 from tests.support.fakes import START
 
@@ -19,7 +24,7 @@ NUMBER = "+15125550100"
 
 def original() -> bytes:
     data = io.BytesIO()
-    canvas = Canvas(data, pagesize=(612, 792))
+    canvas = Canvas(data, pagesize=(612, 792), invariant=1)
     for number in (1, 2, 3):
         canvas.drawString(72, 700, f"Plan of care of Ada Byron, page {number}")
         canvas.showPage()
@@ -30,7 +35,9 @@ def original() -> bytes:
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.files.put(world.document.original.key, original(), "application/pdf")
+    stored = replace(world.document.original, sha256=hashlib.sha256(original()).hexdigest())
+    world.change_document(original=stored)
+    world.files.put(stored.key, original(), "application/pdf")
     return world
 
 
@@ -139,9 +146,20 @@ def test_only_the_digits_of_a_number_reach_the_address() -> None:
 def test_a_document_without_its_file_is_retried(world: World) -> None:
     world.files.objects.clear()
     row_id = world.message(Channel.FAX, MessageType.FAX, NUMBER)
-    with pytest.raises(KeyError):
-        world.deliver(row_id)
-    assert world.row(row_id).status is DeliveryStatus.SENDING
+    assert world.deliver(row_id).status is DeliveryStatus.QUEUED
     world.files.put(world.document.original.key, original(), "application/pdf")
     assert world.when_due(row_id).status is DeliveryStatus.SENT
-    assert world.row(row_id).attempts[0].status == "interrupted"
+
+
+def test_a_document_that_breaks_the_fax_is_retried(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fax_composition, "compose_fax", lambda *_: os._exit(9))
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
+    assert (row.status, world.mailer.sent) == (DeliveryStatus.QUEUED, [])
+    assert row.attempts[-1].detail == "The document could not be made into a fax."
+
+
+def test_a_file_with_other_bytes_than_the_original_is_not_faxed(world: World) -> None:
+    world.files.put(world.document.original.key, b"%PDF-1.4 other bytes", "application/pdf")
+    with pytest.raises(StoredFileCorrupt):
+        world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
+    assert world.mailer.sent == []

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,14 +21,16 @@ from chalicelib.pdf.reader import open_pdf
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import verification
 from chalicelib.services.documents.document_resource import document_resource
-from chalicelib.services.pdf_jobs import sandboxed_placement as placing
-from chalicelib.services.pdf_jobs import seal_job
+from chalicelib.services.pdf_function import release_checks, seal_preparation
+from chalicelib.services.pdf_function import signature_search as placing
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, compute_fingerprints, days_left
 from chalicelib.services.pdf_jobs.seal_contents import trail_entry
-from chalicelib.services.pdf_jobs.seal_job import StoredFileCorrupt
 from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
+from chalicelib.services.pdf_requests import PrepareDocument
+from chalicelib.services.ports import StoredFileCorrupt
 from chalicelib.services.transaction import Job
 from tests.support.delivery_world import some_settings
+from tests.support.fake_pdf import FakePdf
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
 from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
@@ -91,6 +93,7 @@ class Portal(bootstrap.Services):
     files: FakeFiles
     clock: FakeClock
     queues: FakeQueues
+    pdf: FakePdf
 
     def __init__(self, document: Document, authority: Authority | None = None) -> None:
         url = "https://tsa.example" if authority is not None else None
@@ -100,6 +103,7 @@ class Portal(bootstrap.Services):
         self.store = a_store(document)
         self.files = FakeFiles()
         self.queues = FakeQueues()
+        self.pdf = FakePdf(self.files)
         self.files.put("originals/1.pdf", ORIGINAL, "application/pdf")
         self.files.put("scans/1", SCAN, "image/jpeg")
         pem = chain.write_pem([certificate()])
@@ -163,20 +167,22 @@ def test_layers_by_usage_are_sealed_as_they_were_shown(sign: Callable[[bytes], b
 
 
 def test_a_file_whose_pages_look_different_is_made_from_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    portal, checked = Portal(decided(Action.APPROVE)), []
+    portal = Portal(decided(Action.APPROVE))
 
-    def compare(_source: bytes, sealed: bytes, *_: object) -> str:
-        checked.append(len(open_pdf(sealed).pages[0].images))
-        return "" if checked[-1] else "page 1 does not show what the signer saw"
+    def compare(_source: bytes, sealed: bytes, *_: object) -> Iterator[str]:
+        yield "" if open_pdf(sealed).pages[0].images else "page 1 does not show what the signer saw"
 
-    monkeypatch.setattr(seal_job, "find_picture_fault", compare)
+    monkeypatch.setattr(release_checks, "compare_pages", compare)
     portal.seal()
-    assert checked == [0, 0, 1]
+    attempts = [request.attempt for request in portal.pdf.asked if isinstance(request, PrepareDocument)]
+    assert attempts == ["as_is", "rebuilt", "pictures"]
+    assert len(open_pdf(portal.files.get(portal.signed.key)).pages[0].images) == 1
 
 
 def test_a_file_that_never_looks_the_same_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = Portal(decided(Action.APPROVE))
-    monkeypatch.setattr(seal_job, "find_picture_fault", lambda *_: "page 1 is printed otherwise than it is shown")
+    fault = "page 1 is printed otherwise than it is shown"
+    monkeypatch.setattr(release_checks, "compare_pages", lambda *_: iter([fault]))
     with pytest.raises(StoredFileCorrupt, match="printed otherwise"):
         portal.seal()
     assert portal.document.signed is None
@@ -213,11 +219,11 @@ def test_the_signature_line_is_searched_once_even_if_the_file_is_rebuilt(monkeyp
     portal.files.put(original.key, data, "application/pdf")
     searched: list[int] = []
 
-    def counted(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
+    def counted(data: bytes, pages: int, block: SignatureBlock) -> SignatureBox | None:
         searched.append(len(data))
-        return placing.find_field_sandboxed(data, units, block)
+        return placing.find_field(data, pages, block)
 
-    monkeypatch.setattr(seal_job, "find_field_sandboxed", counted)
+    monkeypatch.setattr(seal_preparation, "find_field", counted)
     portal.seal()
     assert (portal.document.sealing, searched) == (Sealing.SEALED, [len(data)])
 
@@ -261,7 +267,7 @@ def test_an_original_with_another_hash_is_never_sealed() -> None:
 
 def test_a_file_that_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = Portal(decided(Action.APPROVE))
-    monkeypatch.setattr(seal_job, "find_faults", lambda *_args, **_more: ["a fault"])
+    monkeypatch.setattr(release_checks, "find_faults", lambda *_args, **_more: ["a fault"])
     with pytest.raises(StoredFileCorrupt, match="a fault"):
         portal.seal()
     assert portal.document.signed is None

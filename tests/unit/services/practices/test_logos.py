@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from chalicelib import bootstrap
-from chalicelib.services.practices.logos import MAX_BYTES, read_size
+from chalicelib.services.practices.logos import MAX_BYTES
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles
 from tests.support.portal import Browser, Portal
@@ -42,8 +42,12 @@ def set_logo(portal: Portal, image: bytes | None) -> Any:
     ("kind", "media_type", "how"),
     [("PNG", "image/png", {}), ("JPEG", "image/jpeg", {}), ("JPEG", "image/jpeg", {"progressive": True})],
 )
-def test_png_and_jpeg_are_accepted_with_their_size(kind: str, media_type: str, how: dict[str, Any]) -> None:
-    assert read_size(an_image(kind, **how)) == (media_type, 480, 120)
+def test_png_and_jpeg_are_accepted_with_their_size(
+    portal: Portal, kind: str, media_type: str, how: dict[str, Any]
+) -> None:
+    image = an_image(kind, **how)
+    assert set_logo(portal, image) == {"id": PRACTICE.id, "width": 480, "height": 120}
+    assert list(stored(portal).values()) == [(image, media_type)]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import pytest
 
 from chalicelib.domain.documents import FieldBox
 from chalicelib.domain.signatures import Signature, read_drawing, to_text
-from chalicelib.pdf.drawing import block_preview
-from chalicelib.pdf.models import SignatureBlock
+from chalicelib.services.pdf_requests import DrawPreview
 from chalicelib.services.review.signature_input import (
     MAX_NAME,
     block_size,
@@ -76,19 +75,20 @@ def test_an_own_name_has_the_last_name_and_the_first_name_or_its_initial(
     assert is_own_name(replace(PROVIDER, first_name=first, last_name=last), typed) is own
 
 
-def test_the_preview_is_the_block_of_the_signed_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_preview_is_the_block_of_the_signed_pdf() -> None:
     seen: list[Any] = []
 
-    def render(block: SignatureBlock, size: tuple[float, float]) -> bytes:
-        seen.append((block, size))
-        return b"png"
+    class Drawing:
+        def run(self, request: DrawPreview, result: Any) -> Any:
+            seen.append((request.block, (request.width, request.height)))
+            return result("png")
 
-    monkeypatch.setattr(block_preview, "render_block", render)
+    pdf: Any = Drawing()
     document = a_document(signature_field=FieldBox(page=1, x=1, y=2, width=300, height=40))
     drawing = read_drawing(DRAWING)
     drawn = Signature(drawing=drawing)
-    assert render_preview(document, PROVIDER, drawn, START) == b"png"
-    render_preview(document, replace(PROVIDER, credential=None), Signature(typed="Luis Rivera"), START)
+    assert render_preview(document, PROVIDER, drawn, START, pdf) == "png"
+    render_preview(document, replace(PROVIDER, credential=None), Signature(typed="Luis Rivera"), START, pdf)
     (first, size), (second, _) = seen
     assert (first.signer_name, first.credential, first.npi) == ("Luis Rivera", "MD", "1234567893")
     assert (first.signed_at, first.time_zone, first.document_id) == (START, "America/Chicago", document.id)

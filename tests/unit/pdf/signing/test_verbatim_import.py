@@ -1,22 +1,20 @@
-"""Test that the shortcuts of sealing give the same document as pyHanko's own implementation."""
+"""Test that the objects copied verbatim give the same document as the objects that pyHanko parses and copies."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from PIL import ImageChops
 
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing import incremental_update
-from chalicelib.pdf.signing.fast_path import cms_pattern
-from chalicelib.pdf.signing.release_check import find_faults
-from chalicelib.pdf.signing.seal import Sealer
-from chalicelib.pdf.signing.sealed_document import Release, seal_declined, seal_signed
 from chalicelib.pdf.signing.verification import verify
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf import sealing_key
-from tests.support.pdf.sealing_key import FACTS, certificate, key
+from tests.support.pdf.sealing import Release, find_faults, seal_declined, seal_signed
+from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 from tests.unit.pdf.signing.test_seal import OURS, assert_accepted
 
@@ -25,17 +23,19 @@ MANY_SCRIPTS = " ".join([*SHAPED.values(), *FROM_RIGHT.values()])
 LONG_CERTIFICATE = replace(samples.certificate_of(60), note=MANY_SCRIPTS)
 
 
-def sealer(*, fast_path: bool) -> Sealer:
-    return Sealer(sealing_key.chain(), key().sign, fast_path=fast_path)
+def refuse(_drawing: bytes) -> NoReturn:
+    raise ValueError("a drawing of another form")
 
 
-def seal(original: bytes, *, fast_path: bool, declined: bool = False) -> Release:
-    by = sealer(fast_path=fast_path)
-    if declined:
-        facts = replace(LONG_CERTIFICATE, certificate_type="declined")
-        return seal_declined(original, certificate=facts, sealer=by, facts=FACTS)
-    block = samples.named("Zoë Łukasiewicz 王小明")
-    return seal_signed(original, block=block, field=FIELD, certificate=LONG_CERTIFICATE, sealer=by, facts=FACTS)
+def seal(original: bytes, *, verbatim: bool, declined: bool = False) -> Release:
+    with pytest.MonkeyPatch.context() as patch:
+        if not verbatim:
+            patch.setattr(incremental_update, "parse_drawing", refuse)
+        if declined:
+            facts = replace(LONG_CERTIFICATE, certificate_type="declined")
+            return seal_declined(original, certificate=facts, sealer=sealer(), facts=FACTS)
+        block, by = samples.named("Zoë Łukasiewicz 王小明"), sealer()
+        return seal_signed(original, block=block, field=FIELD, certificate=LONG_CERTIFICATE, sealer=by, facts=FACTS)
 
 
 def signed_before() -> bytes:
@@ -56,7 +56,7 @@ def test_a_file_sealed_both_ways_is_valid_and_looks_the_same(
     make: Callable[[], bytes], signatures: int, tmp_path: Path
 ) -> None:
     original = make()
-    fast, slow = seal(original, fast_path=True), seal(original, fast_path=False)
+    fast, slow = seal(original, verbatim=True), seal(original, verbatim=False)
     compare(fast, slow, original, signatures, tmp_path)
     assert (fast.certificate is None) == (slow.certificate is None)
     if fast.certificate is not None and slow.certificate is not None:
@@ -68,7 +68,7 @@ def test_a_file_sealed_both_ways_is_valid_and_looks_the_same(
 
 def test_a_decline_sealed_both_ways_is_valid_and_looks_the_same(tmp_path: Path) -> None:
     original = samples.plan_of_care()
-    fast, slow = (seal(original, fast_path=fast_path, declined=True) for fast_path in (True, False))
+    fast, slow = (seal(original, verbatim=verbatim, declined=True) for verbatim in (True, False))
     compare(fast, slow, original, 1, tmp_path)
 
 
@@ -86,26 +86,3 @@ def compare(fast: Release, slow: Release, original: bytes, signatures: int, fold
     for page in range(1, fast.pages + 1):
         images = [samples.raster(release.sealed.data, page, scale=1.5) for release in (fast, slow)]
         assert ImageChops.difference(*images).getbbox() is None
-
-
-def test_the_switch_turns_both_shortcuts_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_args: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(incremental_update, "parse_drawing", refuse)
-    monkeypatch.setattr(cms_pattern.CmsPattern, "fill", refuse)
-    assert verify(seal(samples.plan_of_care(), fast_path=False).sealed.data, OURS).verdict == "intact"
-    with pytest.raises(AssertionError):
-        sealer(fast_path=True).seal(samples.plan_of_care(), FACTS)
-
-
-def test_pyhanko_does_the_work_if_a_shortcut_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: object) -> None:
-        raise ValueError
-
-    monkeypatch.setattr(incremental_update, "parse_drawing", fail)
-    monkeypatch.setattr(cms_pattern, "_find_once", fail)
-    original = samples.plan_of_care()
-    data = seal(original, fast_path=True).sealed.data
-    assert data.startswith(original)
-    assert verify(data, OURS).verdict == "intact"

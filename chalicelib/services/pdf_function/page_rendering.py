@@ -3,12 +3,14 @@
 A page that hangs or crashes the renderer is reported as broken. The other pages are still rendered."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 
-from chalicelib.pdf.models import RenderedPage, SignatureBox
+from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
-from chalicelib.pdf.signing.picture_check import compare_pages
-from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, limit_memory, run_sandboxed, run_sandboxed_json
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed, run_sandboxed_json
+from chalicelib.services.pdf_requests import RenderedPages, RenderPages
+from chalicelib.services.ports import LinkedFiles
 
 SECONDS = 8.0
 """The CPU time limit for one image, and for all texts. A scanned page takes 0.1 seconds."""
@@ -20,13 +22,30 @@ MAX_BROKEN = 4
 """After this many pages that killed the renderer, the other pages are skipped, so that the job ends."""
 
 
-def render_images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[RenderedPage]:
-    """Yield the images of every page at every width, page by page. A page that cannot be rendered has no image data."""
-    first, killed = 1, 0
-    while first <= pages and killed < MAX_BROKEN:
+def render(request: RenderPages, files: LinkedFiles) -> RenderedPages:
+    """Write the images of the requested pages, and the texts of all pages if the request asks for them."""
+    data, broken = files.read(request.source), []
+    images = render_images(data, request.widths, request.last, first=request.first)
+    for image, width in zip(images, cycle(request.widths), strict=False):
+        if image.data is None:
+            broken.append(image.number)
+        else:
+            files.write(request.images, image.data, image.media_type, name=f"{image.number}-{width}")
+    if request.texts is not None:
+        texts = json.dumps(extract_texts(data, request.pages)).encode()
+        files.write(request.texts, texts, "application/json")
+    return RenderedPages(tuple(sorted(set(broken))))
+
+
+def render_images(data: bytes, widths: Sequence[int], last: int, *, first: int = 1) -> Iterator[RenderedPage]:
+    """Yield the images of the pages up to `last` at every width, page by page.
+
+    A page that cannot be rendered has no image data."""
+    killed = 0
+    while first <= last and killed < MAX_BROKEN:
         done = 0
         try:
-            for image in _render_sandboxed(data, widths, first):
+            for image in _render_sandboxed(data, widths, first, last):
                 yield image
                 done += 1
         except SandboxKilled:
@@ -36,32 +55,19 @@ def render_images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[Re
         page, missing = first + done // len(widths), len(widths) - done % len(widths)
         yield from (_broken_page(page, width) for width in widths[-missing:])
         first = page + 1
-    yield from (_broken_page(page, width) for page in range(first, pages + 1) for width in widths)
+    yield from (_broken_page(page, width) for page in range(first, last + 1) for width in widths)
 
 
 def _broken_page(page: int, width: int) -> RenderedPage:
     return RenderedPage(number=page, width=width, height=0, data=None, media_type="image/png")
 
 
-def _render_sandboxed(data: bytes, widths: Sequence[int], first: int) -> Iterator[RenderedPage]:
+def _render_sandboxed(data: bytes, widths: Sequence[int], first: int, last: int) -> Iterator[RenderedPage]:
     def work() -> Iterator[bytes]:
         with limit_memory(MEMORY):
-            yield from (_pack(image) for image in render_pages(data, widths, first=first))
+            yield from (_pack(image) for image in render_pages(data, widths, first=first, last=last))
 
     return map(_unpack, run_sandboxed(work, seconds=SECONDS))
-
-
-def find_picture_fault(source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int]) -> str:
-    """Return a sentence about the first difference that `compare_pages` reports, or an empty text."""
-
-    def work() -> Iterator[bytes]:
-        with limit_memory(MEMORY):
-            yield from (fault.encode() for fault in compare_pages(source, sealed, block, unseen))
-
-    try:
-        return next((fault.decode() for fault in run_sandboxed(work, seconds=3 * SECONDS) if fault), "")
-    except SandboxKilled:
-        return "the pictures of the pages cannot be compared"
 
 
 def _pack(image: RenderedPage) -> bytes:

@@ -12,7 +12,7 @@ from chalicelib.pdf import models
 from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.scan_comparison import check_signed
-from chalicelib.services.pdf_jobs.sandbox import CpuTimeExceeded, SandboxKilled, limit_cpu_time, run_sandboxed_json
+from chalicelib.services.pdf_function.sandbox import CpuTimeExceeded, SandboxKilled, limit_cpu_time, run_sandboxed_json
 
 MAX_FETCHED_BYTES = models.MAX_BYTES + 1024 * 1024
 """The largest download. The limit is above that of a PDF, so that a PDF that is too large is recognized."""

@@ -2,6 +2,7 @@
 
 A kill also ends code in C libraries, which a Python exception cannot interrupt."""
 
+import ctypes
 import faulthandler
 import json
 import multiprocessing
@@ -20,6 +21,7 @@ from typing import Any
 _WALL_TIME_FACTOR = 10.0
 """The wall time limit of a piece as a multiple of its CPU time limit, because the machine may be busy."""
 
+_PR_SET_DUMPABLE = 4
 _PAGE_SIZE = resource.getpagesize()
 
 
@@ -40,6 +42,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
         # A process forked from another thread could wait forever for a lock that a third thread held.
         yield from work()
         return
+    _hide_memory()
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(work, there, here, seconds), daemon=True)
@@ -55,6 +58,12 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
         process.join()
         process.close()
         here.close()
+
+
+def _hide_memory() -> None:
+    """Forbid other processes to read or change this process, so that a taken-over copy stays alone. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) -> Any:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.adapters.lambda_inspector import LambdaInspector
+from chalicelib.adapters.lambda_functions import LambdaInspector, LambdaPdf
 from chalicelib.adapters.ses_mailer import SesMailer
 from chalicelib.adapters.sns_notifier import SnsNotifier
 from chalicelib.domain.errors import Unavailable
+from chalicelib.services.pdf_requests import MeasuredLogo, MeasureLogo
+from chalicelib.services.ports import StoredFileCorrupt
 
 
 def inspector(body: Any, **answer: Any) -> LambdaInspector:
@@ -97,3 +99,51 @@ def test_the_function_gets_a_presigned_url_and_no_key() -> None:
             "original_url": "signed documents/o",
         },
     ]
+
+
+# The function `pdf`
+
+
+REQUEST = MeasureLogo("iVBORw0K", 1000)
+
+
+def measured(body: Any, **answer: Any) -> MeasuredLogo:
+    """Return the result for a request to a Lambda function that responds with `body`."""
+    payload = BytesIO(json.dumps(body).encode())
+    client = SimpleNamespace(invoke=lambda **_: {"Payload": payload, **answer})
+    return LambdaPdf(client, "pdf").run(REQUEST, MeasuredLogo)
+
+
+def test_a_result_is_read_from_its_json() -> None:
+    result = {"result": '{"media_type": "image/png", "width": 480, "height": 120}'}
+    assert measured(result) == MeasuredLogo("image/png", 480, 120)
+
+
+@pytest.mark.parametrize("kind", ["Runtime.ExitError", "Sandbox.Timedout", "ClientError"])
+def test_a_function_that_ends_without_a_result_is_called_again_later(kind: str) -> None:
+    with pytest.raises(Unavailable):
+        measured({"errorType": kind, "errorMessage": "x"}, FunctionError="Unhandled")
+
+
+def test_a_link_that_does_not_work_is_tried_again_later() -> None:
+    with pytest.raises(Unavailable):
+        measured({"unavailable": True})
+
+
+def test_a_source_with_other_bytes_is_an_error_that_an_engineer_sees() -> None:
+    with pytest.raises(StoredFileCorrupt):
+        measured({"corrupt": True})
+
+
+def test_a_request_names_its_work_and_carries_its_facts_as_json() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def invoke(**given: Any) -> dict[str, Any]:
+        asked.append(given)
+        return {"Payload": BytesIO(b'{"result": "{}"}')}
+
+    LambdaPdf(SimpleNamespace(invoke=invoke), "portal-pdf").run(REQUEST, MeasuredLogo)
+    assert asked[0]["FunctionName"] == "portal-pdf"
+    payload = json.loads(asked[0]["Payload"])
+    assert payload["work"] == "MeasureLogo"
+    assert json.loads(payload["request"]) == {"picture": "iVBORw0K", "max_side": 1000}

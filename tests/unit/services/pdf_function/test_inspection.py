@@ -5,9 +5,10 @@ import time
 import pytest
 
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
-from chalicelib.services.pdf_jobs.sandbox import CpuTimeExceeded, limit_cpu_time, limit_memory
+from chalicelib.services.pdf_function import inspection
+from chalicelib.services.pdf_function.sandbox import CpuTimeExceeded, limit_cpu_time, limit_memory
 from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.sealing import seal_plain
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 
 
@@ -28,7 +29,7 @@ def test_a_scan_that_is_the_original_again_is_refused() -> None:
 
 
 def test_a_seal_is_recognized_by_the_given_certificates() -> None:
-    data = sealer().seal(samples.plan_of_care(), FACTS).data
+    data = seal_plain(samples.plan_of_care(), sealer(), FACTS).data
     ours = [chain.fingerprint(certificate())]
     assert inspection.inspect(data, "seal", certificates=ours)["verdict"] == "intact"
     assert inspection.inspect(data, "seal", certificates=[])["verdict"] == "not_ours"

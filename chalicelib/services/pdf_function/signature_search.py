@@ -9,7 +9,8 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.pdf.models import SignatureBlock, SignatureBox, SignatureParts
 from chalicelib.pdf.placement.finder import find_signature_box
-from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed_json
+from chalicelib.pdf.reader import read_units
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, run_sandboxed_json
 
 logger = Logger(service="portal", child=True)
 
@@ -20,11 +21,11 @@ MEMORY = 512 * 1024 * 1024
 """The memory limit in bytes, beyond the memory that the function uses already."""
 
 
-def find_field_sandboxed(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
+def find_field(data: bytes, pages: int, block: SignatureBlock) -> SignatureBox | None:
     """Return the signature box that `find_signature_box` finds, or None if the search fails or exceeds a limit."""
 
     def work() -> dict[str, Any] | None:
-        field = find_signature_box(data, units, block)
+        field = find_signature_box(data, read_units(data, pages), block)
         return asdict(field) if field else None
 
     try:
@@ -33,6 +34,11 @@ def find_field_sandboxed(data: bytes, units: tuple[float, ...], block: Signature
         facts = {"document_id": block.document_id, "by_time": killed.by_time}
         logger.warning("search for the signature's place lost", extra=facts)
         return None
+    return read_box(values)
+
+
+def read_box(values: dict[str, Any] | None) -> SignatureBox | None:
+    """Return the signature box that a forked process described as JSON."""
     if values is None:
         return None
     parts = values.pop("parts")

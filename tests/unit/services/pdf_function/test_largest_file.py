@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bench.sealing import peak_memory
 from chalicelib.pdf.models import MAX_PAGES
-from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+from chalicelib.services.pdf_function import inspection
+from chalicelib.services.pdf_function.page_rendering import render_images
 from chalicelib.services.pdf_jobs.page_images import WIDTHS
-from chalicelib.services.pdf_jobs.sandboxed_rendering import render_images
 from tests.support.pdf.largest_pdf import largest_pdf
 
 MOST_MEGABYTES = 512

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.pdf.placement.finder import find_signature_box
-from chalicelib.services.pdf_jobs import sandboxed_placement as placing
-from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
+from chalicelib.services.pdf_function import signature_search as placing
+from chalicelib.services.pdf_function.signature_search import find_field
 from tests.support.pdf import form_layouts as layouts
 from tests.support.pdf import sample_pdfs as samples
 
@@ -16,13 +16,13 @@ LAYOUTS = {layout.name: layout.data for layout in layouts.all_layouts()}
 
 @pytest.mark.parametrize("name", ["drawn line", "short line"], ids=["whole", "in parts"])
 def test_the_sandboxed_search_gives_the_result_of_the_search(name: str) -> None:
-    field = find_field_sandboxed(LAYOUTS[name], (1.0,), samples.BLOCK)
+    field = find_field(LAYOUTS[name], 1, samples.BLOCK)
     assert field is not None
     assert field == find_signature_box(LAYOUTS[name], (1.0,), samples.BLOCK)
 
 
 def test_a_page_without_a_signature_label_gives_no_field() -> None:
-    assert find_field_sandboxed(layouts.page((54, 700, "Plan of care")), (1.0,), samples.BLOCK) is None
+    assert find_field(layouts.page((54, 700, "Plan of care")), 1, samples.BLOCK) is None
 
 
 def fails(*_arguments: object) -> None:
@@ -48,4 +48,4 @@ def grows(*_arguments: object) -> None:
 def test_a_search_that_fails_gives_none(monkeypatch: pytest.MonkeyPatch, search: Callable[..., None]) -> None:
     monkeypatch.setattr(placing, "SECONDS", 0.5)
     monkeypatch.setattr(placing, "find_signature_box", search)
-    assert find_field_sandboxed(LAYOUTS["drawn line"], (1.0,), samples.BLOCK) is None
+    assert find_field(LAYOUTS["drawn line"], 1, samples.BLOCK) is None

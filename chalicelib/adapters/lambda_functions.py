@@ -1,0 +1,101 @@
+"""Calls of the Lambda functions without rights: the `Inspector` and the `PdfFunction` of `services/ports.py`."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import botocore.exceptions
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.aws_clients import Clients, error_code
+from chalicelib.domain.errors import Unavailable
+from chalicelib.services.ports import StoredFileCorrupt
+
+T = TypeVar("T")
+
+_NOT_DONE = "The file could not be worked on right now. Nothing was lost. Please try again in a moment."
+_NOT_CHECKED = "The file could not be checked right now. Nothing was lost. Please send it again in a moment."
+
+logger = Logger(service="portal", child=True)
+
+
+class LambdaInspector:
+    """Client of the sandboxed Lambda function `inspect`, which parses strangers' files.
+
+    `presign` returns the presigned URL of an upload. The Lambda function has no rights. It can read only that
+    upload and, for a scan, the original of its document."""
+
+    def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
+        self._clients = clients
+        self._function = function
+        self._presign = presign
+
+    def inspect(
+        self,
+        key: str,
+        kind: str,
+        *,
+        certificates: Sequence[str] = (),
+        authorities: Sequence[str] = (),
+        original: str | None = None,
+    ) -> Mapping[str, Any]:
+        """Return the facts of the file at the S3 key `key`. `kind` is `pdf`, `scan` or `seal`.
+
+        A scan is compared with the PDF at the S3 key `original`.
+
+        A crash or a timeout of the `inspect` function counts as the fault of the file, so the file is refused.
+        Raises `Unavailable` for an error of AWS, which says nothing about the file."""
+        pins = {"certificates": list(certificates), "authorities": list(authorities)}
+        request = {"url": self._presign(key), "kind": kind, **pins}
+        if original is not None:
+            request["original_url"] = self._presign(original)
+        body = invoke(self._clients.functions, self._function, request, unavailable=_NOT_CHECKED)
+        if body is None:
+            detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
+            return {"refused": {"code": "damaged", "detail": detail}}
+        return body
+
+
+class LambdaPdf:
+    """Client of the Lambda function `pdf`, or of its smaller twin `inspect`."""
+
+    def __init__(self, client: Any, function: str) -> None:
+        self._client = client
+        self._function = function
+
+    def run(self, request: object, result: type[T]) -> T:
+        """Return the function's result for a request.
+
+        A crash or a timeout of the function raises `Unavailable`, like an error of AWS: a job then runs again. The
+        function itself reports a file that it cannot work on."""
+        payload = {"work": type(request).__name__, "request": codec.dump(request)}
+        body = invoke(self._client, self._function, payload, unavailable=_NOT_DONE)
+        if body is None:
+            raise Unavailable(_NOT_DONE)
+        if body.get("corrupt"):
+            raise StoredFileCorrupt("the stored file is not the one that was recorded")
+        return codec.load(result, body["result"])
+
+
+def invoke(client: Any, function: str, request: Mapping[str, Any], *, unavailable: str) -> Mapping[str, Any] | None:
+    """Return the JSON object that a function without rights returns, or None if the function crashed or timed out.
+
+    Raises `Unavailable` with the text `unavailable` for an error of AWS, and for a link that does not work."""
+    try:
+        response = client.invoke(FunctionName=function, Payload=json.dumps(request).encode())
+        body = json.loads(response["Payload"].read())
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("function not invoked", cause=error_code(error))
+        raise Unavailable(unavailable) from None
+    failed = "FunctionError" in response or not isinstance(body, dict)
+    if (failed and _is_aws_error(body)) or (not failed and body.get("unavailable")):
+        raise Unavailable(unavailable)
+    return None if failed else dict(body)
+
+
+def _is_aws_error(body: Any) -> bool:
+    """Return True if the Lambda function ended with an error of the AWS client, not with an error about the file."""
+    kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
+    return kind.rpartition(".")[2] in vars(botocore.exceptions)

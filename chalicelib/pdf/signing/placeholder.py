@@ -1,0 +1,49 @@
+"""The placeholder in a PDF that is reserved for the message of a seal. This module handles bytes and parses no PDF."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_MESSAGE = re.compile(rb"<([0-9a-f]{2048,})>")
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """The byte offsets of the start and end of the hexadecimal digits between `<` and `>`.
+
+    The message of a seal covers each byte of the file except these digits and their brackets."""
+
+    start: int
+    end: int
+
+    def read(self, data: bytes) -> bytes:
+        """Return the bytes that the digits encode. Raise `ValueError` if no such digits are there."""
+        digits = data[self.start : self.end] if 0 < self.start < self.end < len(data) else b""
+        if not digits or data[self.start - 1 : self.start] != b"<" or data[self.end : self.end + 1] != b">":
+            raise ValueError("the file has no placeholder there")
+        return bytes.fromhex(digits.decode("ascii"))
+
+    def digest(self, data: bytes) -> bytes:
+        """Return the SHA-256 digest of the bytes that the message covers."""
+        covered = hashlib.sha256(memoryview(data)[: self.start - 1])
+        covered.update(memoryview(data)[self.end + 1 :])
+        return covered.digest()
+
+    def insert(self, data: bytes, message: bytes) -> bytes:
+        """Return the file with this message. Raise `ValueError` if the message does not fit."""
+        if len(message) > len(self.read(data)):
+            raise ValueError("the message of the seal is larger than the space reserved for it")
+        digits = message.hex().encode().ljust(self.end - self.start, b"0")
+        return b"".join((memoryview(data)[: self.start], digits, memoryview(data)[self.end :]))
+
+
+def find_last(data: bytes) -> Placeholder:
+    """Return the placeholder of the last message in a sealed file. Raise `ValueError` if there is none.
+
+    The search reads raw bytes. The caller must compare the digest in the message with the file."""
+    places = [match.span(1) for match in _MESSAGE.finditer(data)]
+    if not places:
+        raise ValueError("the file has no seal")
+    return Placeholder(*places[-1])

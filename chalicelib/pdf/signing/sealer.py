@@ -1,0 +1,78 @@
+"""The half of sealing that needs the key: the message over a prepared file, and its timestamp.
+
+Nothing here parses a PDF. The other half, `seal.py`, prepares the file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+from chalicelib.pdf.models import Level
+from chalicelib.pdf.signing import cms
+from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
+from chalicelib.pdf.signing.placeholder import Placeholder, find_last
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
+
+
+@dataclass(frozen=True)
+class Message:
+    """The CMS message (DER) of a seal, and the level that the seal has with the message."""
+
+    data: bytes
+    level: Level
+
+
+@dataclass(frozen=True)
+class Sealer:
+    """The key, its certificate chain, and the timestamp authority, if there is one."""
+
+    chain: Chain
+    sign: SignDigest
+    timestamps: TimestampSource | None = None
+
+    @property
+    def pins(self) -> Collection[str]:
+        """The fingerprints of the certificates that the timestamp authority uses."""
+        return self.timestamps.pins if self.timestamps is not None else ()
+
+    @cached_property
+    def reserved_bytes(self) -> int:
+        """The bytes to reserve for the message, including a timestamp that comes now or later."""
+        unsigned = cms.make_message(self.chain, bytes(32), lambda _: bytes(self.chain.key_bytes))
+        return len(unsigned) + (cms.TOKEN_BYTES if self.timestamps else 0)
+
+    def make_message(self, data: bytes, placeholder: Placeholder, at: dt.datetime) -> Message:
+        """Return the message over a prepared file. Raise `ValueError` if the file has no empty placeholder there.
+
+        If the timestamp authority fails, the message has no timestamp and its level is B-B."""
+        reserved = placeholder.read(data)
+        if any(reserved):
+            raise ValueError("the placeholder is not empty")
+        message = cms.make_message(self.chain, placeholder.digest(data), self.sign)
+        if self.timestamps is None:
+            return Message(message, "B-B")
+        try:
+            return Message(self._add_timestamp(message, len(reserved), at), "B-T")
+        except OSError:
+            return Message(message, "B-B")
+
+    def make_timestamped(self, data: bytes, at: dt.datetime) -> tuple[Placeholder, bytes]:
+        """Return the placeholder of a sealed file's message, and the message with a timestamp of `at` added.
+
+        Raise `OSError` if the authority fails or there is no space, and `ValueError` if the file has no sound seal."""
+        placeholder = find_last(data)
+        reserved = placeholder.read(data)
+        message = cms.strip_padding(reserved)
+        if cms.read_digest(message) != placeholder.digest(data):
+            raise ValueError("the last message does not seal the file")
+        return placeholder, self._add_timestamp(message, len(reserved), at)
+
+    def _add_timestamp(self, message: bytes, reserved: int, at: dt.datetime) -> bytes:
+        if self.timestamps is None:
+            raise OSError("no timestamp authority is configured")
+        timestamped = cms.add_timestamp(message, self.timestamps, at)
+        if len(timestamped) > reserved:
+            raise OSError("the timestamp is larger than the space reserved for it")
+        return timestamped

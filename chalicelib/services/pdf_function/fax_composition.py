@@ -1,0 +1,33 @@
+"""The PDF to fax, made in a forked process."""
+
+from collections.abc import Iterator
+
+from chalicelib.pdf.assembly.fax import compose_fax
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed
+from chalicelib.services.pdf_requests import ComposedFax, ComposeFax
+from chalicelib.services.ports import LinkedFiles
+
+SECONDS = 40.0
+"""The CPU time limit. The function that waits for the fax ends after 60 seconds."""
+
+MEMORY = 768 * 1024 * 1024
+"""The memory limit in bytes, beyond the memory that the function uses already. The function has 1.7 GB."""
+
+
+def compose(request: ComposeFax, files: LinkedFiles) -> ComposedFax:
+    """Write the PDF to fax, unless the PDF is too large, and return its size.
+
+    The size is 0 for a document that breaks the work."""
+    original = files.read(request.source)
+
+    def work() -> Iterator[bytes]:
+        with limit_memory(MEMORY):
+            yield compose_fax(request.cover, original)
+
+    try:
+        (pdf,) = run_sandboxed(work, seconds=SECONDS)
+    except SandboxKilled:
+        return ComposedFax(0)
+    if len(pdf) <= request.max_bytes:
+        files.write(request.target, pdf, "application/pdf")
+    return ComposedFax(len(pdf))

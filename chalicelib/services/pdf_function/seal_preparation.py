@@ -1,0 +1,100 @@
+"""The preparation of a document's file for its seal, in a forked process.
+
+The file gets the signature block, the certificate page and a placeholder. The caller, who has the key, fills the
+placeholder."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.pdf.assembly.pictures import draw_as_pictures
+from chalicelib.pdf.models import SignatureBox
+from chalicelib.pdf.signing.sealed_document import (
+    PreparedDocument,
+    prepare_by_hand,
+    prepare_certificate,
+    prepare_declined,
+    prepare_signed,
+)
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed
+from chalicelib.services.pdf_function.signature_search import find_field, read_box
+from chalicelib.services.pdf_requests import PrepareCertificate, PreparedFile, PrepareDocument, UploadLink
+from chalicelib.services.ports import LinkedFiles
+
+logger = Logger(service="portal", child=True)
+
+SECONDS = 90.0
+"""The CPU time limit. Pictures of 200 scanned pages take 40 seconds."""
+
+MEMORY = 1024 * 1024 * 1024
+"""The memory limit in bytes, beyond the memory that the function uses already. The function has 1.7 GB."""
+
+
+def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
+    """Write the file with a placeholder, and return the placeholder's position and the facts of the file."""
+    source = files.read(request.source)
+    is_pdf = b"%PDF-" in source[:1024]
+    request = _search_once(request, source)
+    searched = PreparedFile(searched=request.searched, found=request.found, is_pdf=is_pdf)
+    return _run(lambda: _prepare(request, source), request.target, files, searched)
+
+
+def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles) -> PreparedFile:
+    """Write the certificate as a separate file with a placeholder, and return the placeholder's position."""
+
+    def work() -> PreparedDocument:
+        return prepare_certificate(request.block, certificate=request.certificate, seal=request.seal)
+
+    return _run(work, request.target, files, PreparedFile())
+
+
+def _search_once(request: PrepareDocument, source: bytes) -> PrepareDocument:
+    """Return the request with the result of the search for a place to sign. The search may take seconds."""
+    wanted, field = request.block is not None and not request.searched, request.field
+    if request.block is None or not wanted or (field is not None and field.is_on(request.pages)):
+        return request
+    return replace(request, searched=True, found=find_field(source, request.pages, request.block))
+
+
+def _prepare(request: PrepareDocument, source: bytes) -> PreparedDocument:
+    data = draw_as_pictures(source) if request.attempt == "pictures" else source
+    certificate, seal, rebuild = request.certificate, request.seal, request.attempt == "rebuilt"
+    if request.decision == "by_hand":
+        return prepare_by_hand(data, certificate=certificate, seal=seal)
+    if request.block is None:
+        return prepare_declined(data, certificate=certificate, seal=seal, rebuild=rebuild)
+    return prepare_signed(
+        data,
+        block=request.block,
+        field=request.field,
+        certificate=certificate,
+        seal=seal,
+        rebuild=rebuild,
+        find=lambda *_: request.found,
+    )
+
+
+def _run(
+    work: Callable[[], PreparedDocument], target: UploadLink, files: LinkedFiles, facts: PreparedFile
+) -> PreparedFile:
+    """Do the work in a forked process, and write the file. A file that breaks the work has a fault."""
+
+    def pieces() -> Iterator[bytes]:
+        with limit_memory(MEMORY):
+            made = work()
+            place = asdict(made.place) if made.place else None
+            about = [made.placeholder.start, made.placeholder.end, made.pages, place, made.needs_certificate]
+            yield json.dumps(about).encode()
+            yield made.data
+
+    try:
+        about, data = run_sandboxed(pieces, seconds=SECONDS)
+    except SandboxKilled as killed:
+        logger.warning("preparation for the seal lost", extra={"by_time": killed.by_time})
+        return replace(facts, fault="the file could not be prepared for its seal")
+    files.write(target, data, "application/pdf")
+    start, end, pages, place, needs_certificate = json.loads(about)
+    box: SignatureBox | None = read_box(place)
+    return replace(facts, start=start, end=end, pages=pages, place=box, needs_certificate=needs_certificate)

@@ -1,0 +1,181 @@
+"""The sealed file of a decided document, made together with the function without rights.
+
+That function parses and draws: it prepares a file with a placeholder, and later checks the sealed bytes. This module
+has the key and parses nothing: it hashes the prepared file, signs the hash, and inserts the message. A file is only
+released if the function has checked the very bytes with the file's SHA-256."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import get_args
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.domain.audit import Event
+from chalicelib.domain.documents import Decision, Document
+from chalicelib.domain.status import Action
+from chalicelib.pdf.models import Level
+from chalicelib.pdf.signing.certificate_chain import fingerprint
+from chalicelib.pdf.signing.placeholder import Placeholder
+from chalicelib.pdf.signing.sealer import Sealer
+from chalicelib.services.pdf_jobs import seal_contents
+from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
+from chalicelib.services.pdf_requests import (
+    WORK_PREFIX,
+    Attempt,
+    CheckedRelease,
+    CheckRelease,
+    PrepareCertificate,
+    PreparedFile,
+    PrepareDocument,
+    SourceLink,
+    UploadLink,
+)
+from chalicelib.services.ports import Files, Ids, PdfFunction, StoredFileCorrupt
+
+logger = Logger(service="portal", child=True)
+
+_MAX_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class SealedFile:
+    """A sealed file that may be released."""
+
+    data: bytes
+    pages: int
+    level: Level
+
+
+@dataclass(frozen=True)
+class Release:
+    """The sealed file of a document, and the certificate if it is a file of its own."""
+
+    signed: SealedFile
+    certificate: SealedFile | None = None
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A prepared file in the bucket, and the source that its pages must look like. `shown`: the signer saw them."""
+
+    key: str
+    prepared: PreparedFile
+    source: SourceLink | None = None
+    shown: bool = False
+    unseen: tuple[int, ...] = ()
+
+
+class SealRefused(Exception):
+    """Error for a file with a fault, which must not be released. Another attempt may succeed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseMaker:
+    """Maker of sealed files, with the sealer of the present certificate."""
+
+    files: Files
+    pdf: PdfFunction
+    ids: Ids
+    sealer: Sealer
+    verify_url: str
+    now: datetime
+
+    def make(self, document: Document, decision: Decision, events: Sequence[Event]) -> Release:
+        """Return the checked files. Raises `StoredFileCorrupt` if every attempt has a fault.
+
+        If a seal added to the original fails the checks, the file is rebuilt. The last resort is a file made from
+        pictures of the pages."""
+        request, faults = self._first_request(document, decision, events), ""
+        for attempt in get_args(Attempt):
+            if (attempt, decision.action) == ("rebuilt", Action.SIGN_BY_HAND):
+                continue  # A scan is always rebuilt.
+            key, target = self._new_draft(document.id)
+            prepared = self.pdf.run(replace(request, attempt=attempt, target=target), PreparedFile)
+            request = replace(request, searched=prepared.searched, found=prepared.found)
+            try:
+                return self._finish(document, request, key, prepared)
+            except SealRefused as refusal:
+                faults = str(refusal)
+                logger.warning("sealed file refused", document_id=document.id, faults=faults, attempt=attempt)
+            if not prepared.is_pdf:
+                break
+        raise StoredFileCorrupt(faults)
+
+    def _first_request(self, document: Document, decision: Decision, events: Sequence[Event]) -> PrepareDocument:
+        by_hand, approved = decision.action is Action.SIGN_BY_HAND, decision.action is Action.APPROVE
+        source = (
+            source_link(self.files, decision.scan_key or "", decision.scan_sha256 or "")
+            if by_hand
+            else source_link(self.files, document.original.key, document.original.sha256)
+        )
+        certificate = seal_contents.certificate_facts(document, decision, events, verify_url=self.verify_url)
+        return PrepareDocument(
+            decision=certificate.certificate_type,
+            attempt="as_is",
+            source=source,
+            target=UploadLink("", {}),
+            pages=document.original.pages,
+            certificate=certificate,
+            seal=seal_contents.seal_spec(document, decision, self.now, self.sealer.reserved_bytes),
+            block=seal_contents.signature_block(document, decision) if approved else None,
+            field=seal_contents.requested_field(document) if approved else None,
+        )
+
+    def _new_draft(self, document_id: str) -> tuple[str, UploadLink]:
+        """Return a new key for a prepared file, and the link to write the file."""
+        key = f"{WORK_PREFIX}seals/{document_id}/{self.ids.new('drf')}.pdf"
+        return key, upload_link(self.files, key, content_type="application/pdf", max_bytes=_MAX_BYTES)
+
+    def _finish(self, document: Document, request: PrepareDocument, key: str, prepared: PreparedFile) -> Release:
+        # A scan is shown to nobody before it is sealed.
+        shown = request.decision != "by_hand"
+        signed = self._seal(_Draft(key, prepared, request.source, shown=shown, unseen=document.broken_pages))
+        if not prepared.needs_certificate or request.block is None:
+            return Release(signed)
+        facts = replace(request.certificate, signed_sha256=_hash(signed.data))
+        key, target = self._new_draft(document.id)
+        separate = PrepareCertificate(target, facts, request.seal, request.block)
+        return Release(signed, self._seal(_Draft(key, self.pdf.run(separate, PreparedFile))))
+
+    def _seal(self, draft: _Draft) -> SealedFile:
+        """Insert the message into the prepared file, and have the result checked. Raises `SealRefused` for a fault."""
+        prepared = draft.prepared
+        if prepared.fault:
+            raise SealRefused(prepared.fault)
+        data, placeholder = self.files.get(draft.key), Placeholder(prepared.start, prepared.end)
+        try:
+            message = self.sealer.make_message(data, placeholder, self.now)
+            sealed = placeholder.insert(data, message.data)
+        except ValueError as error:
+            raise SealRefused(str(error)) from error
+        request = CheckRelease(
+            prepared=source_link(self.files, draft.key, _hash(data)),
+            start=prepared.start,
+            end=prepared.end,
+            message=b64encode(message.data).decode(),
+            pages=prepared.pages,
+            level=message.level,
+            certificate=fingerprint(self.sealer.chain.leaf),
+            pins=tuple(self.sealer.pins),
+            source=draft.source,
+            shown=draft.shown,
+            place=prepared.place,
+            unseen=draft.unseen,
+        )
+        require_no_faults(self.pdf.run(request, CheckedRelease), sealed)
+        return SealedFile(sealed, prepared.pages, message.level)
+
+
+def require_no_faults(checked: CheckedRelease, sealed: bytes) -> None:
+    """Raise an error unless the function checked these very bytes and found no fault."""
+    if checked.faults:
+        raise SealRefused("; ".join(checked.faults))
+    if checked.sha256 != _hash(sealed):
+        raise SealRefused("other bytes were checked than those that were sealed")
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,141 @@
+"""Both halves of sealing in one process: prepare a file, make the message with a local key, and insert the message."""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asn1crypto import x509
+from asn1crypto.algos import SignedDigestAlgorithm
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.signers.pdf_cms import Signer
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from chalicelib.pdf.models import CertificateFacts, Level, SealSpec, SignatureBlock, SignatureBox
+from chalicelib.pdf.signing import release_check, seal, sealed_document
+from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest, fingerprint
+from chalicelib.pdf.signing.picture_check import compare_pages
+from chalicelib.pdf.signing.placeholder import Placeholder
+from chalicelib.pdf.signing.seal import SealFieldSpec
+from chalicelib.pdf.signing.sealed_document import PreparedDocument
+from chalicelib.pdf.signing.sealer import Sealer
+
+
+@dataclass(frozen=True)
+class SealFacts:
+    """The contents of a seal, without the room for its message."""
+
+    reason: str
+    document_id: str
+    at: dt.datetime
+
+    def spec(self, sealer: Sealer) -> SealSpec:
+        return SealSpec(self.reason, self.document_id, self.at, sealer.reserved_bytes)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    data: bytes
+    level: Level
+
+
+@dataclass(frozen=True)
+class Release:
+    """A sealed file with the facts of its preparation. `certificate` is the certificate as a separate file."""
+
+    sealed: Sealed
+    pages: int
+    certificate: "Release | None" = None
+    place: SignatureBox | None = None
+
+
+class PyHankoSigner(Signer):
+    """pyHanko's signer, with a key that only signs digests. Its messages are the model for `signing/cms.py`."""
+
+    def __init__(self, chain: Chain, sign: SignDigest) -> None:
+        super().__init__(
+            signing_cert=chain.leaf,
+            cert_registry=SimpleCertificateStore.from_certs(chain.certificates[1:]),
+            signature_mechanism=SignedDigestAlgorithm({"algorithm": "sha256_rsa"}),
+        )
+        self._chain, self._sign = chain, sign
+
+    async def async_sign_raw(self, data: bytes, _digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
+        return bytes(self._chain.key_bytes) if dry_run else self._sign(hashlib.sha256(data).digest())
+
+
+def _finish(data: bytes, placeholder: Placeholder, sealer: Sealer, at: dt.datetime) -> Sealed:
+    message = sealer.make_message(data, placeholder, at)
+    return Sealed(placeholder.insert(data, message.data), message.level)
+
+
+def seal_plain(data: bytes, sealer: Sealer, facts: SealFacts) -> Sealed:
+    """Return the file with an invisible seal over all of it."""
+    prepared = seal.prepare(data, facts.spec(sealer))
+    return _finish(prepared.data, prepared.placeholder, sealer, facts.at)
+
+
+def seal_opened(writer: IncrementalPdfFileWriter, sealer: Sealer, facts: SealFacts, field: SealFieldSpec) -> Sealed:
+    """Return the file with the writer's changes and a seal in this field."""
+    prepared = seal.prepare_opened(writer, facts.spec(sealer), field)
+    return _finish(prepared.data, prepared.placeholder, sealer, facts.at)
+
+
+def _release(prepared: PreparedDocument, sealer: Sealer, facts: SealFacts) -> Release:
+    sealed = _finish(prepared.data, prepared.placeholder, sealer, facts.at)
+    return Release(sealed, prepared.pages, place=prepared.place)
+
+
+def seal_signed(
+    original: bytes,
+    *,
+    block: SignatureBlock,
+    certificate: CertificateFacts,
+    sealer: Sealer,
+    facts: SealFacts,
+    **options: Any,
+) -> Release:
+    """Return the sealed document, with a separate certificate if other people had signed the original."""
+    prepared = sealed_document.prepare_signed(
+        original, block=block, certificate=certificate, seal=facts.spec(sealer), **options
+    )
+    release = _release(prepared, sealer, facts)
+    if not prepared.needs_certificate:
+        return release
+    named = replace(certificate, signed_sha256=hashlib.sha256(release.sealed.data).hexdigest())
+    apart = sealed_document.prepare_certificate(block, certificate=named, seal=facts.spec(sealer))
+    return replace(release, certificate=_release(apart, sealer, facts))
+
+
+def seal_declined(original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
+    """Return the sealed original with the certificate of its decline."""
+    prepared = sealed_document.prepare_declined(original, certificate=certificate, seal=facts.spec(sealer))
+    return _release(prepared, sealer, facts)
+
+
+def seal_by_hand(scan: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
+    """Return the sealed scan with its certificate."""
+    prepared = sealed_document.prepare_by_hand(scan, certificate=certificate, seal=facts.spec(sealer))
+    return _release(prepared, sealer, facts)
+
+
+def add_timestamp(data: bytes, sealer: Sealer, at: dt.datetime) -> bytes:
+    """Return a sealed file with a timestamp of `at` added to its seal."""
+    placeholder, message = sealer.make_timestamped(data, at)
+    return placeholder.insert(data, message)
+
+
+def find_picture_fault(source: bytes, release: Release) -> str:
+    """Return the first fault of the pages' pictures, or an empty text."""
+    return next(filter(None, compare_pages(source, release.sealed.data, release.place)), "")
+
+
+def find_faults(release: Release, *, source: bytes, certificate: x509.Certificate, pins: Any = ()) -> list[str]:
+    """Return the faults of a release and of its separate certificate."""
+    sealed, by = release.sealed, fingerprint(certificate)
+    faults = release_check.find_faults(
+        sealed.data, pages=release.pages, level=sealed.level, source=source, certificate=by, pins=pins
+    )
+    if release.certificate is not None:
+        faults += find_faults(release.certificate, source=b"", certificate=certificate, pins=pins)
+    return faults

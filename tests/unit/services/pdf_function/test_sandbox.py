@@ -1,0 +1,42 @@
+"""Test the forked process for untrusted files: it ends on time, and cannot reach the process that made it."""
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, run_sandboxed, run_sandboxed_json
+
+PR_GET_DUMPABLE = 3
+
+
+def test_the_error_of_a_killed_sandbox_states_the_reason() -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"one"
+        while True:
+            pass
+
+    received = run_sandboxed(endless, seconds=0.2)
+    assert next(received) == b"one"
+    started = time.monotonic()
+    with pytest.raises(SandboxKilled) as caught:
+        next(received)
+    assert caught.value.by_time
+    assert time.monotonic() - started < 30
+
+    def crashing() -> Iterator[bytes]:
+        yield b""
+        raise MemoryError
+
+    with pytest.raises(SandboxKilled) as other:
+        list(run_sandboxed(crashing, seconds=5))
+    assert not other.value.by_time
+
+
+def test_a_copy_cannot_read_the_memory_of_its_parent() -> None:
+    """The kernel allows `/proc/<id>/mem` and `ptrace` only for a dumpable process, except to the superuser."""
+    parent = os.getpid()
+    assert run_sandboxed_json(os.getppid, seconds=5, memory=64 * 1024 * 1024) == parent
+    assert ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0

@@ -1,0 +1,75 @@
+"""Test the `prepare` job: the images and texts of all pages, and the marks on the document."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.status import Action
+from chalicelib.pdf.rendering import render_pages
+from chalicelib.services.pdf_function import page_rendering
+from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, page_texts, text_key
+from chalicelib.services.pdf_requests import RenderPages
+from tests.unit.services.pdf_jobs.test_seal_job import Portal, decided
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return Portal(decided(Action.APPROVE, pages_ready=None))
+
+
+def test_every_page_gets_its_images_and_its_text(portal: Portal) -> None:
+    portal.page_preparation.prepare(portal.job)
+    document = portal.document
+    assert (document.pages_ready, document.broken_pages) == (3, ())
+    for number in (1, 2, 3):
+        for width in WIDTHS:
+            assert portal.files.objects[page_key(document.id, number, width)][1] == "image/png"
+    assert portal.files.keys("pages/") == sorted(
+        [text_key(document.id), *(page_key(document.id, number, width) for number in (1, 2, 3) for width in WIDTHS)]
+    )
+    texts = page_texts(document, portal.files)
+    assert texts is not None
+    assert json.loads(portal.files.get(text_key(document.id))) == texts
+    assert "Page 1" in texts[0]
+
+
+def test_the_first_page_is_ready_before_the_others(portal: Portal) -> None:
+    run, ready = portal.pdf.run, []
+
+    def watched(request: object, result: type) -> object:
+        ready.append(portal.document.pages_ready)
+        return run(request, result)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portal.pdf, "run", watched)
+        portal.page_preparation.prepare(portal.job)
+    assert ready == [None, 1]
+    assert [(item.first, item.last) for item in portal.pdf.asked if isinstance(item, RenderPages)] == [(1, 1), (2, 3)]
+
+
+def test_a_page_that_crashes_the_renderer_is_broken_and_the_others_are_shown(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crashing(data: bytes, widths: tuple[int, ...], *, first: int, last: int) -> Iterator[object]:
+        for image in render_pages(data, widths, first=first, last=last):
+            if image.number == 2:
+                os._exit(9)
+            yield image
+
+    monkeypatch.setattr(page_rendering, "render_pages", crashing)
+    portal.page_preparation.prepare(portal.job)
+    assert (portal.document.pages_ready, portal.document.broken_pages) == (3, (2,))
+
+
+def test_a_job_that_failed_halfway_succeeds_at_the_next_try(portal: Portal) -> None:
+    original = portal.files.objects.pop("originals/1.pdf")
+    with pytest.raises(Unavailable):
+        portal.page_preparation.prepare(portal.job)
+    assert portal.document.pages_ready is None
+    portal.files.objects["originals/1.pdf"] = original
+    portal.page_preparation.prepare(portal.job)
+    portal.page_preparation.prepare(portal.job)
+    assert portal.document.pages_ready == 3

@@ -1,0 +1,133 @@
+"""Test that a taken-over function without rights spoils at most its own document."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from chalicelib.domain.documents import Sealing
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.status import Action
+from chalicelib.services.pdf_function import seal_preparation
+from chalicelib.services.pdf_requests import (
+    CheckedRelease,
+    CheckRelease,
+    PreparedFile,
+    PrepareDocument,
+    SourceLink,
+    UploadLink,
+)
+from chalicelib.services.ports import StoredFileCorrupt
+from tests.support.fake_pdf import FakePdf
+from tests.unit.services.pdf_jobs.test_seal_job import Portal, decided
+
+T = TypeVar("T")
+
+
+class TakenOver(FakePdf):
+    """A function without rights whose results an attacker changes."""
+
+    change: Callable[[Any], Any]
+
+    def run(self, request: object, result: type[T]) -> T:
+        changed: T = self.change(super().run(request, result))
+        return changed
+
+
+def taken_over(change: Callable[[Any], Any]) -> tuple[Portal, list[bytes]]:
+    """Return a portal whose function without rights is an attacker's, and the digests that the key signs."""
+    portal, signed = Portal(decided(Action.APPROVE)), list[bytes]()
+    portal.pdf = TakenOver(portal.files)
+    portal.pdf.change = change
+    key = portal.sealer_cache._key
+
+    class Key:
+        public_key = staticmethod(key.public_key)
+
+        def sign(self, digest: bytes) -> bytes:
+            signed.append(digest)
+            return key.sign(digest)
+
+    portal.sealer_cache._key = Key()
+    return portal, signed
+
+
+def assert_nothing_released(portal: Portal) -> None:
+    with pytest.raises(StoredFileCorrupt):
+        portal.seal()
+    assert portal.document.sealing is Sealing.IN_PROGRESS
+    assert portal.files.keys("evidence/signed/") == []
+
+
+@pytest.mark.parametrize("offset", [-1, 1, 10**9, -(10**9)])
+def test_a_false_position_gets_no_signature(offset: int) -> None:
+    def change(result: Any) -> Any:
+        return replace(result, start=result.start + offset) if isinstance(result, PreparedFile) else result
+
+    portal, signed = taken_over(change)
+    assert_nothing_released(portal)
+    assert signed == []
+
+
+def test_a_file_with_a_fault_is_not_released_even_if_other_bytes_were_checked() -> None:
+    def change(result: Any) -> Any:
+        return CheckedRelease("0" * 64, ()) if isinstance(result, CheckedRelease) else result
+
+    assert_nothing_released(taken_over(change)[0])
+
+
+def test_a_fault_that_the_function_reports_stops_the_release() -> None:
+    def change(result: Any) -> Any:
+        return replace(result, faults=("page 1 is missing",)) if isinstance(result, CheckedRelease) else result
+
+    portal, _ = taken_over(change)
+    assert_nothing_released(portal)
+
+
+def links(request: object) -> list[str]:
+    values = vars(request).values()
+    reads = [value.url for value in values if isinstance(value, SourceLink)]
+    return [*reads, *(value.fields["key"] for value in values if isinstance(value, UploadLink))]
+
+
+@pytest.mark.parametrize("action", [Action.APPROVE, Action.DECLINE, Action.SIGN_BY_HAND])
+def test_a_request_has_links_to_its_own_document_only(action: Action) -> None:
+    portal = Portal(decided(action))
+    portal.seal()
+    source = "scans/1" if action is Action.SIGN_BY_HAND else "originals/1.pdf"
+    prepare, check = portal.pdf.asked
+    assert isinstance(prepare, PrepareDocument)
+    assert isinstance(check, CheckRelease)
+    read, written = links(prepare)
+    assert read.startswith(f"https://files.test/{source}?")
+    assert written.startswith(f"work/seals/{portal.document.id}/")
+    draft, same = links(check)
+    assert draft.startswith(f"https://files.test/{written}?")
+    assert same.startswith(f"https://files.test/{source}?")
+
+
+def test_a_file_that_breaks_its_preparation_is_tried_in_other_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(*_args: object, **_more: object) -> None:
+        raise RecursionError
+
+    portal = Portal(decided(Action.APPROVE))
+    monkeypatch.setattr(seal_preparation, "prepare_signed", breaking)
+    with pytest.raises(StoredFileCorrupt, match="could not be prepared"):
+        portal.seal()
+    attempts = [request.attempt for request in portal.pdf.asked if isinstance(request, PrepareDocument)]
+    assert attempts == ["as_is", "rebuilt", "pictures"]
+
+
+def test_a_function_without_a_result_leaves_the_job_for_another_try() -> None:
+    portal = Portal(decided(Action.APPROVE))
+
+    def unavailable(*_: object) -> None:
+        raise Unavailable("The file could not be worked on right now.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portal.pdf, "run", unavailable)
+        with pytest.raises(Unavailable):
+            portal.seal()
+    portal.seal()
+    assert portal.document.sealing is Sealing.SEALED
