@@ -35,7 +35,7 @@ assert names
 for name in names:
     environment.parse(environment.loader.get_source(environment, name)[0])
 """
-HANDLERS = ["admin", "app", "deliveries", "documents", "follow_up", "inspect", "mail_feedback", "relay"]
+HANDLERS = ["admin", "app", "deliveries", "documents", "follow_up", "inspect", "mail_feedback", "pdf", "relay"]
 
 
 @pytest.fixture(scope="module")
