@@ -18,7 +18,6 @@ from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings, from_environment
 from chalicelib.workers import run_delivery_job
-from tests.support.fake_pdf import FakePdf
 from tests.support.fakes import (
     START,
     FakeClock,
@@ -31,6 +30,7 @@ from tests.support.fakes import (
     FakeSwitches,
     FakeWebhookSender,
 )
+from tests.support.pdf.fake_pdf import FakePdf
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the clinic, 24 bytes or more").decode()

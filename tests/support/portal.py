@@ -15,8 +15,8 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.jobs import JobName
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.delivery_world import some_settings
-from tests.support.fake_pdf import FakePdf
 from tests.support.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeStore, FakeSwitches
+from tests.support.pdf.fake_pdf import FakePdf
 
 
 class Portal(bootstrap.Services):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import secrets
+from dataclasses import dataclass
 
 from asn1crypto import algos, cms, tsp, x509
 
@@ -39,6 +41,32 @@ def make_message(chain: Chain, digest: bytes, sign: SignDigest) -> bytes:
     }
     message: bytes = cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed_data)}).dump()
     return message
+
+
+@dataclass(frozen=True)
+class MessagePattern:
+    """The bytes of a message around its digest and its signature, which are the same for every document.
+
+    A filled pattern takes 1 ms, and a new message 20 ms."""
+
+    attributes: tuple[bytes, bytes]
+    message: tuple[bytes, bytes, bytes]
+
+    def fill(self, digest: bytes, sign: SignDigest) -> bytes:
+        """Return the CMS message (DER) that seals a document with this SHA-256 digest."""
+        signature = sign(hashlib.sha256(digest.join(self.attributes)).digest())
+        start, middle, end = self.message
+        return b"".join((start, digest, middle, signature, end))
+
+
+def make_pattern(chain: Chain) -> MessagePattern:
+    """Return the pattern of the messages for a certificate chain."""
+    # Random values mark the two places, so that no other bytes can be equal to them.
+    digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
+    before, after = _signed_attributes(chain.leaf, digest).dump().split(digest)
+    start, rest = make_message(chain, digest, lambda _: signature).split(digest)
+    middle, end = rest.split(signature)
+    return MessagePattern((before, after), (start, middle, end))
 
 
 def _signed_attributes(certificate: x509.Certificate, digest: bytes) -> cms.CMSAttributes:

@@ -40,8 +40,12 @@ class Sealer:
     @cached_property
     def reserved_bytes(self) -> int:
         """The bytes to reserve for the message, including a timestamp that comes now or later."""
-        unsigned = cms.make_message(self.chain, bytes(32), lambda _: bytes(self.chain.key_bytes))
-        return len(unsigned) + (cms.TOKEN_BYTES if self.timestamps else 0)
+        size = len(self._pattern.fill(bytes(32), lambda _: bytes(self.chain.key_bytes)))
+        return size + (cms.TOKEN_BYTES if self.timestamps else 0)
+
+    @cached_property
+    def _pattern(self) -> cms.MessagePattern:
+        return cms.make_pattern(self.chain)
 
     def make_message(self, data: bytes, placeholder: Placeholder, at: dt.datetime) -> Message:
         """Return the message over a prepared file. Raise `ValueError` if the file has no empty placeholder there.
@@ -50,7 +54,7 @@ class Sealer:
         reserved = placeholder.read(data)
         if any(reserved):
             raise ValueError("the placeholder is not empty")
-        message = cms.make_message(self.chain, placeholder.digest(data), self.sign)
+        message = self._pattern.fill(placeholder.digest(data), self.sign)
         if self.timestamps is None:
             return Message(message, "B-B")
         try:

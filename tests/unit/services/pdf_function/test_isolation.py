@@ -29,7 +29,7 @@ from chalicelib.services.transaction import Job
 from infrastructure.local.warm_up import ONE_PAGE
 from tests.support.delivery_world import World
 from tests.support.fakes import START
-from tests.support.pdf_process import ProcessPdf
+from tests.support.pdf.pdf_process import ProcessPdf
 
 world = World()
 world.pdf = world.quick_pdf = ProcessPdf(world.files)

@@ -19,7 +19,7 @@ from chalicelib.services.pdf_requests import (
     UploadLink,
 )
 from chalicelib.services.ports import StoredFileCorrupt
-from tests.support.fake_pdf import FakePdf
+from tests.support.pdf.fake_pdf import FakePdf
 from tests.unit.services.pdf_jobs.test_seal_job import Portal, decided
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ class ProcessPdf:
     def run(self, request: object, result: type[T]) -> T:
         given = {"work": type(request).__name__, "request": codec.dump(request), "files": _pack(self.files)}
         made = subprocess.run(
-            [sys.executable, "-m", "tests.support.pdf_process"],
+            [sys.executable, "-m", "tests.support.pdf.pdf_process"],
             input=json.dumps(given),
             cwd=ROOT,
             capture_output=True,
@@ -47,7 +47,7 @@ def _unpack(packed: dict[str, list[str]]) -> dict[str, tuple[bytes, str]]:
 
 def _answer(given: dict[str, Any]) -> dict[str, Any]:
     from chalicelib.services.pdf_function.works import REQUESTS, do_work
-    from tests.support.fake_pdf import FakeLinks
+    from tests.support.pdf.fake_pdf import FakeLinks
 
     files = FakeFiles(_unpack(given["files"]))
     request: object = codec.load(REQUESTS[given["work"]], given["request"])
