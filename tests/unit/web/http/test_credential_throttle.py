@@ -56,6 +56,7 @@ def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
         "/login/second",
         "/setup",
         "/account/confirm",
+        "/account/emails/code",
         "/by-hand/{document_id}",
     }
 
