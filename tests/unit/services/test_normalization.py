@@ -1,7 +1,17 @@
 import pytest
 
 from chalicelib.services.delivery.mime import header_text
-from chalicelib.services.normalization import display_phone, normalize_fax, normalize_line, normalize_paragraphs
+from chalicelib.services.normalization import (
+    display_phone,
+    is_printable,
+    normalize_email,
+    normalize_fax,
+    normalize_line,
+    normalize_paragraphs,
+    normalize_phone,
+    validate_endpoint_url,
+    validate_time_zone,
+)
 from chalicelib.services.review.signature_input import clean_text
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 
@@ -55,3 +65,98 @@ def test_a_phone_number_is_displayed_as_people_read_it() -> None:
     assert display_phone("+15125550188") == "(512) 555-0188"
     assert display_phone("+442079460958") == "+442079460958"
     assert display_phone("512 555 0188") == "512 555 0188"
+
+
+@pytest.mark.parametrize("number", ["+1512555018", "+151255501888", "+1512555018x", "+25125550188", "151255501881"])
+def test_a_number_of_another_shape_is_displayed_unchanged(number: str) -> None:
+    assert display_phone(number) == number
+
+
+def test_a_phone_number_may_be_typed_in_forty_characters_and_without_a_country() -> None:
+    assert normalize_phone("(512) 555-0100") == "+15125550100"
+    assert normalize_phone("+1 512 555 0100".ljust(40)) == "+15125550100"
+    for wrong in ("+1 512 555 0100".ljust(41), "+15125550100 ext. 7", "123", "call me", "+1512555010"):
+        with pytest.raises(ValueError, match="telephone number"):
+            normalize_phone(wrong)
+
+
+def test_an_email_address_has_limits_of_length() -> None:
+    local, domain = "a" * 64, ".".join(["b" * 61] * 3)
+    longest = f"{local}@{domain}.{'c' * 254}"[:254]
+    assert normalize_email(f"{local}@example.com") == f"{local}@example.com"
+    for wrong in (
+        f"a{local}@example.com",
+        longest + "cc",
+        "a@b",
+        "a b@example.com",
+        "Luis <l@example.com>",
+        ".a@b.org",
+    ):
+        with pytest.raises(ValueError, match="one email address"):
+            normalize_email(wrong)
+    assert normalize_email(longest) == longest
+    assert normalize_email(" Dr.Rivera@Example.COM ") == "dr.rivera@example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "local", "accepted"),
+    [
+        ("https://emr.example.com/hooks?a=1", False, True),
+        ("https://8.8.8.8/hooks", False, True),
+        ("https://emr.example.com./hooks", False, True),
+        ("http://emr.example.com/hooks", False, False),
+        ("http://emr.example.com/hooks", True, False),
+        ("ftp://emr.example.com", False, False),
+        ("https://user@emr.example.com", False, False),
+        ("https://emr.example.com/#part", False, False),
+        ("https://emr.example.com:99999/", False, False),
+        ("https://emr.example.com/a b", False, False),
+        ("https://emr.example.com/\u00e9", False, False),
+        ("https://emr/", False, False),
+        ("https://emr.example.7/", False, False),
+        ("https://10.0.0.1/", False, False),
+        ("https://127.0.0.1/", False, False),
+        ("http://127.0.0.1:8000/", True, True),
+        ("http://localhost:8000/", True, True),
+        ("http://emr.localhost:8000/", True, True),
+        ("https://localhost/", False, False),
+        ("https://10.0.0.1/", True, False),
+        ("https://", False, False),
+    ],
+)
+def test_an_endpoint_is_a_public_https_url_or_local_in_the_local_run(*, url: str, local: bool, accepted: bool) -> None:
+    if accepted:
+        assert validate_endpoint_url(url, allow_loopback=local) == url
+        return
+    with pytest.raises(ValueError, match="https URL of a public host"):
+        validate_endpoint_url(url, allow_loopback=local)
+
+
+def test_an_endpoint_has_at_most_2048_characters() -> None:
+    longest = "https://emr.example.com/".ljust(2048, "x")
+    assert validate_endpoint_url(longest, allow_loopback=False) == longest
+    with pytest.raises(ValueError, match="https URL"):
+        validate_endpoint_url(longest + "x", allow_loopback=False)
+
+
+@pytest.mark.parametrize("zone", ["America/Nowhere", "", "../etc/passwd", "/etc/localtime"])
+def test_a_time_zone_has_a_known_name(zone: str) -> None:
+    assert validate_time_zone("America/Chicago") == "America/Chicago"
+    with pytest.raises(ValueError, match="IANA"):
+        validate_time_zone(zone)
+
+
+def test_a_text_of_several_lines_keeps_its_lines_only() -> None:
+    assert normalize_paragraphs("\n one \r\n\ttwo\n\n") == "one\n two"
+    for normalize, text, words in (
+        (normalize_paragraphs, " \n ", "must not be empty"),
+        (normalize_line, "  ", "must not be empty"),
+        (normalize_paragraphs, "a\x07b", "control characters other"),
+        (normalize_paragraphs, "a\u2029b", "control characters other"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            normalize(text)
+
+
+def test_joiners_are_printable() -> None:
+    assert [is_printable(character) for character in ("a", "\u200d", "\u200b")] == [True, True, False]
