@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,12 @@ class CoverageMap:
         for place, tests in other.lines.items():
             self.lines[place].extend(tests)
         self.seconds.update(other.seconds)
+
+    def leave_out(self, tests: Collection[str]) -> None:
+        for place, running in self.lines.items():
+            self.lines[place] = [test for test in running if test not in tests]
+        for test in tests:
+            self.seconds.pop(test, None)
 
     def runs_at_import(self, path: Path, line: int) -> bool:
         return "" in self.lines.get(f"{path}:{line}", [""])

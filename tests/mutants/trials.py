@@ -33,7 +33,7 @@ class Trials:
         self.mutants = mutants
         self.survivors: list[Mutant] = []
         self._items: dict[str, pytest.Item] = {}
-        self._failed = False
+        self._failed: set[str] = set()
         self._controls: list[int] = []
         self._stack = ExitStack()
         self._map = coverage_map.load()
@@ -51,7 +51,7 @@ class Trials:
             os._exit(1)
         if report.failed:
             print(report.nodeid, report.longreprtext, sep="\n", file=sys.stderr)
-        self._failed = self._failed or report.failed
+            self._failed.add(report.nodeid)
         self._imported.seconds[report.nodeid] += report.duration
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -69,7 +69,7 @@ class Trials:
         return True
 
     def _measure(self) -> CoverageMap:
-        """Run all tests once, in a few processes, and return the map."""
+        """Run all tests once, in a few processes, and return the map. A test that fails is reported and left out."""
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder) / str(number) for number in range(WORKERS)]
             modules = sorted({item.path for item in self._items.values()})
@@ -80,21 +80,23 @@ class Trials:
             ]
             run_children(((child, _nothing) for child in children), WORKERS)
             if any(child.status for child in children):
-                raise pytest.UsageError("The quick tests must be green before mutants can be tried.")
+                raise pytest.UsageError("The quick tests could not be run.")
             found = self._imported
             for file in files:
                 found.add(CoverageMap(**json.loads(file.read_text())))
         return found
 
     def _measure_part(self, modules: set[Path], file: Path) -> int:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         self._imported = found = CoverageMap()
         items = [item for item in self._items.values() if item.path in modules]
         with coverage_map.recorded(found) as measured:
             for item, following in zip(items, [*items[1:], None], strict=True):
                 measured.switch_context(item.nodeid)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        found.leave_out(self._failed)
         file.write_text(json.dumps({"lines": found.lines, "seconds": found.seconds}))
-        return int(self._failed)
+        return 0
 
     def _check_controls(self, covered: CoverageMap) -> None:
         """Check that a trial without a change kills nothing, in both kinds of process."""
