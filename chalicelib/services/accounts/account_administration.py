@@ -90,7 +90,7 @@ class AccountAdministration:
             if email not in before.proven_emails:
                 return None
             remaining = tuple(other for other in before.proven_emails if other != email)
-            after = replace(before, version=before.version + 1, emails=remaining, link=None)
+            after = replace(before, version=before.version + 1, emails=remaining)
             event_type = AccountEventType.ADDRESS_RELEASED
             return self._change(after, event_type, action, before.proven_emails, released=(email,))
 

@@ -13,6 +13,8 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm
+from chalicelib.services.authentication.password_login import login_counters
+from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.lifecycle_events import DocumentRef, ResendCommand
 from chalicelib.services.transaction import Change, Claim
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent, with_account
@@ -131,7 +133,10 @@ def test_a_wrong_npi_that_came_first_is_removed_and_the_other_persons_documents_
     assert jane.provider_id == luis.provider_id
     support.separate(support.owner(luis), replace(JANE, npi=JANES_NPI), remove_npi=True)
     assert (support.owner(luis).id, support.owner(luis).npi) == (luis.provider_id, None)
+    assert support.owner(luis).npi_stated_by == ()
     assert (support.owner(jane).name, support.owner(jane).npi) == ("Jane Okafor", JANES_NPI)
+    keys = known_claims("prc_1", replace(JANE, npi=JANES_NPI))
+    assert support.store.claims(keys) == dict.fromkeys(keys, support.owner(jane).id)
     assert [event.type for event in support.store.events(jane.id)][-1] == "document.moved"
     assert [event.type for event in support.store.events(luis.id)][-1] != "document.moved"
     later = [
@@ -155,6 +160,12 @@ def test_a_wrong_npi_that_was_removed_does_not_come_back(support: Support) -> No
     support.separate(support.owner(luis), replace(JANE, npi=JANES_NPI), remove_npi=True)
     again = support.mail(replace(LUIS, npi=JANES_NPI), "POC-2")
     assert (again.provider_id, support.owner(again).npi) == (luis.provider_id, None)
+
+
+def test_only_the_other_persons_npi_is_removed(support: Support) -> None:
+    luis = support.mail(LUIS, "POC-1")
+    support.separate(support.owner(luis), replace(JANE, npi=JANES_NPI), remove_npi=True)
+    assert support.owner(luis).npi == LUIS.npi
 
 
 def test_another_persons_documents_leave_an_account_at_once_and_nobody_else_can_open_them(support: Support) -> None:
@@ -216,7 +227,8 @@ def test_what_the_code_of_a_fax_opened_moves_too_and_a_document_that_was_handed_
     support.store.commit(Change(at=support.now, documents=granted))
     support.separate(account, JANE)
     assert [support.is_shown(document) for document in documents] == [False, True]
-    assert support.latest(documents[0]).provider_id != account.id
+    moved = support.latest(documents[0])
+    assert (moved.provider_id == account.id, moved.granted) == (False, None)
 
 
 def test_the_setup_link_that_was_emailed_before_a_separation_ends(support: Support) -> None:
@@ -341,6 +353,14 @@ def test_a_new_account_at_the_address_is_another_person_and_does_not_see_the_pas
     assert set(support.store.claims(keys).values()) == {new.provider_id}
 
 
+def test_the_documents_of_a_closed_account_do_not_move(support: Support) -> None:
+    past = support.mail(LUIS, "POC-1")
+    account = support.account(past)
+    support.do("close_account", account)
+    support.portal.document_moves.move(move_job(account.id))
+    assert support.latest(past).provider_id == account.id
+
+
 def test_no_link_leads_from_a_document_of_a_closed_account_to_an_account(support: Support) -> None:
     past = support.mail(LUIS, "POC-1")
     account = support.account(past)
@@ -367,6 +387,15 @@ def test_a_clinic_can_send_a_document_of_a_closed_account_again(support: Support
     support.do("close_account", account)
     support.lifecycle.resend(support.inbound(), ResendCommand(document=DocumentRef(document_id=past.id)))
     assert support.latest(past).provider_id != account.id
+
+
+def test_an_address_that_another_account_holds_by_now_stays_with_that_account(support: Support) -> None:
+    account = support.account(support.mail(LUIS, "POC-1"))
+    stale = replace(account, version=account.version + 1, emails=(DESK, OTHER))
+    claim = Claim(key=email_claim(OTHER), owner="prv_other")
+    support.store.commit(Change(at=support.now, providers=(stale,), claims=(claim,)))
+    support.do("close_account", account)
+    assert support.store.claims([email_claim(DESK), email_claim(OTHER)]) == {email_claim(OTHER): "prv_other"}
 
 
 def test_closing_an_account_twice_does_not_touch_the_new_account_at_the_address(support: Support) -> None:
@@ -422,7 +451,12 @@ def test_a_move_changes_nothing_before_the_new_address_is_proven(support: Suppor
 def test_the_reader_of_the_new_address_takes_the_account_over_without_its_old_ways_in(support: Support) -> None:
     account = a_full_account(support, support.mail(LUIS, "POC-1"))
     support.run("move_account", provider_id=account.id, email=NEW)
-    moved = support.take_over(support.new_address_link())
+    counters = login_counters(NEW, account.id, support.now)
+    support.store.commit(Change(at=support.now, secrets=counters))
+    token = support.new_address_link()
+    assert support.provider(account.id).link == account.link, "a reset link that is on its way still works"
+    moved = support.take_over(token)
+    assert not any(support.store.secret(counter.key) for counter in counters)
     assert (moved.id, moved.email, moved.proven_emails) == (account.id, NEW, (NEW,))
     assert moved.password_hash != account.password_hash
     assert not moved.has_second_factor
