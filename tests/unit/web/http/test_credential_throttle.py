@@ -58,6 +58,8 @@ def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
         "/account/confirm",
         "/account/emails/code",
         "/by-hand/{document_id}",
+        "/fax",
+        "/fax/add",
     }
 
 
