@@ -6,14 +6,17 @@ request without a response is looked up and never repeated (docs/decisions/043).
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.carriers.fax_results import FaxReport, FaxState
+from chalicelib.domain.carriers.fax_results import REFUSED_REQUEST, FaxReport, FaxState
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.timestamps import from_text, to_text
 from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown
@@ -22,10 +25,13 @@ from chalicelib.settings import FaxCarrierSettings
 TOLERANCE = timedelta(seconds=300)
 """The largest difference between the time of a report and the present time."""
 
+logger = Logger(service="portal", child=True)
+
 _TIMEOUT = urllib3.Timeout(connect=4, read=15)
 _STATES = {"delivered": FaxState.DELIVERED, "failed": FaxState.FAILED}
-_ACCEPTED, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 202, 404, 429, 500
-_NOT_OURS = (401, 403)
+_ACCEPTED, _NOT_FOUND, _TOO_MANY = 202, 404, 429
+_REFUSED = (400, 401, 402, 403, 404, 405, 413, 415, 422)
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _NO_ANSWER = "The fax service did not respond."
 
 
@@ -61,10 +67,11 @@ class TelnyxFaxCarrier:
             raise FaxUnknown(type(error).__name__) from None
         if response.status == _TOO_MANY:
             raise Unavailable("The fax service is busy.")
-        if response.status >= _SERVER_ERROR:
-            raise FaxUnknown(str(response.status))
+        if response.status in _REFUSED:
+            logger.warning("fax request refused", extra={"status": response.status, "code": _error_code(response)})
+            raise FaxRefused(REFUSED_REQUEST)
         if response.status != _ACCEPTED:
-            raise FaxRefused(_error_code(response))
+            raise FaxUnknown(str(response.status))
         return str(_data(response)["id"])
 
     def report(self, fax_id: str) -> FaxReport | None:
@@ -82,8 +89,7 @@ class TelnyxFaxCarrier:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         stamp = headers.get("telnyx-timestamp", "")
-        is_number = stamp.isascii() and stamp.isdigit()
-        if not is_number or abs(int(stamp) - now.timestamp()) > TOLERANCE.total_seconds():
+        if not _SECONDS.fullmatch(stamp) or abs(int(stamp) - now.timestamp()) > TOLERANCE.total_seconds():
             return False
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self._account.public_key))
         try:
@@ -113,7 +119,11 @@ class TelnyxFaxCarrier:
         return response
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
-        headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
+        try:
+            key = self._key()
+        except (BotoCoreError, ClientError):
+            raise Unavailable("The API key of the fax service cannot be read.") from None
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         return self._http.request(
             method, self._account.url.rstrip("/") + path, body=body, headers=headers, redirect=False
         )
@@ -128,12 +138,10 @@ def _data(response: urllib3.BaseHTTPResponse) -> Any:
 
 def _error_code(response: urllib3.BaseHTTPResponse) -> str:
     """Return the carrier's error code. The carrier's text may quote the fax number, so it is not used."""
-    if response.status in _NOT_OURS:
-        return "account_disabled"
     try:
         return str(response.json()["errors"][0]["code"])[:64]
     except (ValueError, KeyError, TypeError, IndexError):
-        return f"http_{response.status}"
+        return ""
 
 
 def read_fax(fax: Mapping[str, Any]) -> FaxReport | None:

@@ -106,10 +106,10 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
     if not attempts or attempts[-1].status is not AttemptStatus.UNKNOWN:
         attempts = (*attempts, DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
         carrier_id = None if never_repeats else carrier_id
+        delivery = replace(delivery, never_repeats=never_repeats)
     claimed = replace(
         delivery,
         version=delivery.version + 1,
-        never_repeats=never_repeats or delivery.never_repeats,
         carrier_id=carrier_id,
         status=DeliveryStatus.SENDING,
         attempts=attempts,

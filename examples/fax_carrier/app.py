@@ -114,7 +114,7 @@ def arrived() -> Response:
     """Return the faxes that arrived, with the time and the number."""
     now = datetime.now(UTC)
     found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
-    fields = ("id", "to", "updated_at", "page_count")
+    fields = ("id", "to", "updated_at")
     return jsonify([{name: fax[name] for name in fields} for fax in found if fax["status"] == "delivered"])
 
 

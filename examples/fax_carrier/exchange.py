@@ -77,8 +77,6 @@ class Fax:
             "created_at": _text(self.created_at),
             "updated_at": _text(min(now, self.ends_at)),
         }
-        if status == "delivered":
-            facts["page_count"] = self.pages - self.plan.pages_lost
         if status == "failed":
             facts["failure_reason"] = self.failure
         return facts
@@ -165,6 +163,9 @@ class Exchange:
         facts = fax.describe(at)
         payload = {**{key: value for key, value in facts.items() if not key.endswith("_at")}, "fax_id": fax.id}
         del payload["id"]
+        if facts["status"] == "delivered":
+            # Only the webhook has the number of pages.
+            payload["page_count"] = fax.pages - fax.plan.pages_lost
         event = {
             "record_type": "event",
             "id": str(uuid.uuid4()),

@@ -53,6 +53,9 @@ class Remedy(StrEnum):
     OUR_FAULT = "our_fault"
 
 
+REFUSED_REQUEST = "request_refused"
+"""The portal's own reason for a request that the carrier refused."""
+
 INCOMPLETE = "pages_not_confirmed"
 """The portal's own reason for a fax that the carrier delivered with fewer pages than the portal sent."""
 
@@ -105,6 +108,7 @@ REMEDIES: Sequence[tuple[Remedy, str, Sequence[str]]] = (
         Remedy.OUR_FAULT,
         "The fax service did not accept the fax. The operators of the portal have been alerted.",
         (
+            REFUSED_REQUEST,
             "account_disabled",
             "no_outbound_profile",
             "destination_not_in_*",

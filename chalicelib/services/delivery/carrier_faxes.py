@@ -6,6 +6,7 @@ up and never repeated blindly, because the carrier cannot recognize a repeated f
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools import Logger
@@ -43,7 +44,12 @@ LOOK_UP_AFTER = timedelta(minutes=2)
 NEVER_ACCEPTED_AFTER = timedelta(hours=1)
 """The age at which an attempt that the carrier does not know counts as never accepted."""
 
+GIVE_UP_AFTER = timedelta(hours=6)
+"""The age at which an attempt without a result fails, so that its number is free for other faxes."""
+
 _ACCEPTED = "The fax service accepted the fax."
+_NO_COUNT = "The fax service delivered the fax, but no report says how many pages arrived."
+_NO_RESULT = "The fax service did not report a result. Call the provider to ask whether the fax arrived."
 _MAY_BE_SENT = "The fax service did not answer. The fax may have been sent."
 
 logger = Logger(service="portal", child=True)
@@ -118,20 +124,25 @@ class CarrierFaxes(Faxes):
             else:
                 report = self.carrier.find(delivery.recipient, mark, since - LOOK_UP_AFTER)
         except (Unavailable, FaxUnknown):
-            return _wait_for_carrier()
-        if report is not None:
-            return self.result_of(facts, report)
-        if facts.now - since < NEVER_ACCEPTED_AFTER:
-            return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
-        return AttemptResult(verdict=Verdict.RETRY, detail="The fax service never got the fax.")
+            report, result = None, _wait_for_carrier()
+        else:
+            result = self.result_of(facts, report) if report else _without_record(delivery, facts.now)
+        if result.verdict is Verdict.PENDING and facts.now - since >= GIVE_UP_AFTER:
+            return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT)
+        return result
 
     def result_of(self, facts: MessageFacts, report: FaxReport) -> AttemptResult:
-        """Return the result of the running attempt by a report of the carrier."""
+        """Return the result of the running attempt by a report of the carrier.
+
+        Only the carrier's webhook has the number of pages. Without this number, the fax counts as sent, not as
+        delivered, and is not repeated."""
         document, _ = facts.require_document()
         if report.state is FaxState.ON_THE_WAY:
             return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=report.fax_id)
         if report.state is FaxState.FAILED:
             return replace(self._after_failure(facts, report.reason or "unknown"), carrier_id=report.fax_id)
+        if report.pages is None:
+            return AttemptResult(verdict=Verdict.SENT, detail=_NO_COUNT, carrier_id=report.fax_id)
         if report.pages == document.original.pages + COVER_PAGES:
             detail = f"The receiving machine confirmed all {report.pages} pages."
             return AttemptResult(verdict=Verdict.DELIVERED, detail=detail, carrier_id=report.fax_id)
@@ -158,13 +169,24 @@ def _wait_for_carrier() -> AttemptResult:
     return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
 
 
+def _without_record(delivery: Delivery, now: datetime) -> AttemptResult:
+    """Return the result of an attempt that the carrier does not know."""
+    if delivery.carrier_id:
+        return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT)
+    if now - delivery.attempts[-1].at < NEVER_ACCEPTED_AFTER:
+        return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
+    return AttemptResult(verdict=Verdict.RETRY, detail="The fax service never got the fax.")
+
+
 def _is_resumed(delivery: Delivery) -> bool:
     """Return True if the running attempt was started by an earlier job, so that the fax may have been sent."""
     return delivery.attempts[-1].status is AttemptStatus.UNKNOWN
 
 
 def _reasons(delivery: Delivery) -> list[str]:
-    return [attempt.reason for attempt in delivery.attempts if attempt.reason]
+    """Return the reasons of the failures since the retry schedule started."""
+    latest = takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
+    return [attempt.reason for attempt in latest if attempt.reason]
 
 
 def _pages_key(delivery: Delivery) -> str:

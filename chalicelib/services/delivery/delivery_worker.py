@@ -23,6 +23,10 @@ from chalicelib.services.transaction import Change, Job
 
 LONGEST_SQS_DELAY = timedelta(minutes=15)
 
+_CARRIER_CHANGED = AttemptResult(
+    verdict=Verdict.REFUSED, detail="The carrier was changed before the result came. Send the message again if needed."
+)
+
 logger = Logger(service="portal", child=True)
 
 
@@ -71,9 +75,17 @@ class DeliveryWorker:
             refused = AttemptResult(verdict=Verdict.REFUSED, detail="The worker stopped during every attempt.")
             self.settlement.settle(attempts.finish(delivery, refused, now, jitter=0), now)
             return None
+        if self._is_from_other_carrier(delivery):
+            self.settlement.settle(attempts.finish(delivery, _CARRIER_CHANGED, now, jitter=0), now)
+            return None
         claimed = attempts.start(delivery, now, never_repeats=delivery.channel in self.never_repeating)
         self.store.commit(Change(at=now, deliveries=(claimed,)))
         return claimed
+
+    def _is_from_other_carrier(self, delivery: Delivery) -> bool:
+        """Return True if the result of the running attempt is at a carrier that this installation no longer uses."""
+        is_running = delivery.never_repeats and attempts.has_running_attempt(delivery)
+        return is_running and delivery.channel not in self.never_repeating
 
     def _send(self, delivery: Delivery) -> AttemptResult:
         try:

@@ -5,11 +5,9 @@ A report that comes twice, late or out of order does no harm."""
 from dataclasses import dataclass
 from datetime import datetime
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.domain import delivery_attempts as attempts
 from chalicelib.domain.carriers.fax_results import FaxReport, FaxState, read_fax_mark
-from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.message_sender import look_up
@@ -17,8 +15,6 @@ from chalicelib.services.delivery.settlement import RACES, Settlement
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
-
-logger = Logger(service="portal", child=True)
 
 
 def queue_report(store: Store, ids: Ids, report: FaxReport, now: datetime) -> None:
@@ -52,13 +48,19 @@ class FaxReports:
             self.faxes.end_call(delivery, now)
 
     def _running_delivery(self, report: FaxReport) -> Delivery | None:
-        """Return the delivery whose running attempt is the fax of the report, or None."""
+        """Return the delivery whose running attempt is the fax of the report, or None.
+
+        A report names its attempt by the mark, or else only by the carrier's id of the fax."""
         delivery_id, attempt = read_fax_mark(report.client_state)
-        delivery = self.store.delivery(delivery_id) if attempt else None
-        is_fax = delivery is not None and delivery.channel is Channel.FAX and delivery.never_repeats
-        if delivery is None or not is_fax or len(delivery.attempts) != attempt:
-            logger.info("fax report ignored", extra={"delivery": delivery_id, "state": report.state})
+        delivery = self.store.delivery(delivery_id) if attempt else self.store.delivery_by_carrier(report.fax_id)
+        if delivery is None or delivery.channel is not Channel.FAX or not _is_open(delivery):
             return None
-        is_same = delivery.carrier_id in (None, report.fax_id)
-        is_running = attempts.is_waiting(delivery) and attempts.has_running_attempt(delivery)
-        return delivery if is_same and is_running else None
+        is_same = delivery.carrier_id == report.fax_id
+        is_first_report = delivery.carrier_id is None and len(delivery.attempts) == attempt
+        return delivery if is_same or is_first_report else None
+
+
+def _is_open(delivery: Delivery) -> bool:
+    """Return True if a report may change the delivery: the fax has no result, or one without a count of pages."""
+    is_running = attempts.is_waiting(delivery) and attempts.has_running_attempt(delivery)
+    return delivery.never_repeats and (is_running or delivery.status is DeliveryStatus.SENT)
