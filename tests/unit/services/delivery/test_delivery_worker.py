@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -22,6 +23,7 @@ from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Endpoint, WebhookSecret
+from chalicelib.services.delivery import delivery_worker
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job
@@ -341,3 +343,23 @@ def test_the_sweep_and_the_queue_together_send_once(world: World) -> None:
     world.deliver(row_id)
     world.deliver(row_id)
     assert len(world.webhook_sender.posted) == 2
+
+
+@pytest.mark.parametrize(("answer", "level", "verdict"), [(OK, "info", "delivered"), (ERROR, "warning", "retry")])
+def test_every_attempt_is_logged_without_its_recipient(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: HttpResult, level: str, verdict: str
+) -> None:
+    logger = Mock()
+    monkeypatch.setattr(delivery_worker, "logger", logger)
+    world.answers(answer)
+    row = world.deliver(world.webhook())
+    ((name, _, logged),) = logger.method_calls
+    assert name == level
+    assert logged["extra"] == {
+        "delivery": row.id,
+        "channel": "webhook",
+        "type": row.type,
+        "attempt": 1,
+        "verdict": verdict,
+        "status": row.status,
+    }

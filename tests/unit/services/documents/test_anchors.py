@@ -215,3 +215,26 @@ def test_documents_of_earlier_releases_have_no_day(emr: Emr) -> None:
 
 def test_the_job_knows_the_shards_of_the_index() -> None:
     assert tuple(rows.SHARDS) == anchor_job.SHARDS
+
+
+def test_the_anchored_bytes_have_one_form(emr: Emr) -> None:
+    document = emr.send()
+    emr.clock.pass_time(days=1)
+    job(emr).anchor()
+    keys = [key for key in emr.files.keys("evidence/anchors/") if key.endswith(".json")]
+    assert len(keys) == anchor_job.DAYS_BACK * (len(rows.SHARDS) + 1)
+    for key in keys:
+        data = emr.files.get(key).decode()
+        assert data == json.dumps(json.loads(data), sort_keys=True, separators=(",", ":"))
+    assert signed_object(emr)[0]["timestamp"] is None
+    assert signed_object(emr)[1]["made_at"] == "2026-11-23T19:00:00.000Z"
+    assert [anchor.sequence for anchor in read_anchors(emr.files, document.id)] == [document.sequence]
+
+
+def test_a_trail_that_grew_since_midnight_belongs_to_yesterday_and_to_no_earlier_day(emr: Emr) -> None:
+    emr.clock.pass_time(days=5)
+    document = emr.send()
+    emr.clock.pass_time(hours=1)
+    job(emr).anchor()
+    yesterday = emr.clock.now().date() - timedelta(days=1)
+    assert [anchor.day for anchor in read_anchors(emr.files, document.id)] == [yesterday]
