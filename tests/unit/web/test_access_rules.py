@@ -1,13 +1,17 @@
 """Test the access rules on real routes."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services.ports import Visit
 from chalicelib.services.transaction import Change
-from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
+from chalicelib.web.access_rules import is_read_only
+from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, draft_cookie
+from chalicelib.web.routes import ROUTES
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START, FakeStore
 from tests.support.portal import Browser, Portal, header, text
@@ -113,3 +117,32 @@ def test_a_visit_opens_its_document(portal: Portal) -> None:
 def test_a_visit_of_another_kind_time_or_document_is_denied(portal: Portal, changes: dict[str, object]) -> None:
     response = visitor(portal, **changes).get(f"/by-hand/{DOCUMENT.id}/document")
     assert (response.status_code, header(response, "location")) == (303, f"/by-hand/{DOCUMENT.id}")
+
+
+# Requests that write nothing
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "reads"),
+    [
+        ("/documents", "GET", True),
+        ("/documents/past", "POST", True),
+        ("/documents/{document_id}/signature", "POST", True),
+        ("/documents/{document_id}/approve", "POST", False),
+        ("/logout", "POST", False),
+    ],
+)
+def test_a_get_and_a_post_that_only_looks_up_are_read_only(*, path: str, method: str, reads: bool) -> None:
+    route = next(route for route in ROUTES if (route.path, route.methods) == (path, (method,)))
+    context: Any = SimpleNamespace(document=None, cookies={})
+    assert is_read_only(route, context) is reads
+
+
+@pytest.mark.parametrize(
+    ("viewed", "draft", "reads"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_a_first_view_and_a_saved_draft_are_written(*, viewed: bool, draft: bool, reads: bool) -> None:
+    route = next(route for route in ROUTES if (route.path, route.methods) == ("/documents/{document_id}", ("GET",)))
+    document = a_document(viewed_at=START if viewed else None)
+    context: Any = SimpleNamespace(document=document, cookies={draft_cookie(document.id): "x"} if draft else {})
+    assert is_read_only(route, context) is reads
