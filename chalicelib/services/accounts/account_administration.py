@@ -92,7 +92,8 @@ class AccountAdministration:
             remaining = tuple(other for other in before.proven_emails if other != email)
             after = replace(before, version=before.version + 1, emails=remaining)
             event_type = AccountEventType.ADDRESS_RELEASED
-            return self._change(after, event_type, action, before.proven_emails, released=(email,))
+            addresses = before.proven_emails
+            return self._change(after, event_type, action, addresses, released=(email,), email=email)
 
         self._commit(provider_id, change)
 
@@ -163,11 +164,15 @@ class AccountAdministration:
         addresses: tuple[str, ...],
         *,
         released: tuple[str, ...] = (),
+        email: str | None = None,
     ) -> Change:
-        """Return the transaction of an action, with the emails to these addresses and the account's event."""
+        """Return the transaction of an action, with the emails to these addresses and the account's event.
+
+        `email` is the address that the activity page shows."""
         event_id, now = self._ids.new("evt"), action.now
-        notices = tuple(account_notice(event_id, after, event_type, now, recipient=email) for email in addresses)
-        event = account_event(after.id, event_type, now, UNKNOWN, unique=event_id, operator=action.operator)
+        notices = tuple(account_notice(event_id, after, event_type, now, recipient=address) for address in addresses)
+        operator = action.operator
+        event = account_event(after.id, event_type, now, UNKNOWN, unique=event_id, operator=operator, email=email)
         return Change(
             at=now,
             providers=(after,),
