@@ -1,13 +1,15 @@
 """Test the visit of a person who opened a document with a code: its time limit, its first view and its events."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chalicelib.domain.audit import Event
 from chalicelib.domain.errors import Gone
-from chalicelib.domain.expiring_records import SecretKind
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.services.review.by_hand import ScanForm
+from chalicelib.services.review.hand_codes import is_usable, normalize_code
 from tests.support.by_hand_world import DOCUMENT_ID, KEY, World
 from tests.support.fakes import START
 
@@ -90,3 +92,19 @@ def test_only_a_key_with_the_documents_prefix_and_a_plain_name_is_an_upload(worl
 def test_a_code_has_its_shape(world: World, kind: str, shape: str) -> None:
     code = getattr(world, kind)()
     assert "".join("-" if character == "-" else "X" for character in code) == shape
+
+
+@pytest.mark.parametrize(("typed", "normalized"), [(" ab-12 é_c ", "AB12C"), ("x" * 21, "X" * 20), ("", "")])
+def test_a_typed_code_is_read_without_blanks_and_up_to_twenty_characters(typed: str, normalized: str) -> None:
+    assert normalize_code(typed) == normalized
+
+
+def test_a_code_is_usable_until_its_time_its_tries_or_its_address_change(world: World) -> None:
+    world.code()
+    code = next(row for row in world.store.every(Secret, "secrets") if row.kind is SecretKind.CODE)
+    document = world.document()
+    assert is_usable(code, document, START + timedelta(minutes=10, microseconds=-1)) is True
+    assert is_usable(code, document, START + timedelta(minutes=10)) is False
+    assert is_usable(replace(code, tries=49), document, START) is True
+    assert is_usable(replace(code, tries=50), document, START) is False
+    assert is_usable(code, replace(document, access=document.access + 1), START) is False
