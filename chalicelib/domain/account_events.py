@@ -37,6 +37,7 @@ class AccountEventType(StrEnum):
     ADDRESS_RELEASED = "address_released"
     ACCOUNT_CLOSED = "account_closed"
     MOVE_STARTED = "move_started"
+    MOVE_CANCELLED = "move_cancelled"
     ACCOUNT_MOVED = "account_moved"
 
 
@@ -48,6 +49,7 @@ BY_SUPPORT = frozenset(
         AccountEventType.ADDRESS_RELEASED,
         AccountEventType.ACCOUNT_CLOSED,
         AccountEventType.MOVE_STARTED,
+        AccountEventType.MOVE_CANCELLED,
     }
 )
 

@@ -226,10 +226,12 @@ class Grant:
     """The account to which one document was opened by a person's act on that document (DESIGN 2a).
 
     `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the
-    addressee handed the document over to the account's person."""
+    addressee handed the document over to the account's person. `email` is the username of the owner who entered the
+    code, because the account may move to another owner."""
 
     kind: GrantKind
     provider_id: str
+    email: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ def may_hold(provider: Provider, document: Document) -> bool:
         return provider.has_account and granted.provider_id == provider.id
     if not names_owner(provider, document):
         return False
-    is_granted = granted is not None and granted.provider_id == provider.id
+    is_granted = granted is not None and granted.provider_id == provider.id and granted.email in provider.proven_emails
     return is_granted or _is_at(provider, document) or _has_addressed(document.practice_id, provider)
 
 

@@ -116,13 +116,13 @@ class AccountAdministration:
     def start_move(self, provider_id: str, email: str, action: SupportAction) -> None:
         """Email a link to the new address of an account. Nothing changes before the address's reader uses the link.
 
-        Run again, the action emails a new link, and older links stop working. Raises `Conflict` if another account
-        holds the address."""
+        Run again, the action emails a new link, and older links stop working. With the account's own username, the
+        action cancels a move. Raises `Conflict` if another account holds the address."""
 
         def change(before: Provider) -> Change | None:
             _require_account(before)
-            if before.proven_emails == (email,):
-                return None
+            if email == before.email:
+                return self._cancel_move(before, action)
             self._require_free(email, before.id)
             link = self._link_email(before, email, action.now)
             after = replace(before, version=before.version + 1, move_link=link.id)
@@ -130,6 +130,12 @@ class AccountAdministration:
             return merge(reported, Change(at=action.now, deliveries=(link,), outbox=(outbox_row(link),)))
 
         self._commit(provider_id, change)
+
+    def _cancel_move(self, before: Provider, action: SupportAction) -> Change | None:
+        if before.move_link is None:
+            return None
+        after = replace(before, version=before.version + 1, move_link=None)
+        return self._change(after, AccountEventType.MOVE_CANCELLED, action, before.proven_emails)
 
     # The parts of every action
 

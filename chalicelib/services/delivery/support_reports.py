@@ -54,6 +54,13 @@ SUPPORT_REPORTS: Mapping[str, SupportReport] = {
             "link that we sent to that address. After that, you can't log in with the old address anymore."
         ),
     ),
+    AccountEventType.MOVE_CANCELLED: SupportReport(
+        "Your Provider Portal account stays where it is",
+        (
+            "Support cancelled the move of your account to another email address. The link that we sent to that "
+            "address no longer works, and your username stays the same."
+        ),
+    ),
     AccountEventType.ACCOUNT_MOVED: SupportReport(
         "Your Provider Portal account was moved",
         (

@@ -111,7 +111,7 @@ class FaxDocuments:
         return document, entry
 
     def _grant(self, document: Document, provider: Provider, actor: Actor, now: datetime) -> Document:
-        grant = Grant(kind=GrantKind.FAX_CODE, provider_id=provider.id)
+        grant = Grant(kind=GrantKind.FAX_CODE, provider_id=provider.id, email=provider.email)
         granted = replace(document, provider_id=provider.id, granted=grant)
         recorder = self._writer.recorder(granted, self._writer.practice_of(document), actor, now)
         facts = {"channel": "fax", "sent_to": code_recipient(document, None), "supplied_by": "practice"}

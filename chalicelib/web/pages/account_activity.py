@@ -42,6 +42,7 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.PEOPLE_SEPARATED: "Another person's documents removed by support",
     AccountEventType.ADDRESS_RELEASED: "Email address removed by support",
     AccountEventType.ACCOUNT_CLOSED: "Account closed by support",
+    AccountEventType.MOVE_CANCELLED: "Move to another email address cancelled by support",
     AccountEventType.MOVE_STARTED: "Move to another email address started by support",
     AccountEventType.ACCOUNT_MOVED: "Moved to another email address, and new password set with the link sent there",
 }

@@ -21,8 +21,9 @@ NAMES = {
 }
 GRANTS = {
     "no grant": None,
-    "the fax's code": Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id),
-    "the fax's code, by another account": Grant(kind=GrantKind.FAX_CODE, provider_id="prv_9"),
+    "the fax's code": Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id, email=FIRST),
+    "the fax's code, by a former owner": Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id, email=FOREIGN),
+    "the fax's code, by another account": Grant(kind=GrantKind.FAX_CODE, provider_id="prv_9", email=FIRST),
     "handed over": Grant(kind=GrantKind.HANDED_OVER, provider_id=PROVIDER.id),
     "handed over to another": Grant(kind=GrantKind.HANDED_OVER, provider_id="prv_9"),
 }

@@ -504,6 +504,32 @@ def test_only_the_newest_link_to_a_new_address_works_and_a_closed_account_has_no
         support.take_over(newest)
 
 
+def test_support_cancels_a_move_with_the_present_username(support: Support) -> None:
+    account = support.account(support.mail(LUIS, "POC-1"))
+    support.run("move_account", provider_id=account.id, email=NEW)
+    token = support.new_address_link()
+    for _ in range(2):
+        support.run("move_account", provider_id=account.id, email=DESK)
+    assert support.provider(account.id).move_link is None
+    assert sorted(event.type for event in support.trail(account)) == ["move_cancelled", "move_started"]
+    assert support.reports()[-1] == ("move_cancelled", DESK)
+    with pytest.raises(LinkExpired):
+        support.take_over(token)
+    assert support.provider(account.id).email == DESK
+
+
+def test_what_the_code_of_a_fax_opened_to_the_former_owner_stays_closed_to_the_next(support: Support) -> None:
+    document = support.mail(LUIS, "POC-1")
+    account = support.account(document)
+    grant = Grant(kind=GrantKind.FAX_CODE, provider_id=account.id, email=DESK)
+    faxed = replace(document, version=document.version + 1, granted=grant)
+    support.store.commit(Change(at=support.now, documents=(faxed,)))
+    assert support.is_shown(faxed)
+    support.run("move_account", provider_id=account.id, email=NEW)
+    support.take_over(support.new_address_link())
+    assert not support.is_shown(faxed)
+
+
 def test_a_reset_link_of_the_old_address_does_not_end_the_move(support: Support) -> None:
     """A stranger who holds the account must not be able to stop the move."""
     account = support.account(support.mail(LUIS, "POC-1"))

@@ -270,6 +270,7 @@ def test_the_first_password_gets_a_welcome_and_a_later_one_a_notice(world: World
         ("address_released", "former", "An email address was removed", "removed this email address"),
         ("account_closed", "former", "Your Provider Portal account was closed", "You can't log in anymore"),
         ("move_started", "own", "Your Provider Portal account is being moved", "Nothing changes until"),
+        ("move_cancelled", "own", "Your Provider Portal account stays", "your username stays the same"),
         ("account_moved", "own", "Your Provider Portal account was moved", "Your username is now dr.rivera"),
         ("account_moved", "former", "Your Provider Portal account was moved", "You can't log in with this address"),
     ],

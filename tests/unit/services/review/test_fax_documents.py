@@ -176,7 +176,7 @@ def test_the_owner_adds_the_document_by_its_code(world: FaxWorld) -> None:
     assert world.add(code) is Addition.ADDED
     document = world.document()
     assert opens_to(PROVIDER, document)
-    assert document.granted == Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id)
+    assert document.granted == Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id, email=PROVIDER.email)
     (event,) = world.store.events(DOCUMENT_ID)
     assert (event.type, event.sequence, document.sequence, document.head) == ("document.added", 1, 1, event.hash)
     assert json.loads(event.body)["data"] == {
@@ -238,7 +238,7 @@ def test_a_document_for_another_person_is_not_added(world: FaxWorld, provider: P
 @pytest.mark.parametrize("kind", ["its address", "a code", "a handover"])
 def test_a_document_in_the_list_of_another_account_stays_there(kind: str) -> None:
     grant_kind = GrantKind.HANDED_OVER if kind == "a handover" else GrantKind.FAX_CODE
-    granted = None if kind == "its address" else Grant(kind=grant_kind, provider_id=PROVIDER.id)
+    granted = None if kind == "its address" else Grant(kind=grant_kind, provider_id=PROVIDER.id, email=PROVIDER.email)
     addressee = replace(FAXED.addressee, email=PROVIDER.email if kind == "its address" else None)
     document = replace(FAXED, provider_id=PROVIDER.id, granted=granted, addressee=addressee)
     world = FaxWorld(document)
