@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from chalicelib.services.documents.intake import Intake
     from chalicelib.services.documents.lifecycle_events import LifecycleEvents
     from chalicelib.services.documents.reports import Reports
+    from chalicelib.services.documents.staff_reports import StaffReports
     from chalicelib.services.pdf_jobs.page_preparation import PagePreparation
     from chalicelib.services.pdf_jobs.seal_job import SealJob
     from chalicelib.services.pdf_jobs.seal_verification import SealVerification
@@ -100,6 +101,7 @@ class Services:
     )
     intake: Intake = _service("documents.intake", writer="document_writer")
     lifecycle_events: LifecycleEvents = _service("documents.lifecycle_events", writer="document_writer")
+    staff_reports: StaffReports = _service("documents.staff_reports", writer="document_writer")
     document_moves: DocumentMoves = _service("documents.document_moves", writer="document_writer")
     reports: Reports = _service("documents.reports")
     document_writer: DocumentWriter = _service("documents.document_writer", portal_url="settings.portal_url")

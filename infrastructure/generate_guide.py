@@ -140,6 +140,8 @@ _SIGNED = {
     "deliveries": [_line("delivered")],
 }
 _VIEWED = {name: _SIGNED[name] for name in ("viewed_at", "transmitted_at", "deliveries")}
+_TRANSMITTED = {**_VIEWED, "certified_by": "order_and_transmission", "certified_on": "2026-11-24"}
+_SIGNED |= {"certified_by": "signature", "certified_on": "2026-11-24"}
 _DOCUMENT: Mapping[str, Any] = {
     "id": "doc_5f0c",
     "practice_id": "prc_c1d2e3f4",
@@ -156,6 +158,10 @@ _DOCUMENT: Mapping[str, Any] = {
     "transmitted_at": None,
     "decided_at": None,
     "due_on": "2026-12-20",
+    "payer": {"kind": "medicare"},
+    "certified_by": None,
+    "certified_on": None,
+    "attention": None,
     "signer": None,
     "identity": None,
     "sealing": "none",
@@ -171,7 +177,18 @@ _DOCUMENT: Mapping[str, Any] = {
 _CHANGES: Mapping[str, Mapping[str, Any]] = {
     "document.delivered": {"deliveries": [_line("delivered")]},
     "document.delivery_failed": {"deliveries": [_line("failed")]},
-    "document.viewed": _VIEWED,
+    "document.viewed": _TRANSMITTED,
+    "document.transmitted": _TRANSMITTED,
+    "document.certified": _TRANSMITTED,
+    "document.needs_attention": {
+        "deliveries": [_line("delivered")],
+        "attention": {
+            "reason": "verbal_certification_lapsed",
+            "call": {"name": "Luis Rivera, MD", "number": "+15125550190"},
+            "tries": 2,
+            "days_left": 9,
+        },
+    },
     "document.approved": _SIGNED,
     "document.declined": {
         **_VIEWED,

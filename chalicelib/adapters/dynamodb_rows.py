@@ -47,6 +47,8 @@ def document_row(document: Document) -> tables.DocumentRow:
         due_key=f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}",
         decided_key=_sorted_by(document.decided_at, document.id) if document.decided_at else None,
         moved=moved_key(document.moved_on, shard(document.id)) if document.moved_on else None,
+        follow_up=shard(document.id) if document.follow_up_at else None,
+        follow_up_at=to_text(document.follow_up_at) if document.follow_up_at else None,
     )
 
 

@@ -210,6 +210,11 @@ class DynamoStore:
         ids = _in_turn([DeliveryRow.due.query(shard, due, limit=limit) for shard in rows.SHARDS])
         return tuple(codec.load(Delivery, row.record) for row in _batch(DeliveryRow, ids[:limit]))
 
+    def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
+        due = DocumentRow.follow_up_at <= to_text(before)
+        ids = _in_turn([DocumentRow.follow_up_index.query(shard, due, limit=limit) for shard in rows.SHARDS])
+        return tuple(codec.load(Document, row.record) for row in _batch(DocumentRow, ids[:limit]))
+
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
         return self._owed(rows.SHARDS, decided_before, limit)
 

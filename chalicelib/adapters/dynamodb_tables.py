@@ -34,7 +34,9 @@ class _VersionedRow(_RecordRow):
 
 
 class DocumentRow(_VersionedRow):
-    """A document's row. `unsealed` is the partition key in the index of documents that need a seal or a timestamp."""
+    """A document's row. `unsealed` is the partition key in the index of documents that need a seal or a timestamp.
+
+    `follow_up` and `follow_up_at` are set while the scheduled sweep must look at the document at that time."""
 
     class Meta:
         table_name = "documents"
@@ -49,6 +51,8 @@ class DocumentRow(_VersionedRow):
     due_key = UnicodeAttribute()
     decided_key = UnicodeAttribute(null=True)
     moved = UnicodeAttribute(null=True)
+    follow_up = UnicodeAttribute(null=True)
+    follow_up_at = UnicodeAttribute(null=True)
 
     by_practice = _index("practice_all", "practice_all", "sent_key")
     unsigned = _index("practice_unsigned", "practice_unsigned", "sent_key")
@@ -56,6 +60,7 @@ class DocumentRow(_VersionedRow):
     past = _index("provider_past", "provider_past", "decided_key")
     unsealed_index = _index("unsealed", "unsealed", "decided_key")
     moved_index = _index("moved", "moved", "sent_key")
+    follow_up_index = _index("follow_up", "follow_up", "follow_up_at")
 
 
 class EventRow(Model):

@@ -24,6 +24,7 @@ class DocumentEventType(StrEnum):
     DELIVERY_FAILED = "document.delivery_failed"
     DELIVERY_RETRIED = "delivery.retried"
     VIEWED = "document.viewed"
+    TRANSMITTED = "document.transmitted"
     CODE_REQUESTED = "code.requested"
     CODE_ACCEPTED = "code.accepted"
     DECISION_APPROVED = "decision.approved"
@@ -36,6 +37,10 @@ class DocumentEventType(StrEnum):
     RECALLED = "document.recalled"
     SUPERSEDED = "document.superseded"
     RETURNED = "document.returned"
+    CALLED = "document.called"
+    COPY_CONFIRMED = "document.copy_confirmed"
+    CERTIFIED = "document.certified"
+    NEEDS_ATTENTION = "document.needs_attention"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,7 @@ ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RES
 
 class NoticeKind(StrEnum):
     DECLINED = "declined"
+    NEEDS_ATTENTION = "needs_attention"
     DELIVERY_FAILED = "delivery_failed"
     COMPLAINT = "complaint"
     SEALING_DELAYED = "sealing_delayed"

@@ -1,13 +1,17 @@
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Self
 
+from chalicelib.domain.certification.facts import (
+    AttentionReason,
+    Certification,
+    Payer,
+    TransmissionChannel,
+    VerbalCertification,
+)
 from chalicelib.domain.status import Action, Outcome, Status, move
-
-SIGNATURE_WINDOW = timedelta(days=30)
-"""The days to sign a plan of care, as Medicare requires it (42 CFR 424.24(c))."""
 
 
 class Kind(StrEnum):
@@ -69,7 +73,9 @@ class Patient:
 
 @dataclass(frozen=True, kw_only=True)
 class Addressee:
-    """The provider of a document as the clinic named them. `fax` is E.164, and `email` is in lower case."""
+    """The provider of a document as the clinic named them. `email` is in lower case.
+
+    `fax` and `phone` are E.164. `phone` is the office's number, which staff call."""
 
     first_name: str
     last_name: str
@@ -77,6 +83,7 @@ class Addressee:
     npi: str | None = None
     email: str | None = None
     fax: str | None = None
+    phone: str | None = None
 
     @property
     def name(self) -> str:
@@ -88,16 +95,6 @@ class Author:
     name: str
     credential: str | None = None
     phone: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Certification:
-    """The certification period as the EMR sent it. `starts_on` and `ends_on` are `from` and `to` in JSON."""
-
-    initial_visit_on: date | None = None
-    starts_on: date | None = None
-    ends_on: date | None = None
-    order_signed_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +132,10 @@ class PracticeCard:
 class Identity:
     """The known facts about the identity of the person who decided on a document.
 
-    `method` is `account`, `emailed_code` or `fax_code`. `sent_to` is the masked address or fax number of the
-    account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
-    `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the same facts in words."""
+    `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax
+    number of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or
+    number. `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the facts
+    in words."""
 
     method: str
     sent_to: str | None
@@ -246,7 +244,11 @@ class Document:
     `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and
     `head` are the number and hash of the last audit event, and `moved_on` is its day in UTC. `access` counts
     the corrections and the recall. Links and by-hand visits store the `access` of their creation, and stop
-    working when `access` changes."""
+    working when `access` changes.
+
+    `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic
+    read on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the
+    scheduled sweep looks at the document."""
 
     id: str
     version: int
@@ -268,6 +270,7 @@ class Document:
     outcome: Outcome | None = None
     sealing: Sealing = Sealing.NONE
     author: Author | None = None
+    payer: Payer | None = None
     certification: Certification | None = None
     signature_field: FieldBox | None = None
     message: str | None = None
@@ -277,7 +280,13 @@ class Document:
     broken_pages: tuple[int, ...] = ()
     viewed_at: datetime | None = None
     transmitted_at: datetime | None = None
+    transmitted_via: TransmissionChannel | None = None
+    verbal: VerbalCertification | None = None
+    calls: int = 0
+    attention: AttentionReason | None = None
+    follow_up_at: datetime | None = None
     decision: Decision | None = None
+    hand_signed_on: date | None = None
     signed: StoredPdf | None = None
     timestamped: StoredPdf | None = None
     certificate: StoredPdf | None = None
@@ -312,7 +321,8 @@ class Document:
 
         Raises `Conflict` if the status does not allow the decision."""
         same = decision.repeats(self.decision)
-        return self._move(decision.action, same=same, decision=decision, sealing=Sealing.IN_PROGRESS)
+        changes = {"decision": decision, "sealing": Sealing.IN_PROGRESS, "attention": None}
+        return self._move(decision.action, same=same, **changes)
 
     def recall(self, reason: str | None, at: datetime) -> Self | None:
         """Return the recalled document, whose links no longer work, or None if the document is already recalled.
@@ -323,8 +333,10 @@ class Document:
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
         """Return the document marked as returned by staff, or None if the document is already marked.
 
-        Raises `Conflict` if the status does not allow a return."""
-        return self._move(Action.RETURN, returned_method=method, returned_at=at)
+        The return of a pending document says that staff hold the signed original, so nothing needs attention any
+        more. The finding about an uploaded copy remains. Raises `Conflict` if the status does not allow a return."""
+        attention = None if self.outcome is None else self.attention
+        return self._move(Action.RETURN, returned_method=method, returned_at=at, attention=attention)
 
     def _move(self, action: Action, *, same: bool = False, **changes: Any) -> Self | None:
         to = move(self.status, self.outcome, action, same=same)
@@ -334,18 +346,3 @@ class Document:
         """Return the document with this delivery line. An older line of the same delivery is replaced."""
         others = tuple(other for other in self.deliveries if other.id != line.id)
         return replace(self, deliveries=(*others, line))
-
-
-def due_date(kind: Kind, certification: Certification | None, sent_on: date) -> date:
-    """Return the day on which the signature is due.
-
-    For an initial plan of care, this is 30 days after the initial visit or the start of the period, whichever
-    is earlier. For a recertification, this is the start of the new period, but never before `sent_on`. For
-    any other document, this is 30 days after `sent_on`."""
-    facts = certification or Certification()
-    if kind is Kind.PLAN_OF_CARE:
-        starts = [day for day in (facts.initial_visit_on, facts.starts_on) if day]
-        return min(starts, default=sent_on) + SIGNATURE_WINDOW
-    if kind is Kind.RECERTIFICATION and facts.starts_on:
-        return max(facts.starts_on, sent_on)
-    return sent_on + SIGNATURE_WINDOW

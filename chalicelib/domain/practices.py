@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.documents import Logo, PracticeCard
 
 
@@ -58,6 +59,7 @@ class Practice:
     api_keys: tuple[ApiKey, ...] = ()
     webhook_secrets: tuple[WebhookSecret, ...] = ()
     logo: Logo | None = None
+    default_payer: PayerKind | None = None
 
     @property
     def live_endpoint(self) -> Endpoint | None:

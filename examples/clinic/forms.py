@@ -38,14 +38,19 @@ FIELDS = (
     "provider.npi",
     "provider.email",
     "provider.fax",
+    "provider.phone",
     "author.name",
     "author.credential",
     "author.phone",
     "delivery",
+    "payer.kind",
     "certification.initial_visit_on",
     "certification.from",
     "certification.to",
     "certification.order.signed_on",
+    "certification.order.discipline",
+    "certification.order.npi",
+    "certification.order.name",
     "supersedes",
     "message",
 )
@@ -57,6 +62,7 @@ FIRST_PROVIDER: Values = {
     "provider.npi": "1234567893",
     "provider.email": "dr.rivera@example.com",
     "provider.fax": "+15125550100",
+    "provider.phone": "+15125550190",
 }
 
 
@@ -85,7 +91,11 @@ def propose_values(plan: Plan, *, number: int, today: date) -> Values:
         "certification.initial_visit_on": dates.initial_visit_on.isoformat(),
         "certification.from": dates.starts_on.isoformat(),
         "certification.to": dates.ends_on.isoformat(),
+        "payer.kind": "medicare",
         "certification.order.signed_on": dates.order_signed_on.isoformat(),
+        "certification.order.discipline": plan.key.partition("-")[0].upper(),
+        "certification.order.npi": FIRST_PROVIDER["provider.npi"],
+        "certification.order.name": "Luis Rivera, MD",
         "supersedes": "",
         "message": "",
     }

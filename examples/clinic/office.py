@@ -66,10 +66,9 @@ class Office:
         """Return the calendar day at the clinic."""
         return self.now().astimezone(self.zone()).date()
 
-    def approve_and_send(self, data: Json, pdf: bytes) -> str:
-        """Send a document to the portal and return the document's id there. Raises `Refused` or `Unreachable`."""
-        answer = self.send("document.sent", {**data, "content": self.portal.content(pdf)})
-        return str(answer["document_id"])
+    def approve_and_send(self, data: Json, pdf: bytes) -> Json:
+        """Send a document to the portal and return the portal's response. Raises `Refused` or `Unreachable`."""
+        return self.send("document.sent", {**data, "content": self.portal.content(pdf)})
 
     def send(self, event_type: str, data: Json) -> Json:
         """Store an event, then send it to the portal.

@@ -15,7 +15,7 @@ from examples.clinic.worklist import state_of
 HOME = Blueprint("home", __name__)
 PAGES = Blueprint("admin", __name__)
 
-SETTINGS = ("phone", "fax", "reply_to", "time_zone")
+SETTINGS = ("phone", "fax", "reply_to", "time_zone", "default_payer")
 RECENT = 8
 
 

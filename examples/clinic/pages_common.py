@@ -20,6 +20,8 @@ NOTICES: Mapping[str, str] = {
     "resent": "Resent. Earlier links no longer work.",
     "recalled": "Recalled. The provider can no longer open it.",
     "returned": "Marked as returned.",
+    "called": "Call noted.",
+    "copy": "Saved what you read on the copy.",
     "retried": "The message will be sent again shortly.",
     "saved": "Saved. A changed Electronic Signature switch takes effect within 60 seconds.",
     "registered": "The portal now sends this EMR's webhooks to this address.",
@@ -44,6 +46,11 @@ def office() -> Office:
 def back_to(endpoint: str, done: str | None = None, **values: Any) -> BaseResponse:
     """Return a redirect after a form. `done` is the key of the notice to show."""
     return redirect(url_for(endpoint, done=done, **values), HTTPStatus.SEE_OTHER)
+
+
+def warning_codes(answer: Json) -> list[str]:
+    """Return the codes of the warnings in the portal's response to an event."""
+    return [str(warning["code"]) for warning in answer.get("warnings") or ()]
 
 
 def moment(text: str | None) -> str:
@@ -108,6 +115,12 @@ def set_up_pages(app: Flask) -> None:
         decline_reasons=worklist.DECLINE_REASONS,
         delivery_text=worklist.delivery_text,
         provider_deliveries=worklist.provider_deliveries,
+        billing_of=worklist.billing_of,
+        payers=worklist.PAYERS,
+        call_results=worklist.CALL_RESULTS,
+        copy_findings=worklist.COPY_FINDINGS,
+        attention_texts=worklist.ATTENTION,
+        warning_texts=worklist.WARNINGS,
         Step=worklist.Step,
         notices=NOTICES,
     )

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
 from examples.clinic.forms import FormError
-from examples.clinic.pages_common import back_to, office
+from examples.clinic.pages_common import back_to, office, warning_codes
 from examples.clinic.portal import Refused
 
 PAGES = Blueprint("documents", __name__)
@@ -47,7 +47,12 @@ def document(document_id: str) -> str:
     return _document_page(document_id)
 
 
-def _document_page(document_id: str, form_error: FormError | None = None, values: forms.Values | None = None) -> str:
+def _document_page(
+    document_id: str,
+    form_error: FormError | None = None,
+    values: forms.Values | None = None,
+    report: Mapping[str, str] | None = None,
+) -> str:
     current = office().refresh(document_id)
     return render_template(
         "document.html",
@@ -55,6 +60,7 @@ def _document_page(document_id: str, form_error: FormError | None = None, values
         resource=current.resource,
         form_error=form_error,
         values=values or _resend_values(current.sent),
+        report=report or {},
     )
 
 
@@ -122,16 +128,43 @@ def returned(document_id: str) -> BaseResponse:
     return _send(document_id, "document.returned", data, done="returned")
 
 
-def _send(document_id: str, event_type: str, data: Mapping[str, str], *, done: str) -> BaseResponse:
+@PAGES.post("/documents/<document_id>/called")
+def called(document_id: str) -> BaseResponse:
+    """Report to the portal that someone of the clinic called the provider's office just now."""
+    report = _report("by", "result", "note")
+    data = {"document_id": document_id, "at": office().now().isoformat(), **report}
+    return _send(document_id, "document.called", data, done="called", report=report)
+
+
+@PAGES.post("/documents/<document_id>/copy")
+def copy_confirmed(document_id: str) -> BaseResponse:
+    """Report to the portal what a person read on a copy that came back."""
+    report = _report("seen", "signed_on", "note")
+    return _send(
+        document_id, "document.copy_confirmed", {"document_id": document_id, **report}, done="copy", report=report
+    )
+
+
+def _report(*names: str) -> Mapping[str, str]:
+    """Return the named values of the submitted form, without the empty ones."""
+    given = {name: request.form.get(name, "").strip() for name in names}
+    return {name: value for name, value in given.items() if value}
+
+
+def _send(
+    document_id: str, event_type: str, data: Mapping[str, str], *, done: str, report: Mapping[str, str] | None = None
+) -> BaseResponse:
     try:
-        office().send(event_type, data)
+        answer = office().send(event_type, data)
     except Refused as refused:
-        return _refused(document_id, refused)
+        return _refused(document_id, refused, report=report)
     if request.form.get("next") == "unsigned":
         return back_to("documents.unsigned", done)
-    return back_to("documents.document", done, document_id=document_id)
+    return back_to("documents.document", done, document_id=document_id, warning=warning_codes(answer))
 
 
-def _refused(document_id: str, refused: Refused, values: forms.Values | None = None) -> Response:
-    page = _document_page(document_id, forms.from_refusal(refused), values)
+def _refused(
+    document_id: str, refused: Refused, values: forms.Values | None = None, report: Mapping[str, str] | None = None
+) -> Response:
+    page = _document_page(document_id, forms.from_refusal(refused), values, report)
     return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
 from examples.clinic.forms import UPLOAD, FormError, Values
-from examples.clinic.pages_common import back_to, office
+from examples.clinic.pages_common import back_to, office, warning_codes
 from examples.clinic.portal import Refused
 from examples.clinic.sample_plans.content import Plan
 from examples.clinic.sample_plans.pdfs import SAMPLES, build_pdf, first_page
@@ -66,10 +66,11 @@ def send() -> BaseResponse:
     if isinstance(outgoing, FormError):
         return _show_error(chosen, values, outgoing, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
-        office().approve_and_send(outgoing.data, outgoing.pdf)
+        answer = office().approve_and_send(outgoing.data, outgoing.pdf)
     except Refused as refused:
         return _show_error(chosen, values, forms.from_refusal(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
-    return back_to("documents.account", "sent", external_id=values["patient.external_id"])
+    patient_id = values["patient.external_id"]
+    return back_to("documents.account", "sent", external_id=patient_id, warning=warning_codes(answer))
 
 
 def _outgoing(chosen: str, values: Values) -> _Outgoing | FormError:

@@ -44,11 +44,59 @@ MESSAGE_LABELS: Mapping[str, str] = {
 }
 
 
+PLANS = frozenset({"plan_of_care", "recertification"})
+"""The kinds of documents that must be certified before the clinic bills the treatment."""
+
+PAYERS: Mapping[str, str] = {
+    "medicare": "Medicare",
+    "medicare_advantage": "Medicare Advantage",
+    "medicaid": "Medicaid",
+    "commercial": "Commercial insurance",
+    "other": "Other",
+}
+
+CALL_RESULTS: Mapping[str, str] = {
+    "no_answer": "No answer",
+    "left_a_message": "Left a message",
+    "will_sign": "Will sign",
+    "certified_verbally": "Certified verbally",
+    "wrong_provider": "Wrong provider",
+    "other": "Other",
+}
+
+COPY_FINDINGS: Mapping[str, str] = {
+    "signed_and_dated": "Signed and dated",
+    "signed_undated": "Signed, but without a date",
+    "declined": "Declined by the provider",
+    "not_readable": "Not readable",
+}
+
+ATTENTION: Mapping[str, str] = {
+    "verbal_certification_lapsed": "14 days have passed since the verbal certification, and there is no signature.",
+    "address_corrected": "The plan was opened at an address that you have corrected since.",
+    "signed_undated": "The signature on the copy has no date. Ask the provider to date it.",
+    "copy_not_readable": "The copy could not be read. Ask the provider for another one.",
+}
+
+WARNINGS: Mapping[str, str] = {
+    "other-person-at-address": "You have sent documents for someone else to this email address. Check the address.",
+    "order-undated": "The order has no date, so only a signature makes this plan safe to bill.",
+    "order-without-discipline": "The order names no discipline, so only a signature makes this plan safe to bill.",
+    "order-npi-missing": "An NPI is missing, so only a signature makes this plan safe to bill.",
+    "order-npi-differs": "The order is from another provider, so only a signature makes this plan safe to bill.",
+    "start-date-missing": "The first visit is missing, so only a signature makes this plan safe to bill.",
+    "credential-cannot-certify": "Medicare does not accept a plan that a chiropractor or dentist has certified.",
+    "verbal-certification-does-not-count": "The call was noted, but it does not make this plan safe to bill.",
+}
+"""The warnings of the portal about an event that it has accepted."""
+
+
 class Step(StrEnum):
     """The stage of a document on its way from sent to filed."""
 
     NOT_DELIVERED = "not_delivered"
     PENDING = "pending"
+    CHECK_SCAN = "check_scan"
     SEALING = "sealing"
     APPROVED = "approved"
     DECLINED = "declined"
@@ -73,6 +121,11 @@ _STATES: Mapping[Step, tuple[str, str, str]] = {
         "The message did not reach the provider. Correct the address or number and resend.",
     ),
     Step.PENDING: ("Sent", "wait", "Waiting for the provider. Call the office, resend, or recall it."),
+    Step.CHECK_SCAN: (
+        "Scan to check",
+        "wait",
+        "Open the scan, and say what you read on it. Only a dated signature makes the plan safe to bill.",
+    ),
     Step.SEALING: ("Signed, PDF on its way", "good", "The provider has signed. The signed PDF will arrive shortly."),
     Step.APPROVED: ("Returned, signed", "good", "Open the signed PDF, then mark it as returned."),
     Step.DECLINED: (
@@ -85,6 +138,47 @@ _STATES: Mapping[Step, tuple[str, str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Billing:
+    """Whether a plan is safe to bill, with the reason for staff. `day` takes the place of `{day}` in the reason."""
+
+    label: str
+    tone: str
+    reason: str
+    day: str | None
+
+
+_CERTIFIED: Mapping[str, tuple[str, str, str]] = {
+    "signature": ("Safe to bill", "good", "Certified by signature on {day}."),
+    "order_and_transmission": (
+        "Safe to bill",
+        "good",
+        "A signed order is on file, and the plan reached the provider on {day}, within 30 days.",
+    ),
+    "verbal_pending": (
+        "Safe to bill for 14 days",
+        "wait",
+        "Certified verbally on {day}. The signature must follow within 14 days.",
+    ),
+}
+
+
+def billing_of(resource: Json) -> Billing | None:
+    """Return whether a plan is safe to bill, or None for a recalled document and for one that is no plan."""
+    if resource.get("kind") not in PLANS or resource.get("status") == "recalled":
+        return None
+    certified = _CERTIFIED.get(str(resource.get("certified_by")))
+    if certified is not None:
+        return Billing(*certified, resource.get("certified_on"))
+    if resource.get("outcome") == "declined":
+        reason = "The provider declined the plan."
+    elif resource.get("outcome") == "by_hand":
+        reason = "Nobody has confirmed a dated signature on the copy."
+    else:
+        reason = "The provider has not signed yet."
+    return Billing("Not safe to bill", "bad", reason, None)
+
+
 def state_of(resource: Json) -> DocumentState:
     """Return the state of a document, from its resource."""
     step = _step(resource)
@@ -93,6 +187,7 @@ def state_of(resource: Json) -> DocumentState:
         label = "Opened by the provider"
     if step is Step.APPROVED and resource.get("outcome") == "by_hand":
         label = "Returned, signed by hand"
+        advice = advice if resource.get("signed_pdf") else "File the signed paper, then mark it as returned."
     return DocumentState(step, label, tone, advice)
 
 
@@ -101,8 +196,18 @@ def _step(resource: Json) -> Step:
     if status == "pending":
         return Step.NOT_DELIVERED if _undelivered(resource) else Step.PENDING
     if status == "approved":
-        return Step.APPROVED if resource.get("signed_pdf") else Step.SEALING
+        return _signed_step(resource)
     return {"declined": Step.DECLINED, "recalled": Step.RECALLED, "returned": Step.FILED}.get(str(status), Step.PENDING)
+
+
+def _signed_step(resource: Json) -> Step:
+    if resource.get("sealing") in ("in_progress", "delayed") or not (
+        resource.get("signed_pdf") or resource.get("outcome") == "by_hand"
+    ):
+        return Step.SEALING
+    is_plan = resource.get("kind") in PLANS
+    is_unread = resource.get("outcome") == "by_hand" and resource.get("certified_by") != "signature"
+    return Step.CHECK_SCAN if is_plan and is_unread else Step.APPROVED
 
 
 def _undelivered(resource: Json) -> bool:

@@ -26,6 +26,7 @@ PROFILE = {
     "fax": "+15125550171",
     "reply_to": "front-desk@cedar.example",
     "time_zone": "America/Chicago",
+    "default_payer": "medicare",
 }
 
 

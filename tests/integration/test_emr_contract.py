@@ -3,16 +3,19 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.stack import SamplePractice, Stack
 
@@ -201,6 +204,119 @@ def test_an_unknown_and_another_practices_document_get_the_same_response(emr: Em
     other = Emr(stack, stack.practice())
     assert problem(other.get(f"/v1/documents/{document_id}"), 404) == problem(other.get("/v1/documents/doc_none"), 404)
     problem(emr.http.get("/v1/documents", headers={"authorization": "Bearer pp_live_x"}), 401)
+
+
+# Certification
+
+
+def open_by_code(stack: Stack, document_id: str, email: str) -> None:
+    """Download the document with a code that is emailed to the addressee."""
+    with stack.browser() as browser:
+        browser.get(f"/by-hand/{document_id}")
+        token = make_form_token(browser.cookies["__Host-csrf"], "pad")
+        browser.post(f"/by-hand/{document_id}/code", data={"csrf": token})
+        stack.outbox_drained()
+        code = re.search(r"\b\d{6}\b", str(stack.mail(email)[-1].get_body(("plain",))))
+        assert code is not None
+        entered = browser.post(f"/by-hand/{document_id}", data={"csrf": token, "code": code[0]})
+        assert entered.status_code == 303, entered.text
+        assert browser.get(f"/by-hand/{document_id}/original.pdf").status_code == 303
+
+
+def medicare_plan(**order: Any) -> dict[str, Any]:
+    """Return the event data of an initial Medicare plan of today, with a full order, changed as given."""
+    sent = data(payer={"kind": "medicare"})
+    today = datetime.now(UTC).date()
+    sent["provider"] |= {"npi": "1234567893", "phone": "(512) 555-0190"}
+    facts = {"signed_on": (today - timedelta(days=3)).isoformat(), "discipline": "PT", "npi": "1234567893"}
+    sent["certification"] = {"initial_visit_on": (today - timedelta(days=1)).isoformat(), "order": facts | order}
+    return sent
+
+
+def test_an_order_that_cannot_certify_is_accepted_with_a_warning(emr: Emr) -> None:
+    assert "warnings" not in emr.event("document.sent", medicare_plan()).json()
+    answer = emr.event("document.sent", medicare_plan(discipline="", npi="1000000004"))
+    assert answer.status_code == 202
+    assert answer.json()["warnings"] == [{"code": "order-without-discipline"}, {"code": "order-npi-differs"}]
+    chiropractor = medicare_plan()
+    chiropractor["provider"]["credential"] = "DC"
+    assert emr.event("document.sent", chiropractor).json()["warnings"] == [{"code": "credential-cannot-certify"}]
+
+
+def test_the_addressee_who_opens_the_plan_by_code_certifies_it_with_the_order(emr: Emr) -> None:
+    sent = medicare_plan()
+    document_id = emr.event("document.sent", sent).json()["document_id"]
+    before = emr.get(f"/v1/documents/{document_id}").json()
+    assert (before["payer"], before["certified_by"], before["transmitted_at"]) == ({"kind": "medicare"}, None, None)
+    emr.stack.outbox_drained()
+    open_by_code(emr.stack, document_id, sent["provider"]["email"])
+    after = emr.get(f"/v1/documents/{document_id}").json()
+    assert after["certified_by"] == "order_and_transmission"
+    trail = emr.get(f"/v1/documents/{document_id}/events").json()
+    assert trail["intact"]
+    assert [event["type"] for event in trail["events"]][-3:] == [
+        "document.viewed",
+        "document.transmitted",
+        "document.certified",
+    ]
+
+
+def test_a_call_certifies_for_14_days_and_the_returned_copy_for_good(emr: Emr) -> None:
+    sent = medicare_plan(signed_on="")
+    document_id = emr.event("document.sent", sent).json()["document_id"]
+    call = {
+        "document_id": document_id,
+        "at": datetime.now(UTC).isoformat(),
+        "by": "Front desk",
+        "result": "certified_verbally",
+        "note": "Dr. Rivera agreed to the plan.",
+    }
+    assert emr.event("document.called", call).json() == {"document_id": document_id, "status": "pending"}
+    assert emr.get(f"/v1/documents/{document_id}").json()["certified_by"] == "verbal_pending"
+
+    undated = {"document_id": document_id, "seen": "signed_undated"}
+    assert emr.event("document.copy_confirmed", undated).status_code == 202
+    attention = emr.get(f"/v1/documents/{document_id}").json()["attention"]
+    assert attention["reason"] == "signed_undated"
+    assert attention["call"]["number"] == "+15125550190"
+
+    today = datetime.now(UTC).astimezone(ZoneInfo("America/Chicago")).date().isoformat()
+    dated = {"document_id": document_id, "seen": "signed_and_dated", "signed_on": today}
+    assert emr.event("document.copy_confirmed", dated).json()["status"] == "approved"
+    assert emr.event("document.copy_confirmed", dated).status_code == 202
+    signed = emr.get(f"/v1/documents/{document_id}").json()
+    assert (signed["certified_by"], signed["certified_on"], signed["attention"]) == ("signature", today, None)
+    assert problem(emr.event("document.copy_confirmed", undated), 409)["code"] == "document-approved"
+    assert problem(emr.event("document.called", call), 409)["code"] == "document-approved"
+    assert emr.get(f"/v1/documents/{document_id}/events").json()["intact"]
+
+
+def test_every_wrong_fact_of_a_certification_names_its_field(emr: Emr) -> None:
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=2)).isoformat()
+    document_id = emr.event("document.sent", data()).json()["document_id"]
+    wrong_payer = data(payer={"kind": "medicare_part_b"})
+    report = {"document_id": document_id}
+    call = {**report, "at": f"{tomorrow}T12:00:00Z", "by": "Front desk", "result": "left_a_message"}
+    for kind, sent, field in (
+        ("document.sent", wrong_payer, "data.payer.kind"),
+        ("document.sent", medicare_plan(npi="1234567890"), "data.certification.order.npi"),
+        ("document.sent", medicare_plan(signed_on=tomorrow), "data.certification.order.signed_on"),
+        ("document.called", call, "data.at"),
+        ("document.called", {**call, "result": "certified_verbally"}, "data.note"),
+        ("document.copy_confirmed", {**report, "seen": "signed_and_dated"}, "data.signed_on"),
+        ("document.copy_confirmed", {**report, "seen": "declined"}, "data.note"),
+        ("document.copy_confirmed", {**report, "seen": "signed_and_dated", "signed_on": tomorrow}, "data.signed_on"),
+    ):
+        refusal = problem(emr.event(kind, sent), 400)
+        assert [error["field"] for error in refusal["errors"]] == [field]
+
+
+def test_the_default_payer_of_the_practice_applies(emr: Emr) -> None:
+    assert emr.write("PUT", "/v1/practice", {"default_payer": "commercial"}).json()["default_payer"] == "commercial"
+    document_id = emr.event("document.sent", data()).json()["document_id"]
+    assert emr.get(f"/v1/documents/{document_id}").json()["payer"] == {"kind": "commercial"}
+    refused = problem(emr.write("PUT", "/v1/practice", {"default_payer": "nobody"}), 400)
+    assert [error["field"] for error in refused["errors"]] == ["default_payer"]
 
 
 # Settings

@@ -458,6 +458,21 @@ def test_an_unsealed_document_is_listed_until_it_is_sealed(store: Store, world: 
     assert listed_ids(START + timedelta(days=1)) == {documents[0].id, documents[1].id}
 
 
+def test_a_document_is_due_for_follow_up_at_its_time(store: Store, world: World) -> None:
+    due = [world.document(number, follow_up_at=START + timedelta(hours=number)) for number in (1, 2)]
+    store.commit(Change(at=START, documents=(*due, world.document(3))))
+
+    def listed_ids(before: datetime) -> set[str]:
+        ids = [row.id for row in store.follow_up_documents(before, limit=1000)]
+        return {row_id for row_id in ids if world.tag in row_id}
+
+    assert listed_ids(START + timedelta(minutes=59)) == set()
+    assert listed_ids(START + timedelta(hours=1)) == {due[0].id}
+    done = replace(due[0], version=due[0].version + 1, follow_up_at=None)
+    store.commit(Change(at=START, documents=(done,)))
+    assert listed_ids(START + timedelta(hours=2)) == {due[1].id}
+
+
 def test_deliveries_are_listed_newest_first_and_failed_ones_separately(store: Store, world: World) -> None:
     failed = world.delivery(2, status=DeliveryStatus.FAILED)
     store.commit(Change(at=START, deliveries=(world.delivery(1), failed, world.delivery(3))))

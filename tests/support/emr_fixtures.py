@@ -12,9 +12,10 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource
-from chalicelib.services.documents.intake import Intake, SendCommand
+from chalicelib.services.documents.intake import Intake
 from chalicelib.services.documents.lifecycle_events import LifecycleEvents
 from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.documents.send_command import SendCommand
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
 

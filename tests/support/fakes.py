@@ -238,6 +238,10 @@ class FakeStore:
         matches = self._where("documents", "moved", rows.moved_key(day, shard))
         return _page(Document, matches, "sent_key", ascending=True, limit=limit, after=after)
 
+    def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
+        due = [row for row in self._rows("documents") if row.follow_up_at and row.follow_up_at <= to_text(before)]
+        return _all(Document, sorted(due, key=lambda row: row.follow_up_at)[:limit])
+
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         return min(len(self._where("documents", listing.value, owner)), most)
 

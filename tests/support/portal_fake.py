@@ -27,6 +27,7 @@ class FakePortal:
         self.requests: list[tuple[str, str]] = []
         self.uploads: list[bytes] = []
         self.refuse: dict[str, Any] | None = None
+        self.warnings: tuple[str, ...] = ()
         self.down_for = 0
         self.away = False
         self.page_size = 50
@@ -37,6 +38,7 @@ class FakePortal:
             "fax": "+15125550171",
             "reply_to": "front@cedar.example",
             "time_zone": "America/Chicago",
+            "default_payer": None,
             "electronic_signature": True,
             "endpoint": None,
         }
@@ -67,7 +69,8 @@ class FakePortal:
         event = json.loads(request.content)
         self.events.append(event)
         document = self._change(event["type"], event["data"])
-        return httpx.Response(202, json={"document_id": document["id"], "status": document["status"]})
+        warnings = {"warnings": [{"code": code} for code in self.warnings]} if self.warnings else {}
+        return httpx.Response(202, json={"document_id": document["id"], "status": document["status"], **warnings})
 
     def _change(self, event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
         if event_type == "document.sent":
@@ -95,6 +98,10 @@ class FakePortal:
             "transmitted_at": None,
             "decided_at": None,
             "due_on": "2026-12-22",
+            "payer": {"kind": "medicare"},
+            "certified_by": None,
+            "certified_on": None,
+            "attention": None,
             "signer": None,
             "signed_pdf": None,
             "deliveries": [],

@@ -5,16 +5,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from chalicelib.domain.documents import (
-    Addressee,
-    Author,
-    Certification,
-    DeliveryChoice,
-    Document,
-    Kind,
-    Patient,
-    StoredPdf,
-)
+from chalicelib.domain.certification.facts import Certification
+from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Document, Kind, Patient, StoredPdf
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change

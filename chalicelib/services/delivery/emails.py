@@ -30,7 +30,7 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "reset": ("Choose a new password for Provider Portal", "The link expires in {link_lifetime}."),
     "by_hand_code": ("{practice}: your code to open a document", "The code expires in {code_lifetime}."),
     "account_ready": ("Your account on Provider Portal is ready", "Your documents are in one place."),
-    "decided_elsewhere": ("A document in your account was returned as signed", "If this wasn't you, act now."),
+    "decided_elsewhere": ("A decision was recorded on a document in your account", "If this wasn't you, act now."),
     "new_address": ("Confirm your new email address for Provider Portal", "The link expires in {link_lifetime}."),
     "account_by_support": ("{change}", "If you didn't expect this, contact us."),
     "address_code": ("Your code to add an email address", "The code expires in {code_lifetime}."),
@@ -136,7 +136,9 @@ class Emails(MessageSender):
         """Compose the email that reports to an account's owner a decision that was made outside the account."""
         document, practice = facts.require_document()
         decided_at = _moment(facts.delivery.created_at, practice.time_zone)
-        values = {"is_scan": document.decision is not None, "decided_at": decided_at}
+        decision = document.decision
+        is_scan = decision is not None and decision.scan_key is not None
+        values = {"is_scan": is_scan, "outcome": document.outcome, "decided_at": decided_at}
         link = self._url(f"/documents/{document.id}")
         return self._render(facts, "decided_elsewhere", document_link=link, **values)
 

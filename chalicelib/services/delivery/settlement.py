@@ -5,10 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import TransmissionChannel
+from chalicelib.domain.certification.rules import transmit
 from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
+from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, notice_about, outbox_row
-from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
 
@@ -43,7 +46,7 @@ class Settlement:
 
     def _on_document(self, document: Document, after: Delivery, now: datetime) -> Change:
         event = _EVENTS.get(after.status) if _is_about_document(after) else None
-        updated = _update_line(document, after, now)
+        updated = _transmit_by_fax(_update_line(document, after, now), after, now)
         if updated is document and event is None:
             return Change(at=now, deliveries=(after,))
         recorder = self._writer.recorder(updated, self._writer.practice_of(updated), PORTAL, now)
@@ -54,13 +57,23 @@ class Settlement:
             recorder.event(event, facts, private={"recipient": after.recipient}, webhook=current)
             if current and after.status is DeliveryStatus.FAILED:
                 recorder.notice(NoticeKind.DELIVERY_FAILED)
-        change = recorder.change()
+        change = record_transmission(recorder, document, updated).change()
         return replace(change, deliveries=(after, *change.deliveries))
 
 
 def _is_about_document(delivery: Delivery) -> bool:
     """Return True if the message announces or carries a document. The EMR needs the result of such a message."""
     return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY)
+
+
+def _transmit_by_fax(document: Document, after: Delivery, now: datetime) -> Document:
+    """Return the document as transmitted if a fax to the present number was confirmed with all pages.
+
+    A fax is `DELIVERED` only after this confirmation. A gateway that accepted the fax confirms nothing."""
+    is_confirmed = after.channel is Channel.FAX and after.status is DeliveryStatus.DELIVERED
+    if not is_confirmed or after.access != document.access or not is_decidable(document.status):
+        return document
+    return transmit(document, TransmissionChannel.FAX, now)
 
 
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:

@@ -21,6 +21,10 @@ class NoticeText:
 
 NOTICE_TEXTS: Mapping[str, NoticeText] = {
     NoticeKind.DECLINED: NoticeText("A document was declined", f"A provider declined a document. {_REPORT}"),
+    NoticeKind.NEEDS_ATTENTION: NoticeText(
+        "A document needs attention",
+        f"A verbal certification ended without a signature, so the plan is no longer certified. {_REPORT}",
+    ),
     NoticeKind.DELIVERY_FAILED: NoticeText(
         "A message could not be delivered",
         f"An email or fax to a provider could not be delivered. Correct the address or number. {_REPORT}",

@@ -25,6 +25,11 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.SUPERSEDED: "Replaced by a newer version",
     DocumentEventType.DELIVERY_RETRIED: "Message sent again by the clinic",
     DocumentEventType.RETURNED: "Marked as returned by the clinic",
+    DocumentEventType.TRANSMITTED: "Transmitted to the provider",
+    DocumentEventType.CALLED: "Call to the provider noted by the clinic",
+    DocumentEventType.COPY_CONFIRMED: "Returned copy read by the clinic",
+    DocumentEventType.CERTIFIED: "Plan certified",
+    DocumentEventType.NEEDS_ATTENTION: "Needs the clinic's attention",
 }
 
 

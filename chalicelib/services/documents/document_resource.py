@@ -1,10 +1,13 @@
 """The JSON of a document. An EMR gets the same JSON in webhooks and from `GET /v1/documents/{id}`."""
 
+from datetime import datetime
 from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
-from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus
+from chalicelib.domain.certification.facts import AttentionReason, PayerKind
+from chalicelib.domain.certification.rules import CertifiedBy, certify, local_day, needs_attention
+from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeclineReason, Document, Kind, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url, to_response
@@ -18,6 +21,9 @@ _Level = Annotated[
         }
     ),
 ]
+
+
+_TRIES = frozenset({MessageType.READY.value, MessageType.FAX.value})
 
 
 class SignerResource(TypedDict):
@@ -84,6 +90,31 @@ class TrailPosition(TypedDict):
     head: str
 
 
+class PayerResource(TypedDict):
+    """The payer of the treatment: the one that the EMR stated, the practice's default, or else `other`."""
+
+    kind: PayerKind
+
+
+class CallResource(TypedDict):
+    """The person to call. `number` is null if the EMR stated no `provider.phone`."""
+
+    name: str
+    number: str | None
+
+
+class AttentionResource(TypedDict):
+    """What a person at the clinic should act on.
+
+    `tries` counts the messages that carried or announced the document, and the calls that staff noted.
+    `days_left` counts the days to `due_on`, and is negative after it."""
+
+    reason: AttentionReason
+    call: CallResource
+    tries: int
+    days_left: int
+
+
 class DocumentResource(TypedDict):
     """A document's JSON for the EMR."""
 
@@ -102,6 +133,10 @@ class DocumentResource(TypedDict):
     transmitted_at: Timestamp | None
     decided_at: Timestamp | None
     due_on: Day
+    payer: PayerResource
+    certified_by: CertifiedBy | None
+    certified_on: Day | None
+    attention: AttentionResource | None
     signer: SignerResource | None
     identity: IdentityResource | None
     sealing: Sealing
@@ -115,15 +150,21 @@ class DocumentResource(TypedDict):
     trail: TrailPosition
 
 
-def document_resource(document: Document, portal_url: str) -> DocumentResource:
-    """Return the document's JSON with all fields, so that each webhook is complete without the earlier webhooks."""
-    decision = document.decision
+def document_resource(document: Document, portal_url: str, now: datetime) -> DocumentResource:
+    """Return the document's JSON with all fields, so that each webhook is complete without the earlier webhooks.
+
+    `now` decides whether a verbal certification still holds."""
+    decision, certified = document.decision, certify(document, now)
     identity = decision.signer.identity if decision else None
     lines = [line for line in document.deliveries if line.type not in ACCOUNT_MESSAGES]
     return to_response(
         DocumentResource,
         document,
         patient_external_id=document.patient.external_id,
+        payer={"kind": document.payer.kind if document.payer else PayerKind.OTHER},
+        certified_by=certified.by if certified else None,
+        certified_on=certified.on.isoformat() if certified else None,
+        attention=_attention(document, now),
         note=decision.note if decision else None,
         decline_reason=decision.decline_reason if decision else None,
         signer=to_response(SignerResource, decision.signer) if decision else None,
@@ -132,6 +173,19 @@ def document_resource(document: Document, portal_url: str) -> DocumentResource:
         deliveries=[to_response(DeliveryLineResource, line) for line in lines],
         trail=to_response(TrailPosition, document),
     )
+
+
+def _attention(document: Document, now: datetime) -> AttentionResource | None:
+    reason, addressee = needs_attention(document, now), document.addressee
+    if reason is None:
+        return None
+    name = f"{addressee.name}, {addressee.credential}" if addressee.credential else addressee.name
+    return {
+        "reason": reason,
+        "call": {"name": name, "number": addressee.phone},
+        "tries": document.calls + sum(line.type in _TRIES for line in document.deliveries),
+        "days_left": (document.due_on - local_day(now, document)).days,
+    }
 
 
 def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:

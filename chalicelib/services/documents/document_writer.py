@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import TransmissionChannel
+from chalicelib.domain.certification.rules import transmit
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
@@ -64,21 +66,32 @@ class DocumentWriter:
         actor: Actor,
         now: datetime,
         check_access: Callable[[Document], None],
+        *,
+        via: TransmissionChannel,
     ) -> Document:
         """Record that `actor` opened the document, if nobody has opened it before, and return the document.
 
         `check_access` raises an error if the viewer may no longer see the latest version of the document.
-        The first view also counts as the transmission to the provider, unless a fax came first (CY2025)."""
+        The first view also counts as the transmission to the addressee by `via`, unless a fax came first (CY2025)."""
 
         def step(current: Document) -> Document:
             check_access(current)
             if not needs_view(current):
                 return current
-            viewed = replace(current, viewed_at=now, transmitted_at=current.transmitted_at or now)
-            recorder = self.recorder(viewed, practice, actor, now)
-            return self.commit(recorder.event(DocumentEventType.VIEWED, webhook=True))
+            viewed = transmit(replace(current, viewed_at=now), via, now)
+            recorder = self.recorder(viewed, practice, actor, now).event(DocumentEventType.VIEWED, webhook=True)
+            return self.commit(record_transmission(recorder, current, viewed))
 
         return self.apply_to_latest(document, step)
+
+
+def record_transmission(recorder: Recorder, before: Document, after: Document) -> Recorder:
+    """Record that the change from `before` to `after` transmitted the plan, and that this certified the plan."""
+    if after.transmitted_at == before.transmitted_at:
+        return recorder
+    return recorder.event(DocumentEventType.TRANSMITTED, {"via": after.transmitted_via}, webhook=True).certification(
+        before
+    )
 
 
 def needs_view(document: Document) -> bool:

@@ -1,29 +1,18 @@
 """The event `document.sent` (DESIGN section 4): check, inspect and store a document."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import Payer, PayerKind
+from chalicelib.domain.certification.rules import due_date, find_warnings
 from chalicelib.domain.claim_keys import external_claim, matching_claims
 from chalicelib.domain.deliveries import Channel, MessageType
-from chalicelib.domain.documents import (
-    Addressee,
-    Author,
-    Certification,
-    DeliveryChoice,
-    Document,
-    FieldBox,
-    Kind,
-    Patient,
-    StoredPdf,
-    due_date,
-)
+from chalicelib.domain.documents import Document, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
@@ -36,7 +25,7 @@ from chalicelib.services.documents.idempotent_events import (
     InboundEvent,
     handle_once,
 )
-from chalicelib.services.documents.incoming_pdf import IncomingPdf, InspectedPdf, PdfSource, sha256
+from chalicelib.services.documents.incoming_pdf import IncomingPdf, InspectedPdf, sha256
 from chalicelib.services.documents.provider_matching import (
     BY_EMAIL,
     BY_FAX,
@@ -45,33 +34,9 @@ from chalicelib.services.documents.provider_matching import (
     mailbox_claim,
 )
 from chalicelib.services.documents.recorder import Recorder
+from chalicelib.services.documents.send_command import SendCommand, certification_data, check_same, facts_sha256
 from chalicelib.services.ports import Files, Ids, Inspector, Switches
 from chalicelib.services.transaction import Change, Claim, OutboxRow, merge
-
-_CERTIFICATION_NAMES = {
-    "initial_visit_on": "initial_visit_on",
-    "starts_on": "from",
-    "ends_on": "to",
-    "order_signed_on": "order.signed_on",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SendCommand:
-    """The validated data of `document.sent`. `supersedes` is an `external_id` of the same practice."""
-
-    external_id: str
-    kind: Kind
-    title: str
-    patient: Patient
-    addressee: Addressee
-    delivery: DeliveryChoice
-    content: PdfSource
-    author: Author | None = None
-    certification: Certification | None = None
-    signature_field: FieldBox | None = None
-    supersedes: str | None = None
-    message: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +87,7 @@ class Intake:
         change = replace(change, claims=claims)
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
-        return HandledEvent(document=document, change=change, warnings=warnings_of(match))
+        return HandledEvent(document=document, change=change, warnings=(*warnings_of(match), *find_warnings(document)))
 
     def _match(
         self, inbound: InboundEvent, command: SendCommand, owners: Mapping[str, str], superseded: _Superseded | None
@@ -142,7 +107,8 @@ class Intake:
         self, inbound: InboundEvent, document: Document, match: ProviderMatch, data: Mapping[str, Any]
     ) -> Change:
         """Return the transaction with the document, its first event, its messages and the `prepare` job."""
-        recorder = self._recorder(document, inbound).event(DocumentEventType.SENT, data)
+        recorder = self._recorder(document, inbound)
+        recorder.event(DocumentEventType.SENT, data, private=certification_data(document))
         setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
         change = recorder.job(JobName.PREPARE).change()
@@ -252,6 +218,8 @@ def _new_document(
 ) -> Document:
     """Return the new document with version 0. Its first event makes the version 1."""
     sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
+    default = Payer(kind=inbound.practice.default_payer or PayerKind.OTHER, stated=False)
+    payer = command.payer or default
     return Document(
         id=document_id,
         version=0,
@@ -268,8 +236,9 @@ def _new_document(
         delivery=command.delivery,
         original=pdf,
         sent_at=inbound.now,
-        due_on=due_date(command.kind, command.certification, sent_on),
+        due_on=due_date(command.kind, command.certification, payer, sent_on),
         author=command.author,
+        payer=payer,
         certification=command.certification,
         signature_field=command.signature_field,
         message=command.message,
@@ -329,56 +298,3 @@ def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, An
         "delivery": command.delivery.value,
         "active_content": list(original.active_content),
     }
-
-
-# A second event with the same external_id
-
-
-def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:
-    """Check that a second `document.sent` with the same `external_id` has the same content as the first.
-
-    Raises `Conflict` with the fields that differ. A field that a later correction changed is not compared."""
-    differences = [] if earlier.facts_sha256 == facts_sha256(command) else _differences(earlier, command)
-    if earlier.content_sha256 != content_sha256:
-        differences.append("data.content")
-    if differences:
-        problem = "differs from the data sent earlier with this external_id"
-        raise Conflict(
-            f"This external_id was already sent with other data ({', '.join(differences)}). Send a new "
-            "version with a new external_id that `supersedes` this one, or recall this document first.",
-            code=ConflictCode.EXTERNAL_ID_USED,
-            errors=tuple(FieldError(name, problem) for name in differences),
-        )
-
-
-def facts_sha256(command: SendCommand) -> str:
-    """Return the SHA-256 (hex) of an event's data. The PDF is left out, because it has a separate hash."""
-    return hashlib.sha256(json.dumps(facts(command), sort_keys=True).encode()).hexdigest()
-
-
-def _differences(earlier: Document, command: SendCommand) -> list[str]:
-    before, now = facts(earlier), facts(command)
-    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-
-
-def facts(source: SendCommand | Document) -> dict[str, str]:
-    """Return the facts of an event or a document, without missing facts. The keys are the contract's dotted names."""
-    flat: dict[str, Any] = {
-        "data.kind": source.kind,
-        "data.title": source.title,
-        "data.delivery": source.delivery,
-        "data.message": source.message,
-        "data.supersedes": source.supersedes,
-        **_flatten("patient", source.patient),
-        **_flatten("provider", source.addressee),
-        **_flatten("author", source.author),
-        **_flatten("certification", source.certification, _CERTIFICATION_NAMES),
-        **_flatten("signature_field", source.signature_field),
-    }
-    return {name: str(value) for name, value in flat.items() if value is not None}
-
-
-def _flatten(prefix: str, value: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    if value is None:
-        return {}
-    return {f"data.{prefix}.{(names or {}).get(name, name)}": part for name, part in asdict(value).items()}

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.claim_keys import external_claim, matching_claims
+from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.rules import certify, drop_transmission
+from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
-from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
+from chalicelib.domain.errors import Conflict, ConflictCode
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import may_hold
+from chalicelib.services.documents.document_refs import DocumentRef, find_document
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import EventResponse, HandledEvent, InboundEvent, handle_once
 from chalicelib.services.documents.intake import move_rows, needs_setup_email, queue_messages, warnings_of
@@ -21,17 +24,8 @@ from chalicelib.services.documents.provider_matching import (
     unlink,
 )
 from chalicelib.services.documents.recorder import Recorder
-from chalicelib.services.lookups import require_document
 from chalicelib.services.ports import Switches
 from chalicelib.services.transaction import Change
-
-
-@dataclass(frozen=True, kw_only=True)
-class DocumentRef:
-    """The ids by which an EMR names a document. At least one of the two ids is set."""
-
-    external_id: str | None = None
-    document_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +75,7 @@ class LifecycleEvents:
         return handle_once(self._store, inbound, lambda: self._mark_returned(inbound, command))
 
     def _recall(self, inbound: InboundEvent, command: RecallCommand) -> HandledEvent:
-        document = self._find(inbound, command.document)
+        document = find_document(self._store, inbound.practice.id, command.document)
         recalled = document.recall(command.reason, inbound.now)
         if recalled is None:
             return HandledEvent(document=document, change=Change(at=inbound.now))
@@ -92,17 +86,17 @@ class LifecycleEvents:
         return HandledEvent(document=recalled, change=change)
 
     def _mark_returned(self, inbound: InboundEvent, command: ReturnCommand) -> HandledEvent:
-        document = self._find(inbound, command.document)
+        document = find_document(self._store, inbound.practice.id, command.document)
         returned = document.mark_returned(command.method, inbound.now)
         if returned is None:
             return HandledEvent(document=document, change=Change(at=inbound.now))
         recorder = self._recorder(returned, inbound).event(DocumentEventType.RETURNED, {"method": command.method})
         if is_decidable(document.status):
             self._writer.report_to_owner(recorder, returned)
-        return HandledEvent(document=returned, change=recorder.change())
+        return HandledEvent(document=returned, change=recorder.certification(document).change())
 
     def _resend(self, inbound: InboundEvent, command: ResendCommand) -> HandledEvent:
-        before = self._find(inbound, command.document)
+        before = find_document(self._store, inbound.practice.id, command.document)
         if not is_decidable(before.status):
             raise Conflict(
                 f"Only a pending document can be sent again. This document is {before.status}.",
@@ -113,12 +107,14 @@ class LifecycleEvents:
         unlinked = _without_old_address(provider, before, after)
         owners = self._store.claims(matching_claims(inbound.practice.id, after.addressee))
         match = self._match(before, after, provider, unlinked, owners)
-        document = replace(after, provider_id=match.provider.id)
+        document = drop_transmission(before, replace(after, provider_id=match.provider.id))
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
         recorder = self._recorder(document, inbound).event(DocumentEventType.RESENT, _corrections(before, after))
         setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
+        if certify(before, inbound.now) is not None and certify(document, inbound.now) is None:
+            recorder.attention(AttentionReason.ADDRESS_CORRECTED)
         change = recorder.change()
         ends_link = provider is not None and unlinked != provider
         emptied = dict.fromkeys((*match.displaced, *([before.provider_id] if ends_link else [])))
@@ -127,16 +123,6 @@ class LifecycleEvents:
         claims = (*mailbox_claim(document, owners), *match.claims)
         change = replace(change, providers=rows, claims=claims, outbox=(*change.outbox, *moves))
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
-
-    def _find(self, inbound: InboundEvent, ref: DocumentRef) -> Document:
-        """Return the practice's document. Raises `NotFound` if the two ids do not name one document."""
-        document_id = ref.document_id
-        if ref.external_id is not None:
-            key = external_claim(inbound.practice.id, ref.external_id)
-            document_id = self._store.claims([key]).get(key)
-        if ref.document_id not in (None, document_id):
-            raise NotFound("There is no such document.")
-        return require_document(self._store, document_id, practice_id=inbound.practice.id)
 
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.domain.audit import DocumentEventType, Event, make_event
+from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.rules import certify
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
@@ -86,6 +88,18 @@ class Recorder:
             self._webhooks.append((event.id, type))
         return self
 
+    def certification(self, before: Document) -> Self:
+        """Announce the certification if the changes of this recorder to the document `before` have certified it."""
+        state, earlier = certify(self._document, self._now), certify(before, self._now)
+        if state is None or (earlier is not None and earlier.by is state.by):
+            return self
+        return self.event(DocumentEventType.CERTIFIED, {"by": state.by, "on": state.on.isoformat()}, webhook=True)
+
+    def attention(self, reason: AttentionReason) -> Self:
+        """Store that staff should act on the document, and announce the reason."""
+        self._document = replace(self._document, attention=reason)
+        return self.event(DocumentEventType.NEEDS_ATTENTION, {"reason": reason}, webhook=True)
+
     def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:
         """Queue an email or fax to the provider. The recorder's last event is the cause of the message.
 
@@ -151,7 +165,8 @@ class Recorder:
         endpoint = self._practice.endpoint
         if endpoint is None:
             raise ValueError("a webhook for a practice without an endpoint")
-        body = {"type": type, "timestamp": to_text(self._now), "data": document_resource(document, self._portal_url)}
+        data = document_resource(document, self._portal_url, self._now)
+        body = {"type": type, "timestamp": to_text(self._now), "data": data}
         # The webhook is queued even while the endpoint is off, and the attempt then holds it. A webhook that
         # started as held could miss the release by an endpoint that was set again a moment ago.
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)

@@ -38,6 +38,8 @@ COLUMNS = (
     "note",
     "sealing",
     "id",
+    "certified_by",
+    "certified_on",
 )
 
 
@@ -139,13 +141,13 @@ class Reports:
         return {"accesses": events, "next_cursor": encode_cursor(page.next_after)}
 
 
-def as_csv(documents: Iterable[Document], portal_url: str) -> str:
+def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str:
     """Return the documents as CSV (RFC 4180) with a header line."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for document in documents:
-        values: Mapping[str, object] = {**document_resource(document, portal_url)}
+        values: Mapping[str, object] = {**document_resource(document, portal_url, now)}
         writer.writerow([_cell(values[name]) for name in COLUMNS])
     return text.getvalue()
 
@@ -168,7 +170,14 @@ def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[An
 def _times_of(document: Document) -> set[datetime]:
     """Return the times in a document's fields. Each time must be the time of one of the document's audit events."""
     decided_at = document.decision.decided_at if document.decision else None
-    times = (document.sent_at, document.viewed_at, decided_at, document.recalled_at, document.returned_at)
+    times = (
+        document.sent_at,
+        document.viewed_at,
+        document.transmitted_at,
+        decided_at,
+        document.recalled_at,
+        document.returned_at,
+    )
     return {time for time in times if time is not None}
 
 

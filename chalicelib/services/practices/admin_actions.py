@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain import npi as npis
+from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
@@ -51,10 +52,18 @@ MAX_NAME_CHARS = 100
 
 _KEY = re.compile("[A-Za-z0-9_]{1,40}")
 
+
+def _read_payer(text: str) -> PayerKind:
+    if text not in list(PayerKind):
+        raise ValueError(f"must be one of {', '.join(PayerKind)}")
+    return PayerKind(text)
+
+
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "phone": normalization.normalize_phone,
     "reply_to": normalization.normalize_email,
     "time_zone": normalization.validate_time_zone,
+    "default_payer": _read_payer,
 }
 
 
@@ -93,7 +102,7 @@ class AdminActions:
     def create_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Create a practice. Return `{"id", "api_key", "webhook_secret"}`.
 
-        Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone` and
+        Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone`, `default_payer` and
         `electronic_signature`."""
         name = _require_text(payload, "name", normalize_name)
         values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}

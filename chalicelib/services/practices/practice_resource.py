@@ -2,6 +2,7 @@
 
 from typing_extensions import TypedDict
 
+from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.services.json_schema import Timestamp, to_response
 
@@ -23,6 +24,7 @@ class PracticeResource(TypedDict):
     fax: str | None
     reply_to: str | None
     time_zone: str
+    default_payer: PayerKind | None
     electronic_signature: bool
     endpoint: EndpointResource | None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import TransmissionChannel
 from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
 from chalicelib.domain.errors import FieldError, Gone, Invalid
@@ -201,8 +202,9 @@ class ByHand:
 
     def _record_view(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         practice, now = self._writer.practice_of(document), visitor.now
+        via = TransmissionChannel.EMAILED_CODE if visit.email else TransmissionChannel.FAX_CODE
         return self._writer.record_first_view(
-            document, practice, visitor.actor, now, lambda latest: _check_visit(latest, visit, now)
+            document, practice, visitor.actor, now, lambda latest: _check_visit(latest, visit, now), via=via
         )
 
     def _email_code(self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor) -> None:

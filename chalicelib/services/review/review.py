@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import TransmissionChannel
 from chalicelib.domain.deliveries import NoticeKind
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound
@@ -228,6 +229,7 @@ class Review:
                 return current
             recorder = self._writer.recorder(decided, practice, action.actor, action.now)
             _record_decision(recorder, decision, reauthenticated=action.reauthenticated)
+            recorder.certification(current)
             return self._writer.commit(recorder, providers=self._changed_provider(decision, action, signature_to_save))
 
         return self._writer.apply_to_latest(document, step)
@@ -259,7 +261,12 @@ class Review:
 
     def _record_view(self, document: Document, practice: Practice, action: ProviderAction) -> Document:
         return self._writer.record_first_view(
-            document, practice, action.actor, action.now, lambda latest: _check_owner(latest, action.provider)
+            document,
+            practice,
+            action.actor,
+            action.now,
+            lambda latest: _check_owner(latest, action.provider),
+            via=TransmissionChannel.ACCOUNT,
         )
 
     def _practice_and_switch(self, document: Document, practice: Practice | None = None) -> tuple[Practice, bool]:

@@ -11,6 +11,8 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.rules import has_lapsed
 from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -63,6 +65,7 @@ class ScheduledSweep:
         return run_tasks(
             {
                 "due": lambda: self._queue_overdue(now),
+                "follow_ups": lambda: self._follow_up(now),
                 "seals_late": lambda: sum(self._mark_delayed(document, now) for document in unsealed()),
                 "seals_again": lambda: self._retry_seals(unsealed(), minute),
                 "untimed": lambda: self._queue_retries(JobName.TIMESTAMP, untimed(), minute),
@@ -84,6 +87,27 @@ class ScheduledSweep:
                 leased = delivery_attempts.requeue(delivery, now)
                 self._store.commit(Change(at=now, deliveries=(leased,)))
         return len(overdue)
+
+    def _follow_up(self, now: datetime) -> int:
+        """Handle the documents that are due for follow-up, and return the number of documents handled."""
+        due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
+        return sum(self._end_verbal(document, now) for document in due)
+
+    def _end_verbal(self, document: Document, now: datetime) -> bool:
+        """End a verbal certification whose time is over, and ask staff to act unless a signature has followed.
+
+        Return False if the index was out of date, or if another writer changed the document first."""
+        if document.follow_up_at is None or document.follow_up_at > now:
+            return False
+        done = replace(document, follow_up_at=None)
+        recorder = self._writer.recorder(done, self._writer.practice_of(document), PORTAL, now)
+        if has_lapsed(document, now):
+            recorder.attention(AttentionReason.VERBAL_LAPSED).notice(NoticeKind.NEEDS_ATTENTION)
+        try:
+            self._store.commit(recorder.change())
+        except ConcurrentUpdate:
+            return False
+        return True
 
     def _mark_delayed(self, document: Document, now: datetime) -> bool:
         """Mark the document's seal as delayed: record an audit event, notify staff and queue a new seal job.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from chalice.app import Response
@@ -21,6 +22,11 @@ from chalicelib.web.http.file_names import decision_prefix
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response, redirect
 
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
+    from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
+    from chalicelib.web.api.schemas import Event
+
 UPLOAD_LIFETIME = timedelta(minutes=15)
 URL_LIFETIME = timedelta(seconds=60)
 CSV = "text/csv; charset=utf-8"
@@ -35,8 +41,6 @@ _NO_SUCH_VERSION = {
 def receive_event(context: RequestContext) -> Response:
     """Pass an EMR's event to the service for its type. The access rule has verified the body's signature."""
     from chalicelib.services.documents.idempotent_events import InboundEvent
-    from chalicelib.services.documents.intake import SendCommand
-    from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
     from chalicelib.web.api.schemas import read_event
 
     body = request_parsing.read_body(context.request)
@@ -48,14 +52,27 @@ def receive_event(context: RequestContext) -> Response:
         now=context.now,
         actor=context.actor,
     )
+    return json_response(_handle(context.services, inbound, command), 202)
+
+
+def _handle(services: "Services", inbound: "InboundEvent", command: "Event") -> "EventResponse":
+    """Return the response of the service that handles the command."""
+    from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
+    from chalicelib.services.documents.send_command import SendCommand
+    from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
+
     if isinstance(command, SendCommand):
-        return json_response(context.services.intake.receive(inbound, command), 202)
-    events = context.services.lifecycle_events
+        return services.intake.receive(inbound, command)
+    if isinstance(command, CallCommand):
+        return services.staff_reports.note_call(inbound, command)
+    if isinstance(command, CopyCommand):
+        return services.staff_reports.confirm_copy(inbound, command)
+    events = services.lifecycle_events
     if isinstance(command, ResendCommand):
-        return json_response(events.resend(inbound, command), 202)
+        return events.resend(inbound, command)
     if isinstance(command, RecallCommand):
-        return json_response(events.recall(inbound, command), 202)
-    return json_response(events.mark_returned(inbound, command), 202)
+        return events.recall(inbound, command)
+    return events.mark_returned(inbound, command)
 
 
 def offer_upload(context: RequestContext) -> Response:
@@ -90,15 +107,15 @@ def list_documents(context: RequestContext) -> Response:
     )
     cursor = encode_cursor(page.next_after, of=name)
     if list_format == "csv":
-        text = as_csv(page.items, portal_url)
+        text = as_csv(page.items, portal_url, context.now)
         return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(context, cursor)})
-    documents = [document_resource(document, portal_url) for document in page.items]
+    documents = [document_resource(document, portal_url, context.now) for document in page.items]
     return json_response({"documents": documents, "next_cursor": cursor})
 
 
 def read_document(context: RequestContext, document_id: str) -> Response:
     document = _require_document(context, document_id)
-    return json_response(document_resource(document, context.services.settings.portal_url))
+    return json_response(document_resource(document, context.services.settings.portal_url, context.now))
 
 
 def read_original(context: RequestContext, document_id: str) -> Response:

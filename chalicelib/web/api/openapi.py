@@ -34,6 +34,9 @@ WEBHOOKS: Mapping[str, str] = {
     "document.delivered": "A message about the document was delivered, according to its carrier.",
     "document.delivery_failed": "A message about the document could not be delivered. Correct the address.",
     "document.viewed": "The provider opened the document for the first time.",
+    "document.transmitted": "The document itself reached its addressee: opened, downloaded, or faxed in full.",
+    "document.certified": "The plan is certified, as `certified_by` says. Sent again if `certified_by` improves.",
+    "document.needs_attention": "A person at the clinic should act, as `attention` says.",
     "document.approved": "The document was signed, and you can fetch the signed PDF.",
     "document.declined": "The provider declined with a reason and an optional note.",
     "document.recalled": "The practice withdrew or replaced the document.",
@@ -128,7 +131,7 @@ class _Operation:
 _WRITING = (400, 401, 413)
 _OPERATIONS: Mapping[str, _Operation] = {
     "receive_event": _Operation(
-        "Send, resend, recall or close a document",
+        "Send, resend, recall or close a document, or report a call or a returned copy",
         Accepted,
         202,
         (400, 401, 404, 409, 413, 422),

@@ -24,7 +24,11 @@ _REF = "#/components/schemas/{model}"
 class EventWarning(TypedDict):
     """A fact that a person at the clinic should check. The portal has accepted the event.
 
-    `other-person-at-address`: the same practice has addressed another person at this email address before."""
+    - `other-person-at-address`: the same practice has addressed another person at this email address before.
+    - `order-undated`, `order-without-discipline`, `order-npi-missing`, `order-npi-differs` and
+      `start-date-missing`: this transmission cannot take the place of Medicare's signature.
+    - `credential-cannot-certify`: under Medicare, a chiropractor or dentist may not certify a plan.
+    - `verbal-certification-does-not-count`: the call was recorded, but it certifies nothing."""
 
     code: str
 

@@ -29,13 +29,18 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from chalicelib.domain import documents, npi
+from chalicelib.domain.certification import facts
+from chalicelib.domain.certification.facts import CallResult, CopySeen, PayerKind
 from chalicelib.domain.documents import DeliveryChoice, Kind, ReturnedMethod
 from chalicelib.domain.errors import FieldError, Invalid, NotJson
+from chalicelib.domain.timestamps import from_text
 from chalicelib.services import normalization as formats
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.incoming_pdf import PdfSource
-from chalicelib.services.documents.intake import SendCommand
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.documents.provider_matching import check_reachable
+from chalicelib.services.documents.send_command import SendCommand
+from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
 
 MAX_INLINE_BYTES = 4 * 1024 * 1024
 EARLIEST_BIRTH = date(1880, 1, 1)
@@ -46,7 +51,7 @@ MAX_POINTS = 14_400
 MIN_WIDTH, MIN_HEIGHT = 36, 12
 """The smallest box to sign in, in points: half an inch wide, and as high as a line of text."""
 
-Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand
+Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand | CallCommand | CopyCommand
 M = TypeVar("M", bound=BaseModel)
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -67,6 +72,14 @@ def _parse_day(value: Any) -> date:
 def _check_day_range(value: date) -> date:
     if not FIRST_DAY <= value <= LAST_DAY:
         raise ValueError(f"must be a day from {FIRST_DAY} to {LAST_DAY}")
+    return value
+
+
+def _check_past(value: date | None, info: ValidationInfo) -> date | None:
+    today: date = (info.context or {})["today"]
+    # `today` is in UTC, and in some time zones it is tomorrow already.
+    if value is not None and value > today + timedelta(days=1):
+        raise ValueError("must not be in the future")
     return value
 
 
@@ -110,7 +123,11 @@ Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.
 Fax = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(_check_fax)]
 Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
 BlankToNone = BeforeValidator(_blank_to_none)
+_Text = Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)]
+MaybeText = Annotated[_Text | None, BlankToNone]
 MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
+PastDay = Annotated[MaybeDay, AfterValidator(_check_past)]
+MaybeNpi = Annotated[Npi | None, BlankToNone]
 MaybeEmail = Annotated[Email | None, BlankToNone, _or_blank(_EMAIL_FORMAT)]
 
 
@@ -138,9 +155,12 @@ class Provider(_Model):
     first_name: Name
     last_name: Name
     credential: Annotated[Credential | None, BlankToNone] = None
-    npi: Annotated[Npi | None, BlankToNone] = None
+    npi: MaybeNpi = None
     email: MaybeEmail = None
     fax: Annotated[Fax | None, BlankToNone] = None
+    phone: Annotated[Phone | None, BlankToNone] = Field(
+        default=None, description="The office's phone number, which `attention.call` repeats."
+    )
 
 
 class Author(_Model):
@@ -149,15 +169,35 @@ class Author(_Model):
     phone: Annotated[Phone | None, BlankToNone] = None
 
 
+class Payer(_Model):
+    kind: PayerKind
+
+
 class Order(_Model):
-    signed_on: MaybeDay = None
+    """The signed order or referral that the clinic has on file. `name` is the name of the person who signed it.
+
+    Medicare's exception needs the date, the discipline (PT, OT or SLP) and the NPI."""
+
+    signed_on: PastDay = None
+    discipline: Annotated[Credential | None, BlankToNone] = None
+    npi: MaybeNpi = None
+    name: Annotated[Name | None, BlankToNone] = None
 
 
 class Certification(_Model):
-    initial_visit_on: MaybeDay = None
+    initial_visit_on: PastDay = None
     starts_on: MaybeDay = Field(default=None, alias="from")
     ends_on: MaybeDay = Field(default=None, alias="to")
+    due_on: MaybeDay = Field(default=None, description="The day on which the signature is due, if you compute it.")
     order: Order | None = None
+
+    @field_validator("due_on")
+    @classmethod
+    def _check_due_on(cls, value: date | None, info: ValidationInfo) -> date | None:
+        first_visit = info.data.get("initial_visit_on")
+        if value and first_visit and value < first_visit:
+            raise ValueError("must not be earlier than `initial_visit_on`")
+        return value
 
     @field_validator("ends_on")
     @classmethod
@@ -167,9 +207,10 @@ class Certification(_Model):
             raise ValueError("must not be earlier than `from`")
         return value
 
-    def convert(self) -> documents.Certification:
-        return documents.Certification(
-            **self.model_dump(exclude={"order"}), order_signed_on=self.order.signed_on if self.order else None
+    def convert(self) -> facts.Certification:
+        order = self.order.model_dump() if self.order else {}
+        return facts.Certification(
+            **self.model_dump(exclude={"order"}), **{f"order_{name}": value for name, value in order.items()}
         )
 
 
@@ -225,14 +266,13 @@ class DocumentSent(_Model):
     delivery: DeliveryChoice
     content: Content
     author: Author | None = None
+    payer: Payer | None = None
     certification: Certification | None = None
     signature_field: SignatureField | None = None
     supersedes: Annotated[ExternalId | None, BlankToNone] = Field(
         default=None, description="The external_id of the pending or declined document of this patient to replace."
     )
-    message: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)] | None, BlankToNone
-    ] = None
+    message: MaybeText = None
 
     @field_validator("supersedes")
     @classmethod
@@ -276,8 +316,50 @@ class DocumentReturned(_DocumentReference):
     method: ReturnedMethod
 
 
+class DocumentCalled(_DocumentReference):
+    at: Timestamp
+    by: Name
+    result: CallResult
+    note: MaybeText = Field(default=None, validate_default=True)
+
+    @field_validator("note")
+    @classmethod
+    def _check_note(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("result") is CallResult.CERTIFIED_VERBALLY:
+            raise ValueError("is required for a verbal certification: say who certified, and what")
+        return value
+
+
+class DocumentCopyConfirmed(_DocumentReference):
+    seen: CopySeen
+    signed_on: MaybeDay = Field(default=None, validate_default=True)
+    note: MaybeText = Field(default=None, validate_default=True)
+
+    @field_validator("signed_on")
+    @classmethod
+    def _check_signed_on(cls, value: date | None, info: ValidationInfo) -> date | None:
+        is_dated = info.data.get("seen") is CopySeen.SIGNED_AND_DATED
+        if "seen" in info.data and is_dated != (value is not None):
+            raise ValueError("is required for a dated signature" if is_dated else "contradicts `seen`")
+        return value
+
+    @field_validator("note")
+    @classmethod
+    def _check_note(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("seen") is CopySeen.DECLINED:
+            raise ValueError("is required for a decline: say what the provider wrote")
+        return value
+
+
 class _Envelope(_Model):
-    type: Literal["document.sent", "document.resend", "document.recalled", "document.returned"]
+    type: Literal[
+        "document.sent",
+        "document.resend",
+        "document.recalled",
+        "document.returned",
+        "document.called",
+        "document.copy_confirmed",
+    ]
     timestamp: Timestamp
 
 
@@ -298,6 +380,7 @@ class SentEvent(_Envelope):
             delivery=data.delivery,
             content=data.content.decode(),
             author=documents.Author(**author.model_dump()) if author else None,
+            payer=facts.Payer(kind=data.payer.kind) if data.payer else None,
             certification=data.certification.convert() if data.certification else None,
             signature_field=documents.FieldBox(**box.model_dump()) if box else None,
             supersedes=data.supersedes,
@@ -331,11 +414,34 @@ class ReturnedEvent(_Envelope):
         return ReturnCommand(document=self.data.document_ref(), method=self.data.method)
 
 
-EVENTS: Mapping[str, type[SentEvent | ResendEvent | RecalledEvent | ReturnedEvent]] = {
+class CalledEvent(_Envelope):
+    type: Literal["document.called"]
+    data: DocumentCalled
+
+    def command(self) -> CallCommand:
+        data = self.data
+        at = from_text(data.at)
+        return CallCommand(document=data.document_ref(), at=at, by=data.by, result=data.result, note=data.note)
+
+
+class CopyConfirmedEvent(_Envelope):
+    type: Literal["document.copy_confirmed"]
+    data: DocumentCopyConfirmed
+
+    def command(self) -> CopyCommand:
+        data = self.data
+        return CopyCommand(document=data.document_ref(), seen=data.seen, signed_on=data.signed_on, note=data.note)
+
+
+EVENTS: Mapping[
+    str, type[SentEvent | ResendEvent | RecalledEvent | ReturnedEvent | CalledEvent | CopyConfirmedEvent]
+] = {
     "document.sent": SentEvent,
     "document.resend": ResendEvent,
     "document.recalled": RecalledEvent,
     "document.returned": ReturnedEvent,
+    "document.called": CalledEvent,
+    "document.copy_confirmed": CopyConfirmedEvent,
 }
 
 
@@ -347,6 +453,9 @@ class PracticeSettings(_Model):
     fax: Annotated[Fax | None, BlankToNone] = None
     reply_to: MaybeEmail = None
     time_zone: Annotated[str, AfterValidator(formats.validate_time_zone)] = ""
+    default_payer: Annotated[PayerKind | None, BlankToNone] = Field(
+        default=None, description="The payer of documents that state no `payer`."
+    )
     electronic_signature: bool = False
 
 

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from chalice.app import Response
 
+from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME
@@ -24,7 +25,6 @@ from chalicelib.web.pages.view_models import (
     describe_due_date,
     is_preparing,
     list_page_images,
-    local_day,
     refresh_header,
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from chalice.app import Response
 
+from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.documents import DeclineReason, Document, Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
@@ -37,7 +38,6 @@ from chalicelib.web.pages.view_models import (
     group_by_practice,
     is_preparing,
     list_page_images,
-    local_day,
     make_row,
     refresh_header,
 )

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate, zip_longest
-from zoneinfo import ZoneInfo
 
-from chalicelib.domain.documents import Document, Kind
+from chalicelib.domain.certification.rules import PLANS, local_day
+from chalicelib.domain.documents import Document
 from chalicelib.services.labels import KINDS
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
@@ -20,8 +20,6 @@ MAX_TEXT_ON_PAGE = 24_000
 
 SOON_DAYS = 7
 REFRESH_SECONDS = 3
-CERTIFIED_KINDS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
-"""The kinds of documents whose signature is a certification."""
 
 LETTER = (612.0, 792.0)
 _POINTS_TO_PIXELS = 2
@@ -84,16 +82,11 @@ def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     return list(groups.values())
 
 
-def local_day(moment: datetime, document: Document) -> date:
-    """Return the date of a time in the time zone of the document's practice."""
-    return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()
-
-
 def describe_due_date(document: Document, now: datetime) -> Due:
     """Return the due date in words, counted from today's date at the practice."""
     days = (document.due_on - local_day(now, document)).days
     if days < 0:
-        what = "certification due" if document.kind in CERTIFIED_KINDS else "due"
+        what = "certification due" if document.kind in PLANS else "due"
         return Due(f"Past due ({what} {document.due_on:%b} {document.due_on.day})", "late", late=True)
     if days <= 1:
         return Due("Due tomorrow" if days else "Due today", "soon", late=False)

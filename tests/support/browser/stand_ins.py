@@ -50,7 +50,7 @@ class Clinic:
         values |= provider_values(person) | changes
         pdf = build_pdf(PLAN, forms.sample_facts(PLAN, values))
         data = forms.event_data(values) | {"signature_field": dict(pdf.signature_field)}
-        return self.office.approve_and_send(data, pdf.content)
+        return str(self.office.approve_and_send(data, pdf.content)["document_id"])
 
     def received(self, document_id: str) -> Mapping[str, Any]:
         """Return the document's resource from the last webhook that the clinic received."""

@@ -7,9 +7,9 @@ import pytest
 from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import AccountEvent, AccountEventType
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
+from chalicelib.domain.certification.facts import Certification
 from chalicelib.domain.documents import (
     Addressee,
-    Certification,
     Decision,
     DeliveryChoice,
     DeliveryLine,

@@ -1,5 +1,6 @@
 import io
 import logging
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -38,12 +39,16 @@ def test_unchanged_form_sends_the_contracts_event(
         "provider",
         "author",
         "delivery",
+        "payer",
         "certification",
         "signature_field",
         "content",
     }
     assert data["external_id"] == "POC-1001"
     assert data["certification"].keys() == {"initial_visit_on", "from", "to", "order"}
+    assert data["payer"] == {"kind": "medicare"}
+    assert data["certification"]["order"].keys() == {"signed_on", "discipline", "npi", "name"}
+    assert data["certification"]["order"]["discipline"] == "PT"
     assert data["provider"]["email"] == "dr.rivera@example.com"
     assert data["content"]["base64"].startswith("JVBERi0")
 
@@ -173,6 +178,103 @@ def test_resend_names_only_what_was_corrected(browser: FlaskClient, fake_portal:
     assert fake_portal.events[-1]["data"] == {"document_id": sent}
 
 
+def test_a_call_is_noted_with_its_time_and_result(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
+    form = {"result": "certified_verbally", "by": "Sam Lee", "note": " Dr. Rivera agreed. "}
+    answer = browser.post(f"/documents/{sent}/called", data=form)
+    assert answer.location == f"/documents/{sent}?done=called"
+    event = fake_portal.events[-1]
+    assert event["type"] == "document.called"
+    assert datetime.fromisoformat(event["data"].pop("at")).tzinfo is not None
+    assert event["data"] == {
+        "document_id": sent,
+        "result": "certified_verbally",
+        "by": "Sam Lee",
+        "note": "Dr. Rivera agreed.",
+    }
+
+
+def test_a_copy_is_confirmed_with_what_was_read(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
+    form = {"seen": "signed_and_dated", "signed_on": "2026-11-24", "note": ""}
+    answer = browser.post(f"/documents/{sent}/copy", data=form)
+    assert answer.location == f"/documents/{sent}?done=copy"
+    assert fake_portal.events[-1]["type"] == "document.copy_confirmed"
+    assert fake_portal.events[-1]["data"] == {
+        "document_id": sent,
+        "seen": "signed_and_dated",
+        "signed_on": "2026-11-24",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "report", "typed"),
+    [
+        (
+            "called",
+            {"result": "certified_verbally", "by": "Sam Lee", "note": "Agreed <b>"},
+            "Agreed &lt;b&gt;</textarea>",
+        ),
+        ("copy", {"seen": "declined", "note": "Not mine"}, 'name="note" value="Not mine"'),
+    ],
+)
+def test_a_refused_report_keeps_what_was_typed(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str, path: str, report: dict[str, str], typed: str
+) -> None:
+    fake_portal.refuse = refusal("data.note", "is required")
+    answer = browser.post(f"/documents/{sent}/{path}", data=report)
+    assert answer.status_code == 422
+    assert "is required" in answer.text
+    assert typed in answer.text
+
+
+def test_warnings_of_the_portal_are_shown(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any], sent: str
+) -> None:
+    fake_portal.warnings = ("order-without-discipline", "a-code-of-a-newer-portal")
+    answer = browser.post("/send", data={**form, "external_id": "POC-1002"})
+    assert answer.location is not None
+    assert "The order names no discipline" in browser.get(answer.location).text
+    noted = browser.post(f"/documents/{sent}/called", data={"result": "will_sign", "by": "Sam Lee"})
+    assert noted.location is not None
+    assert "The order names no discipline" in browser.get(noted.location).text
+
+
+def test_the_documents_page_says_whether_the_plan_is_safe_to_bill(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    pages = (f"/documents/{sent}", "/documents/reports/unsigned", "/patients/PT-77")
+    assert all("Not safe to bill" in browser.get(page).text for page in pages)
+    fake_portal.documents[sent] |= {"certified_by": "order_and_transmission", "certified_on": "2026-11-24"}
+    assert all("Safe to bill" in browser.get(page).text for page in pages)
+    assert "A signed order is on file" in browser.get(pages[0]).text
+    assert "reached the provider on Nov 24, 2026, within 30 days" in browser.get(pages[0]).text
+
+
+def test_a_document_that_needs_attention_says_whom_to_call(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    fake_portal.documents[sent]["attention"] = {
+        "reason": "signed_undated",
+        "call": {"name": "Luis Rivera, MD", "number": "+15125550190"},
+        "tries": 1,
+        "days_left": -2,
+    }
+    for path in (f"/documents/{sent}", "/documents/reports/unsigned"):
+        page = " ".join(browser.get(path).text.split())
+        assert "The signature on the copy has no date." in page
+        assert 'Call Luis Rivera, MD at <a href="tel:+15125550190">' in page
+        assert "1 try so far, due 2 days ago." in page
+
+
+def test_a_scan_waits_for_a_person_to_read_it(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
+    fake_portal.approve(sent)
+    fake_portal.documents[sent].update(outcome="by_hand", sealing="sealed")
+    assert "Confirm the scan" in browser.get("/documents/reports/unsigned").text
+    page = browser.get(f"/documents/{sent}").text
+    assert "What do you read on it?" in page
+    assert 'value="declined"' not in page
+    assert "I called the provider" not in page
+
+
 def test_recall_gives_the_reason(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
     browser.post(f"/documents/{sent}/recall", data={"reason": "Wrong provider"})
     assert fake_portal.events[-1]["type"] == "document.recalled"
@@ -211,12 +313,13 @@ def test_audit_trail_is_shown(browser: FlaskClient, sent: str) -> None:
 def test_switch_is_saved_with_the_practice(browser: FlaskClient, fake_portal: FakePortal) -> None:
     page = browser.get("/admin/practice/emr/customize").text
     assert 'name="electronic_signature"' in page
-    settings = {"phone": "", "fax": "+15125550171", "reply_to": "", "time_zone": "UTC"}
+    settings = {"phone": "", "fax": "+15125550171", "reply_to": "", "time_zone": "UTC", "default_payer": "medicare"}
     browser.post("/admin/practice/emr/customize", data=settings)
     assert fake_portal.practice.get("electronic_signature") is False
     browser.post("/admin/practice/emr/customize", data={**settings, "electronic_signature": "on"})
     assert fake_portal.practice.get("electronic_signature") is True
     assert fake_portal.practice["fax"] == "+15125550171"
+    assert fake_portal.practice["default_payer"] == "medicare"
     assert "Name: Cedar Clinic" in page
 
 

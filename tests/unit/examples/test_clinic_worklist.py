@@ -2,7 +2,11 @@ from typing import Any
 
 import pytest
 
-from examples.clinic.worklist import Step, delivery_text, state_of
+from chalicelib.domain.certification import facts
+from chalicelib.domain.certification.rules import CertificationWarning
+from chalicelib.services.documents.idempotent_events import OTHER_PERSON
+from examples.clinic import worklist
+from examples.clinic.worklist import Step, billing_of, delivery_text, state_of
 
 
 def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") -> dict[str, str]:
@@ -21,6 +25,17 @@ def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") 
         ({"status": "pending", "viewed_at": "2026-11-22T19:00:00Z", "deliveries": [line("failed")]}, Step.PENDING),
         ({"status": "approved", "signed_pdf": None}, Step.SEALING),
         ({"status": "approved", "signed_pdf": {"url": "u", "sha256": "s"}}, Step.APPROVED),
+        ({"status": "approved", "outcome": "by_hand", "sealing": "none"}, Step.APPROVED),
+        ({"status": "approved", "outcome": "by_hand", "sealing": "in_progress"}, Step.SEALING),
+        ({"status": "approved", "outcome": "by_hand", "sealing": "sealed", "kind": "plan_of_care"}, Step.CHECK_SCAN),
+        (
+            {"status": "approved", "outcome": "by_hand", "kind": "recertification", "certified_by": "verbal_pending"},
+            Step.CHECK_SCAN,
+        ),
+        (
+            {"status": "approved", "outcome": "by_hand", "kind": "plan_of_care", "certified_by": "signature"},
+            Step.APPROVED,
+        ),
         ({"status": "declined"}, Step.DECLINED),
         ({"status": "recalled"}, Step.RECALLED),
         ({"status": "returned"}, Step.FILED),
@@ -55,3 +70,39 @@ def test_a_document_signed_by_hand_has_its_own_label() -> None:
 )
 def test_a_message_to_the_provider_reads_as_one_line(line_of_resource: dict[str, str], text: str) -> None:
     assert delivery_text(line_of_resource) == text
+
+
+@pytest.mark.parametrize(
+    ("resource", "label", "words"),
+    [
+        ({"certified_by": "signature", "certified_on": "2026-11-24"}, "Safe to bill", "by signature"),
+        ({"certified_by": "order_and_transmission"}, "Safe to bill", "order is on file"),
+        ({"certified_by": "verbal_pending"}, "Safe to bill for 14 days", "within 14 days"),
+        ({"status": "pending", "certified_by": None}, "Not safe to bill", "has not signed"),
+        ({"status": "declined", "outcome": "declined"}, "Not safe to bill", "declined"),
+        ({"status": "returned", "outcome": "by_hand"}, "Not safe to bill", "Nobody has confirmed"),
+    ],
+)
+def test_a_plan_is_safe_to_bill_for_the_reason_that_the_portal_states(
+    resource: dict[str, Any], label: str, words: str
+) -> None:
+    billing = billing_of({"kind": "plan_of_care", **resource})
+    assert billing is not None
+    assert (billing.label, billing.day) == (label, resource.get("certified_on"))
+    assert words in billing.reason
+
+
+@pytest.mark.parametrize("resource", [{"kind": "order"}, {"kind": "plan_of_care", "status": "recalled"}, {}])
+def test_nothing_is_said_about_billing_where_no_plan_is_open(resource: dict[str, Any]) -> None:
+    assert billing_of(resource) is None
+
+
+def test_every_word_of_the_portal_has_a_text_for_staff() -> None:
+    for words, texts in (
+        (facts.AttentionReason, worklist.ATTENTION),
+        (facts.CallResult, worklist.CALL_RESULTS),
+        (facts.CopySeen, worklist.COPY_FINDINGS),
+        (facts.PayerKind, worklist.PAYERS),
+        ([OTHER_PERSON, *CertificationWarning], worklist.WARNINGS),
+    ):
+        assert sorted(words) == sorted(texts)

@@ -74,7 +74,8 @@ def test_an_example_that_did_not_fit_would_be_found() -> None:
 
 def test_there_is_an_example_of_every_event_out_and_it_fits() -> None:
     assert set(events_out()) == set(DOCUMENT["webhooks"])
-    resource = document_resource(Emr().send(), "https://portal.example.org")
+    emr = Emr()
+    resource = document_resource(emr.send(), "https://portal.example.org", emr.now)
     for name, body in events_out().items():
         schema = DOCUMENT["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
         check(schema["$ref"].rpartition("/")[2], body)

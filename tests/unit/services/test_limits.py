@@ -19,7 +19,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "domain.account_events": {"RETENTION_YEARS": 6, "LOGGED_INDIVIDUALLY": 20},
     "domain.delivery_attempts": {"LEASE": MINUTE, "REQUEUE_LEASE": 15 * MINUTE},
     "domain.deliveries": {"MESSAGE_RETRY_AFTER": (10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)},
-    "domain.documents": {"SIGNATURE_WINDOW": 30 * DAY},
+    "domain.certification.rules": {"WINDOW": 30 * DAY, "VERBAL_WINDOW": 14 * DAY},
     "domain.session_keys": {"MIN_KEY_BYTES": 32, "CACHE_LIFETIME": 5 * MINUTE, "SIGNING_DELAY": 10 * MINUTE},
     "domain.signatures": {"MAX_TEXT": 60_000, "MAX_STROKES": 60, "MAX_POINTS": 1500},
     "pdf.models": {"MAX_BYTES": 25 * MIB},

@@ -15,7 +15,8 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.documents.document_moves import move_job
-from chalicelib.services.documents.lifecycle_events import DocumentRef, ResendCommand
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.fakes import START

@@ -9,7 +9,8 @@ import pytest
 from chalicelib.domain.claim_keys import email_claim, known_claims
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.services.accounts.account_emails import MAX_EMAILS
-from chalicelib.services.documents.lifecycle_events import DocumentRef, ResendCommand
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
 from tests.support.account_emails_world import HOME, PHONE, WORK, EmailWorld
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, sent

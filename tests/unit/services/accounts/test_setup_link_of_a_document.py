@@ -12,7 +12,8 @@ from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.link_requests import LinkRequests
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
 from tests.support.slow_calls import Calls, Slow, in_sequence
 

@@ -34,7 +34,7 @@ def test_a_confirmed_fax_is_delivered(world: FaxWorld) -> None:
     row = world.row(row.id)
     assert row.status is DeliveryStatus.DELIVERED
     assert row.attempts[-1].detail == "The receiving machine confirmed all 4 pages."
-    assert world.webhooks() == ["document.delivered"]
+    assert world.webhooks() == ["document.delivered", "document.transmitted"]
 
 
 def test_the_pages_and_the_line_are_given_up_after_the_call(world: FaxWorld) -> None:

@@ -11,10 +11,10 @@ import pytest
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, Delivery, DeliveryStatus, MessageType
-from chalicelib.domain.documents import ReturnedMethod
+from chalicelib.domain.documents import Decision, ReturnedMethod, Signer, SigningMethod
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import CODE_LIFETIME, SecretKind, new_secret, secret_key
-from chalicelib.domain.status import Status
+from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change, Claim
 from tests.support.delivery_world import World
@@ -106,6 +106,24 @@ def test_the_sender_is_the_clinic_for_emails_about_its_document(world: World, ki
     expected = "Hill Country Therapy via Provider Portal" if name else "Provider Portal"
     assert mail["From"].addresses[0].display_name == expected
     assert mail["Reply-To"] == ("desk@hillcountry.example" if name else None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "scan", "words"),
+    [
+        (Outcome.BY_HAND, "evidence/scans/1", "uploaded a copy, as signed by hand"),
+        (Outcome.BY_HAND, None, "recorded a document as signed on paper"),
+        (Outcome.DECLINED, None, "recorded a document as declined"),
+    ],
+)
+def test_the_owner_reads_what_was_decided_elsewhere(
+    world: World, outcome: Outcome, scan: str | None, words: str
+) -> None:
+    action = Action.DECLINE if outcome is Outcome.DECLINED else Action.SIGN_BY_HAND
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.BY_HAND, authentication="p")
+    decision = Decision(action=action, signer=signer, decided_at=START, scan_key=scan)
+    world.change_document(outcome=outcome, decision=decision)
+    assert all(words in text for text in both(sent(world, "decided_elsewhere")))
 
 
 def test_without_a_reply_address_the_email_has_none(world: World) -> None:

@@ -8,9 +8,10 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
 from chalicelib.services.delivery_rows import delivery_line
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.documents.document_writer import DocumentWriter
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.pagination import decode_cursor, encode_cursor, list_name, parse_limit
 from chalicelib.services.ports import DeliveryListing
@@ -116,7 +117,7 @@ def test_an_old_email_about_an_account_is_neither_listed_nor_sent_again(kind: st
     with pytest.raises(NotFound):
         an_outgoing(emr).retry(PRACTICE, private.id, STAFF, emr.now)
     shown = replace(document, deliveries=(delivery_line(private, emr.now),))
-    assert document_resource(shown, "https://portal.test")["deliveries"] == []
+    assert document_resource(shown, "https://portal.test", emr.now)["deliveries"] == []
 
 
 def test_a_test_webhook_is_queued_once_with_frozen_bytes() -> None:

@@ -74,8 +74,8 @@ class World:
         (
             {"channel": Channel.FAX, "type": "fax"},
             S.DELIVERED,
-            ["document.delivered"],
-            [("webhook", "document.delivered")],
+            ["document.delivered", "document.transmitted"],
+            [("webhook", "document.delivered"), ("webhook", "document.transmitted")],
         ),
         ({"type": "code"}, S.FAILED, [], []),
         ({"practice_id": PORTAL_PRACTICE, "type": "setup"}, S.FAILED, [], []),

@@ -19,7 +19,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.services.documents import anchor_job
 from chalicelib.services.documents.anchor_job import AnchorJob
 from chalicelib.services.documents.anchors import day_key, read_anchors
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import RecallCommand
 from chalicelib.services.documents.reports import Reports
 from chalicelib.services.ports import TimestampAuthority
 from chalicelib.services.transaction import Change

@@ -8,7 +8,8 @@ import pytest
 from chalicelib.domain.documents import DeliveryChoice, Grant, GrantKind
 from chalicelib.domain.errors import Invalid
 from chalicelib.services.documents import lifecycle_events as module
-from chalicelib.services.documents.lifecycle_events import DocumentRef, ResendCommand, correct
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import ResendCommand, correct
 from tests.support.fakes import START
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
 

@@ -7,7 +7,8 @@ from chalicelib.domain.documents import DeliveryChoice, Document, Grant, GrantKi
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.documents.document_moves import DocumentMoves, move_job
-from chalicelib.services.documents.lifecycle_events import DocumentRef, ResendCommand
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import find_break
+from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
 from chalicelib.domain.deliveries import DeliveryStatus
-from chalicelib.domain.documents import Certification, DeliveryChoice, FieldBox
+from chalicelib.domain.documents import DeliveryChoice, FieldBox
 from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.documents import incoming_pdf as originals
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.incoming_pdf import PdfSource, sha256, upload_key
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand
 from chalicelib.services.transaction import Change, RequestRecord
 from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import only_doing
@@ -58,7 +60,7 @@ def test_the_first_audit_event_contains_nothing_about_the_patient() -> None:
         "delivery": "email",
         "active_content": ["javascript"],
     }
-    assert events[0].private == {"address": "192.0.2.10"}
+    assert events[0].private == {"address": "192.0.2.10", "payer": "other"}
     assert not {"Ada", "Byron", "PT-77", "1950"} & set(events[0].body.replace('"', " ").split())
 
 
@@ -70,7 +72,9 @@ def test_the_due_date_counts_from_the_day_at_the_clinic() -> None:
 
 def test_the_first_treatment_sets_the_due_date() -> None:
     certification = Certification(initial_visit_on=date(2026, 11, 10), starts_on=date(2026, 11, 12))
-    assert Emr().send(sent(certification=certification)).due_on == date(2026, 12, 10)
+    medicare = Payer(kind=PayerKind.MEDICARE)
+    assert Emr().send(sent(certification=certification, payer=medicare)).due_on == date(2026, 12, 10)
+    assert Emr().send(sent(certification=certification)).due_on == date(2026, 12, 22)
 
 
 # Messages

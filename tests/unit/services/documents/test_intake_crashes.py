@@ -8,9 +8,10 @@ import pytest
 
 from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import ReturnedMethod
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource, upload_key
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.documents.orphan_cleanup import remove_orphans
 from tests.support.emr_fixtures import PDF, PRACTICE, Emr, sent
 

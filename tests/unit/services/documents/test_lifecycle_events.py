@@ -10,8 +10,9 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.idempotent_events import EventResponse
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import only_doing
@@ -108,7 +109,9 @@ def test_marking_a_pending_document_as_returned_means_signed_by_hand(method: Ret
     emr.send()
     after = emr.stored(emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=method)))
     assert (after.status, after.outcome, after.returned_method) == (Status.RETURNED, Outcome.BY_HAND, method)
-    assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
+    _, returned, certified = emr.store.events(after.id)
+    assert json.loads(returned.body)["data"] == {"method": method}
+    assert json.loads(certified.body)["data"] == {"by": "signature", "on": "2026-11-22"}
 
 
 def test_the_account_hears_of_a_document_returned_by_the_clinic() -> None:

@@ -8,8 +8,9 @@ from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.errors import Conflict, PortalError, Unprocessable
 from chalicelib.domain.status import Status
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.incoming_pdf import PdfSource
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ReturnCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ReturnCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, Emr, sent
 
 

@@ -336,7 +336,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_retried() -> None:
 
 def signed_pdf_resource(portal: Portal) -> dict[str, Any]:
     """Return the field `signed_pdf` of the document's resource, as an EMR reads the field."""
-    signed = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    signed = document_resource(portal.document, "https://portal.test", START)["signed_pdf"]
     assert signed is not None
     return {**signed}
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.errors import Conflict, Unauthenticated
 from chalicelib.domain.practices import Endpoint
 from chalicelib.services.practices.practices import MAX_OLD_SECRETS
@@ -91,9 +92,17 @@ def test_only_the_given_settings_change() -> None:
         "fax": "+15125550188",
         "reply_to": None,
         "time_zone": "America/New_York",
+        "default_payer": None,
         "electronic_signature": False,
         "endpoint": None,
     }
+
+
+def test_the_default_payer_is_set_and_cleared() -> None:
+    clinic = Clinic()
+    for payer in (PayerKind.MEDICARE, None):
+        answer = clinic.practices.update(clinic.stored(), {"default_payer": payer}, START)
+        assert (answer["default_payer"], clinic.stored().default_payer) == (payer, payer)
 
 
 def test_electronic_signature_goes_to_the_switch_and_not_into_the_row() -> None:

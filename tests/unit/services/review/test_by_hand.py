@@ -46,7 +46,8 @@ def test_reading_with_a_code_is_recorded_as_one_first_view(world: World) -> None
     world.by_hand.open(opened, visit, world.by())
     world.by_hand.record_download(opened, visit, world.by())
     assert (opened.viewed_at, opened.transmitted_at) == (START, START)
-    assert world.event_types() == ["code.accepted", "document.viewed"]
+    assert world.event_types() == ["code.accepted", "document.viewed", "document.transmitted"]
+    assert opened.transmitted_via == "emailed_code"
 
 
 def test_a_visit_ends_after_an_hour(world: World) -> None:

@@ -56,7 +56,7 @@ def test_downloading_the_pdf_is_a_first_view_even_without_page_images(world: Wor
     world.change(lambda document: replace(document, pages_ready=None))
     viewed = world.by_hand.record_download(world.document(), world.visit(), world.by())
     assert (viewed.viewed_at, viewed.transmitted_at) == (START, START)
-    assert world.event_types() == ["code.accepted", "document.viewed"]
+    assert world.event_types() == ["code.accepted", "document.viewed", "document.transmitted"]
 
 
 def test_a_first_view_leaves_the_time_of_an_earlier_transmission(world: World) -> None:

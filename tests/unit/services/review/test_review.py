@@ -9,6 +9,7 @@ from chalicelib.domain.audit import find_break
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Sealing
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
@@ -106,7 +107,7 @@ def test_the_first_view_is_recorded_once_with_a_webhook() -> None:
     assert opened.can_sign
     assert (opened.document.viewed_at, opened.document.transmitted_at) == (START, START)
     assert again.document == opened.document == stored(store, document)
-    assert [event.type for event in store.events(document.id)] == ["document.viewed"]
+    assert [event.type for event in store.events(document.id)] == ["document.viewed", "document.transmitted"]
     assert json.loads(webhooks(store)[0].body or "")["data"]["viewed_at"] == "2026-11-22T19:00:00.000Z"
 
 
@@ -122,7 +123,7 @@ def test_a_download_is_a_view() -> None:
     review = a_review(store := a_store(document))
     assert review.record_download(document, BY).viewed_at == START
     review.record_download(stored(store, document), BY)
-    assert len(store.events(document.id)) == 1
+    assert [event.type for event in store.events(document.id)] == ["document.viewed", "document.transmitted"]
 
 
 def test_a_view_does_not_move_the_time_of_a_faxed_transmission() -> None:
@@ -143,7 +144,7 @@ def test_two_concurrent_first_views_are_one_event() -> None:
     review = a_review(store := a_store(document))
     store.before_commit = only_doing(lambda: review.open(document, BY))
     review.open(document, replace(BY, now=START + timedelta(seconds=1)))
-    assert len(store.events(document.id)) == 1
+    assert [event.type for event in store.events(document.id)] == ["document.viewed", "document.transmitted"]
     assert stored(store, document).viewed_at == START
 
 
@@ -157,9 +158,10 @@ def test_approval_is_one_transaction_with_its_event_and_the_seal_job() -> None:
     signed = a_review(store).approve(document, ALL_SHOWN, BY)
     assert store.commits == before + 1
     assert (signed.status, signed.outcome, signed.sealing) == (Status.APPROVED, Outcome.APPROVED, Sealing.IN_PROGRESS)
-    assert [event.type for event in store.events(document.id)] == ["decision.approved"]
-    assert [(job.queue, job.name) for job in store.jobs()] == [("documents", "seal")]
-    assert webhooks(store) == []
+    assert [event.type for event in store.events(document.id)] == ["decision.approved", "document.certified"]
+    assert [(job.queue, job.name) for job in store.jobs() if job.name == "seal"] == [("documents", "seal")]
+    (certified,) = webhooks(store)
+    assert json.loads(certified.body or "")["data"]["certified_by"] == "signature"
 
 
 def test_an_approval_stores_the_signer_the_signature_and_the_authentication() -> None:
@@ -249,7 +251,7 @@ def test_the_same_approval_again_changes_nothing() -> None:
     signed = review.approve(document, ALL_SHOWN, BY)
     again = review.approve(signed, ALL_SHOWN, replace(BY, now=START + timedelta(minutes=1)))
     assert again == signed == stored(store, document)
-    assert len(store.events(document.id)) == 1
+    assert len(store.events(document.id)) == 2
 
 
 def test_a_double_click_signs_once() -> None:
@@ -257,8 +259,8 @@ def test_a_double_click_signs_once() -> None:
     review = a_review(store := a_store(document))
     store.before_commit = only_doing(lambda: review.approve(document, ALL_SHOWN, BY))
     review.approve(document, ALL_SHOWN, BY)
-    assert len(store.events(document.id)) == 1
-    assert len(store.jobs()) == 1
+    assert [event.type for event in store.events(document.id)] == ["decision.approved", "document.certified"]
+    assert [job.name for job in store.jobs()].count(JobName.SEAL) == 1
 
 
 def test_an_approval_is_retried_after_a_conflict() -> None:
@@ -268,7 +270,7 @@ def test_an_approval_is_retried_after_a_conflict() -> None:
     store.before_commit = only_doing(lambda: store.commit(Change(at=START, documents=(other_write,))))
     signed = review.approve(document, ALL_SHOWN, BY)
     assert signed.message == "Another writer was faster."
-    assert [event.type for event in store.events(document.id)] == ["decision.approved"]
+    assert [event.type for event in store.events(document.id)] == ["decision.approved", "document.certified"]
     assert find_break(store.events(document.id)) is None
 
 

@@ -208,14 +208,15 @@ def test_a_saved_signature_leaves_later_changes_of_the_account_as_they_are() -> 
     store = a_store(VIEWED)
     stale = replace(owner(store), consent_version=CONSENT_VERSION)
     change_owner(store, credential="DO", consent_version=CONSENT_VERSION, consented_at=START - timedelta(days=9))
-    drawn(a_review(store), VIEWED, remember=True, provider=stale)
+    review = a_review(store)
+    drawn(review, VIEWED, remember=True, provider=stale)
     assert owner(store).credential == "DO"
     assert owner(store).consented_at == START - timedelta(days=9)
     assert owner(store).saved_signature is not None
     version = owner(store).version
     another = a_document(id="doc_2", viewed_at=START)
     store.commit(Change(at=START, documents=(another,)))
-    drawn(a_review(store), another, remember=True, provider=owner(store))
+    drawn(review, another, remember=True, provider=owner(store))
     assert owner(store).version == version
 
 

@@ -1,11 +1,15 @@
+import json
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from chalicelib.domain.audit import DocumentEventType, find_break
-from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
+from chalicelib.domain.certification.facts import AttentionReason, Certification, Payer, PayerKind
+from chalicelib.domain.certification.rules import certify_verbally
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Decision, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
@@ -46,6 +50,79 @@ def minutes(world: World, number: int) -> None:
         world.clock.pass_time(minutes=1)
         world.scheduled_sweep.run()
         world.queues.sent.extend((job, 0) for job in world.relay())
+
+
+# Verbal certifications
+
+MEDICARE = Payer(kind=PayerKind.MEDICARE)
+FACTS = Certification(initial_visit_on=START.date(), order_signed_on=START.date())
+
+
+def noted(world: World) -> None:
+    """Note a verbal certification of the document now. Its 14 days end at midnight of December 7 in Chicago."""
+    world.change_document(payer=MEDICARE, certification=FACTS)
+    called = certify_verbally(world.document, world.clock.now(), world.clock.now())
+    assert called is not None
+    world.change_document(verbal=called.verbal, follow_up_at=called.follow_up_at)
+
+
+def test_a_verbal_certification_lapses_after_14_days_and_staff_hear_of_it(world: World) -> None:
+    noted(world)
+    lapse = datetime(2026, 12, 7, 6, tzinfo=UTC)
+    world.clock.at = lapse - timedelta(seconds=1)
+    assert world.scheduled_sweep.run()["follow_ups"] == 0
+    assert world.webhooks() == []
+    world.clock.at = lapse
+    assert [world.scheduled_sweep.run()["follow_ups"] for _ in range(2)] == [1, 0]
+    assert (world.webhooks(), world.notices()) == (["document.needs_attention"], ["needs_attention"])
+    assert world.document.attention is AttentionReason.VERBAL_LAPSED
+    (webhook,) = (row for row in world.store.every(Delivery, "deliveries") if row.channel is Channel.WEBHOOK)
+    body = json.loads(webhook.body or "")["data"]
+    assert (body["certified_by"], body["attention"]["reason"]) == (None, "verbal_certification_lapsed")
+    assert find_break(world.store.events(world.document.id)) is None
+
+
+@pytest.mark.parametrize("state", ["signed", "declined", "recalled", "transmitted"])
+def test_a_verbal_certification_that_nobody_needs_ends_in_silence(world: World, state: str) -> None:
+    noted(world)
+    if state == "signed":
+        decided(world)
+    elif state == "transmitted":
+        order = replace(FACTS, order_discipline="PT", order_npi=world.document.addressee.npi)
+        world.change_document(certification=order, transmitted_at=world.clock.now())
+    else:
+        outcome = Outcome.DECLINED if state == "declined" else None
+        world.change_document(status=Status(state), outcome=outcome)
+    world.clock.pass_time(days=15)
+    assert world.scheduled_sweep.run()["follow_ups"] == 1
+    assert "document.needs_attention" not in world.webhooks()
+    assert (world.document.attention, world.document.follow_up_at) == (None, None)
+
+
+def test_an_unconfirmed_scan_does_not_stop_the_lapse(world: World) -> None:
+    noted(world)
+    world.change_document(status=Status.APPROVED, outcome=Outcome.BY_HAND)
+    world.clock.pass_time(days=15)
+    world.scheduled_sweep.run()
+    assert world.webhooks() == ["document.needs_attention"]
+
+
+def test_a_lapse_that_another_writer_overtook_is_left_to_the_next_sweep(world: World) -> None:
+    noted(world)
+    world.clock.pass_time(days=15)
+    world.store.before_commit = lambda: world.change_document(message="Another writer was faster.")
+    assert [world.scheduled_sweep.run()["follow_ups"] for _ in range(2)] == [0, 1]
+    assert world.document.message == "Another writer was faster."
+    assert world.webhooks() == ["document.needs_attention"]
+
+
+def test_a_document_that_an_old_index_lists_too_early_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted(world)
+    monkeypatch.setattr(world.store, "follow_up_documents", lambda *_, **__: (world.document,))
+    assert world.scheduled_sweep.run()["follow_ups"] == 0
+    assert world.document.follow_up_at is not None
 
 
 # Due attempts
@@ -234,7 +311,7 @@ def test_a_refusing_queue_raises_for_the_alarm_and_loses_nothing(world: World) -
 # Each whatever became of the others
 
 
-DUTIES = ("due", "seals_late", "seals_again", "untimed", "certificate", "anchors", "relayed", "orphans")
+DUTIES = ("due", "follow_ups", "seals_late", "seals_again", "untimed", "certificate", "anchors", "relayed", "orphans")
 
 
 def test_a_queue_that_refuses_overdue_jobs_stops_no_other_task(world: World) -> None:

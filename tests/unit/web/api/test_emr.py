@@ -260,7 +260,7 @@ def test_the_csv_report_contains_no_formula(emr: Emr) -> None:
     "text", ["+1", "-1", "@x", "=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "\ufe66x", " =1", "\u3000=1", "\t1"]
 )
 def test_the_csv_report_neutralizes_every_way_to_start_a_formula(text: str) -> None:
-    lines = reports.as_csv([a_document(title=text)], "https://portal.test")
+    lines = reports.as_csv([a_document(title=text)], "https://portal.test", START)
     (row,) = csv.DictReader(io.StringIO(lines))
     assert row["title"] == f"'{text}"
 

@@ -68,7 +68,7 @@ def test_every_operation_id_is_different() -> None:
 
 def test_the_document_resource_is_described_field_by_field() -> None:
     emr = Emr()
-    resource = document_resource(emr.send(), "https://portal.test")
+    resource = document_resource(emr.send(), "https://portal.test", emr.now)
     schema = DOCUMENT["components"]["schemas"]["Document"]
     assert set(schema["properties"]) == set(resource)
     line = DOCUMENT["components"]["schemas"]["DeliveryLine"]
@@ -89,6 +89,9 @@ def test_every_webhook_of_the_contract_is_described() -> None:
         "document.delivered",
         "document.delivery_failed",
         "document.viewed",
+        "document.transmitted",
+        "document.certified",
+        "document.needs_attention",
         "document.approved",
         "document.declined",
         "document.recalled",

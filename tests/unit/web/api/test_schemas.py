@@ -4,15 +4,18 @@ import base64
 import copy
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.documents import Addressee, Certification, DeliveryChoice, FieldBox, Kind, ReturnedMethod
+from chalicelib.domain.certification.facts import CallResult, Certification, CopySeen, Payer, PayerKind
+from chalicelib.domain.documents import Addressee, DeliveryChoice, FieldBox, Kind, ReturnedMethod
 from chalicelib.domain.errors import Invalid
-from chalicelib.services.documents.intake import SendCommand
-from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
+from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand, ReturnCommand
+from chalicelib.services.documents.send_command import SendCommand
+from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
 from chalicelib.web.api.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
 
 TODAY = date(2026, 11, 22)
@@ -31,14 +34,17 @@ EXAMPLE: dict[str, Any] = {
             "npi": "1234567893",
             "email": "dr.rivera@example.com",
             "fax": "+15125550100",
+            "phone": "(512) 555-0190",
         },
         "author": {"name": "Sam Lee", "credential": "PT, DPT", "phone": "+15125550177"},
         "delivery": "email",
+        "payer": {"kind": "medicare"},
         "certification": {
             "initial_visit_on": "2026-11-20",
             "from": "2026-11-20",
             "to": "2027-02-17",
-            "order": {"signed_on": "2026-11-10"},
+            "due_on": "2026-12-20",
+            "order": {"signed_on": "2026-11-10", "discipline": "PT", "npi": "1234567893", "name": "Luis Rivera, MD"},
         },
         "signature_field": {"page": 3, "x": 72, "y": 96, "width": 220, "height": 48},
         "supersedes": "POC-0990",
@@ -94,12 +100,18 @@ def test_the_example_event_is_read() -> None:
         npi="1234567893",
         email="dr.rivera@example.com",
         fax="+15125550100",
+        phone="+15125550190",
     )
+    assert sent.payer == Payer(kind=PayerKind.MEDICARE)
     assert sent.certification == Certification(
         initial_visit_on=date(2026, 11, 20),
         starts_on=date(2026, 11, 20),
         ends_on=date(2027, 2, 17),
         order_signed_on=date(2026, 11, 10),
+        order_discipline="PT",
+        order_npi="1234567893",
+        order_name="Luis Rivera, MD",
+        due_on=date(2026, 12, 20),
     )
     assert sent.signature_field == FieldBox(page=3, x=72, y=96, width=220, height=48)
     assert sent.message == "Frequency lowered to twice a week,\nas you asked."
@@ -110,8 +122,15 @@ def test_the_example_event_is_read() -> None:
     "path",
     [
         "data.author",
+        "data.payer",
         "data.certification",
+        "data.certification.due_on",
         "data.certification.order",
+        "data.certification.order.signed_on",
+        "data.certification.order.discipline",
+        "data.certification.order.npi",
+        "data.certification.order.name",
+        "data.provider.phone",
         "data.signature_field",
         "data.provider.npi",
         "data.provider.fax",
@@ -169,6 +188,81 @@ def test_the_other_events_are_read() -> None:
         ("document.resend", {"document_id": "No Such Id"}, "data.document_id"),
     ):
         assert wrong_fields(other(kind, data)) == [field]
+
+
+def reported(kind: str, **data: Any) -> bytes:
+    """Return an event about the document `POC-1`, without the fields that are `OMITTED`."""
+    given = {name: value for name, value in data.items() if value is not OMITTED}
+    body = {"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": {"external_id": "POC-1", **given}}
+    return json.dumps(body).encode()
+
+
+CALL = {"at": "2026-11-22T18:00:00+01:00", "by": "Sam Lee", "result": "certified_verbally", "note": "Agreed."}
+
+
+def test_a_call_is_read() -> None:
+    assert read_event(reported("document.called", **CALL), TODAY) == CallCommand(
+        document=DocumentRef(external_id="POC-1"),
+        at=datetime(2026, 11, 22, 17, tzinfo=UTC),
+        by="Sam Lee",
+        result=CallResult.CERTIFIED_VERBALLY,
+        note="Agreed.",
+    )
+    without_note = {**CALL, "result": "left_a_message", "note": OMITTED}
+    assert isinstance(read_event(reported("document.called", **without_note), TODAY), CallCommand)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("at", OMITTED),
+        ("at", "2026-11-22"),
+        ("at", "2026-11-22T18:00:00"),
+        ("by", OMITTED),
+        ("by", " "),
+        ("by", "x" * 101),
+        ("result", OMITTED),
+        ("result", "sang a song"),
+        ("note", OMITTED),
+        ("note", " "),
+        ("note", "x" * 2001),
+        ("document_id", "No Such Id"),
+    ],
+)
+def test_a_wrong_field_of_a_call_is_named(name: str, value: Any) -> None:
+    assert wrong_fields(reported("document.called", **{**CALL, name: value})) == [f"data.{name}"]
+
+
+def test_a_returned_copy_is_read() -> None:
+    named = DocumentRef(external_id="POC-1")
+    for given, command in (
+        (
+            {"seen": "signed_and_dated", "signed_on": "2026-11-21"},
+            CopyCommand(document=named, seen=CopySeen.SIGNED_AND_DATED, signed_on=date(2026, 11, 21)),
+        ),
+        ({"seen": "signed_undated"}, CopyCommand(document=named, seen=CopySeen.SIGNED_UNDATED)),
+        ({"seen": "declined", "note": "No"}, CopyCommand(document=named, seen=CopySeen.DECLINED, note="No")),
+        ({"seen": "not_readable", "note": ""}, CopyCommand(document=named, seen=CopySeen.NOT_READABLE)),
+    ):
+        assert read_event(reported("document.copy_confirmed", **given), TODAY) == command
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "data.seen"),
+        ({"seen": "a horse", "signed_on": "2026-11-21"}, "data.seen"),
+        ({"seen": "signed_and_dated"}, "data.signed_on"),
+        ({"seen": "signed_and_dated", "signed_on": "yesterday"}, "data.signed_on"),
+        ({"seen": "signed_undated", "signed_on": "2026-11-21"}, "data.signed_on"),
+        ({"seen": "not_readable", "signed_on": "2026-11-21"}, "data.signed_on"),
+        ({"seen": "declined", "note": "No", "signed_on": "2026-11-21"}, "data.signed_on"),
+        ({"seen": "declined"}, "data.note"),
+        ({"seen": "declined", "note": " "}, "data.note"),
+    ],
+)
+def test_a_returned_copy_that_contradicts_itself_is_refused(given: Mapping[str, Any], field: str) -> None:
+    assert wrong_fields(reported("document.copy_confirmed", **given)) == [field]
 
 
 # Wrong events
@@ -244,7 +338,21 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("data.delivery", ["email"]),
         ("data.certification.from", "1999-12-31"),
         ("data.certification.to", "2026-11-19"),
+        ("data.certification.initial_visit_on", "2026-11-24"),
+        ("data.certification.due_on", "2026-11-19"),
+        ("data.certification.due_on", "in a month"),
+        ("data.certification.order", "yes"),
         ("data.certification.order.signed_on", "soon"),
+        ("data.certification.order.signed_on", "2026-11-24"),
+        ("data.certification.order.discipline", "x" * 41),
+        ("data.certification.order.npi", "1234567890"),
+        ("data.certification.order.npi", 1234567893),
+        ("data.certification.order.name", "Luis\nRivera"),
+        ("data.payer", "medicare"),
+        ("data.payer.kind", "medicare_part_b"),
+        ("data.payer.kind", None),
+        ("data.payer.kind", ""),
+        ("data.provider.phone", "call me"),
         ("data.signature_field.page", 0),
         ("data.signature_field.page", 201),
         ("data.signature_field.page", "3"),

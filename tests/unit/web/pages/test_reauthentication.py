@@ -59,7 +59,8 @@ def provider(portal: Portal) -> Provider:
 
 
 def event(portal: Portal) -> dict[str, object]:
-    data: dict[str, object] = json.loads(portal.store.events("doc_abcdef123456")[-1].body)["data"]
+    (decision,) = (e for e in portal.store.events("doc_abcdef123456") if e.type.startswith("decision."))
+    data: dict[str, object] = json.loads(decision.body)["data"]
     return data
 
 

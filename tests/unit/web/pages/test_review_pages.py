@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib.domain.documents import Document, Patient, ReturnedMethod, Sealing, StoredPdf
-from chalicelib.domain.status import Outcome, Status
+from chalicelib.domain.documents import (
+    Decision,
+    Document,
+    Patient,
+    ReturnedMethod,
+    Sealing,
+    Signer,
+    SigningMethod,
+    StoredPdf,
+)
+from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from chalicelib.web.http.request_parsing import make_form_token
@@ -149,7 +158,9 @@ def test_the_first_review_is_recorded_as_viewed(portal: Portal) -> None:
     browser.get(REVIEW)
     browser.get(REVIEW)
     assert stored(portal).viewed_at == START
-    assert [event.actor for event in portal.store.events("doc_abcdef123456")] == ["provider:prv_1"]
+    events = portal.store.events("doc_abcdef123456")
+    assert [event.type for event in events] == ["document.viewed", "document.transmitted"]
+    assert {event.actor for event in events} == {"provider:prv_1"}
 
 
 def test_a_page_waits_for_its_page_images(portal: Portal) -> None:
@@ -267,6 +278,17 @@ def test_a_recall_during_the_review_is_explained_and_returns_the_note(portal: Po
 def test_a_replaced_document_says_so(portal: Portal) -> None:
     put(portal, status=Status.RECALLED, recalled_at=START, superseded_by="POC-1002")
     assert "Replaced by a newer version" in text(logged_in(portal).get(REVIEW))
+
+
+def test_a_decline_that_the_clinic_read_on_a_copy_is_not_called_the_providers_own_act(portal: Portal) -> None:
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.BY_HAND, authentication="p")
+    decision = Decision(action=Action.DECLINE, signer=signer, decided_at=START, note="Two visits are enough")
+    put(portal, status=Status.DECLINED, outcome=Outcome.DECLINED, decision=decision)
+    page = text(logged_in(portal).get(REVIEW))
+    assert "Recorded as declined" in page
+    assert "Note of the clinic" in page
+    assert "You declined" not in page
+    assert "PDF with decline" not in page
 
 
 def test_a_document_returned_on_paper_says_so(portal: Portal) -> None:

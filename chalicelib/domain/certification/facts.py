@@ -1,0 +1,99 @@
+"""The facts that decide whether a plan of care is certified, as immutable values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class PayerKind(StrEnum):
+    MEDICARE = "medicare"
+    MEDICARE_ADVANTAGE = "medicare_advantage"
+    MEDICAID = "medicaid"
+    COMMERCIAL = "commercial"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payer:
+    """The payer of the treatment. `stated` is false if the EMR named no payer, and the practice's default applies."""
+
+    kind: PayerKind
+    stated: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certification:
+    """The facts of a certification as the EMR sent them. `starts_on` and `ends_on` are `from` and `to` in JSON.
+
+    `order_…` are the facts of the signed order (the referral) that the clinic has on file. `order_name` is the
+    name of the person who signed the order."""
+
+    initial_visit_on: date | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+    order_signed_on: date | None = None
+    order_discipline: str | None = None
+    order_npi: str | None = None
+    order_name: str | None = None
+    due_on: date | None = None
+
+    @property
+    def begins_on(self) -> date | None:
+        """The day from which Medicare counts: the first visit or the start of the period, whichever is earlier."""
+        return min((day for day in (self.initial_visit_on, self.starts_on) if day), default=None)
+
+    @property
+    def has_order(self) -> bool:
+        facts = (self.order_signed_on, self.order_discipline, self.order_npi, self.order_name)
+        return any(fact is not None for fact in facts)
+
+
+class TransmissionChannel(StrEnum):
+    """The way in which a plan itself reached its addressee.
+
+    `ACCOUNT`: the addressee opened the plan in their account. `EMAILED_CODE` and `FAX_CODE`: the plan was opened
+    with a code that was sent to the addressee's email address or fax number. `FAX`: the fax of the plan was
+    confirmed with all pages."""
+
+    ACCOUNT = "account"
+    EMAILED_CODE = "emailed_code"
+    FAX_CODE = "fax_code"
+    FAX = "fax"
+
+
+class CallResult(StrEnum):
+    """The result of a call of the clinic's staff to the provider's office."""
+
+    NO_ANSWER = "no_answer"
+    LEFT_A_MESSAGE = "left_a_message"
+    WILL_SIGN = "will_sign"
+    CERTIFIED_VERBALLY = "certified_verbally"
+    WRONG_PROVIDER = "wrong_provider"
+    OTHER = "other"
+
+
+class CopySeen(StrEnum):
+    """What a person at the clinic read on a copy that came back."""
+
+    SIGNED_AND_DATED = "signed_and_dated"
+    SIGNED_UNDATED = "signed_undated"
+    DECLINED = "declined"
+    NOT_READABLE = "not_readable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerbalCertification:
+    """A certification by word of mouth: its time, the time at which staff noted it, and the time at which it lapses."""
+
+    at: datetime
+    noted_at: datetime
+    lapses_at: datetime
+
+
+class AttentionReason(StrEnum):
+    """The reason why a person at the clinic should act on a document."""
+
+    VERBAL_LAPSED = "verbal_certification_lapsed"
+    ADDRESS_CORRECTED = "address_corrected"
+    SIGNED_UNDATED = "signed_undated"
+    COPY_NOT_READABLE = "copy_not_readable"

@@ -1,0 +1,253 @@
+"""The rules that decide when a plan of care is certified, that is, safe to bill (DESIGN 4a, docs/decisions/042).
+
+The portal knows the rule of one payer, Medicare Part B (42 CFR 424.24(c), and 89 FR 97912 since 2025). For every
+other payer, only the signature certifies. All days are counted in the time zone of the practice."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.certification.facts import (
+    AttentionReason,
+    Certification,
+    Payer,
+    PayerKind,
+    TransmissionChannel,
+    VerbalCertification,
+)
+from chalicelib.domain.documents import Document, GrantKind, Kind
+from chalicelib.domain.status import Outcome, is_open, is_readable
+
+WINDOW = timedelta(days=30)
+"""The days to sign or to transmit an initial plan of care."""
+
+VERBAL_WINDOW = timedelta(days=14)
+"""The days in which a signature must follow a verbal certification."""
+
+PLANS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
+"""The kinds of documents whose signature is a certification."""
+
+COPY_REASONS = frozenset({AttentionReason.SIGNED_UNDATED, AttentionReason.COPY_NOT_READABLE})
+"""The findings about a returned copy by which the copy certifies nothing."""
+
+_NOT_CERTIFYING = frozenset({"DC", "DDS", "DMD"})
+_PHYSICIANS = frozenset({"MD", "DO"})
+
+
+class CertifiedBy(StrEnum):
+    SIGNATURE = "signature"
+    ORDER_AND_TRANSMISSION = "order_and_transmission"
+    VERBAL_PENDING = "verbal_pending"
+
+
+class CertificationWarning(StrEnum):
+    """A reason why Medicare's exception for a signed order, or a certification, cannot apply to the document."""
+
+    ORDER_UNDATED = "order-undated"
+    ORDER_WITHOUT_DISCIPLINE = "order-without-discipline"
+    ORDER_NPI_MISSING = "order-npi-missing"
+    ORDER_NPI_DIFFERS = "order-npi-differs"
+    START_DATE_MISSING = "start-date-missing"
+    CREDENTIAL_CANNOT_CERTIFY = "credential-cannot-certify"
+    VERBAL_DOES_NOT_COUNT = "verbal-certification-does-not-count"
+
+
+@dataclass(frozen=True)
+class CertificationState:
+    """The way in which a plan is certified, and the day of the certification."""
+
+    by: CertifiedBy
+    on: date
+
+
+def certify(document: Document, now: datetime) -> CertificationState | None:
+    """Return how the plan is certified at the time `now`, or None. A decline or a recall is never certified."""
+    if document.kind not in PLANS or document.outcome is Outcome.DECLINED or not is_readable(document.status):
+        return None
+    signed_on = _signed_on(document)
+    if signed_on is not None:
+        return CertificationState(CertifiedBy.SIGNATURE, signed_on)
+    last_day = exception_ends_on(document)
+    if last_day is None:
+        return None
+    return _by_transmission(document, last_day) or _by_word(document, last_day, now)
+
+
+def exception_ends_on(document: Document) -> date | None:
+    """Return the last day on which a transmission or a verbal certification counts.
+
+    Return None if neither counts: for another payer, for a recertification, and if the first day is unknown."""
+    facts = document.certification
+    if facts is None or facts.begins_on is None or not has_medicare_exception(document):
+        return None
+    return facts.begins_on + WINDOW
+
+
+def has_medicare_exception(document: Document) -> bool:
+    """Return True for an initial plan of care that Medicare pays for."""
+    payer = document.payer
+    return document.kind is Kind.PLAN_OF_CARE and payer is not None and payer.kind is PayerKind.MEDICARE
+
+
+def due_date(kind: Kind, facts: Certification | None, payer: Payer, sent_on: date) -> date:
+    """Return the day on which the signature is due.
+
+    A day that the EMR stated comes first. Medicare wants an initial plan 30 days after the first visit or the
+    start of the period, whichever is earlier, and a recertification at the start of its period, but never before
+    `sent_on`. Any other document is due 30 days after `sent_on`."""
+    facts = facts or Certification()
+    if facts.due_on is not None:
+        return facts.due_on
+    if payer.kind is PayerKind.MEDICARE and kind is Kind.PLAN_OF_CARE:
+        return (facts.begins_on or sent_on) + WINDOW
+    if payer.kind is PayerKind.MEDICARE and kind is Kind.RECERTIFICATION and facts.starts_on:
+        return max(facts.starts_on, sent_on)
+    return sent_on + WINDOW
+
+
+# Transmission
+
+
+def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> Document:
+    """Return the document as transmitted to its addressee. A document that is already transmitted does not change.
+
+    After a hand-over, the reader is a colleague of the addressee, and a view transmits nothing to the addressee."""
+    granted = document.granted
+    is_handed_over = granted is not None and granted.kind is GrantKind.HANDED_OVER
+    if document.transmitted_at is not None or is_handed_over:
+        return document
+    return replace(document, transmitted_at=at, transmitted_via=channel)
+
+
+def drop_transmission(before: Document, after: Document) -> Document:
+    """Return `after` without the transmission, if the transmission reached an address that has been corrected."""
+    email = before.addressee.email != after.addressee.email
+    fax = before.addressee.fax != after.addressee.fax
+    is_wrong = {
+        TransmissionChannel.ACCOUNT: before.provider_id != after.provider_id,
+        TransmissionChannel.EMAILED_CODE: email,
+        TransmissionChannel.FAX_CODE: fax,
+        TransmissionChannel.FAX: fax,
+    }
+    if before.transmitted_via is None or not is_wrong[before.transmitted_via]:
+        return after
+    return replace(after, transmitted_at=None, transmitted_via=None, viewed_at=None)
+
+
+# Verbal certification
+
+
+def certify_verbally(document: Document, at: datetime, noted_at: datetime) -> Document | None:
+    """Return the document with a verbal certification at the time `at`, or None if it does not count.
+
+    It counts for an initial plan under Medicare, if staff note it within the 30 days and before it lapses. Only the
+    first one counts, because another would extend the 14 days."""
+    last_day, lapses_at = exception_ends_on(document), _lapse_of(document, at)
+    is_late = last_day is None or local_day(noted_at, document) > last_day or noted_at >= lapses_at
+    if is_late or document.verbal is not None:
+        return None
+    verbal = VerbalCertification(at=at, noted_at=noted_at, lapses_at=lapses_at)
+    return replace(document, verbal=verbal, follow_up_at=lapses_at)
+
+
+def has_lapsed(document: Document, now: datetime) -> bool:
+    """Return True if the verbal certification ended without a signature, and staff must act."""
+    verbal = document.verbal
+    is_over = verbal is not None and verbal.lapses_at <= now
+    needs_signature = is_open(document.status) and document.outcome in (None, Outcome.BY_HAND)
+    return is_over and needs_signature and certify(document, now) is None
+
+
+def needs_attention(document: Document, now: datetime) -> AttentionReason | None:
+    """Return the reason why staff should act on the document now, or None. A certified or closed plan needs nothing."""
+    if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):
+        return None
+    state = certify(document, now)
+    is_settled = state is not None and state.by is not CertifiedBy.VERBAL_PENDING
+    return None if is_settled else document.attention
+
+
+# Warnings
+
+
+def find_warnings(document: Document) -> tuple[CertificationWarning, ...]:
+    """Return the warnings about a new document: why the exception for a signed order cannot apply."""
+    payer, facts = document.payer, document.certification or Certification()
+    if document.kind not in PLANS or payer is None or payer.kind is not PayerKind.MEDICARE:
+        return ()
+    order = _order_warnings(document, facts) if document.kind is Kind.PLAN_OF_CARE and facts.has_order else ()
+    is_wrong = _cannot_certify(document.addressee.credential or "")
+    return (*order, *([CertificationWarning.CREDENTIAL_CANNOT_CERTIFY] if is_wrong else []))
+
+
+def _order_warnings(document: Document, facts: Certification) -> tuple[CertificationWarning, ...]:
+    npis = (facts.order_npi, document.addressee.npi)
+    is_known = None not in npis
+    found = {
+        CertificationWarning.ORDER_UNDATED: facts.order_signed_on is None,
+        CertificationWarning.ORDER_WITHOUT_DISCIPLINE: facts.order_discipline is None,
+        CertificationWarning.ORDER_NPI_MISSING: not is_known,
+        CertificationWarning.ORDER_NPI_DIFFERS: is_known and npis[0] != npis[1],
+        CertificationWarning.START_DATE_MISSING: facts.begins_on is None,
+    }
+    return tuple(warning for warning, applies in found.items() if applies)
+
+
+def _cannot_certify(credential: str) -> bool:
+    """Return True for a chiropractor or a dentist who is not a physician as well."""
+    titles = set(credential.upper().replace(".", "").replace(",", " ").replace("/", " ").split())
+    return not titles.isdisjoint(_NOT_CERTIFYING) and titles.isdisjoint(_PHYSICIANS)
+
+
+# The parts of the rule
+
+
+def _signed_on(document: Document) -> date | None:
+    """Return the day of the signature, or None.
+
+    A signature by hand counts only after a person at the clinic confirmed it. If this person named no date, the
+    day on which the copy came in is the latest possible date."""
+    decision = document.decision
+    if document.outcome is Outcome.APPROVED and decision is not None:
+        return local_day(decision.decided_at, document)
+    if document.outcome is not Outcome.BY_HAND or document.attention in COPY_REASONS:
+        return None
+    if document.hand_signed_on is not None:
+        return document.hand_signed_on
+    came_in_at = document.decided_at if document.returned_at is not None else None
+    return local_day(came_in_at, document) if came_in_at is not None else None
+
+
+def _by_transmission(document: Document, last_day: date) -> CertificationState | None:
+    if document.transmitted_at is None or not _has_full_order(document):
+        return None
+    transmitted_on = local_day(document.transmitted_at, document)
+    is_in_time = transmitted_on <= last_day
+    return CertificationState(CertifiedBy.ORDER_AND_TRANSMISSION, transmitted_on) if is_in_time else None
+
+
+def _has_full_order(document: Document) -> bool:
+    """Return True if the order is signed and dated, names the discipline, and has the addressee's NPI."""
+    facts = document.certification
+    if facts is None or facts.order_signed_on is None or facts.order_discipline is None:
+        return False
+    return facts.order_npi is not None and facts.order_npi == document.addressee.npi
+
+
+def _by_word(document: Document, last_day: date, now: datetime) -> CertificationState | None:
+    verbal = document.verbal
+    if verbal is None or now >= verbal.lapses_at or local_day(verbal.noted_at, document) > last_day:
+        return None
+    return CertificationState(CertifiedBy.VERBAL_PENDING, local_day(verbal.at, document))
+
+
+def _lapse_of(document: Document, at: datetime) -> datetime:
+    """Return the end of the 14th day after a verbal certification, at the practice."""
+    midnight = datetime.combine(local_day(at, document) + VERBAL_WINDOW + timedelta(days=1), time.min)
+    return midnight.replace(tzinfo=ZoneInfo(document.practice.time_zone)).astimezone(UTC)
+
+
+def local_day(moment: datetime, document: Document) -> date:
+    """Return the date of a time in the time zone of the document's practice."""
+    return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()

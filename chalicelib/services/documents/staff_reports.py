@@ -1,0 +1,195 @@
+"""What the clinic's staff report about a document: a call to the provider, and what they read on a returned copy.
+
+`StaffReports` handles `document.called` and `document.copy_confirmed`."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import AttentionReason, CallResult, CopySeen
+from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
+from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
+from chalicelib.domain.status import Action, Outcome, is_decidable, is_open
+from chalicelib.services.documents.document_refs import DocumentRef, find_document
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.idempotent_events import EventResponse, HandledEvent, InboundEvent, handle_once
+from chalicelib.services.documents.recorder import Recorder
+from chalicelib.services.transaction import Change
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""The time by which the EMR's clock may be ahead."""
+
+_FINDINGS = {
+    CopySeen.SIGNED_UNDATED: AttentionReason.SIGNED_UNDATED,
+    CopySeen.NOT_READABLE: AttentionReason.COPY_NOT_READABLE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallCommand:
+    """The data of `document.called`. `by` is the name of the person who called."""
+
+    document: DocumentRef
+    at: datetime
+    by: str
+    result: CallResult
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyCommand:
+    """The data of `document.copy_confirmed`. `signed_on` is the date that the person read beside the signature."""
+
+    document: DocumentRef
+    seen: CopySeen
+    signed_on: date | None = None
+    note: str | None = None
+
+
+class StaffReports:
+    """The handler of the staff's reports. Each method returns the response to the event.
+
+    For a repeated `webhook-id`, the response is the same. Each method raises `NotFound` if the practice has no such
+    document, and `Conflict` if the document's status does not allow the report."""
+
+    def __init__(self, writer: DocumentWriter) -> None:
+        self._writer = writer
+        self._store = writer.store
+
+    def note_call(self, inbound: InboundEvent, command: CallCommand) -> EventResponse:
+        """Record a call about a pending document. A verbal certification starts its 14 days.
+
+        Raises `Invalid` for a call in the future or before the document was sent."""
+        return handle_once(self._store, inbound, lambda: self._note_call(inbound, command))
+
+    def confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> EventResponse:
+        """Record what a person read on a returned copy. The same report again changes nothing.
+
+        A dated signature is the action *sign by hand*, and confirms an uploaded scan. Raises `Invalid` for a date in
+        the future or before the document was sent."""
+        return handle_once(self._store, inbound, lambda: self._confirm_copy(inbound, command))
+
+    def _note_call(self, inbound: InboundEvent, command: CallCommand) -> HandledEvent:
+        before = find_document(self._store, inbound.practice.id, command.document)
+        if not is_decidable(before.status):
+            raise _conflict(before, "A call can be noted only for a pending document")
+        _check_call_time(before, command.at, inbound.now)
+        called, warnings = _note(replace(before, calls=before.calls + 1), command, inbound.now)
+        # Names and notes may have to be erased one day, so they stay outside the hashed bytes.
+        private = {"by": command.by, **({"note": command.note} if command.note else {})}
+        facts = {"at": command.at.isoformat(), "result": command.result}
+        recorder = self._recorder(called, inbound).event(DocumentEventType.CALLED, facts, private=private)
+        return HandledEvent(document=called, change=recorder.certification(before).change(), warnings=warnings)
+
+    def _confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> HandledEvent:
+        before = find_document(self._store, inbound.practice.id, command.document)
+        if command.signed_on is not None:
+            _check_signing_day(before, command.signed_on, inbound.now)
+        after = _apply(before, command, inbound.now)
+        if after == before:
+            return HandledEvent(document=before, change=Change(at=inbound.now))
+        facts: dict[str, str] = {"seen": command.seen}
+        if command.signed_on is not None:
+            facts["signed_on"] = command.signed_on.isoformat()
+        private = {"note": command.note} if command.note else {}
+        recorder = self._recorder(after, inbound).event(DocumentEventType.COPY_CONFIRMED, facts, private=private)
+        if command.seen in _FINDINGS:
+            recorder.attention(_FINDINGS[command.seen])
+        if after.decision != before.decision:
+            self._record_decision(recorder, after)
+        return HandledEvent(document=after, change=recorder.certification(before).change())
+
+    def _record_decision(self, recorder: Recorder, decided: Document) -> None:
+        if decided.outcome is Outcome.DECLINED:
+            facts = {"reason": DeclineReason.OTHER, "reported_by": "practice"}
+            recorder.event(DocumentEventType.DECLINED, facts, webhook=True)
+        self._writer.report_to_owner(recorder, decided)
+
+    def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
+        return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
+
+
+def _note(document: Document, command: CallCommand, now: datetime) -> tuple[Document, tuple[CertificationWarning, ...]]:
+    """Return the document after a call, with a warning if the verbal certification of the call does not count.
+
+    A repeated note of a verbal certification that still holds changes nothing."""
+    if command.result is not CallResult.CERTIFIED_VERBALLY:
+        return document, ()
+    certified = certify_verbally(document, command.at, now)
+    if certified is not None:
+        return certified, ()
+    holds = document.verbal is not None and certify(document, now) is not None
+    return document, () if holds else (CertificationWarning.VERBAL_DOES_NOT_COUNT,)
+
+
+def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:
+    """Return the document after a person read a returned copy, or the same document if the report is repeated.
+
+    Raises `Conflict` if the report contradicts the document's status or an earlier report."""
+    is_uploaded = is_open(document.status) and document.outcome is Outcome.BY_HAND
+    if command.seen is CopySeen.SIGNED_AND_DATED and is_uploaded:
+        if document.hand_signed_on not in (None, command.signed_on):
+            raise _conflict(document, f"The copy was already confirmed as signed on {document.hand_signed_on}")
+        return replace(document, hand_signed_on=command.signed_on, attention=None)
+    if command.seen in _FINDINGS:
+        if not (is_decidable(document.status) or (is_uploaded and document.hand_signed_on is None)):
+            raise _conflict(document, "The report contradicts the decision on this document")
+        return replace(document, attention=_FINDINGS[command.seen])
+    decided = document.decide(_decision(document, command, now))
+    # There is no file to seal: the portal has only the word of the clinic.
+    return document if decided is None else replace(decided, sealing=Sealing.NONE, hand_signed_on=command.signed_on)
+
+
+def _decision(document: Document, command: CopyCommand, now: datetime) -> Decision:
+    """Return the addressee's decision as a person at the clinic read it on the returned copy."""
+    is_decline = command.seen is CopySeen.DECLINED
+    return Decision(
+        action=Action.DECLINE if is_decline else Action.SIGN_BY_HAND,
+        signer=_signer(document),
+        decided_at=now,
+        note=command.note if is_decline else None,
+        decline_reason=DeclineReason.OTHER if is_decline else None,
+    )
+
+
+def _signer(document: Document) -> Signer:
+    addressee, practice = document.addressee, document.practice.name
+    return Signer(
+        name=addressee.name,
+        credential=addressee.credential,
+        npi=addressee.npi,
+        method=SigningMethod.BY_HAND,
+        authentication="copy read by the clinic's staff",
+        identity=Identity(
+            method="returned_copy",
+            sent_to=None,
+            supplied_by=None,
+            statement=f"As {practice} read it on a copy that came back.",
+        ),
+    )
+
+
+def _check_call_time(document: Document, at: datetime, now: datetime) -> None:
+    if at > now + CLOCK_TOLERANCE:
+        raise _invalid("data.at", "must not be in the future")
+    if local_day(at, document) < local_day(document.sent_at, document):
+        raise _invalid("data.at", "must not be earlier than the day on which the document was sent")
+
+
+def _check_signing_day(document: Document, signed_on: date, now: datetime) -> None:
+    """Check that the day of a signature is possible.
+
+    The provider's time zone may be a day behind the practice's, so the day before the document was sent is allowed."""
+    if signed_on > local_day(now, document):
+        raise _invalid("data.signed_on", "must not be in the future")
+    if signed_on < local_day(document.sent_at, document) - timedelta(days=1):
+        raise _invalid("data.signed_on", "must not be earlier than the day on which the document was sent")
+
+
+def _invalid(field: str, problem: str) -> Invalid:
+    return Invalid(f"{field} {problem}.", errors=(FieldError(field, problem),))
+
+
+def _conflict(document: Document, detail: str) -> Conflict:
+    return Conflict(f"{detail}. This document is {document.status}.", code=ConflictCode(f"document-{document.status}"))
