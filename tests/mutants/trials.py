@@ -21,6 +21,8 @@ from tests.mutants.operators import Mutant
 
 QUICK_TESTS = ("tests/unit/domain", "tests/unit/adapters", "tests/unit/services", "tests/unit/web")
 WORKERS = 2
+PARTS = 12
+"""The parts in which the tests are measured. Small parts keep all workers busy to the end."""
 
 
 class Trials:
@@ -70,21 +72,20 @@ class Trials:
 
     def _measure(self) -> CoverageMap:
         """Run all tests once, in a few processes, and return the map. A test that fails is reported and left out."""
+        modules = sorted({item.path for item in self._items.values()})
+        statuses: list[int] = []
         with tempfile.TemporaryDirectory() as folder:
-            files = [Path(folder) / str(number) for number in range(WORKERS)]
-            modules = sorted({item.path for item in self._items.values()})
-            parts = [{*modules[number::WORKERS]} for number in range(WORKERS)]
-            children = [
-                Child.fork(lambda part=part, file=file: self._measure_part(part, file))  # type: ignore[misc]
-                for part, file in zip(parts, files, strict=True)
-            ]
-            run_children(((child, _nothing) for child in children), WORKERS)
-            if any(child.status for child in children):
+            parts = {Path(folder) / str(number): {*modules[number::PARTS]} for number in range(PARTS)}
+            run_children(((self._start_measuring(*part), statuses.append) for part in parts.items()), WORKERS)
+            if any(statuses):
                 raise pytest.UsageError("The quick tests could not be run.")
             found = self._imported
-            for file in files:
+            for file in parts:
                 found.add(CoverageMap(**json.loads(file.read_text())))
         return found
+
+    def _start_measuring(self, file: Path, modules: set[Path]) -> Child:
+        return Child.fork(lambda: self._measure_part(modules, file))
 
     def _measure_part(self, modules: set[Path], file: Path) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -139,7 +140,3 @@ class Trials:
         if not status:
             self.survivors.append(mutant)
         print("killed  " if status else "SURVIVED", f"{mutant.path}:{mutant.line}", mutant.name, flush=True)
-
-
-def _nothing(_status: int) -> None:
-    """Ignore the status of a child."""
