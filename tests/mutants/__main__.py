@@ -17,7 +17,7 @@ import pytest
 
 from infrastructure.repository import ROOT
 from tests.mutants.operators import Mutant, find_mutants
-from tests.mutants.trials import QUICK_TESTS, Trials
+from tests.mutants.trials import LEFT_OUT, QUICK_TESTS, Trials
 
 TARGETS = (
     "chalicelib/domain",
@@ -55,7 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     drawn = draw_mutants(options.count, options.seed)
     equivalent = json.loads(EQUIVALENT.read_text())
     trials = Trials([mutant for mutant in drawn if mutant.name not in equivalent])
-    status = pytest.main(["-s", "-p", "no:cacheprovider", "-p", "no:terminal", *QUICK_TESTS], plugins=[trials])
+    ignored = [f"--ignore={file}" for file in LEFT_OUT]
+    status = pytest.main(
+        ["-s", "-p", "no:cacheprovider", "-p", "no:terminal", *ignored, *QUICK_TESTS], plugins=[trials]
+    )
     if status:
         return int(status)
     for mutant in trials.survivors:

@@ -20,6 +20,13 @@ from tests.mutants.functions import FunctionIndex
 from tests.mutants.operators import Mutant
 
 QUICK_TESTS = ("tests/unit/domain", "tests/unit/adapters", "tests/unit/services", "tests/unit/web")
+LEFT_OUT = (
+    "tests/unit/services/pdf_function/test_largest_file.py",
+    "tests/unit/web/api/test_openapi_properties.py",
+    "tests/unit/web/http/test_attacks.py",
+)
+"""Slow tests of times, sizes and random requests. Without them, a run takes half as long and is reproducible."""
+
 WORKERS = 2
 PARTS = 12
 """The parts in which the tests are measured. Small parts keep all workers busy to the end."""
