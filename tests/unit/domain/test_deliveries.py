@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER, Channel, delivery_id, next_wait
+from chalicelib.domain.deliveries import CHANNELS, WEBHOOK_RETRY_AFTER, Channel, delivery_id, next_wait
 
 
 def test_the_waits_are_those_of_the_contract() -> None:
@@ -24,3 +24,8 @@ def test_the_same_message_always_has_the_same_id() -> None:
     assert one == delivery_id("evt_1", Channel.EMAIL, "ready", "a@example.com")
     assert one != delivery_id("evt_1", Channel.EMAIL, "setup", "a@example.com")
     assert one != delivery_id("evt_2", Channel.EMAIL, "ready", "a@example.com")
+
+
+def test_only_emails_and_faxes_reach_the_provider() -> None:
+    assert {channel for channel, rules in CHANNELS.items() if rules.reaches_provider} == {Channel.EMAIL, Channel.FAX}
+    assert set(CHANNELS) == set(Channel)

@@ -211,3 +211,25 @@ def test_a_receipt_is_added_before_a_running_attempt(statuses: tuple[AttemptStat
     before = delivery(*statuses).attempts
     assert received.attempts == (*before[:place], receipt, *before[place:])
     assert received.version == 5
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(None, LEASE), (timedelta(seconds=9), timedelta(seconds=9))])
+def test_a_pending_result_is_asked_for_later(asked: timedelta | None, wait: timedelta) -> None:
+    pending = AttemptResult(verdict=Verdict.PENDING, detail="queued", carrier_id="fax_1", retry_after=asked)
+    waiting = finish(start(delivery(), NOW), pending, LATER, jitter=1)
+    assert (waiting.status, waiting.next_attempt_at) == (DeliveryStatus.SENDING, LATER + wait)
+    assert (waiting.lease_until, waiting.carrier_id) == (None, "fax_1")
+
+
+@pytest.mark.parametrize("asked", [None, timedelta(minutes=3)])
+def test_a_retry_that_sent_nothing_waits_as_asked_and_counts_no_attempt(asked: timedelta | None) -> None:
+    full = AttemptResult(verdict=Verdict.RETRY, detail="full", retry_after=asked, tried=False)
+    waiting = finish(start(delivery(AttemptStatus.FAILED), NOW), full, LATER, jitter=1)
+    assert (waiting.status, waiting.next_attempt_at) == (DeliveryStatus.QUEUED, LATER + (asked or timedelta()))
+    assert waiting.attempts == (entry(AttemptStatus.FAILED),)
+
+
+def test_an_attempt_that_never_repeats_starts_without_the_id_of_the_one_before() -> None:
+    assert start(delivery(), LATER).carrier_id == "old"
+    started = start(delivery(), LATER, never_repeats=True)
+    assert (started.carrier_id, started.never_repeats) == (None, True)
