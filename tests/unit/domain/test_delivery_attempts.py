@@ -233,3 +233,19 @@ def test_an_attempt_that_never_repeats_starts_without_the_id_of_the_one_before()
     assert start(delivery(), LATER).carrier_id == "old"
     started = start(delivery(), LATER, never_repeats=True)
     assert (started.carrier_id, started.never_repeats) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("never_repeats", "last", "used_up"),
+    [
+        (False, AttemptStatus.SENDING, True),
+        (False, AttemptStatus.FAILED, True),
+        (True, AttemptStatus.FAILED, True),
+        (True, AttemptStatus.SENDING, False),
+    ],
+)
+def test_an_attempt_without_a_result_is_never_the_last_of_a_message_that_does_not_repeat(
+    *, never_repeats: bool, last: AttemptStatus, used_up: bool
+) -> None:
+    tried = replace(delivery(*[AttemptStatus.FAILED] * 6, last), never_repeats=never_repeats)
+    assert is_used_up(tried) is used_up
