@@ -1,8 +1,9 @@
-"""The PDF engine: it takes bytes and returns PDF or image bytes, without AWS, a clock or an environment.
+"""The PDF engine: pure functions that inspect, render, sign and verify the bytes of PDF files.
 
-A decided document passes these steps: original, assemble, seal, verify, release. Any module may import
-`models`, `geometry` and `text.graphemes`. The other modules load PDF libraries, so import them inside the
-function that needs them."""
+The engine uses no AWS, no clock and no environment variables. A document that its provider signed or declined passes
+these steps: assemble the pages, prepare and add the seal (a digital signature over the whole file), check, release.
+Any module may import `models`, `geometry` and `text.graphemes`. The other modules load PDF libraries, so import them
+inside the function that needs them."""
 
 import logging
 import sys

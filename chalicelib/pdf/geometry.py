@@ -1,4 +1,4 @@
-"""Boxes and affine matrices on a page, in points with the origin at the bottom left."""
+"""Boxes and affine matrices on a page, in points (1/72 inch) with the origin at the bottom left."""
 
 Point = tuple[float, float]
 Matrix = tuple[float, float, float, float, float, float]
@@ -10,7 +10,7 @@ IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def sort_corners(corners: list[float]) -> Box:
-    """Return the box of two opposite corners, given as [x0, y0, x1, y1] in any order."""
+    """Return the box with two opposite corners [x0, y0, x1, y1], which a PDF may list in any order."""
     (x0, x1), (y0, y1) = sorted(corners[0::2]), sorted(corners[1::2])
     return (x0, y0, x1, y1)
 
@@ -38,14 +38,14 @@ def multiply(first: Matrix, then: Matrix) -> Matrix:
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """Return the inverse matrix; raise `ZeroDivisionError` if there is none."""
+    """Return the matrix that reverses the transformation; raise `ZeroDivisionError` if no matrix does."""
     a, b, c, d, e, f = matrix
     det = a * d - b * c
     return (d / det, -b / det, -c / det, a / det, (c * f - d * e) / det, (b * e - a * f) / det)
 
 
 def transform_box(rectangle: Box, matrix: Matrix) -> Box:
-    """Return the smallest upright box around the transformed rectangle."""
+    """Return the smallest upright box around the rectangle after its transformation by the matrix."""
     x0, y0, x1, y1 = rectangle
     a, b, c, d, e, f = matrix
     xs = [a * x + c * y + e for x in (x0, x1) for y in (y0, y1)]

@@ -1,7 +1,6 @@
-"""Inspect an untrusted file: decide whether it is a PDF to sign, or a scan of a signed page.
+"""The inspection of untrusted files: whether a file is a PDF that can be signed, or a scan of signed pages.
 
-A hostile file may hang or crash the inspection, so the caller runs the inspection in a sandbox with a time
-limit."""
+A hostile file may hang or crash the inspection, so the caller runs the inspection in a sandbox with a time limit."""
 
 import io
 import zlib
@@ -72,10 +71,11 @@ _TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
 }
 _HEADER_WITHIN, _END_WITHIN = 1024, 4096
 _NARROWEST, _WIDEST = 3.0, 1_000_000.0
-"""Points. Acrobat shows nothing on a narrower page, and a signature is invisible on a wider one (350 m)."""
+"""The least and the largest side of a page in points. Acrobat shows nothing on a narrower page, and a signature is
+invisible on a wider page (350 m)."""
 _TOLERANCE = 1.5
 _TRIAL = 200.0
-"""The shorter side in pixels of a page that is rendered as a trial."""
+"""The shorter side in pixels of the image when a page is rendered only to see if that succeeds."""
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -137,7 +137,9 @@ def _is_missing(value: PdfObject | None) -> bool:
 
 
 def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
-    """Refuse a file if PDFium, which displays it, and pypdf, which signs it, see different pages."""
+    """Refuse a file if PDFium (for display) and pypdf (for signing) see other pages: people sign what they see.
+
+    Raise `PdfRefused` (damaged) if the number or the size of the pages differs, or if content is missing."""
     if any(_is_missing(page.get("/Contents")) for page in pages):
         raise PdfRefused("damaged", "The PDF is damaged: the content of a page is missing.")
     try:
@@ -152,7 +154,7 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
 
 
 def _has_size(page: PageObject, shown: tuple[float, float]) -> bool:
-    """Return True if the page has the size that PDFium shows; PDFium does not know UserUnit."""
+    """Return True if pypdf and PDFium agree on the page's size. PDFium ignores UserUnit, so this check does too."""
     display = read_display(page)
     return all(abs(edge / display.unit - other) <= _TOLERANCE for edge, other in zip(display.size, shown, strict=True))
 
@@ -163,9 +165,10 @@ def _check_sizes(pages: list[PageObject]) -> None:
 
 
 def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
-    """Load each page for drawing, so that a page that costs too much time or memory fails in the inspection.
+    """Load each page for drawing, so that a page that costs too much time or memory fails now and not when it is shown.
 
-    A page with nested patterns or nested masks is rendered too, since their cost may multiply."""
+    A page with nested patterns or nested masks is rendered too, since the cost of nested parts may multiply. Raise
+    `PdfRefused` (damaged) if PDFium draws objects on a page that has no content for pypdf."""
     with pypdfium2.PdfDocument(data) as document:
         for page, displayed in zip(pages, document, strict=True):
             if any(map(_may_multiply, walk_dictionaries([page.get("/Resources")]))):
@@ -176,7 +179,7 @@ def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
 
 
 def _may_multiply(item: DictionaryObject) -> bool:
-    """Return True if the dictionary is a pattern or a mask that uses more patterns or masks."""
+    """Return True if the dictionary is a pattern or a mask that uses more patterns or masks: its cost may multiply."""
     resources = read_dictionary(item.get("/Resources"))
     inner = "/Pattern" in resources or "/ExtGState" in resources
     is_mask = read_dictionary(item.get("/Group")).get("/S") == "/Transparency"
@@ -190,13 +193,15 @@ def _check_images(catalog: DictionaryObject) -> None:
 
 
 def _unpacked_bytes(image: DictionaryObject) -> float:
-    """Return the size in bytes of one color channel of the image when unpacked."""
+    """Return the size in bytes of one color channel of the unpacked image, as the image's dictionary declares it."""
     sides = read_number(image.get("/Width"), 0) * read_number(image.get("/Height"), 0)
     return sides * read_number(image.get("/BitsPerComponent"), 8) / 8
 
 
 def _check_contents(pages: list[PageObject]) -> None:
-    """Refuse a file if the content of a page cannot be unpacked: a partly visible page must not be signed."""
+    """Refuse a file if the content of a page cannot be unpacked: a page that is only partly visible must not be signed.
+
+    Raise `PdfRefused` (damaged)."""
     for page in pages:
         content = resolve(page.get("/Contents"))
         parts = content if isinstance(content, ArrayObject) else [content]
@@ -242,14 +247,14 @@ def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
 
 
 def _find_signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
-    """Return the signature dictionaries of all filled fields, and the certification of the document."""
+    """Return the dictionaries of all digital signatures in the file: of its fields, and of its certification."""
     values = [read_dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
     certification = read_dictionary(read_dictionary(catalog.get("/Perms")).get("/DocMDP"))
     return [value for value in (*values, certification) if value]
 
 
 def _forbids_changes(signature: DictionaryObject) -> bool:
-    """Return True if a certification, or the lock of a signature, allows no change."""
+    """Return True if the signature (a certification or a locked field) allows no later change of the file."""
     references = [read_dictionary(item) for item in read_array(signature.get("/Reference"))]
     return any(read_number(read_dictionary(item.get("/TransformParams")).get("/P"), 2) == 1 for item in references)
 
@@ -264,7 +269,7 @@ def _active_kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
 
 
 def inspect_pdf(data: bytes) -> Inspection:
-    """Return the facts of a PDF; raise `PdfRefused` with the reason if it cannot be signed."""
+    """Return the facts of a PDF that can be signed; raise `PdfRefused` with a code and a reason for any other file."""
     _check_size(data)
     _check_envelope(data)
     reader = _open_unencrypted(data)
@@ -292,10 +297,10 @@ def inspect_pdf(data: bytes) -> Inspection:
 
 
 def recheck_pages(data: bytes) -> int:
-    """Return the number of pages of a PDF made by this engine, if pypdf and PDFium agree on the pages.
+    """Return the number of pages of a PDF that this engine made, as a last check before the file is released.
 
-    Raise `PdfRefused` (damaged) if they disagree. The limits on size and pages do not apply, since a
-    certificate may follow 200 pages."""
+    Raise `PdfRefused` (damaged) if pypdf and PDFium disagree on the pages. The limits on size and pages do not
+    apply, since a certificate may follow an original of 200 pages."""
     _check_envelope(data)
     reader = open_pdf(data)
     with refuse_malformed():
@@ -321,7 +326,9 @@ def _inspect_image(data: bytes) -> ScanKind:
 
 
 def inspect_scan(data: bytes) -> ScanKind:
-    """Return the facts of a scan signed by hand (PDF, JPEG or PNG); raise `PdfRefused` for any other file."""
+    """Return the facts of a scan of a document signed on paper (PDF, JPEG or PNG).
+
+    Raise `PdfRefused` with a code and a reason for any other, damaged or too large file."""
     _check_size(data)
     if is_pdf(data):
         return ScanKind(media_type="application/pdf", pages=inspect_pdf(data).pages, pixels=None)

@@ -30,11 +30,13 @@ ActiveContent = Literal[
 ]
 CertificateType = Literal["signed", "declined", "by_hand"]
 Level = Literal["B-B", "B-T"]
-"""The PAdES level: `B-T` has a timestamp by an authority over the signature, `B-B` has none."""
+"""The PAdES level (ETSI EN 319 142) of a digital signature: `B-T` has a timestamp by an authority, `B-B` does not."""
 
 
 class PdfRefused(ValueError):
-    """The error for an unusable file. `detail` is a sentence for a developer, without text of the file."""
+    """The error for a file that cannot be used. `code` is the machine-readable reason.
+
+    `detail` is a sentence for a developer. It quotes no text of the file, which may hold patient data."""
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -44,7 +46,10 @@ class PdfRefused(ValueError):
 
 @dataclass(frozen=True)
 class Inspection:
-    """The facts of a PDF that can be signed. `page_sizes` are (width, height) in points, as displayed."""
+    """The facts of a PDF that can be signed.
+
+    `page_sizes` are (width, height) in points, as displayed. `active_content` names the scripts, files and actions
+    in the PDF. `signed` is True if the PDF already has a digital signature or certification."""
 
     pages: int
     page_sizes: tuple[tuple[float, float], ...]
@@ -54,7 +59,9 @@ class Inspection:
 
 @dataclass(frozen=True)
 class ScanKind:
-    """The facts of a returned scan. `pixels` is (width, height) as displayed; None for a PDF."""
+    """The facts of a file that a provider returned as a scan of the document signed on paper.
+
+    `pixels` is (width, height) of an image as displayed; None for a PDF."""
 
     media_type: Literal["application/pdf", "image/jpeg", "image/png"]
     pages: int
@@ -63,7 +70,7 @@ class ScanKind:
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """An image of one page, with its size in pixels; `data` is None if the page cannot be rendered."""
+    """An image of page `number` (from 1), with its size in pixels; `data` is None if the page cannot be rendered."""
 
     number: int
     width: int
@@ -74,9 +81,10 @@ class RenderedPage:
 
 @dataclass(frozen=True)
 class SignatureParts:
-    """The separate boxes of the signature and of the words, if only the signature has room on its line.
+    """The two boxes of a signature block that is split because only the signature has room on the line to sign.
 
-    The coordinates are in points from the lower left corner of the `SignatureBox`."""
+    `words` is the box for the signer, the time and the document's id. The coordinates are in points from the lower
+    left corner of the `SignatureBox` that surrounds both boxes."""
 
     signature: Box
     words: Box
@@ -84,7 +92,10 @@ class SignatureParts:
 
 @dataclass(frozen=True)
 class SignatureBox:
-    """The box to sign in, in points from the lower left corner of a page (counted from 1) as displayed."""
+    """The box on a page where the signature block is drawn.
+
+    `page` counts from 1. The coordinates are in points from the lower left corner of the page as displayed. `parts`
+    is set if the signature and its words are in separate boxes."""
 
     page: int
     x: float
@@ -94,17 +105,17 @@ class SignatureBox:
     parts: SignatureParts | None = None
 
     def is_on(self, pages: int) -> bool:
-        """Return True if the box has an area and its page is in a document of `pages` pages."""
+        """Return True if the box can be used in a document of `pages` pages: its page exists and it has an area."""
         return 1 <= self.page <= pages and self.width > 0 and self.height > 0
 
 
 @dataclass(frozen=True)
 class SignatureBlock:
-    """The contents of a signature block.
+    """The contents of a signature block: the visible signature, with words about the signer, time and document.
 
-    `signed_at` is aware; `time_zone` is an IANA name. Either `typed_name` or `strokes` is given. Strokes are
-    polylines on the drawing pad, with coordinates from 0 to 1 and the origin at the top left.
-    `strokes_aspect` is the pad's width divided by its height."""
+    `npi` is the signer's National Provider Identifier. `signed_at` is aware; `time_zone` is an IANA name. The
+    signature is either `typed_name` or the drawn `strokes`: polylines with coordinates from 0 to 1 and the origin at
+    the top left of the drawing pad. `strokes_aspect` is the pad's width divided by its height."""
 
     signer_name: str
     credential: str
@@ -118,12 +129,14 @@ class SignatureBlock:
 
 
 FieldFinder = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureBox | None]
-"""Searches a file (bytes, UserUnit of each page) for the box where the given block should go."""
+"""Searches a PDF (bytes, UserUnit of each page) for the box to draw a signature block in; None if there is none."""
 
 
 @dataclass(frozen=True)
 class TrailEntry:
-    """One event of the audit trail: an aware time, the event in words, the IP address and the device."""
+    """One event of a document's audit trail, as the certificate prints it.
+
+    `at` is aware, `event` is a phrase for people, and `device` describes the browser."""
 
     at: dt.datetime
     event: str
@@ -133,12 +146,13 @@ class TrailEntry:
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """The contents of a certificate, as text and aware times. Values that are None or empty are not printed.
+    """The contents of a certificate: the page that records who signed or declined a document, when and how.
 
-    `patient_name`, `patient_born` and `external_id` identify a certificate page that got separated from the
-    document. `identity` says how the signer's identity was established. On a certificate of a signature by hand,
-    the signer is whom the uploader named, and `addressed_to` is the person to whom the clinic sent the document.
-    `signed_sha256` (hex) names the signed file if the certificate is a separate file."""
+    Times are aware, and values that are None or empty are not printed. `patient_name`, `patient_born` and
+    `external_id` (the clinic's id) identify a certificate page that got separated from the document. `identity` says
+    how the signer's identity was established. On a certificate of a signature by hand, the uploader named the signer,
+    and `addressed_to` is the person to whom the clinic sent the document. `chain_head` is the hash of the last audit
+    event. `signed_sha256` (hex) names the signed file if the certificate is a separate file."""
 
     certificate_type: CertificateType
     document_id: str
@@ -171,9 +185,10 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class SealSpec:
-    """The contents of a seal: the reason (who signed), the document's id, and the aware time of sealing.
+    """The contents of a seal, the portal's digital signature over a whole PDF.
 
-    `reserved_bytes` is the room for the message of the seal."""
+    `reason` says who signed the document, and `at` is the aware time of sealing. `reserved_bytes` is the room in the
+    file for the CMS message that holds the signature."""
 
     reason: str
     document_id: str
@@ -183,7 +198,7 @@ class SealSpec:
 
 @dataclass(frozen=True)
 class FaxOnline:
-    """The ways to sign online from a fax: the page to type the code on, the link in the QR code, and the code."""
+    """The ways to open a faxed document online: type `code` on the page `portal_url`, or scan `link` as a QR code."""
 
     portal_url: str
     link: str
@@ -194,8 +209,9 @@ class FaxOnline:
 class FaxCover:
     """The contents of a fax's cover page, without patient data.
 
-    `mark` is the opaque id in the QR code of each page, and `short_code` is its printed form. `provider_name`
-    includes the credential. `online` is None if Electronic Signature is off."""
+    `mark` is the opaque id in the QR code of each page, from which the portal recognizes a page that is faxed back;
+    `short_code` is its printed form. `provider_name` includes the credential (such as MD). `online` is None if the
+    practice has turned the setting Electronic Signature off."""
 
     practice_name: str
     practice_phone: str | None

@@ -1,4 +1,4 @@
-"""Open an untrusted PDF with pypdf, and read how viewers display a page."""
+"""Safe access to untrusted PDF files with pypdf: opened files, typed values, and how viewers display a page."""
 
 import io
 import math
@@ -17,7 +17,7 @@ _LETTER: Box = (0.0, 0.0, 612.0, 792.0)
 
 @contextmanager
 def refuse_malformed() -> Iterator[None]:
-    """Raise `PdfRefused` (damaged) in place of any other error that a parser raises in the block."""
+    """Raise `PdfRefused` (damaged) in place of any other error in the block, because hostile files raise any error."""
     try:
         yield
     except PdfRefused:
@@ -28,30 +28,30 @@ def refuse_malformed() -> Iterator[None]:
 
 
 def open_pdf(data: bytes) -> PdfReader:
-    """Open the file leniently, as viewers do; raise `PdfRefused` (damaged) if it cannot be read."""
+    """Open a PDF and tolerate small errors, as viewers do; raise `PdfRefused` (damaged) if pypdf cannot read it."""
     with refuse_malformed():
         return PdfReader(io.BytesIO(data), strict=False)
 
 
 def resolve(value: PdfObject | None) -> PdfObject | None:
-    """Return the object that a reference refers to, or any other value unchanged."""
+    """Return the object that an indirect PDF reference refers to. Return any other value, or None, unchanged."""
     return value.get_object() if value is not None else None
 
 
 def read_dictionary(value: PdfObject | None) -> DictionaryObject:
-    """Return the dictionary that the value is or refers to; an empty one for any other value."""
+    """Return the dictionary that the value is or refers to; an empty dictionary for a value of another type."""
     target = resolve(value)
     return target if isinstance(target, DictionaryObject) else DictionaryObject()
 
 
 def read_array(value: PdfObject | None) -> ArrayObject:
-    """Return the array that the value is or refers to; an empty one for any other value."""
+    """Return the array that the value is or refers to; an empty array for a value of another type."""
     target = resolve(value)
     return target if isinstance(target, ArrayObject) else ArrayObject()
 
 
 def read_number(value: PdfObject | None, default: float) -> float:
-    """Return the number that the value is or refers to; the default for any other value."""
+    """Return the number that the value is or refers to; `default` for a value of another type."""
     target = resolve(value)
     return float(target) if isinstance(target, (int, float)) else default
 
@@ -66,7 +66,9 @@ def read_box(value: PdfObject | None) -> Box | None:
 
 
 def walk_dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
-    """Yield once every PDF dictionary that can be reached from the pending objects."""
+    """Yield every PDF dictionary that can be reached from the pending objects, so that the caller can inspect it.
+
+    A reference is followed only once. The walk empties the list `pending`."""
     seen: set[tuple[int, int]] = set()
     while pending:
         item = pending.pop()
@@ -84,7 +86,10 @@ def walk_dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObj
 
 @dataclass(frozen=True)
 class Display:
-    """The display of a page: the visible box in user space, the clockwise rotation, and the UserUnit."""
+    """The way that viewers display a page.
+
+    `box` is the visible part in user space (the page's own coordinates), `rotation` is in degrees clockwise, and
+    `unit` is the page's UserUnit: the size in points of one unit of user space."""
 
     box: Box
     rotation: int
@@ -99,7 +104,7 @@ class Display:
 
     @property
     def to_user(self) -> Matrix:
-        """The matrix from displayed points, with the origin at the lower left, to the page's user space."""
+        """The matrix from points on the displayed page (origin at the lower left) to the page's user space."""
         left, bottom, right, top = self.box
         s = 1 / self.unit
         return {
@@ -119,14 +124,18 @@ def _visible_box(media: Box, crop: Box | None) -> Box:
 
 
 def read_units(data: bytes, pages: int) -> tuple[float, ...]:
-    """Return the UserUnit of each page. A file that does not contain the name is not parsed."""
+    """Return the UserUnit of each page: the size in points of one unit of the page's coordinates, usually 1.0.
+
+    To save time, the file is parsed only if it may contain the entry `/UserUnit`."""
     if b"/UserUnit" in data or b"/ObjStm" in data:
         return tuple(read_display(page).unit for page in open_pdf(data).pages)
     return (1.0,) * pages
 
 
 def read_display(page: PageObject) -> Display:
-    """Return how viewers display the page. pypdf already adds inherited attributes to the page."""
+    """Return how viewers display a page, with defaults (such as US Letter) in place of missing or invalid attributes.
+
+    The attributes of ancestors count too, because pypdf adds inherited attributes to the page."""
     media = read_box(page.get("/MediaBox")) or _LETTER
     unit = read_number(page.get("/UserUnit"), 1.0)
     return Display(

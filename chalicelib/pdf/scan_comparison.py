@@ -1,6 +1,6 @@
-"""Recognize a "signed" scan that is only the original again: the same pages, without any added ink.
+"""The check for a "signed" scan that is only the original again: the same pages, without any added ink.
 
-The comparison tolerates what printing to a file or another image format changes: margins, scale, rotation,
+The comparison tolerates the changes that printing or another image format makes: margins, scale, rotation,
 brightness and compression. The comparison does not judge whether added ink is a signature."""
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _PAPER = 215
 _REACH = 5
 _HEIGHT_SLACK = 12
 _UNSIGNED = 12
-"""Ink of fewer pixels than this, at `_WIDTH` pixels for the width of a page, is a speck and no signature."""
+"""The least number of ink pixels that can be a signature on a page `_WIDTH` pixels wide. Less ink is a speck."""
 
 _CELL = 6
 _INKED = 255 * 2 // _CELL**2
 _STRANGE_CELLS = 5
-"""Pages with so many inked cells of 6 by 6 pixels, away from all ink of the original, differ for certain."""
+"""The number of inked cells (6 by 6 pixels) away from all ink of the original that proves added ink."""
 
 Picture = Image.Image
 
 
 @dataclass(frozen=True)
 class _View:
-    """A page image as two masks.
+    """A page image as two black-and-white masks of the same size, which make the comparison of two pages fast.
 
-    The mask `ink` is white where the page has ink. The mask `marks` is white where the page is darker than
-    paper. `cells` are both masks, reduced by `_CELL`."""
+    The mask `ink` is white where the page has ink. The mask `marks` is white where the page is darker than paper,
+    so it includes faint marks too. `cells` are both masks, reduced by the factor `_CELL`."""
 
     ink: Picture
     marks: Picture
@@ -46,15 +46,15 @@ class _View:
 
 
 def check_signed(scan: bytes, original: bytes) -> None:
-    """Raise `PdfRefused` (unsigned_scan) if no page of the scan shows anything that the original does not.
+    """Refuse a scan that nobody can have signed, because none of its pages has ink that the original lacks.
 
-    Raise `PdfRefused` (damaged) if the scan or one of its pages cannot be shown."""
+    Raise `PdfRefused`: unsigned_scan for such a scan, damaged if the scan or one of its pages cannot be shown."""
     if scan == original or all(_repeats(page, original) for page in _scan_pages(scan)):
         raise refuse("unsigned_scan")
 
 
 def _repeats(page: Picture, original: bytes) -> bool:
-    """Return True if the page is blank or is a page of the original, turned in any direction."""
+    """Return True if a page of a scan is blank, or repeats a page of the original in any of the four rotations."""
     turned = [page.rotate(turn, expand=True) for turn in (0, 90, 180, 270)]
     whole, trimmed = [_view(picture) for picture in turned], [_view(_trim(picture)) for picture in turned]
     if _count(whole[0].ink) < _UNSIGNED:
@@ -64,14 +64,16 @@ def _repeats(page: Picture, original: bytes) -> bool:
 
 
 def _is_any(picture: Picture, views: list[_View]) -> bool:
-    """Return True if all ink of at least one view of a scan is also in this picture of the original."""
+    """Return True if this picture of an original page has all ink of the scanned page in at least one of its views.
+
+    The views show the scanned page in its four rotations. Views of another height are skipped."""
     alike = [view for view in views if abs(view.ink.height - _height(picture)) <= _HEIGHT_SLACK]
     original = _view(picture) if alike else None
     return original is not None and any(_adds_nothing(view, original) for view in alike)
 
 
 def _trim(page: Picture) -> Picture:
-    """Return the page without its margins."""
+    """Return the part of the page inside its blank margins, or the whole page if it is blank."""
     box = _mask(page, _PAPER).getbbox()
     return page.crop(box) if box else page
 
@@ -97,7 +99,9 @@ def _cells(mask: Picture) -> Picture:
 
 
 def _adds_nothing(page: _View, original: _View) -> bool:
-    """Return True if all ink of the page is at or beside marks of the original. Most pages need only the `cells`."""
+    """Return True if all ink of the page, except a speck, is at or near marks of the original.
+
+    The coarse `cells` come first, because their comparison is fast and rejects most pages."""
     if _count_added(page.cells[0], original.cells[1], reach=1) >= _STRANGE_CELLS:
         return False
     return _count_added(page.ink, original.marks, reach=_REACH) < _UNSIGNED
@@ -143,9 +147,9 @@ def _pdf_pages(data: bytes) -> Iterator[Picture | None]:
 
 
 def _normalize(picture: Picture) -> Picture:
-    """Return the picture in grays on a white background, at most `_WIDTH` pixels wide.
+    """Return the picture in grays on a white background, at most `_WIDTH` pixels wide, ready for the comparison.
 
-    Its contrast is stretched, so that the darkest ink is black and the paper is white."""
+    The contrast is stretched, so that the darkest ink is black and the paper is white."""
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
