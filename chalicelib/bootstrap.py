@@ -1,6 +1,7 @@
-"""The wiring of services and adapters. Each of them is imported and created at first use, for a fast cold start.
+"""The wiring of the app: which services and adapters exist, and which objects each constructor gets.
 
-The names do the wiring: a service's constructor gets the attributes of `Services` that its parameters name."""
+An object is imported and created at its first use, so that a Lambda function starts fast. The names do the wiring: a
+service's constructor gets the attributes of `Services` that its parameters name."""
 
 from __future__ import annotations
 
@@ -65,10 +66,11 @@ if TYPE_CHECKING:
 
 
 class _Part:
-    """An attribute of `Services`, created at first use: an object of the class `kind`, or else of the annotated class.
+    """A descriptor of an attribute of `Services`. At first use it creates an object of the class `kind`.
 
-    The constructor gets the attributes of `Services` that its required parameters name. `names` are the
-    attributes for the other parameters, and for those with another name."""
+    Without `kind`, the class is the one in the attribute's annotation. The constructor gets the attributes of
+    `Services` that its required parameters name. `names` maps the other parameters, and parameters with another name,
+    to attributes."""
 
     def __init__(self, module: str, kind: str, names: Mapping[str, str]) -> None:
         self._module, self._kind, self._names = f"chalicelib.{module}", kind, names
@@ -94,7 +96,9 @@ def _adapter(module: str, kind: str, **names: str) -> Any:
 
 
 class Services:
-    """The services of routes and event handlers, with their adapters. Tests may replace any of them."""
+    """The container of the app's services and adapters, from which routes and event handlers get them.
+
+    Every attribute is created at first use. A test may set an attribute to a replacement."""
 
     anchor_job: AnchorJob = _service(
         "documents.anchor_job", key="seal_key", authority="timestamp_authority", pins="settings.timestamp_pins"
@@ -204,14 +208,17 @@ class Services:
 
     @property
     def never_repeating(self) -> Collection[Channel]:
-        """The channels whose carrier cannot recognize a repeated message."""
+        """The delivery channels whose carrier cannot recognize a repeated message: fax, if a fax carrier is configured.
+
+        If an attempt on such a channel has no result, the portal asks the carrier instead of sending the message
+        again."""
         from chalicelib.domain.deliveries import Channel
 
         return (Channel.FAX,) if self.settings.fax_carrier else ()
 
     @property
     def senders(self) -> Mapping[Channel, Callable[[], Sender]]:
-        """A function per delivery channel (`domain/deliveries.py`), which returns the sender."""
+        """The senders of the delivery worker: a function per delivery channel, which returns the service that sends."""
         from chalicelib.domain.deliveries import Channel
 
         return {
@@ -273,12 +280,12 @@ _installed: list[Services] = []
 
 
 def services() -> Services:
-    """Return the services of the running function. The first call creates them."""
+    """Return the `Services` container of the running Lambda function. The first call creates the container."""
     if not _installed:
         _installed.append(Services(settings()))
     return _installed[0]
 
 
 def install(replacement: Services | None) -> None:
-    """Set the services that `services()` returns, for tests. None restores the normal services."""
+    """Make `services()` return this container, for tests. With None, the next call creates a normal container."""
     _installed[:] = [replacement] if replacement else []

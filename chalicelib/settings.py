@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class FaxCarrierSettings:
-    """The fax carrier's API, and this installation's account there.
+    """The installation's account at the fax carrier (the service that sends faxes), and the URL of the carrier's API.
 
-    `secret` is the id of the secret with the API key, and `public_key` (base64) checks the carrier's reports.
-    `sender` is the number from which faxes come."""
+    `secret` is the id of the Secrets Manager secret with the API key. `public_key` (base64) checks the signatures of
+    the carrier's reports. `sender` is the number from which faxes come."""
 
     url: str
     secret: str
@@ -23,10 +23,10 @@ class FaxCarrierSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a deployment. URLs have no trailing slash.
+    """The settings of a deployment: names of AWS resources, URLs, and options. `portal_url` has no trailing slash.
 
-    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates. `fax_carrier` is
-    None if the email-to-fax gateway sends the faxes."""
+    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates. `fax_carrier` is None
+    if the email-to-fax gateway at `fax_domain` sends the faxes."""
 
     stage: str
     region: str
@@ -94,7 +94,7 @@ def _fax_carrier(environment: Mapping[str, str]) -> FaxCarrierSettings | None:
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Return the settings of the running function. Only the first call reads the environment variables.
+    """Return the settings of the running Lambda function. Only the first call reads the environment variables.
 
-    The variables are not set when `chalice package` imports the app."""
+    They are not read at import, because `chalice package` imports the app without these variables."""
     return from_environment(os.environ)

@@ -1,4 +1,4 @@
-"""The work of the event handlers in `app.py`. Heavy libraries are imported inside functions, for a fast cold start."""
+"""The work of the event handlers in `app.py`. Functions import heavy libraries themselves, for a fast cold start."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ logger = Logger(service="portal")
 
 
 def pdf(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one piece of work on strangers' files (`services/pdf_function/works.py`), and return the result as JSON text.
+    """Do one request of `services/pdf_requests.py` on strangers' PDFs or pictures, and return the result as JSON text.
 
-    The Lambda function has no rights. The request has presigned links to the few files of its own work."""
+    `{"unavailable": True}` means that a file could not be read or written, and `{"corrupt": True}` that a file has
+    changed. The Lambda function has no AWS rights. The request has presigned links to the few files that it needs."""
     from chalicelib.adapters import json_codec as codec
     from chalicelib.adapters.presigned_links import PresignedLinks
     from chalicelib.domain.errors import Unavailable
@@ -41,10 +42,11 @@ def pdf(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of one upload (`services/pdf_function/inspection.py`), or do the work of `pdf`.
+    """Return the facts of one upload (`services/pdf_function/inspection.py`), or do the work of `pdf` for its events.
 
-    The event has a presigned URL of the upload and, for a scan, of the document's original. The Lambda function
-    has no rights, so it can read no other file. It is smaller than `pdf`, because a person waits for the result."""
+    The event has a presigned URL of the upload and, for a scan, of the document's original. `{"unavailable": True}`
+    means that a file could not be read. The Lambda function has no AWS rights, and is smaller than that of `pdf`,
+    because a person waits for the result."""
     if "work" in event:
         return pdf(event)
     from chalicelib.adapters.presigned_links import fetch
@@ -60,7 +62,7 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def admin(event: Any) -> dict[str, Any]:
-    """Run one action of an administrator and return its result. `event` is the JSON value from the AWS console."""
+    """Run one action of an administrator and return its result. `event` is the action's JSON from the AWS console."""
     with _redact_errors("admin"):
         result = dict(services().admin_actions.run(event))
     facts = {name: value for name, value in result.items() if name in ("id", "error", "sessions_ended")}
@@ -70,7 +72,7 @@ def admin(event: Any) -> dict[str, Any]:
 
 
 def relay(event: Mapping[str, Any]) -> None:
-    """Put the jobs of new outbox rows on their queues.
+    """Put the jobs of new outbox rows on their queues. In these rows, transactions store the jobs that they make due.
 
     Raises every error, and the table's stream then sends the batch again. A job that is queued twice does no harm."""
     from chalicelib.adapters.outbox_stream import outbox_rows
@@ -99,7 +101,7 @@ def follow_up(event: Mapping[str, Any]) -> None:
 
 
 def run_delivery_job(job: Job, services: Services) -> None:
-    """Do one job of the deliveries queue. Raises every error, and the job then returns to the queue."""
+    """Do one job of the deliveries queue. Raises the error of a failed job, so that the job returns to the queue."""
     _DELIVERY_JOBS[job.name](job, services)
 
 
@@ -154,7 +156,7 @@ def _redact_errors(work: str) -> Iterator[None]:
 
 
 def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:
-    """Do the jobs of a batch, and return the ids of the failed messages. Only they return to the queue."""
+    """Do the jobs of a batch of queue messages, and report the ids of the failed messages to SQS for another try."""
     from chalicelib.adapters.sqs_queues import read_job
 
     failures = []
@@ -171,14 +173,15 @@ def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[st
 
 
 def _job_facts(job: Job | None) -> dict[str, str | None]:
-    """Return the ids in a job, for the log. A queue message that is not a job gives `unreadable`."""
+    """Return the kind of a job and the ids in it, for the log. A queue message that is not a job gives `unreadable`."""
     if job is None:
         return {"job": "unreadable"}
     return {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}
 
 
 def _location(error: BaseException) -> str:
-    """Return the source file and line at which an error was raised."""
+    """Return the source file and line at which an error was raised, for the log. The error's text may name a
+    patient."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -10,11 +10,11 @@ RETENTION = timedelta(days=RETENTION_YEARS * 366)
 """Six years, the time that HIPAA requires for such records (45 CFR 164.316(b)(2))."""
 
 LOGGED_INDIVIDUALLY = 20
-"""The number of wrong passwords in a row that get an event each. After it, only doublings do."""
+"""The number of wrong passwords in a row that become an event each. After it, only number 40, 80, 160… becomes one."""
 
 
 class AccountEventType(StrEnum):
-    """The type of an account event. An email to the owner about the event has the same type."""
+    """The type of an account event. The delivery of an email to the owner about the event has the same type."""
 
     LOGGED_IN = "logged_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name
@@ -56,7 +56,7 @@ BY_SUPPORT = frozenset(
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of a request: the client's IP address and its User-Agent."""
+    """The origin of a request: the client's IP address and its User-Agent, which the owner sees beside an event."""
 
     address: str | None = None
     device: str | None = None
@@ -96,7 +96,8 @@ def account_event(
     operator: str | None = None,
     email: str | None = None,
 ) -> AccountEvent:
-    """Return an account event. `unique` is a random id that distinguishes events of the same moment."""
+    """Return a new account event for the caller to store. `unique` is a random id that distinguishes events of one
+    moment."""
     key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id,
@@ -112,6 +113,7 @@ def account_event(
 
 
 def is_logged(tries: int) -> bool:
-    """Return True if the wrong password number `tries` in a row is logged. A long attack must not fill the list."""
+    """Return True if the wrong password number `tries` in a row is logged. A long attack must not fill the owner's
+    list."""
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

@@ -45,7 +45,7 @@ class DocumentEventType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One audit event of a document. `hash` covers the `previous` event's hash and the JSON text in `body`."""
+    """One event of a document's audit trail. `hash` covers the `previous` event's hash and the JSON text in `body`."""
 
     id: str
     document_id: str
@@ -62,11 +62,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessEvent:
-    """One request for a document. Access events are kept as long as the audit trail.
+    """One request for a document: who read what. Access events are stored as long as the audit trail.
 
-    `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is
-    `page`, `text`, `original`, `signed`, `certificate`, `resource`, `trail` or `added`. `actor` is a kind and an
-    opaque id, such as `provider:prv_…`. `session` is an opaque id of the actor's login, code visit or API key."""
+    `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is `page`, `text`,
+    `original`, `signed`, `certificate`, `resource`, `trail` or `added`. `actor` is a kind and an opaque id, such as
+    `provider:prv_…`. `session` is an opaque id of the actor's login, of the visit with a code, or of the API key."""
 
     document_id: str
     sort_key: int
@@ -77,7 +77,7 @@ class AccessEvent:
 
 
 def chain_hash(previous: str, body: str) -> str:
-    """Return the hash (hex) of an audit event: the SHA-256 of the previous event's hash and of `body`."""
+    """Return the hash of an audit event, which links it to the event before: SHA-256 (hex) of `previous` and `body`."""
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
 
 
@@ -113,14 +113,16 @@ def make_event(
 
 
 def commitment(private: Mapping[str, Any], salt: str) -> str:
-    """Return the salted hash of an event's private data, which the event's hashed body contains."""
+    """Return the salted hash (hex) of an event's private data, which the event's hashed body contains instead of the
+    data."""
     return hashlib.sha256(f"{salt}\n{_canonical(private)}".encode()).hexdigest()
 
 
 def find_break(events: Iterable[Event]) -> int | None:
-    """Return the sequence number of the first event that breaks the hash chain, or None if the chain is valid.
+    """Return the sequence number of the first event that was altered or is out of place, or None for a valid hash
+    chain.
 
-    People read the fields of an event, so each field must equal its value in the hashed body."""
+    An event's fields must also equal the values in its hashed body, because people read the fields and not the body."""
     previous, expected = "", 1
     for event in events:
         follows = event.sequence == expected and event.previous == previous
@@ -137,7 +139,7 @@ def _matches_body(event: Event) -> bool:
 
 
 def _visible_fields(event: Event) -> dict[str, Any]:
-    """Return the fields of an event that people read. The event's hashed body repeats them."""
+    """Return the fields of an event that people read, to compare with their repetition in the event's hashed body."""
     names = ("id", "document_id", "sequence", "type", "actor")
     return {**{name: getattr(event, name) for name in names}, "at": to_text(event.at)}
 

@@ -1,4 +1,4 @@
-"""Receipts of the email carrier, and the effect of each on a delivery in each status."""
+"""The receipts of the email carrier (Amazon SES), and the effect of each kind on a delivery in each status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ class ReceiptKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """The effect of a receipt on a delivery.
+    """The effect of an email receipt on a delivery.
 
-    `FAILED` is final. `TAKEN`: a fax gateway accepted the fax, which does not prove that the fax reached the
+    `FAILED` is final. `TAKEN`: an email-to-fax gateway accepted the fax, which does not prove that the fax reached the
     provider's machine (docs/decisions/010)."""
 
     NOTHING = "nothing"
@@ -33,9 +33,10 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """A receipt for the message with the id `carrier_id`. `detail` contains no email address.
+    """A receipt for the message that has the id `carrier_id` at the email carrier. `detail` contains no email address.
 
-    `lookups` is the number of searches that found no delivery with this `carrier_id`."""
+    `lookups` is the number of searches that found no delivery with this `carrier_id`, because a receipt can come before
+    the id is stored."""
 
     carrier_id: str
     kind: ReceiptKind

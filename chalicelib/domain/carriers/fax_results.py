@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 
 class FaxState(StrEnum):
-    """The state of a fax at the carrier. `ON_THE_WAY` is every state before the last one."""
+    """The state of a fax at the fax carrier. `ON_THE_WAY` is every state before the final result."""
 
     ON_THE_WAY = "on_the_way"
     DELIVERED = "delivered"
@@ -17,11 +17,11 @@ class FaxState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FaxReport:
-    """The carrier's statement about one fax.
+    """The fax carrier's statement about one fax.
 
-    `client_state` is the text of `fax_mark`, which the portal gave the carrier with the fax. `pages` is the number
-    of pages that the receiving machine confirmed. `reason` is the carrier's word for a failure. Nothing here
-    names a patient."""
+    `client_state` is the text of `fax_mark`, which the portal gave the carrier with the fax. `pages` is the number of
+    pages that the receiving machine confirmed. `reason` is the carrier's code for a failure. A report never names a
+    patient."""
 
     fax_id: str
     state: FaxState
@@ -32,18 +32,20 @@ class FaxReport:
 
 
 def fax_mark(delivery_id: str, attempt: int) -> str:
-    """Return the text that identifies one attempt at the carrier. `attempt` counts from 1."""
+    """Return a text such as `dlv_….2` for one attempt (counted from 1), which the carrier repeats in its reports."""
     return f"{delivery_id}.{attempt}"
 
 
 def read_fax_mark(mark: str) -> tuple[str, int]:
-    """Return the delivery's id and the number of the attempt. For any other text, the number is 0."""
+    """Return the delivery's id and the attempt's number from a text of `fax_mark`. For other texts, the number is 0."""
     delivery_id, _, attempt = mark.rpartition(".")
     return delivery_id, int(attempt) if attempt.isascii() and attempt.isdigit() else 0
 
 
 class Remedy(StrEnum):
-    """The next step after a failed fax."""
+    """The next step after a failed fax: send it again soon, in an office hour, or with plainer settings; or stop.
+
+    `CHECK_NUMBER` allows one more try. `WRONG_NUMBER` and `OUR_FAULT` (a fault of the portal) allow none."""
 
     SOON = "soon"
     OFFICE_HOUR = "office_hour"
@@ -137,12 +139,12 @@ _SATURDAY = 5
 
 
 def remedy_of(reason: str) -> Remedy:
-    """Return the next step for a failure reason. A reason that nobody documented is tried again soon."""
+    """Return the next step for a failure reason of the fax carrier. An unknown reason gives `SOON`."""
     return _row(reason)[0]
 
 
 def describe(reason: str) -> str:
-    """Return the sentence about a failure that the clinic reads."""
+    """Return the sentence that explains a failed fax to the clinic, for a failure reason of the fax carrier."""
     return _row(reason)[1]
 
 
@@ -154,9 +156,10 @@ def _row(reason: str) -> tuple[Remedy, str]:
 
 
 def wait_after(reason: str, earlier: Sequence[str], now: datetime) -> timedelta | None:
-    """Return the wait before the fax is sent again, or None if it is not sent again.
+    """Return the wait before the fax is sent again, or None if the fax is not sent again.
 
-    `earlier` are the reasons of the earlier failures. `now` is in the practice's time zone."""
+    `reason` is the reason of the last failure, and `earlier` are those of the failures before. A kind of failure allows
+    only a few tries. `now` is in the practice's time zone."""
     remedy = remedy_of(reason)
     done = sum(remedy_of(other) is remedy for other in earlier)
     if remedy is Remedy.OFFICE_HOUR:
@@ -166,7 +169,7 @@ def wait_after(reason: str, earlier: Sequence[str], now: datetime) -> timedelta 
 
 
 def next_office_hour(now: datetime) -> datetime:
-    """Return the start of the next full hour within office hours, in the time zone of `now`."""
+    """Return the start of the next full hour in office hours (Monday to Friday, 8 to 17), in the time zone of `now`."""
     hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     while hour.weekday() >= _SATURDAY or not OPENS <= hour.hour < CLOSES:
         hour += timedelta(hours=1)
@@ -175,13 +178,15 @@ def next_office_hour(now: datetime) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class FaxQuality:
-    """The transmission settings of one attempt. Plainer settings get through on bad lines."""
+    """The transmission settings of one attempt to send a fax. Plainer settings succeed on bad telephone connections.
+
+    `resolution` is `high` or `normal`. `uses_t38` is true for the faster fax protocol T.38."""
 
     resolution: str
     uses_t38: bool
 
 
 def quality_after(reasons: Sequence[str]) -> FaxQuality:
-    """Return the transmission settings for the next attempt, after failures with these reasons."""
+    """Return the transmission settings for the next attempt of a fax, plainer for each failure that cut the fax off."""
     cut_off = sum(remedy_of(reason) is Remedy.PLAINER for reason in reasons)
     return FaxQuality(resolution="normal" if cut_off else "high", uses_t38=cut_off < len(PLAINER_AFTER))

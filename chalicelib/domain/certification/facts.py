@@ -15,7 +15,7 @@ class PayerKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Payer:
-    """The payer of the treatment. `stated` is false if the EMR named no payer, and the practice's default applies."""
+    """The payer of the treatment. If the EMR named no payer, `stated` is false and `kind` is the practice's default."""
 
     kind: PayerKind
     stated: bool = True
@@ -23,10 +23,10 @@ class Payer:
 
 @dataclass(frozen=True, kw_only=True)
 class Certification:
-    """The facts of a certification as the EMR sent them. `starts_on` and `ends_on` are `from` and `to` in JSON.
+    """The facts about a plan of care that decide its certification, as the EMR sent them.
 
-    `order_…` are the facts of the signed order (the referral) that the clinic has on file. `order_name` is the
-    name of the person who signed the order."""
+    `starts_on` and `ends_on` are `from` and `to` in JSON. `order_…` are the facts of the signed order (the referral)
+    that the clinic has on file. `order_name` is the name of the person who signed the order."""
 
     initial_visit_on: date | None = None
     starts_on: date | None = None
@@ -39,7 +39,7 @@ class Certification:
 
     @property
     def begins_on(self) -> date | None:
-        """The day from which Medicare counts: the first visit or the start of the period, whichever is earlier."""
+        """The first of Medicare's 30 days: the first visit or the start of the period, whichever is earlier."""
         return min((day for day in (self.initial_visit_on, self.starts_on) if day), default=None)
 
     @property
@@ -49,11 +49,11 @@ class Certification:
 
 
 class TransmissionChannel(StrEnum):
-    """The way in which a plan itself reached its addressee.
+    """The way in which a plan of care reached its addressee. Together with a signed order, this can certify the plan.
 
-    `ACCOUNT`: the addressee opened the plan in their account. `EMAILED_CODE` and `FAX_CODE`: the plan was opened
-    with a code that was sent to the addressee's email address or fax number. `FAX`: the fax of the plan was
-    confirmed with all pages."""
+    `ACCOUNT`: the addressee opened the plan in their account. `EMAILED_CODE` and `FAX_CODE`: the plan was opened with a
+    code that was sent to the addressee's email address or fax number. `FAX`: the receiving machine confirmed all pages
+    of the faxed plan."""
 
     ACCOUNT = "account"
     EMAILED_CODE = "emailed_code"
@@ -83,7 +83,7 @@ class CopySeen(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class VerbalCertification:
-    """A certification by word of mouth: its time, the time at which staff noted it, and the time at which it lapses."""
+    """A certification on the telephone: its time, the time at which staff noted it, and the time at which it lapses."""
 
     at: datetime
     noted_at: datetime

@@ -29,7 +29,7 @@ PLANS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
 """The kinds of documents whose signature is a certification."""
 
 COPY_REASONS = frozenset({AttentionReason.SIGNED_UNDATED, AttentionReason.COPY_NOT_READABLE})
-"""The findings about a returned copy by which the copy certifies nothing."""
+"""The findings about a copy with which the copy is not a valid signature, and so does not certify the plan."""
 
 _NOT_CERTIFYING = frozenset({"DC", "DDS", "DMD"})
 _PHYSICIANS = frozenset({"MD", "DO"})
@@ -42,7 +42,7 @@ class CertifiedBy(StrEnum):
 
 
 class CertificationWarning(StrEnum):
-    """A reason why Medicare's exception for a signed order, or a certification, cannot apply to the document."""
+    """A warning to the EMR: a reason why a signed order, the addressee or a telephone call cannot certify the plan."""
 
     ORDER_UNDATED = "order-undated"
     ORDER_WITHOUT_DISCIPLINE = "order-without-discipline"
@@ -55,14 +55,16 @@ class CertificationWarning(StrEnum):
 
 @dataclass(frozen=True)
 class CertificationState:
-    """The way in which a plan is certified, and the day of the certification."""
+    """The way in which a plan of care is certified, and the day of the certification."""
 
     by: CertifiedBy
     on: date
 
 
 def certify(document: Document, now: datetime) -> CertificationState | None:
-    """Return how the plan is certified at the time `now`, or None. A decline or a recall is never certified."""
+    """Return how a plan of care is certified at the time `now`, or None if it is not certified and so not safe to bill.
+
+    A document of another kind, a declined document and a recalled document are never certified."""
     if document.kind not in PLANS or document.outcome is Outcome.DECLINED or not is_readable(document.status):
         return None
     signed_on = _signed_on(document)
@@ -75,9 +77,10 @@ def certify(document: Document, now: datetime) -> CertificationState | None:
 
 
 def exception_ends_on(document: Document) -> date | None:
-    """Return the last day on which a transmission or a verbal certification counts.
+    """Return the last day on which a transmission or a verbal certification can certify a plan that is not signed.
 
-    Return None if neither counts: for another payer, for a recertification, and if the first day is unknown."""
+    Return None if neither can: for a payer other than Medicare, for a recertification, and if the first day is
+    unknown."""
     facts = document.certification
     if facts is None or facts.begins_on is None or not has_medicare_exception(document):
         return None
@@ -85,17 +88,17 @@ def exception_ends_on(document: Document) -> date | None:
 
 
 def has_medicare_exception(document: Document) -> bool:
-    """Return True for an initial plan of care that Medicare pays for."""
+    """Return True if a plan can be certified without a signature: an initial plan of care that Medicare pays for."""
     payer = document.payer
     return document.kind is Kind.PLAN_OF_CARE and payer is not None and payer.kind is PayerKind.MEDICARE
 
 
 def due_date(kind: Kind, facts: Certification | None, payer: Payer, sent_on: date) -> date:
-    """Return the day on which the signature is due.
+    """Return the day on which the signature on a document is due.
 
-    A day that the EMR stated comes first. Medicare wants an initial plan 30 days after the first visit or the
-    start of the period, whichever is earlier, and a recertification at the start of its period, but never before
-    `sent_on`. Any other document is due 30 days after `sent_on`."""
+    A due day that the EMR stated comes first. Medicare wants an initial plan 30 days after the first visit or the start
+    of the period, whichever is earlier, and a recertification at the start of its period. A recertification is never
+    due before `sent_on`. Any other document is due 30 days after `sent_on`."""
     facts = facts or Certification()
     if facts.due_on is not None:
         return facts.due_on
@@ -110,9 +113,9 @@ def due_date(kind: Kind, facts: Certification | None, payer: Payer, sent_on: dat
 
 
 def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> Document:
-    """Return the document as transmitted to its addressee. A document that is already transmitted does not change.
+    """Return the document marked as transmitted to its addressee at the time `at`. Only the first transmission counts.
 
-    After a hand-over, the reader is a colleague of the addressee, and a view transmits nothing to the addressee."""
+    After the addressee handed the document to a colleague, the colleague's view transmits nothing to the addressee."""
     granted = document.granted
     is_handed_over = granted is not None and granted.kind is GrantKind.HANDED_OVER
     if document.transmitted_at is not None or is_handed_over:
@@ -121,7 +124,8 @@ def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> 
 
 
 def drop_transmission(before: Document, after: Document) -> Document:
-    """Return `after` without the transmission, if the transmission reached an address that has been corrected."""
+    """Return `after`, a corrected document, without its transmission and view if these used an address that was
+    wrong."""
     email = before.addressee.email != after.addressee.email
     fax = before.addressee.fax != after.addressee.fax
     is_wrong = {
@@ -139,10 +143,10 @@ def drop_transmission(before: Document, after: Document) -> Document:
 
 
 def certify_verbally(document: Document, at: datetime, noted_at: datetime) -> Document | None:
-    """Return the document with a verbal certification at the time `at`, or None if it does not count.
+    """Return the document with a verbal certification at the time `at`, or None if this certification does not count.
 
-    It counts for an initial plan under Medicare, if staff note it within the 30 days and before it lapses. Only the
-    first one counts, because another would extend the 14 days."""
+    A verbal certification counts for an initial plan under Medicare, if staff note it within the plan's 30 days and
+    before it lapses. Only a plan's first one counts, because another one would extend the 14 days."""
     last_day, lapses_at = exception_ends_on(document), _lapse_of(document, at)
     is_late = last_day is None or local_day(noted_at, document) > last_day or noted_at >= lapses_at
     if is_late or document.verbal is not None:
@@ -152,7 +156,7 @@ def certify_verbally(document: Document, at: datetime, noted_at: datetime) -> Do
 
 
 def has_lapsed(document: Document, now: datetime) -> bool:
-    """Return True if the verbal certification ended without a signature, and staff must act."""
+    """Return True if the verbal certification ended without a signature, so that staff must ask for the signature."""
     verbal = document.verbal
     is_over = verbal is not None and verbal.lapses_at <= now
     needs_signature = is_open(document.status) and document.outcome in (None, Outcome.BY_HAND)
@@ -160,7 +164,8 @@ def has_lapsed(document: Document, now: datetime) -> bool:
 
 
 def needs_attention(document: Document, now: datetime) -> AttentionReason | None:
-    """Return the reason why staff should act on the document now, or None. A certified or closed plan needs nothing."""
+    """Return the reason why staff should act on the document now, or None if nothing is open or the plan is
+    certified."""
     if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):
         return None
     state = certify(document, now)
@@ -172,7 +177,7 @@ def needs_attention(document: Document, now: datetime) -> AttentionReason | None
 
 
 def find_warnings(document: Document) -> tuple[CertificationWarning, ...]:
-    """Return the warnings about a new document: why the exception for a signed order cannot apply."""
+    """Return the warnings to the EMR that the signed order of a new plan, or its addressee, cannot certify the plan."""
     payer, facts = document.payer, document.certification or Certification()
     if document.kind not in PLANS or payer is None or payer.kind is not PayerKind.MEDICARE:
         return ()
@@ -195,7 +200,7 @@ def _order_warnings(document: Document, facts: Certification) -> tuple[Certifica
 
 
 def _cannot_certify(credential: str) -> bool:
-    """Return True for a chiropractor or a dentist who is not a physician as well."""
+    """Return True for a chiropractor or a dentist who is not a physician as well: Medicare accepts no certification."""
     titles = set(credential.upper().replace(".", "").replace(",", " ").replace("/", " ").split())
     return not titles.isdisjoint(_NOT_CERTIFYING) and titles.isdisjoint(_PHYSICIANS)
 
@@ -204,10 +209,10 @@ def _cannot_certify(credential: str) -> bool:
 
 
 def _signed_on(document: Document) -> date | None:
-    """Return the day of the signature, or None.
+    """Return the day of the signature, or None if no signature counts.
 
-    A signature by hand counts only after a person at the clinic confirmed it. If this person named no date, the
-    day on which the copy came in is the latest possible date."""
+    A signature on paper counts after a person at the clinic confirmed the copy. If this person named no date, the day
+    on which the copy came in is the latest possible date."""
     decision = document.decision
     if document.outcome is Outcome.APPROVED and decision is not None:
         return local_day(decision.decided_at, document)
@@ -243,11 +248,12 @@ def _by_word(document: Document, last_day: date, now: datetime) -> Certification
 
 
 def _lapse_of(document: Document, at: datetime) -> datetime:
-    """Return the end of the 14th day after a verbal certification, at the practice."""
+    """Return the time (UTC) at which a verbal certification lapses: the end of its 14th day in the practice's time
+    zone."""
     midnight = datetime.combine(local_day(at, document) + VERBAL_WINDOW + timedelta(days=1), time.min)
     return midnight.replace(tzinfo=ZoneInfo(document.practice.time_zone)).astimezone(UTC)
 
 
 def local_day(moment: datetime, document: Document) -> date:
-    """Return the date of a time in the time zone of the document's practice."""
+    """Return the date of a time in the time zone of the document's practice, by which all rules count days."""
     return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()
