@@ -1,8 +1,9 @@
-"""Faxes to providers by the fax carrier, which calls the receiving machine and reports the result.
+"""Faxes to providers by the fax carrier, a service that calls the provider's fax machine and reports the result.
 
-The carrier takes a while, so an attempt ends with the carrier's acceptance. The result comes as a report
-(`fax_reports.py`). If no report comes, the worker asks the carrier. An attempt whose acceptance is unknown is looked
-up and never repeated blindly, because the carrier cannot recognize a repeated fax (docs/decisions/043)."""
+A call takes minutes, so an attempt stays pending after the carrier has accepted the fax. The result comes later as a
+report (`fax_reports.py`). If no report comes, the worker asks the carrier. If it is unknown whether the carrier
+accepted a fax, the worker looks up the fax and never sends it again blindly, because the carrier cannot recognize a
+repeated fax (docs/decisions/043)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -33,19 +34,19 @@ from chalicelib.services.normalization import normalize_fax
 from chalicelib.services.ports import FaxCarrier, FaxOrder, FaxRefused, FaxUnknown
 
 LINK_LIFETIME = timedelta(hours=1)
-"""The carrier fetches the pages when its own queue reaches the fax."""
+"""The lifetime of the link to the fax's PDF. The carrier fetches the PDF when its own queue reaches the fax."""
 
 COVER_PAGES = 1
 LINE_BUSY_WAIT = timedelta(minutes=1)
 CHECK_AFTER = timedelta(minutes=10)
-"""The time after which the worker asks the carrier for a result that did not come."""
+"""The time after which the worker asks the carrier for the result of an accepted fax, if no report came."""
 
 LOOK_UP_AFTER = timedelta(minutes=2)
 NEVER_ACCEPTED_AFTER = timedelta(hours=1)
-"""The age at which an attempt that the carrier does not know counts as never accepted."""
+"""The age at which an attempt without a record at the carrier counts as never accepted, and the fax is sent again."""
 
 GIVE_UP_AFTER = timedelta(hours=6)
-"""The age at which an attempt without a result fails, so that its number is free for other faxes."""
+"""The age at which an attempt without a result fails, so that its fax number is free for other faxes."""
 
 _ACCEPTED = "The fax service accepted the fax."
 _NO_COUNT = "The fax service delivered the fax, but no report says how many pages arrived."
@@ -57,12 +58,12 @@ logger = Logger(service="portal", child=True)
 
 @dataclass(frozen=True, kw_only=True)
 class CarrierFaxes(Faxes):
-    """Sender of the faxes by the carrier."""
+    """Sender of faxes by the fax carrier, in place of the email-to-fax gateway of `Faxes`."""
 
     carrier: FaxCarrier
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Send the fax, or find out what became of an attempt without a result."""
+        """Send the fax, or get the result of an earlier attempt that may have sent it. Return the attempt's result."""
         facts = look_up(delivery, self.store, self.clock.now())
         try:
             result = self._look_up(facts) if _is_resumed(delivery) else self._send(facts)
@@ -74,7 +75,7 @@ class CarrierFaxes(Faxes):
         return result
 
     def end_call(self, delivery: Delivery, now: datetime) -> None:
-        """Delete the pages that the carrier fetched, and let the next fax call the number."""
+        """Delete the fax's PDF, which the carrier has fetched, and free the fax number for the next fax."""
         self.files.delete(_pages_key(delivery))
         release_line(self.store, delivery.recipient, delivery.id, now)
 
@@ -98,7 +99,7 @@ class CarrierFaxes(Faxes):
         return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
 
     def _order(self, facts: MessageFacts) -> FaxOrder:
-        """Return the fax with its pages stored for the carrier. Raises `Unprocessable` if it cannot be composed."""
+        """Store the fax's PDF, and return the order for the carrier. Raises `Unprocessable` if no fax can be made."""
         delivery = facts.delivery
         try:
             number = normalize_fax(delivery.recipient, self.settings.fax_countries)
@@ -114,7 +115,7 @@ class CarrierFaxes(Faxes):
         )
 
     def _look_up(self, facts: MessageFacts) -> AttemptResult:
-        """Return what the carrier says about the running attempt."""
+        """Ask the carrier for the result of the running attempt, and return the result. The fax is not sent again."""
         delivery = facts.delivery
         reserve_line(self.store, delivery.recipient, delivery.id, facts.now)
         mark, since = fax_mark(delivery.id, len(delivery.attempts)), delivery.attempts[-1].at
@@ -132,9 +133,9 @@ class CarrierFaxes(Faxes):
         return result
 
     def result_of(self, facts: MessageFacts, report: FaxReport) -> AttemptResult:
-        """Return the result of the running attempt by a report of the carrier.
+        """Return the result of the running attempt, derived from a report of the carrier. The caller stores the result.
 
-        Only the carrier's webhook has the number of pages. Without this number, the fax counts as sent, not as
+        Only the carrier's webhook reports how many pages arrived. Without this number, the fax counts as sent, not as
         delivered, and is not repeated."""
         document, _ = facts.require_document()
         if report.state is FaxState.ON_THE_WAY:
@@ -170,7 +171,7 @@ def _wait_for_carrier() -> AttemptResult:
 
 
 def _without_record(delivery: Delivery, now: datetime) -> AttemptResult:
-    """Return the result of an attempt that the carrier does not know."""
+    """Return the result of an attempt if the carrier has no record of its fax: pending, a retry, or a failure."""
     if delivery.carrier_id:
         return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT)
     if now - delivery.attempts[-1].at < NEVER_ACCEPTED_AFTER:
@@ -179,12 +180,12 @@ def _without_record(delivery: Delivery, now: datetime) -> AttemptResult:
 
 
 def _is_resumed(delivery: Delivery) -> bool:
-    """Return True if the running attempt was started by an earlier job, so that the fax may have been sent."""
+    """Return True if an earlier job started the running attempt. That job may have sent the fax already."""
     return delivery.attempts[-1].status is AttemptStatus.UNKNOWN
 
 
 def _reasons(delivery: Delivery) -> list[str]:
-    """Return the reasons of the failures since the retry schedule started."""
+    """Return the carrier's reasons for the failures since the retry schedule started, the newest first."""
     latest = takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
     return [attempt.reason for attempt in latest if attempt.reason]
 

@@ -1,6 +1,7 @@
-"""One attempt of one delivery: claim the row, send the message, record the result (`domain/delivery_attempts.py`).
+"""The worker that makes one attempt to send one message: it reserves the delivery, sends, and records the result.
 
-The worker never sleeps. It stores the time of the next attempt, and the queue's delay or the sweep starts it."""
+The worker never sleeps. It stores the time of the next attempt, and the queue's delay or the sweep (a task of every
+minute) starts that attempt. The states of a delivery are in `domain/delivery_attempts.py`."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -41,7 +42,8 @@ class Sender(Protocol):
 class DeliveryWorker:
     """Worker for the `deliver` jobs. A job that comes twice, late or out of order does no harm.
 
-    `never_repeating` are the channels whose carriers cannot recognize a repeated message."""
+    `never_repeating` are the channels, such as fax, whose carriers (transport services) cannot recognize a repeated
+    message. The worker never sends such a message again before it knows the result of the first attempt."""
 
     store: Store
     queues: Queues
@@ -53,7 +55,7 @@ class DeliveryWorker:
     never_repeating: Collection[Channel]
 
     def attempt(self, job: Job) -> None:
-        """Make one attempt of the job's delivery, if it is due. An unexpected error returns the job to the queue."""
+        """Send the job's message if it is due, and store the result. Unexpected errors return the job to the queue."""
         claimed = retry_on_conflict(lambda: self._claim(job.delivery_id or ""), retry_on=RACES)
         if claimed is None:
             return
@@ -64,7 +66,10 @@ class DeliveryWorker:
             self._schedule_next(after)
 
     def _claim(self, delivery_id: str) -> Delivery | None:
-        """Return the delivery with a lease, or None if it is done, not due, or leased by another worker."""
+        """Reserve the delivery by a lease, so that no other worker sends the message, and return the delivery.
+
+        Return None if the delivery is done, not due, or leased by another worker, or if it fails without another
+        attempt."""
         now = self.clock.now()
         delivery = self.store.delivery(delivery_id)
         if delivery is None:
@@ -83,7 +88,7 @@ class DeliveryWorker:
         return claimed
 
     def _is_from_other_carrier(self, delivery: Delivery) -> bool:
-        """Return True if the result of the running attempt is at a carrier that this installation no longer uses."""
+        """Return True if the running attempt's result is at a former carrier, which the worker can no longer ask."""
         is_running = delivery.never_repeats and attempts.has_running_attempt(delivery)
         return is_running and delivery.channel not in self.never_repeating
 
@@ -97,7 +102,10 @@ class DeliveryWorker:
             return AttemptResult(verdict=verdict, detail=error.detail)
 
     def _record(self, claimed: Delivery, outcome: AttemptResult) -> Delivery | None:
-        """Store the attempt's result and return the delivery, or None if a receipt or another worker was faster."""
+        """Store the attempt's result and return the delivery after it.
+
+        Return None if the result no longer counts, because a carrier's receipt or another worker stored a result
+        first."""
         now = self.clock.now()
         row = self.store.delivery(claimed.id)
         if row is None or not attempts.is_waiting(row):

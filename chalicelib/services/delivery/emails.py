@@ -1,4 +1,4 @@
-"""Emails to providers. Each email is composed only when it is sent, so that its link or code is fresh.
+"""Emails to providers. An email is composed only when it is sent, so that its link or code is fresh.
 
 No subject, sender, link or text of an email contains anything about a patient (privacy law)."""
 
@@ -37,9 +37,9 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "address_taken": ("Someone tried to add your email address", "Your account has not changed."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
-"""The subject of every email and the preview that a mailbox shows beside it, by the name of the template.
+"""The subject of every email, and the preview that a mailbox shows beside the subject, by the template's name.
 
-Both may name `{practice}`, `{change}`, `{link_lifetime}` and `{code_lifetime}`."""
+Both texts may contain `{practice}`, `{change}`, `{link_lifetime}` and `{code_lifetime}`."""
 
 ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.PASSWORD_CHANGED: "Your password was changed",
@@ -52,10 +52,10 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.EMAIL_REMOVED: "An email address was removed from your account",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
-"""What the owner reads about a change to an account, by the type of the delivery."""
+"""The sentence that reports a change of an account to its owner, by the type of the delivery."""
 
 _MAX_PRACTICES = 10
-"""The number of a provider's clinics that are read for the time zone."""
+"""The most clinics of a provider that are read to find the time zone for the times in an email."""
 
 _EASTERN = "America/New_York"
 
@@ -77,7 +77,7 @@ class Emails(MessageSender):
         return composers.get(facts.delivery.type, self._account_changed)(facts)
 
     def _render(self, facts: MessageFacts, template: str, **template_values: Any) -> Mail:
-        """Return the text of an email as HTML and as plain text."""
+        """Return the email that the template makes from these values, with subject, sender, and HTML and plain text."""
         practice = facts.practice
         sender = f"{practice.name} via {PORTAL}" if practice else PORTAL
         values: dict[str, Any] = {
@@ -115,12 +115,12 @@ class Emails(MessageSender):
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
     def _belongs_to_account(self, address: str) -> bool:
-        """Return True if the address belongs to an account, so that nobody else can set up an account with it."""
+        """Return True if the address belongs to an account, so that the email must not offer to set up another one."""
         key = email_claim(address)
         return key in self.store.claims([key])
 
     def _password_link(self, facts: MessageFacts) -> Mail:
-        """Compose the email with a link for a first password, for a new one, or for an account's new address."""
+        """Compose the email with a link to set a first or a new password, or to confirm an account's new address."""
         link = self._url(f"/documents/{facts.document.id}") if facts.document else None
         setup_link = self._url(f"/setup/{self.setup_links.create_token(facts.delivery, facts.now)}")
         return self._render(facts, facts.delivery.type, setup_link=setup_link, document_link=link)
@@ -133,7 +133,7 @@ class Emails(MessageSender):
         return self._render(facts, "by_hand_code", code=code, by_hand_link=self._url(f"/by-hand/{document.id}"))
 
     def _decided_elsewhere(self, facts: MessageFacts) -> Mail:
-        """Compose the email that reports to an account's owner a decision that was made outside the account."""
+        """Compose the email that informs an account's owner that a document was decided outside the account."""
         document, practice = facts.require_document()
         decided_at = _moment(facts.delivery.created_at, practice.time_zone)
         decision = document.decision
@@ -143,7 +143,7 @@ class Emails(MessageSender):
         return self._render(facts, "decided_elsewhere", document_link=link, **values)
 
     def _address_code(self, facts: MessageFacts) -> Mail:
-        """Compose the email with the code that adds its recipient's address to an account."""
+        """Store a new code, and compose the email with the code, which adds the recipient's address to an account."""
         code = AddressCodes(self.store, self.ids).create_code(facts.delivery, facts.now)
         link, email = self._url("/account/emails"), facts.delivery.recipient
         return self._render(facts, "address_code", code=code, email=email, code_link=link)
@@ -152,7 +152,7 @@ class Emails(MessageSender):
         return self._render(facts, "address_taken", email=facts.delivery.body, account_link=self._url("/account"))
 
     def _password_changed(self, facts: MessageFacts) -> Mail:
-        """Compose the welcome after the first password, or the notice after a later one."""
+        """Compose the welcome after an account's first password, or the security notice after a later change."""
         if facts.provider is None or facts.provider.account_since != facts.delivery.created_at:
             return self._account_changed(facts)
         return self._render(facts, "account_ready", home_link=self._url("/"), email=facts.delivery.recipient)
@@ -163,7 +163,7 @@ class Emails(MessageSender):
         return self._render(facts, "account_changed", change=change, changed_at=changed_at, email=delivery.body)
 
     def _by_support(self, facts: MessageFacts) -> Mail:
-        """Compose the report of an action of support, for the account's owner or for a former address."""
+        """Compose the email that reports an action of support, to the account's owner or to a former address."""
         delivery, provider = facts.delivery, facts.provider
         if provider is None:
             raise LookupError("a report about an account that does not exist")
@@ -175,7 +175,7 @@ class Emails(MessageSender):
         )
 
     def _time_zone(self, facts: MessageFacts) -> str:
-        """Return the time zone of most of the provider's clinics. Without a clinic, return US Eastern time."""
+        """Return the time zone of most of the provider's clinics, for times in an email, or US Eastern time."""
         ids = facts.provider.practices[:_MAX_PRACTICES] if facts.provider else ()
         zones = Counter(practice.time_zone for practice in map(self.store.practice, ids) if practice is not None)
         return zones.most_common(1)[0][0] if zones else _EASTERN

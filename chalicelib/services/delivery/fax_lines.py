@@ -1,6 +1,6 @@
-"""The rule that only one fax at a time goes to one number, across all practices.
+"""Reservations of fax numbers, so that only one fax at a time goes to a number, across all practices.
 
-A second call to the same machine finds the line busy, and calls that start together block one another."""
+A second call to the same fax machine finds the line busy, and calls that start together block one another."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -12,13 +12,13 @@ from chalicelib.services.ports import Store
 from chalicelib.services.transaction import Change
 
 RESERVATION = timedelta(minutes=30)
-"""Longer than the wait between two checks of a fax, because each check renews the reservation."""
+"""The lifetime of a reservation. It is longer than the wait between two checks of a fax, which renew it."""
 
 
 def reserve_line(store: Store, number: str, delivery_id: str, now: datetime) -> bool:
-    """Return True if the delivery may call the number now. A delivery that holds the line holds it longer.
+    """Reserve the fax number for this delivery, and return True. Return False if another delivery has the number.
 
-    Return False if another delivery has the line."""
+    A delivery that already has the number gets a new reservation of the full time."""
     row = store.secret(secret_key(SecretKind.FAX_LINE, number))
     if row is not None and row.is_live(now) and row.link != delivery_id:
         return False
@@ -30,7 +30,7 @@ def reserve_line(store: Store, number: str, delivery_id: str, now: datetime) -> 
 
 
 def release_line(store: Store, number: str, delivery_id: str, now: datetime) -> None:
-    """Let the next delivery call the number. Nothing happens if another delivery has the line."""
+    """End this delivery's reservation of the fax number. A reservation of another delivery does not change."""
     row = store.secret(secret_key(SecretKind.FAX_LINE, number))
     if row is not None and row.link == delivery_id:
         # A conflict means that another delivery has reserved the line in the meantime.

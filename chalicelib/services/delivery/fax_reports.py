@@ -1,4 +1,4 @@
-"""The reports of the fax carrier, applied to the deliveries.
+"""The fax carrier's reports about sent faxes, recorded on the deliveries.
 
 A report that comes twice, late or out of order does no harm."""
 
@@ -18,14 +18,14 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 
 
 def queue_report(store: Store, ids: Ids, report: FaxReport, now: datetime) -> None:
-    """Store the job that applies a report, so that the carrier gets an answer at once."""
+    """Store a job that records the report later, so that the carrier's request gets a response at once."""
     job = Job(queue=QueueName.DELIVERIES, name=JobName.FAX_REPORT, event_id=report.fax_id, fax_report=report)
     store.commit(Change(at=now, outbox=(OutboxRow(id=ids.new("out"), created_at=now, jobs=(job,)),)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaxReports:
-    """Service behind the `fax_report` jobs."""
+    """Service behind the `fax_report` jobs, which record the carrier's reports on the deliveries."""
 
     store: Store
     clock: Clock
@@ -34,7 +34,7 @@ class FaxReports:
     faxes: CarrierFaxes
 
     def apply(self, report: FaxReport) -> None:
-        """Record the result of the fax that a report is about, if that attempt still has no result."""
+        """Record the fax's result on its delivery. Ignore the report if the delivery already has a final result."""
         retry_on_conflict(lambda: self._apply(report), retry_on=RACES)
 
     def _apply(self, report: FaxReport) -> None:
@@ -48,9 +48,10 @@ class FaxReports:
             self.faxes.end_call(delivery, now)
 
     def _running_delivery(self, report: FaxReport) -> Delivery | None:
-        """Return the delivery whose running attempt is the fax of the report, or None.
+        """Return the delivery that sent the report's fax, or None if the report must not change a delivery.
 
-        A report names its attempt by the mark, or else only by the carrier's id of the fax."""
+        A report names the delivery and attempt by a mark from the portal, or else only by the carrier's id of the
+        fax."""
         delivery_id, attempt = read_fax_mark(report.client_state)
         delivery = self.store.delivery(delivery_id) if attempt else self.store.delivery_by_carrier(report.fax_id)
         if delivery is None or delivery.channel is not Channel.FAX or not _is_open(delivery):
@@ -61,6 +62,6 @@ class FaxReports:
 
 
 def _is_open(delivery: Delivery) -> bool:
-    """Return True if a report may change the delivery: the fax has no result, or one without a count of pages."""
+    """Return True if a report may change the delivery: the fax has no result, or a result without a number of pages."""
     is_running = attempts.is_waiting(delivery) and attempts.has_running_attempt(delivery)
     return delivery.never_repeats and (is_running or delivery.status is DeliveryStatus.SENT)

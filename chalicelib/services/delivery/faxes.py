@@ -1,4 +1,4 @@
-"""Faxes to providers: one PDF, emailed to the email-to-fax gateway with nothing about the document."""
+"""Faxes to providers: one PDF, emailed to a gateway that faxes it. The email says nothing about the document."""
 
 from collections.abc import Collection
 
@@ -15,14 +15,15 @@ from chalicelib.services.review.hand_codes import create_fax_code
 
 MAX_PDF_MEGABYTES = 7
 MAX_PDF_BYTES = MAX_PDF_MEGABYTES * 1024 * 1024
-"""SES accepts a raw message of 10 MB, and the email's encoding makes a PDF a third longer."""
+"""The largest PDF to fax. SES accepts an email of 10 MB, and the email's encoding makes a PDF a third longer."""
 
 
 class Faxes(MessageSender):
     def cover(self, facts: MessageFacts, document: Document, practice: Practice) -> FaxCover:
-        """Return the contents of the cover page. A link and a code are on it only if Electronic Signature is on.
+        """Return the contents of the cover page, with a link and a code for signing online if the practice allows that.
 
-        Raises `Unprocessable` if the practice has no number to return the fax to."""
+        The practice's setting Electronic Signature decides. Raises `Unprocessable` if the practice has no fax number to
+        which the provider can return the signed page."""
         if not practice.fax:
             raise Unprocessable("The practice has no fax number for the signed page. Set it with PUT /v1/practice.")
         addressee = document.addressee
@@ -44,7 +45,7 @@ class Faxes(MessageSender):
         return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
 
     def _build_pdf(self, facts: MessageFacts) -> bytes:
-        """Return the PDF to fax, made by the function without rights. The work takes a few seconds.
+        """Return the PDF to fax. The PDF function, which has no AWS rights, makes the PDF in a few seconds.
 
         Raises `Unprocessable` if the PDF is too large, and `Unavailable` if the PDF could not be made now."""
         document, practice = facts.require_document()
@@ -71,7 +72,7 @@ class Faxes(MessageSender):
 
 
 def short_code(document_id: str) -> str:
-    """Return the first eight characters of a document's id in the form in which people read them out: `MFRG-GZDF`."""
+    """Return the first eight characters of a document's id, in the form that people read to each other: `MFRG-GZDF`."""
     start = document_id.rpartition("_")[2][:8].upper()
     return f"{start[:4]}-{start[4:]}"
 

@@ -1,4 +1,4 @@
-"""The common part of the senders of emails and faxes. Both kinds of messages leave by SES."""
+"""The common part of the senders of emails and faxes. Emails, and faxes by the email-to-fax gateway, leave by SES."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _OUTDATED = "The document was recalled or corrected meanwhile."
 
 @dataclass(frozen=True, kw_only=True)
 class MessageFacts:
-    """The current facts behind an email or fax. An email about an account has no document and no practice."""
+    """The current data from which an email or fax is composed. None marks data that the message does not have."""
 
     delivery: Delivery
     now: datetime
@@ -58,7 +58,10 @@ class MessageSender(ABC):
     settings: Settings
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Compose the message and send it by SES, or cancel a message that is no longer wanted."""
+        """Compose the message, send it by SES (Amazon's email service), and return the result.
+
+        A message that is no longer wanted is cancelled, such as the announcement of a document that was decided
+        meanwhile."""
         facts = look_up(delivery, self.store, self.clock.now())
         reason = cancellation_reason(facts)
         if reason:
@@ -72,14 +75,14 @@ class MessageSender(ABC):
 
     @abstractmethod
     def _compose(self, facts: MessageFacts) -> Mail:
-        """Return the message. Raises `Unprocessable` if the message cannot be composed."""
+        """Return the email to send. Raises `Unprocessable` if the email cannot be composed from these facts."""
 
     def _url(self, path: str) -> str:
         return self.settings.portal_url + path
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
-    """Return the current facts behind a message. The practice is missing for messages that do not name it."""
+    """Return the current data from which a message is composed. The practice is None if the message names none."""
     provider = store.provider(delivery.provider_id) if delivery.provider_id else None
     document = _document(delivery, provider, store)
     from_practice = document is not None and delivery.type in _FROM_PRACTICE
@@ -106,7 +109,7 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
 
 
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
-    """Return the document of the message, or None. A setup email may be about another document than its delivery."""
+    """Return the document of the message, or None. A setup email names another document if its own was recalled."""
     if delivery.type == MessageType.SETUP and provider is not None:
         from chalicelib.services.accounts.setup_links import find_document_of_setup_email
 

@@ -1,4 +1,4 @@
-"""An email as the RFC 5322 bytes that SES accepts. No text from outside can add a header."""
+"""An email as the RFC 5322 bytes that SES accepts. Text from outside, such as a name, cannot add a header."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from chalicelib.services.normalization import is_printable
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """An email. `name` is shown as the sender. `pdf` is optional and is attached as `document.pdf`."""
+    """An email. `name` is the sender's name that the mailbox shows. `pdf` is attached as `document.pdf`."""
 
     to: str
     name: str
@@ -48,7 +48,7 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
 
 
 def header_text(text: str) -> str:
-    """Return the text in a form that is safe in a header: one line of printable characters and joiners."""
+    """Return the text as one line of printable characters and joiners, so that the text cannot add a header."""
     return " ".join("".join(c if is_printable(c) else " " for c in text).split())
 
 

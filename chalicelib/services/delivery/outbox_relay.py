@@ -1,4 +1,6 @@
-"""The relay of outbox rows to the queues, by the table's stream or, for rows that it missed, by each minute's sweep."""
+"""The relay of outbox rows to the queues. A transaction stores its jobs in an outbox row, so no job is lost.
+
+The table's stream relays new rows, and the sweep of each minute relays rows that the stream missed."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,7 +16,8 @@ SWEEP_LIMIT = 200
 def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> None:
     """Put the jobs of the rows on their queues. Delete the rows only after the queues have accepted every job.
 
-    Raises every failure. The stream then sends the whole batch again. A job that runs twice does no harm."""
+    Raises any error of a queue or the store. The stream then sends the whole batch again. A job that runs twice does no
+    harm."""
     batch = tuple(rows)
     queues.send([job for row in batch for job in row.jobs])
     for row in batch:
@@ -24,7 +27,7 @@ def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> No
 def sweep(now: datetime, *, store: Store, queues: Queues) -> int:
     """Relay the outbox rows older than `SWEEP_AFTER`, at most `SWEEP_LIMIT`, and return the number of rows.
 
-    A row that cannot be relayed delays no other row. Raises `Unavailable` at the end, for the alarm."""
+    A row that cannot be relayed delays no other row. At the end, such a row raises `Unavailable`, for the alarm."""
     rows = store.outbox(now - SWEEP_AFTER, limit=SWEEP_LIMIT)
     refused = 0
     for row in rows:

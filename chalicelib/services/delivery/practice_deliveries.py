@@ -48,7 +48,7 @@ class DeliveryResource(TypedDict):
 
 
 def delivery_resource(delivery: Delivery) -> DeliveryResource:
-    """Return the message and its attempts as the EMR sees them."""
+    """Return the message and its attempts as JSON for the EMR (the practice's software)."""
     attempts = [to_response(AttemptResource, attempt) for attempt in delivery.attempts]
     return to_response(DeliveryResource, delivery, webhook_id=delivery.message_id, attempts=attempts)
 
@@ -60,22 +60,22 @@ class PracticeDeliveries:
         self._ids = writer.ids
 
     def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
-        """Return a page of messages, newest first. Old rows of emails about an account are left out."""
+        """Return a page of the practice's messages, newest first, without old emails that have a link to an account."""
         page = self._store.deliveries(listing, practice.id, limit=limit, after=after)
         own = tuple(delivery for delivery in page.items if delivery.type not in ACCOUNT_MESSAGES)
         return Page(own, page.next_after)
 
     def retry(self, practice: Practice, delivery_id: str, actor: Actor, now: datetime) -> Delivery:
-        """Queue a failed or held message again, with the same bytes and `webhook-id`.
+        """Queue a failed or held message again, and return its delivery. A webhook has the same bytes and `webhook-id`.
 
-        Raises `NotFound` for an unknown message and for another practice's message, and `Conflict` for a
-        message that is not failed or held, or for a webhook without a live endpoint."""
+        Raises `NotFound` for an unknown message and for another practice's message, and `Conflict` for a message that
+        is not failed or held, or for a webhook without a live endpoint."""
         return retry_on_conflict(
             lambda: self._retry(practice, delivery_id, actor, now), retry_on=frozenset({"delivery", "document"})
         )
 
     def test_endpoint(self, practice: Practice, now: datetime) -> Delivery:
-        """Queue an `endpoint.test` webhook. Raises `Conflict` if the practice has no live endpoint."""
+        """Queue an `endpoint.test` webhook and return its delivery. Raises `Conflict` if no endpoint is switched on."""
         event_id = self._ids.new("evt")
         body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
         url = _live_endpoint(practice).url
@@ -108,7 +108,9 @@ class PracticeDeliveries:
         return queued
 
     def _document_change(self, practice: Practice, queued: Delivery, actor: Actor, now: datetime) -> Change:
-        """Return the database change of the document: the retried delivery's line, and an audit event."""
+        """Return the database change that shows the retry on the document: the message's new status and an audit event.
+
+        The change is empty if the message has no document or does not go to a provider."""
         document = self._store.document(queued.document_id) if queued.document_id else None
         if document is None or not CHANNELS[queued.channel].reaches_provider:
             return Change(at=now)

@@ -30,17 +30,19 @@ logger = Logger(service="portal", child=True)
 
 
 def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
-    """Count one attempt to send the message against the recipient's limits.
+    """Count one attempt to send the message against the daily limits of its recipient.
 
-    Raise `Unprocessable` if one practice, or the requests for links, have used up the recipient's limit. Raise
-    `Unavailable` (the message waits) if all practices together have used up the limit."""
+    Raises `Unprocessable` (the message fails) if one practice, or the emails with links or codes, have used up a limit.
+    Raises `Unavailable` (the message waits) if all practices together have used up the limit."""
     quotas = _quotas(delivery)
     if quotas:
         retry_on_conflict(lambda: _count(store, delivery, quotas, now), retry_on=frozenset({"secret"}))
 
 
 def _quotas(delivery: Delivery) -> Mapping[str, int]:
-    """Return the recipient's limits that apply to a message, by the name of the scope, such as `links` or `all`."""
+    """Return the daily limits that apply to a message, by what is counted together, such as `links` or `all`.
+
+    The mapping is empty for a message without a limit."""
     if delivery.type in _LINKS:
         return {"links": LINKS}
     if delivery.type == MessageType.ADDRESS_CODE:
@@ -68,6 +70,6 @@ def _count(store: Store, delivery: Delivery, quotas: Mapping[str, int], now: dat
 
 
 def _mailbox(recipient: str) -> str:
-    """Return the recipient without a `+` suffix in the email address, because the suffix leads to the same mailbox."""
+    """Return the recipient without a `+` suffix in the email address, so that one mailbox has one limit."""
     local, at, domain = recipient.partition("@")
     return local.partition("+")[0] + at + domain if at else recipient

@@ -22,14 +22,15 @@ from chalicelib.services.ports import Clock, Ids, Queues, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
 LOOKUP_DELAYS = (timedelta(seconds=5), timedelta(seconds=90))
-"""The waits before looking up a delivery again: a receipt may come before the worker has recorded the id
-of its message. The last wait is longer than any attempt."""
+"""The waits before a receipt's delivery is looked up again, if no delivery has the message id of the receipt.
+
+A receipt may come before the worker has recorded this id. The last wait is longer than any attempt."""
 
 logger = Logger(service="portal", child=True)
 
 
 class SesFeedback:
-    """Service behind the SES notifications. A receipt that comes twice, late or out of order does no harm."""
+    """Service that records the receipts of SES. A receipt that comes twice, late or out of order does no harm."""
 
     def __init__(self, *, store: Store, queues: Queues, clock: Clock, ids: Ids, settlement: Settlement) -> None:
         self._store = store
@@ -39,7 +40,7 @@ class SesFeedback:
         self._settlement = settlement
 
     def record(self, notification: Mapping[str, Any]) -> None:
-        """Apply one SES notification (version 1). Ignore a notification that is not a receipt."""
+        """Record the receipt in an SNS notification of SES. Ignore a notification that is not a receipt."""
         receipt = read(notification)
         if receipt is None:
             kind = str(notification.get("notificationType"))
@@ -48,7 +49,7 @@ class SesFeedback:
             self.apply(receipt)
 
     def apply(self, receipt: Receipt) -> None:
-        """Apply a receipt to its delivery. Queue another lookup if no delivery has the receipt's id yet."""
+        """Record a receipt on its delivery. If no delivery has the receipt's message id yet, queue another lookup."""
         if not retry_on_conflict(lambda: self._apply(receipt), retry_on=RACES):
             self._look_up_later(receipt)
 
@@ -62,7 +63,7 @@ class SesFeedback:
         self._queues.send([job], delay_seconds=int(delay.total_seconds()))
 
     def _apply(self, receipt: Receipt) -> bool:
-        """Apply a receipt, and return True if a delivery with the receipt's id exists."""
+        """Record a receipt on its delivery, and return True. Return False if no delivery has the receipt's id."""
         delivery = self._store.delivery_by_carrier(receipt.carrier_id)
         if delivery is None or delivery.carrier_id != receipt.carrier_id:
             return False
@@ -79,14 +80,14 @@ class SesFeedback:
         return True
 
     def _record_gateway(self, delivery: Delivery, receipt: Receipt) -> None:
-        """Store that the fax gateway accepted the fax, for troubleshooting. The EMR gets no webhook."""
+        """Store that the email-to-fax gateway accepted a fax, for troubleshooting. The EMR gets no webhook."""
         accepted = DeliveryAttempt(at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway accepted it.")
         if accepted not in delivery.attempts:
             after = attempts.append_receipt(delivery, accepted)
             self._store.commit(Change(at=self._clock.now(), deliveries=(after,)))
 
     def _notify_staff(self, delivery: Delivery, receipt: Receipt) -> None:
-        """Notify staff, once, that a provider marked a message about a document as junk."""
+        """Queue one notice to a practice's staff that a provider marked a message about a document as junk."""
         if delivery.document_id is None or delivery.practice_id == PORTAL_PRACTICE:
             return
         now = self._clock.now()

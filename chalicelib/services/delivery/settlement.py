@@ -1,4 +1,7 @@
-"""The result of a delivery, written in one transaction with its line, audit event, webhook and notice."""
+"""The result of a delivery, stored in one transaction with its consequences.
+
+The consequences are the delivery's status in its document, an audit event, a webhook to the EMR, and a notice to
+staff."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +19,7 @@ from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
 
 RACES = frozenset({"delivery", "document"})
-"""The parts of a settlement that another writer may change first. Read the row again and decide again."""
+"""The kinds of rows that another writer may change first. The caller then reads the rows and decides a second time."""
 
 _EVENTS: Mapping[DeliveryStatus, DocumentEventType] = {
     DeliveryStatus.DELIVERED: DocumentEventType.DELIVERED,
@@ -29,7 +32,7 @@ class Settlement:
         self._writer = writer
 
     def settle(self, after: Delivery, now: datetime) -> None:
-        """Write the new state of a delivery and its consequences.
+        """Store the new state of a delivery in one transaction with its consequences for the document, EMR and staff.
 
         Raises `ConcurrentUpdate` if another writer changed the delivery or the document first."""
         document = None
@@ -67,7 +70,7 @@ def _is_about_document(delivery: Delivery) -> bool:
 
 
 def _transmit_by_fax(document: Document, after: Delivery, now: datetime) -> Document:
-    """Return the document as transmitted if a fax to the present number was confirmed with all pages.
+    """Return the document, marked as transmitted if a fax to the present number was confirmed with all pages.
 
     A fax is `DELIVERED` only after this confirmation. A gateway that accepted the fax confirms nothing."""
     is_confirmed = after.channel is Channel.FAX and after.status is DeliveryStatus.DELIVERED
@@ -77,9 +80,9 @@ def _transmit_by_fax(document: Document, after: Delivery, now: datetime) -> Docu
 
 
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:
-    """Return the document with the delivery's new status in the line of the delivery.
+    """Return the document with the delivery's new status in the document's list of messages.
 
-    Return the document unchanged if it has no such line or the line already has this status."""
+    Return the document unchanged if the list does not have the delivery or already has this status."""
     shown = next((line for line in document.deliveries if line.id == after.id), None)
     if shown is None or shown.status == after.status:
         return document

@@ -1,4 +1,4 @@
-"""What the emails about an action of support say."""
+"""The texts of the emails that report an action of support to the addresses of an account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from chalicelib.domain.account_events import AccountEventType
 class SupportReport:
     """The text of an email about an action of support.
 
-    `to_owner` replaces `text` at an address that the account still has after the action. It may name `{username}`."""
+    `to_owner` replaces `text` at an address that the account still has after the action. `{username}` in `to_owner` is
+    replaced by the account's username."""
 
     heading: str
     text: str
@@ -74,4 +75,4 @@ SUPPORT_REPORTS: Mapping[str, SupportReport] = {
         ),
     ),
 }
-"""The reports by the type of their delivery."""
+"""The texts by the type of the delivery, which is the action of support."""

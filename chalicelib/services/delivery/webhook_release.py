@@ -1,4 +1,6 @@
-"""The release of held and waiting webhooks after a practice has set its endpoint to a new or working URL."""
+"""The release of held and waiting webhooks after a practice has set its endpoint (the URL that gets its webhooks).
+
+A webhook is held while the endpoint is off. A waiting webhook has failed and has another attempt later."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,16 +20,17 @@ BATCH = 50
 
 
 def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
-    """Return the outbox row, for the endpoint's transaction, with the job that releases the held webhooks.
+    """Return the outbox row with the job that releases a practice's held webhooks. The caller stores the row.
 
-    With `hastens`, a second job also sends the webhooks that wait for a later attempt."""
+    The row is stored in the transaction that sets the endpoint. With `hastens`, a second job also sends the webhooks
+    that wait for a later attempt."""
     names = (JobName.RELEASE, JobName.HASTEN) if hastens else (JobName.RELEASE,)
     jobs = tuple(Job(queue=QueueName.DELIVERIES, name=name, event_id=practice_id) for name in names)
     return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
 
 
 class WebhookRelease:
-    """Service that queues a practice's held or waiting webhooks again, a batch at a time."""
+    """Service that makes a practice's held or waiting webhooks due again, at most `BATCH` at a time."""
 
     def __init__(self, *, store: Store, ids: Ids, clock: Clock) -> None:
         self._store = store

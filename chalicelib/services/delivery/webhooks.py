@@ -20,7 +20,7 @@ from chalicelib.services.transaction import Change
 USER_AGENT = "Provider-Portal-Webhooks/1"
 LONG_FAILURE = timedelta(days=5)
 FAILED_EVENTS = 3
-"""A long failure is blamed on the endpoint only if this many events failed. One event may be at fault."""
+"""The number of failed events from which a long failure switches the endpoint off. One event may be at fault."""
 GONE = 410
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 """The longest wait that a receiver can ask for."""
@@ -36,7 +36,9 @@ class Webhooks:
         self._http = http
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Post the webhook's stored bytes to the practice's present endpoint, or hold it if the endpoint is off."""
+        """Post the webhook's stored bytes to the practice's present endpoint, and return the result.
+
+        If the endpoint is off, the webhook is held until the practice sets its endpoint again."""
         practice = require_practice(self._store, delivery.practice_id)
         endpoint = practice.live_endpoint
         if endpoint is None:
@@ -48,7 +50,7 @@ class Webhooks:
         return _outcome(answer)
 
     def _record_health(self, practice: Practice, delivery_id: str, url: str, answer: HttpResult) -> None:
-        """Store the health of the endpoint after a response. A 410 or a long failure switches off the endpoint."""
+        """Store on the practice whether its endpoint works. A 410 or a long failure switches the endpoint off."""
         now = self._clock.now()
 
         def step(current: Practice) -> None:
@@ -119,7 +121,7 @@ def _is_success(answer: HttpResult) -> bool:
 
 
 def _update_health(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
-    """Return the endpoint after a response: healthy, failing, or switched off."""
+    """Return the endpoint with its health after a response: healthy, failing, or switched off."""
     if _is_success(answer):
         return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:
