@@ -1,7 +1,7 @@
-"""The actions of support on accounts: separate two people, release an address, close an account, move an account.
+"""The actions of support on providers' accounts: separate two people, release an address, close or move an account.
 
-Every action is reported by email to the addresses of the account, and is recorded in the account's trail with the
-operator's name. An action that is run again changes nothing."""
+Every change is emailed to all addresses of the account, and is recorded among the account's events with the name of
+the employee of support. An action that has already been done changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ _RETRY_ON = frozenset({"provider", "claim"})
 
 @dataclass(frozen=True)
 class SupportAction:
-    """An action of support: the name of the operator, and the time."""
+    """The circumstances of a change that support makes: the name of the employee (`operator`), and the time."""
 
     operator: str
     now: datetime
 
 
 class AccountAdministration:
-    """The actions of support on accounts."""
+    """The changes that support makes to providers' accounts. Each method commits one transaction to the database."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -49,9 +49,9 @@ class AccountAdministration:
     def separate(self, provider_id: str, person: Addressee, action: SupportAction, *, remove_npi: bool) -> None:
         """Separate a person from a provider with whom the person's documents were matched by mistake.
 
-        The documents that name the person leave the provider's lists at once, and a job moves them to the person to
-        whom they belong. With `remove_npi`, the provider also loses the NPI, which is the other person's. Raises
-        `Invalid` if the provider does not exist, or if the documents of the two people cannot be told apart."""
+        The documents that name the person leave the provider's lists at once, and a background job moves these
+        documents to the right person. With `remove_npi`, the provider also loses the NPI, which belongs to the other
+        person. Raises `Invalid` if the provider is unknown or closed, or if both people have the same name and NPI."""
 
         def change(before: Provider) -> Change | None:
             if before.closed_at is not None:
@@ -74,10 +74,11 @@ class AccountAdministration:
         self._commit(provider_id, change)
 
     def release_address(self, provider_id: str, email: str, action: SupportAction) -> None:
-        """Take an email address from the account that holds it. The address then belongs to nobody.
+        """Remove an email address from an account, so that another account can add the address.
 
-        Documents that were sent to the address no longer open to the account, unless their practice has addressed
-        the account's person at a remaining address. Raises `Conflict` if the address is the account's username."""
+        The account can no longer open documents that were sent to this address, unless the practice of a document
+        has also sent to a remaining address of the account. Raises `Conflict` if the address is the username, and
+        `Invalid` if there is no such account. Does nothing if the account does not have the address."""
 
         def change(before: Provider) -> Change | None:
             _require_account(before)
@@ -98,10 +99,10 @@ class AccountAdministration:
         self._commit(provider_id, change)
 
     def close(self, provider_id: str, action: SupportAction) -> None:
-        """Close an account for good: its logins, sessions, links and saved signature end, and its addresses are free.
+        """Close an account for good: remove its logins, sessions, links and saved signature, and free its addresses.
 
-        Decisions stay as they are. The account's documents stay with their practices, and open by code only. A new
-        account at one of the addresses is another person, and does not get these documents."""
+        The provider's past signatures stay valid. From now on, only a code by email or fax opens the account's
+        documents. A new account at one of the addresses belongs to another person, and does not get the documents."""
 
         def change(before: Provider) -> Change | None:
             if before.closed_at is not None:
@@ -114,10 +115,11 @@ class AccountAdministration:
         self._commit(provider_id, change)
 
     def start_move(self, provider_id: str, email: str, action: SupportAction) -> None:
-        """Email a link to the new address of an account. Nothing changes before the address's reader uses the link.
+        """Email a link to a new address, with which the reader of that address can take control of the account.
 
-        Run again, the action emails a new link, and older links stop working. With the account's own username, the
-        action cancels a move. Raises `Conflict` if another account holds the address."""
+        Until the link is used, the account works as before. A second call emails a new link and ends the older link.
+        If `email` is the account's own username, the call cancels a move that has started. Raises `Conflict` if
+        another account holds the address, and `Invalid` if there is no such account."""
 
         def change(before: Provider) -> Change | None:
             _require_account(before)
@@ -140,9 +142,9 @@ class AccountAdministration:
     # The parts of every action
 
     def _commit(self, provider_id: str, change: Callable[[Provider], Change | None]) -> None:
-        """Commit the change of a provider, or nothing if `change` returns None.
+        """Read the provider, call `change` with the provider, and commit the returned transaction, if there is one.
 
-        Raises `Invalid` if there is no provider with this id."""
+        After a conflict with another writer, both steps are repeated. Raises `Invalid` for an unknown provider id."""
 
         def step() -> None:
             provider = self._store.provider(provider_id)
@@ -172,9 +174,10 @@ class AccountAdministration:
         released: tuple[str, ...] = (),
         email: str | None = None,
     ) -> Change:
-        """Return the transaction of an action, with the emails to these addresses and the account's event.
+        """Return the transaction that stores the changed provider, the account's event and an email to each address.
 
-        `email` is the address that the activity page shows."""
+        `released` are addresses that other accounts may add from now on. `email` is the address that the account's
+        activity page shows beside the event."""
         event_id, now = self._ids.new("evt"), action.now
         notices = tuple(account_notice(event_id, after, event_type, now, recipient=address) for address in addresses)
         operator = action.operator
@@ -206,7 +209,7 @@ def _require_account(provider: Provider) -> None:
 
 
 def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: bool) -> None:
-    """Raise `Invalid` if the documents of the provider and of the other person cannot be told apart."""
+    """Raise `Invalid` if no name and no NPI distinguishes the documents of the provider from the other person's."""
     if remove_npi and (provider.has_account or person.npi is None):
         raise _invalid("remove_npi", "needs the npi of the other person, and a provider without an account")
     is_same_npi = person.npi is None or person.npi == provider.npi

@@ -1,4 +1,6 @@
-"""The transaction of a change to an account: the new row, a new session for the owner, the emails and the event."""
+"""The transaction by which an owner changes the own account, shared by the settings page and the address page.
+
+It stores the provider's row, a new session for the owner, the emails about the change, and the account's event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +18,9 @@ from chalicelib.services.transaction import Change, merge
 
 @dataclass(frozen=True)
 class AccountOwner:
-    """The owner of an account who makes a request: the session, the provider, the time and the request's origin.
+    """The owner of an account who asks for a change: the session, the provider, the time, and the client's address.
 
-    The session must be recently authenticated."""
+    Callers check first that the owner has entered the password or a passkey recently."""
 
     session: Secret
     provider: Provider
@@ -28,14 +30,16 @@ class AccountOwner:
 
 @dataclass(frozen=True)
 class AccountChange:
-    """The result of a change of an account: the value of the new session cookie, and new recovery codes, if any."""
+    """The result of a change of an account: the value of the new session cookie, and the new recovery codes, if any.
+
+    The page shows `codes` once. The database has only their hashes."""
 
     cookie: str
     codes: tuple[str, ...] = ()
 
 
 class AccountWriter:
-    """Writer of the changes that owners make to their accounts."""
+    """Writer of the changes that owners make to their accounts. Every change ends the owner's other sessions."""
 
     def __init__(self, store: Store, ids: Ids, sessions: Sessions) -> None:
         self._store = store
@@ -52,11 +56,11 @@ class AccountWriter:
         email: str | None = None,
         recipients: Sequence[str] = (),
     ) -> str:
-        """Commit the changed provider, end the other sessions, and return the cookie of the owner's renewed session.
+        """Commit the changed provider, end all other sessions, and return the cookie of the owner's renewed session.
 
-        `event_type` is also the type of the emails to the `recipients`, or else to the username. `more` are further
-        rows of the transaction. `email` is the address that the change is about. Raise `ConcurrentUpdate` if the
-        account or a row of `more` has changed in the meantime."""
+        The `recipients` (by default the username) get an email of the type `event_type`, in case a stranger made the
+        change. `more` holds further rows of the transaction. `email` is the address that the owner added or removed.
+        Raise `ConcurrentUpdate` if another request has changed the account or a row of `more` in the meantime."""
         provider, now, event_id = without_sessions(changed), owner.now, self._ids.new("evt")
         generation = provider.session_generation
         renewed, cookie = self._sessions.renew(
@@ -81,12 +85,12 @@ class AccountWriter:
 
 
 def without_sessions(provider: Provider) -> Provider:
-    """Return the next version of the provider's row, in which all sessions are ended."""
+    """Return the next version of the provider's row, with which all sessions end once the caller commits the row."""
     generation = provider.session_generation + 1
     return replace(provider, version=provider.version + 1, session_generation=generation)
 
 
 def changed_elsewhere() -> Invalid:
-    """Return the error for a change that another change of the same account has prevented."""
+    """Return the error to show after `ConcurrentUpdate`, when two requests changed one account at the same time."""
     message = "Your account was changed in another place at the same time. Please try again."
     return Invalid(message, errors=[FieldError("form", message)])

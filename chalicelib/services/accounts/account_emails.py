@@ -1,6 +1,7 @@
-"""The email addresses of an account: the owner adds one more address with an emailed code, or removes one (DESIGN 2a).
+"""The email addresses of an account: the owner adds one more address with an emailed code, or removes an address.
 
-The first address is the username. Documents that name the account's person at a proven address open to the account."""
+The first address is the username. An account can open the documents that were sent to one of its addresses, if the
+documents name the owner of the account."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,9 @@ _RETRY_ON = frozenset({"provider", "claim"})
 
 
 class AccountEmails:
-    """The email addresses of an account. The caller ensures a recently authenticated session."""
+    """The actions with which an owner adds or removes email addresses of an account.
+
+    Callers check first that the owner has entered the password or a passkey recently."""
 
     def __init__(self, store: Store, ids: Ids, writer: AccountWriter) -> None:
         self._store = store
@@ -32,10 +35,11 @@ class AccountEmails:
         self._codes = AddressCodes(store, ids)
 
     def ask_for_code(self, owner: AccountOwner, typed: str) -> None:
-        """Email a code to the address, if no account has this address. The caller does not learn whether one has.
+        """Queue an email with a code to the typed address. The code proves that the owner reads email there.
 
-        Raise `Invalid` if the text is no email address, if the account has the address or too many addresses, or if
-        the account has requested too many codes."""
+        If another account has the address, a background job sends no code, and the owner who typed the address does
+        not learn the reason. Raise `Invalid` if the text is no email address, if this account already has the
+        address or the largest number of addresses, or if it has requested too many codes."""
         try:
             email = normalize_email(typed)
         except ValueError as error:
@@ -44,14 +48,16 @@ class AccountEmails:
         self._codes.request(owner.provider.id, email, owner.now)
 
     def pending_email(self, provider: Provider, now: datetime) -> str | None:
-        """Return the address to which the account's newest code was sent, if it could be, or None."""
+        """Return the address of the account's newest request for a code, or None if none is waiting for a code.
+
+        The page names the address. An address of another account is returned too, although it gets no code."""
         return self._codes.pending_email(provider.id, now)
 
     def add(self, owner: AccountOwner, code: str, source: str) -> AccountChange:
-        """Add the address of the account's request if the code is right. `source` is the client's network.
+        """Add the address of the account's request if the code is right, and email all addresses of the account.
 
-        Raise `Invalid` with the same message for every wrong code, also if another account has just added the
-        address."""
+        `source` is the client's network, in which wrong codes are counted. Raise `Invalid` with the same message for
+        a wrong code, for too many tries, and for an address that another account has just added."""
         request = self._codes.check(owner.provider.id, code, source, owner.now)
         email = request.email or ""
 
@@ -65,9 +71,10 @@ class AccountEmails:
         return self._apply_to_latest(owner, step)
 
     def remove(self, owner: AccountOwner, email: str) -> AccountChange:
-        """Remove an address. What only this address opened no longer opens.
+        """Remove an address from the account, and email all addresses. The address is then free for another account.
 
-        Raise `NotFound` if the account does not have the address, and for the username."""
+        The owner can no longer open documents that only this address opened. Raise `NotFound` if the account does not
+        have the address, or if the address is the username."""
 
         def step(current: AccountOwner) -> AccountChange:
             if email not in current.provider.proven_emails[1:]:
@@ -79,9 +86,9 @@ class AccountEmails:
         return self._apply_to_latest(owner, step)
 
     def _apply_to_latest(self, owner: AccountOwner, step: Callable[[AccountOwner], AccountChange]) -> AccountChange:
-        """Return the result of `step` for the account as it was read, or for its latest version.
+        """Call `step` with the owner's account and return its result. After a conflict, repeat with the latest version.
 
-        Raise `Invalid` if another change has ended the session in the meantime."""
+        Raise `Invalid` if another change has ended the owner's session in the meantime, or if the conflicts persist."""
 
         def read() -> AccountOwner:
             latest = self._store.provider(owner.provider.id)

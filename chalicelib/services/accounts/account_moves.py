@@ -1,7 +1,7 @@
-"""The end of a move: the reader of an account's new address has opened the link, and takes the account over.
+"""The last step of moving an account to another email address, which support has started.
 
-The new address is then the only address of the account. Passwords, passkeys, two-step login, sessions and the saved
-signature of before end, because they may be another person's."""
+The reader of the new address has opened the emailed link and chosen a password. The new address becomes the only
+address of the account. The old passkeys, two-step login, sessions and saved signature end: they may be a stranger's."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -19,10 +19,10 @@ from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
 def complete_move(
     store: Store, ids: Ids, before: Provider, email: str, password_hash: str, now: datetime, origin: Origin
 ) -> Change:
-    """Return the transaction that gives the account to the reader of the new address.
+    """Return the transaction, for the caller to commit, that gives the account to the reader of the new address.
 
-    Every address of the account, old and new, gets an email. The documents that were sent to the new address before
-    follow by a job."""
+    It emails every old address and the new one. Its background jobs move documents into the account that were sent
+    to the new address before the move. `before` is the account's row before the move."""
     event_id, old = ids.new("evt"), tuple(other for other in before.proven_emails if other != email)
     after = replace(without_credentials(before), password_hash=password_hash, email=email, emails=(email,))
     notices = tuple(
@@ -44,13 +44,13 @@ def complete_move(
 
 
 def owned_claims(store: Store, provider_id: str, emails: tuple[str, ...]) -> tuple[Claim, ...]:
-    """Return the claims on these email addresses that the account owns."""
+    """Return the reservations (claims) of these email addresses that belong to this account, for their release."""
     owners = store.claims([email_claim(email) for email in emails])
     return tuple(Claim(key=key, owner=provider_id) for key, owner in owners.items() if owner == provider_id)
 
 
 def _jobs_at(store: Store, account: Provider, email: str) -> tuple[Job, ...]:
-    """Return the jobs that move the documents of the account's person at this address to the account."""
+    """Return the jobs that move to the account the documents sent to the account's person at this address before."""
     named = Addressee(first_name=account.first_name, last_name=account.last_name, npi=account.npi, email=email)
     people = dict.fromkeys(store.claims(person_claims(named)).values())
     return tuple(move_job(person) for person in people if person != account.id)

@@ -1,4 +1,6 @@
-"""Changes that owners make to their accounts. Every change ends the account's other sessions and emails the owner."""
+"""Changes that owners make to their login: passkeys, authenticator app, recovery codes, password, sessions.
+
+A change of a credential ends the account's other sessions and is reported to the owner by email."""
 
 import base64
 import hashlib
@@ -42,7 +44,9 @@ _SHORT = (
 
 
 class AccountSettings:
-    """The changes that an owner can make to an account. The caller ensures a recently authenticated session."""
+    """The actions behind the forms of the account page.
+
+    Callers check first that the owner has entered the password or a passkey recently."""
 
     def __init__(self, store: Store, ids: Ids, writer: AccountWriter, passkeys: Passkeys) -> None:
         self._store = store
@@ -51,9 +55,9 @@ class AccountSettings:
         self._passkeys = passkeys
 
     def add_passkey(self, owner: AccountOwner, response: str, name: str) -> AccountChange:
-        """Add a passkey from the browser's `response` (JSON).
+        """Verify the browser's WebAuthn `response` (JSON), and store the new passkey in the account under this name.
 
-        Raise `Invalid` if the response is refused or the account would have more than `MAX_PASSKEYS` passkeys."""
+        Raise `Invalid` if the verification fails or the account already has `MAX_PASSKEYS` passkeys."""
         provider = owner.provider
         if len(provider.passkeys) >= MAX_PASSKEYS:
             raise _invalid("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
@@ -66,7 +70,9 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSKEY_ADDED, secrets=(challenge,))
 
     def remove_passkey(self, owner: AccountOwner, passkey_id: str) -> AccountChange:
-        """Remove a passkey. Raise `NotFound` if the account does not have the passkey."""
+        """Remove a passkey from the account. Raise `NotFound` if the account does not have the passkey.
+
+        Raise `Invalid` for the last second factor of an account whose password is too short without one."""
         passkeys = owner.provider.passkeys
         remaining = tuple(passkey for passkey in passkeys if passkey.id != passkey_id)
         if len(remaining) == len(passkeys):
@@ -75,9 +81,10 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSKEY_REMOVED)
 
     def authenticator_secret(self, session: Secret, now: datetime) -> str:
-        """Return the secret (base32) that a new authenticator app needs.
+        """Return the secret (base32) to show as a QR code, from which an authenticator app computes its codes.
 
-        The same secret is returned until the app is confirmed or `ENROL_LIFETIME` has passed."""
+        The secret is stored for this session. Repeated calls return the same secret until `add_authenticator`
+        confirms the app or `ENROL_LIFETIME` has passed."""
         row = self._store.secret(_enrolment_key(session))
         if row is not None and row.is_live(now) and row.link:
             return row.link
@@ -95,7 +102,9 @@ class AccountSettings:
         return secret
 
     def add_authenticator(self, owner: AccountOwner, code: str) -> AccountChange:
-        """Add the authenticator app if it shows this `code`. Raise `Invalid` for a wrong code or an expired secret."""
+        """Add the owner's authenticator app to the account, if `code` fits the secret of `authenticator_secret`.
+
+        Raise `Invalid` for a wrong code or an expired secret."""
         row = self._store.secret(_enrolment_key(owner.session))
         if row is None or not row.is_live(owner.now) or row.link is None:
             raise _invalid("code", "That took too long. Scan the new code and try again.")
@@ -107,20 +116,26 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_ADDED, dropped=(row,))
 
     def remove_authenticator(self, owner: AccountOwner) -> AccountChange:
-        """Remove the authenticator app. Raise `NotFound` if the account has no authenticator app."""
+        """Remove the authenticator app from the account. Raise `NotFound` if the account has none.
+
+        Raise `Invalid` for the last second factor of an account whose password is too short without one."""
         if owner.provider.authenticator is None:
             raise NotFound("There is no authenticator app.")
         changed = _after_removal(replace(owner.provider, authenticator=None))
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_REMOVED)
 
     def create_recovery_codes(self, owner: AccountOwner) -> AccountChange:
-        """Replace the account's recovery codes. Only hashes are stored. Raise `NotFound` without a second factor."""
+        """Replace the account's recovery codes, and return the new codes to show once. Only hashes are stored.
+
+        Raise `NotFound` if the account has no passkey and no authenticator app."""
         if not owner.provider.has_second_factor:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
         return self._commit(owner, owner.provider, AccountEventType.RECOVERY_CODES_MADE, new_codes=True)
 
     def change_password(self, owner: AccountOwner, password: str) -> AccountChange:
-        """Set a new password. Raise `Invalid` with the reason if the password is too weak."""
+        """Store the hash of a new password. Raise `Invalid` with the reason if the password is too weak.
+
+        Callers check the current password first."""
         provider = owner.provider
         least = min_length(second_factor=provider.has_second_factor)
         problem = find_password_problem(password, self._personal_words(provider), least=least)
@@ -131,7 +146,7 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSWORD_CHANGED, dropped=counters)
 
     def _personal_words(self, provider: Provider) -> list[str]:
-        """Return words that make a poor password: the provider's name, email address, NPI, and practice names."""
+        """Return words that a password must not consist of: the provider's name, email, NPI and practices' names."""
         practices = [self._store.practice(practice_id) for practice_id in provider.practices[:_PRACTICES_READ]]
         names = [practice.name for practice in practices if practice is not None]
         return [provider.name, provider.email or "", provider.npi or "", *names]
@@ -142,7 +157,9 @@ class AccountSettings:
         return sorted((practice.name for practice in practices), key=str.casefold)
 
     def events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return an account's events, newest first. `before` is the `sort_key` of the last event already shown."""
+        """Return one page of the account's events, such as logins and changes, newest first, for the activity page.
+
+        `before` is the `sort_key` of the last event on the page before, or None for the first page."""
         return self._store.account_events(provider_id, limit=limit, before=before)
 
     def decline_second_factor(self, provider: Provider, now: datetime) -> None:
@@ -156,7 +173,7 @@ class AccountSettings:
         retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
     def log_out_everywhere(self, owner: AccountOwner) -> None:
-        """End every session of the account, including the session in use."""
+        """End every session of the account, including the session in use, and record the event. No email is sent."""
         event_type, session = AccountEventType.LOGGED_OUT_EVERYWHERE, owner.session
         event = account_event(owner.provider.id, event_type, owner.now, owner.origin, unique=session.key)
         ended = without_sessions(owner.provider)
@@ -173,11 +190,11 @@ class AccountSettings:
         secrets: tuple[Secret, ...] = (),
         dropped: tuple[Secret, ...] = (),
     ) -> AccountChange:
-        """Commit the changed provider, end the other sessions, and renew the owner's session.
+        """Commit the changed provider, email the owner, end the other sessions, and renew the owner's session.
 
-        New recovery codes are created if this change adds the first second factor, or if `new_codes` is true.
-        `event_type` is also the type of the email to the owner. Raise `Invalid` if the account has changed in the
-        meantime."""
+        New recovery codes are created if this change adds the first second factor, or if `new_codes` is true. The
+        transaction also writes the rows `secrets` and deletes the rows `dropped`. Raise `Invalid` if another request
+        has changed the account in the meantime."""
         is_first_factor = changed.has_second_factor and not owner.provider.has_second_factor
         codes = self._codes() if new_codes or is_first_factor else ()
         if codes:
@@ -190,7 +207,7 @@ class AccountSettings:
         return AccountChange(cookie, codes)
 
     def _codes(self) -> tuple[str, ...]:
-        """Return new recovery codes of 120 random bits, in groups of four characters."""
+        """Return `RECOVERY_CODES` new recovery codes, in groups of four characters. Each code has 120 random bits."""
         codes = []
         for _ in range(RECOVERY_CODES):
             text = base64.b32encode(hashlib.sha256(self._ids.token().encode()).digest()[:15]).decode()
@@ -199,10 +216,10 @@ class AccountSettings:
 
 
 def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
-    """Return the database change that removes all second factors, ends all sessions and emails the account's owner.
+    """Return the transaction, for the caller to commit, with which support removes all second factors of an account.
 
-    A password under `MIN_LENGTH` characters is invalidated, since it was allowed only with a second factor.
-    The owner sets a new password with *Forgot password*."""
+    The transaction also ends all sessions and emails the owner. It invalidates a password under `MIN_LENGTH`
+    characters, which was allowed only with a second factor. The owner then sets a new one with *Forgot password*."""
     reset = replace(without_sessions(provider), passkeys=(), authenticator=None, recovery=())
     if reset.short_password:
         reset = replace(reset, password_hash=hash_password(ids.token()), short_password=False)
@@ -215,7 +232,7 @@ def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
 
 
 def end_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:
-    """Return the database change that ends all sessions of an account."""
+    """Return the transaction, for the caller to commit, with which support ends all sessions of an account."""
     event = account_event(provider.id, AccountEventType.SESSIONS_ENDED, now, UNKNOWN, unique=ids.token())
     return Change(at=now, providers=(without_sessions(provider),), account_events=(event,))
 
@@ -228,9 +245,10 @@ def authenticator_uri(secret: str, email: str) -> str:
 
 
 def _after_removal(provider: Provider) -> Provider:
-    """Return the provider after the removal of a second factor. If it was the last, remove the recovery codes too.
+    """Return the provider, from which the caller has removed a second factor, in the form to store.
 
-    Raise `Invalid` if the password is too short for an account without a second factor."""
+    If no second factor remains, the recovery codes are removed too. In this case, raise `Invalid` if the password is
+    too short for an account without a second factor."""
     if provider.has_second_factor:
         return provider
     if provider.short_password:

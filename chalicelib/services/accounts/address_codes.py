@@ -1,8 +1,8 @@
-"""Codes that prove one more email address of an account: six digits by email, for the newest request only.
+"""Codes of six digits by email, with which an owner proves to read email at one more address of the account.
 
-The web function stores a request. The deliveries function makes the code when it sends the email, if the address is
-free. So the pages, and the time that they take, are the same for a free address and for an address that belongs to
-another account."""
+The web function stores a request. The deliveries function makes the code when it sends the email, unless another
+account has the address. So a page, and the time until it appears, never reveals whether an account has an address.
+A code works only for the account's newest request."""
 
 import hmac
 from dataclasses import replace
@@ -20,7 +20,9 @@ from chalicelib.services.transaction import Change
 
 TRIES_PER_SOURCE = 5
 TRIES_PER_CODE = 10
-"""The limits on wrong tries of a code. Only the sessions of one account enter it, so these limits are low."""
+"""The limits on wrong tries of one code, from one client network and in total.
+
+Only somebody who is logged in to the account can try a code, so these limits may be low."""
 
 CODES_PER_HOUR = Quota(kind=SecretKind.ADDRESS, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
 CODES_PER_DAY = Quota(kind=SecretKind.ADDRESS, limit=20, period=timedelta(hours=24))
@@ -33,7 +35,7 @@ _TAKEN = "The address belongs to an account."
 
 
 class AddressCodes:
-    """The requests of accounts for a code, and the codes."""
+    """The requests for a code that proves an email address, and the making and checking of the codes."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -42,9 +44,10 @@ class AddressCodes:
     # For the account's owner
 
     def request(self, provider_id: str, email: str, now: datetime) -> None:
-        """Queue an email with a code to the address. The new request ends the account's earlier request.
+        """Store the account's request to add this address, and queue the email with the code.
 
-        Raise `Invalid` if the account has requested too many codes."""
+        The new request replaces the account's earlier request, whose code no longer works. Raise `Invalid` if the
+        account has requested too many codes."""
         retry_on_conflict(lambda: self._request(provider_id, email, now), retry_on=_RETRY_ON)
 
     def _request(self, provider_id: str, email: str, now: datetime) -> None:
@@ -63,14 +66,15 @@ class AddressCodes:
         self._store.commit(Change(at=now, secrets=(request, hour, day), deliveries=(mail,), outbox=(outbox_row(mail),)))
 
     def pending_email(self, provider_id: str, now: datetime) -> str | None:
-        """Return the address of the account's request, or None if there is no request that has not expired."""
+        """Return the address of the account's newest request, or None if there is none or it has expired."""
         request = self._store.secret(_key(provider_id))
         return request.email if request is not None and request.is_live(now) else None
 
     def check(self, provider_id: str, typed: str, source: str, now: datetime) -> Secret:
-        """Return the account's request if the typed code is right. The caller deletes the request.
+        """Return the account's request if the typed code is right. The caller adds its address and deletes the request.
 
-        Raise the same `Invalid` for every code that is not right, and count it for the source and in total."""
+        Count a wrong code, for the client network `source` and in total. Raise the same `Invalid` for a wrong code,
+        an expired request, and too many wrong codes."""
         request = retry_on_conflict(lambda: self._check(provider_id, typed, source, now), retry_on=_RETRY_ON)
         if request is None:
             raise wrong_code()
@@ -96,10 +100,11 @@ class AddressCodes:
     # For the worker that sends the email
 
     def create_code(self, delivery: Delivery, now: datetime) -> str:
-        """Store a code for the request of this email, and return the code. A retry of the email makes a new code.
+        """Make the code that an email is about to contain, store its hash with the request, and return the code.
 
-        Raise `MessageOutdated` if the email must not be sent: there is a newer request, or the address belongs to
-        an account. The owner of another account is informed by email."""
+        If the email is sent again, the new code replaces the old one. Raise `MessageOutdated` if the email must not be
+        sent: the request has expired, there is a newer request, or an account has the address. The owner of that
+        account then gets an email about the attempt instead."""
         code = self._ids.code()
         retry_on_conflict(lambda: self._store_code(delivery, code, now), retry_on=_RETRY_ON)
         return code
@@ -118,7 +123,9 @@ class AddressCodes:
         self._store.commit(Change(at=now, secrets=(replace(request, version=request.version + 1, link=digest),)))
 
     def _inform(self, owner_id: str, request: Delivery, now: datetime) -> None:
-        """Queue the email to the owner of the address, once for each request."""
+        """Queue an email that informs the owner of an address that somebody tried to add the address elsewhere.
+
+        The email is sent once for each request. Nothing is sent if the requester owns the address already."""
         owner = self._store.provider(owner_id)
         if owner is None or owner.email is None or owner.id == request.provider_id:
             return

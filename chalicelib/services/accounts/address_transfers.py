@@ -1,8 +1,9 @@
-"""The transfer of an email address between an account and the people without an account at this address (DESIGN 2a).
+"""The transfer of an email address to an account, or from an account to a person without an account (DESIGN 2a).
 
-An account that proves an address takes over what practices stated about its person there. An account that loses
-an address leaves these statements to a person without an account. The documents follow by the `move` job. A
-person whom the documents name differently stays separate."""
+Practices send documents to addresses whose readers have no account. For such a reader, the database has a provider
+row without a password, here called a person. When an account proves an address, it receives the names, NPIs and
+documents of the person there who is the account's owner. When an account loses the address, a person receives these
+facts again. The job `move` moves the documents. A person at the address with another name stays separate."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -18,12 +19,17 @@ from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim, Job
 
 MAX_PRACTICES = 35
-"""The practices whose faxes one transaction leads to another person. The next fax of a further practice does so too."""
+"""The most practices for which one transaction makes future faxes go to another person (DynamoDB limits a transaction).
+
+For a further practice, the next fax does the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddressTransfer:
-    """The account after a transfer, in its stored version, and the rows and jobs to store with it."""
+    """The rows to commit for a transfer: the changed account, the changed people without an account, claims and jobs.
+
+    A claim reserves a unique value, such as an email address, for one owner. `released` are claims to delete. The
+    caller raises the version of `account`. `people` have the version to write."""
 
     account: Provider
     people: tuple[Provider, ...]
@@ -38,10 +44,10 @@ def is_free(store: Store, email: str) -> bool:
 
 
 def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
-    """Return the transfer of a proven email address to the account, with the claim that reserves the address.
+    """Return the transfer that adds a proven email address to the account, for the caller to commit.
 
-    The account also claims its own name and NPI at the address, so that a concurrent intake cannot create another
-    person with them."""
+    The transfer reserves the address for the account. It also reserves the owner's name and NPI at the address, so
+    that a document that arrives at the same time is matched with the account, and not with a new person."""
     owners = store.claims(_keys(account, email))
     gained, people = replace(account, emails=(*account.proven_emails, email)), []
     for person in _people(store, account, email, owners):
@@ -58,7 +64,10 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
 
 
 def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransfer:
-    """Return the transfer of an email address of the account to a person without an account."""
+    """Return the transfer that removes an email address from the account, for the caller to commit.
+
+    If a practice has sent documents to the address, the transfer gives the practice's statements and faxes to a person
+    without an account, who is created if there is none."""
     owners = store.claims(_keys(account, email))
     practices = [practice_id for practice_id, emails in account.addressed_by.items() if email in emails]
     lost = replace(account, emails=tuple(other for other in account.proven_emails if other != email))
@@ -80,12 +89,16 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
 
 
 def _check_job(account_id: str) -> Job:
-    """Return the job that finds the practices of documents that the account already had and that were sent there."""
+    """Return the job that runs after an address was added, and checks the documents that the account already had.
+
+    It records which practices had sent these documents to the new address."""
     return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=account_id, provider_id=account_id)
 
 
 def _people(store: Store, account: Provider, email: str, owners: Mapping[str, str]) -> list[Provider]:
-    """Return the people without an account at the address who are the account's person."""
+    """Return the provider rows without an account at this address whose name and NPI are those of the account's owner.
+
+    `owners` maps the keys of claims to the ids of their owners."""
     rows = [store.provider(owner) for owner in dict.fromkeys(owners.values())]
     return [row for row in rows if row is not None and _is_same_person(account, row, email)]
 
@@ -102,15 +115,18 @@ def _new_person(ids: Ids, account: Provider, email: str) -> Provider:
 
 
 def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Mapping[str, str]) -> list[Claim]:
-    """Return the claims that lead from the address to the heir, in place of the account."""
+    """Return the claims by which later documents at the address are matched with the `heir`, and not with the account.
+
+    The heir is the person without an account who receives the address."""
     keys = [key for key in _keys(account, email) if owners.get(key) in (None, account.id)]
     return [Claim(key=key, owner=heir.id, replaces=account.id) for key in keys]
 
 
 def _claims_of_faxes(store: Store, lost: Provider, heir: Provider, practices: Collection[str]) -> list[Claim]:
-    """Return the claims that lead the faxes of these practices to the heir.
+    """Return the claims by which later faxes of these practices are matched with the `heir`, and not with the account.
 
-    The faxes of a practice that has also addressed the account at a remaining address still lead to the account."""
+    The heir is the person without an account who receives the address. A practice that has also sent to a remaining
+    address of the account is left out: its faxes stay with the account."""
     proven = set(lost.proven_emails)
     ended = [practice_id for practice_id in practices if proven.isdisjoint(lost.addressed_by.get(practice_id, ()))]
     named = _addressee(lost, None)
@@ -124,7 +140,7 @@ def _keys(account: Provider, email: str) -> tuple[str, ...]:
 
 
 def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
-    """Return the person as the practice addressed the person, with the NPI only if the practice stated the NPI."""
+    """Return the person as an addressee of this practice: with the NPI only if this practice itself stated the NPI."""
     addressee = _addressee(person, email)
     return addressee if practice_id in person.npi_stated_by else replace(addressee, npi=None)
 

@@ -1,7 +1,7 @@
-"""Requests for a new setup or reset link by email.
+"""Requests for a setup link or a reset link by email, from *Forgot password* and from a document's page.
 
-The page gives everybody the same response after the same time, whether or not the address is known. The
-deliveries function sends the email afterwards."""
+A setup link creates an account, and a reset link replaces its password. The page gives everybody the same response
+after the same time, so it does not reveal whether the address is known. A background job then sends the email."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,17 +23,19 @@ from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
 LINK_EMAILS = Quota(kind=SecretKind.FORGOTTEN, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
-"""Emails with a link to one address, or about one document."""
+"""The limit on emails with a link: to one typed address, or from the page of one document."""
 
 PER_SOURCE = Backoff(name="forgotten", free_attempts=20, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
-"""Requests by one client address."""
+"""The limit on requests for a link by one client IP address."""
 
 _RETRY_ON = frozenset({"secret"})
 
 
 @dataclass(frozen=True)
 class _LinkEmail:
-    """An email with a link: its type, recipient and provider, and the document to which the next login leads."""
+    """An email with a link that is to be queued: its type (`SETUP` or `RESET`), recipient and provider.
+
+    `document` is the document that the login after the link opens, or None for the list of documents."""
 
     type: MessageType
     recipient: str
@@ -42,7 +44,7 @@ class _LinkEmail:
 
 
 class LinkRequests:
-    """Requests for a setup or reset link, and the emails that answer them."""
+    """The handling of requests for a setup or reset link, up to the queued email."""
 
     def __init__(self, store: Store, ids: Ids, switches: Switches, setup_links: SetupLinks) -> None:
         self._store = store
@@ -51,17 +53,18 @@ class LinkRequests:
         self._setup_links = setup_links
 
     def ask(self, email: str, source: str, now: datetime, document_id: str | None = None) -> None:
-        """Store a request for a link to this email address (in lower case), and queue the job for the request.
+        """Store a request for a link to this email address (in lower case), and queue a job that looks up the address.
 
-        `document_id` names the document on whose page the request was made, or is None.
-        The reads and writes are the same for known and unknown addresses, so the time reveals nothing. Raise
-        `TooManyRequests` if one client address asks too often."""
+        `source` is the client's IP address. `document_id` names the document on whose page the request was made, or
+        is None. Reads and writes are the same for a known and an unknown address, so their time reveals nothing.
+        Raise `TooManyRequests` if one IP address asks too often. Too many requests for one address do nothing."""
         retry_on_conflict(lambda: self._ask(email, source, now, document_id), retry_on=_RETRY_ON)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
-        """Queue an email with a link to the email address on file for the document.
+        """Queue an email with a link to the document's provider: to the account's username, or to the address on file.
 
-        Without such an address, do nothing. The caller does not learn whether the document has an address."""
+        Do nothing for an unknown document, a document without an address, or too many requests. Nothing is returned,
+        so a stranger with a document's URL does not learn whether an email was sent."""
         retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RETRY_ON)
 
     def _ask(self, email: str, source: str, now: datetime, document_id: str | None) -> None:
@@ -91,11 +94,11 @@ class LinkRequests:
             self._store.commit(replace(change, secrets=(request,)))
 
     def send_requested_link(self, key: str, now: datetime) -> None:
-        """Queue the email for the stored request with this key, if the request's address is known.
+        """Queue the email for the request that `ask` stored under this key, if the portal knows the typed address.
 
-        An account gets a reset link at its username, also if the request names another address of the account. Without
-        an account, the addressee of a document that can still be read
-        gets a setup link. A second call for the same request queues nothing."""
+        The owner of an account gets a reset link at the username, even if the request names another address of the
+        account. A person without an account gets a setup link, if a document that was sent to the address can still be
+        read. A job may run twice: a second call for the same request queues nothing."""
         request = self._store.secret(key)
         if request is None or request.email is None or request.link is None:
             return
@@ -125,10 +128,10 @@ class LinkRequests:
         return self._email_for_pending(document, provider)
 
     def _email_for_page(self, document: Document, provider: Provider) -> _LinkEmail | None:
-        """Return the email for a link request from a document's page, to the document's provider, or None.
+        """Return the email for a link that was requested on a document's page, or None if no email may be sent.
 
-        A link for an account goes to the account's own address, whatever address a clinic typed. A person whose
-        address is another person's username gets no setup link, because the link could not be used."""
+        The owner of an account gets a reset link at the username, although a clinic may have typed another address.
+        There is no setup link to an address of another person's account, because the link could not be used."""
         if provider.has_account:
             is_own = opens_to(provider, document) and provider.email is not None
             return _LinkEmail(MessageType.RESET, provider.email or "", provider, document) if is_own else None
@@ -136,10 +139,10 @@ class LinkRequests:
         return None if key in self._store.claims([key]) else self._email_for_pending(document, provider)
 
     def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
-        """Return the email with a setup link that leads to this document, or None.
+        """Return the email with a setup link that opens this document after the setup, or None if none may be sent.
 
-        If the document is recalled, the link leads to another pending document that was emailed to the same address.
-        The documents of a closed account lead to no new account."""
+        If the practice has recalled the document, the link opens another pending document that was emailed to the
+        same address. If support has closed the provider's account, there is no setup link."""
         if provider.closed_at is not None:
             return None
         address = document.addressee.email

@@ -1,4 +1,7 @@
-"""Setup links and reset links: links by email with which a person chooses a first or a new password (DESIGN 5.2)."""
+"""Emailed links with which a person chooses a password: setup links, reset links, and links that move an account.
+
+A setup link creates an account for a provider who has none. A reset link replaces a forgotten password. A move link
+gives an existing account to the reader of another email address, after support has started the move."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +32,9 @@ from chalicelib.services.transaction import Change, Claim
 MAX_CREDENTIAL_CHARS = 40
 
 _MAX_PENDING_READ = 50
-"""The number of a provider's pending documents that are searched for one that keeps a setup link valid."""
+"""The most pending documents of a provider that are read to find a document for a setup link.
+
+A setup link whose own document was recalled stays valid if there is another pending document for the same person."""
 
 _LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET, SecretKind.NEW_ADDRESS)
 _EXPIRED = f"A link works once and for {duration(LINK_LIFETIME)}, and only the newest link works."
@@ -41,9 +46,10 @@ _TAKEN_ADDRESS = (
 
 
 class LinkExpired(Gone):
-    """Error for a setup or reset link that was used, has expired or was replaced.
+    """Error for a link that no longer works, because it was used, has expired or was replaced by a newer link.
 
-    `document_id` names the document of the link's email, if the link's row still exists."""
+    `document_id` names the document of the link's email, for the page that offers a new link. It is None if the link
+    had no document, or if the link's row no longer exists."""
 
     def __init__(self, document_id: str | None = None) -> None:
         super().__init__(_EXPIRED, code=GoneCode.LINK_DEAD)
@@ -52,7 +58,9 @@ class LinkExpired(Gone):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidLink:
-    """A setup or reset link that works: its row, its owner, and the document to which the next login leads."""
+    """A setup, reset or move link that works: its row, its provider, and the document that the next login opens.
+
+    `document` is None if the login opens the list of documents."""
 
     secret: Secret
     provider: Provider
@@ -70,12 +78,14 @@ class ValidLink:
 
     @property
     def least(self) -> int:
-        """The minimum length of the new password, in characters. A move removes the second factor."""
+        """The minimum length of the new password, in characters: shorter for an account that has a second factor.
+
+        A move removes the second factor, so a move needs the full length."""
         return min_length(second_factor=self.provider.has_second_factor and not self.is_move)
 
     @property
     def personal(self) -> tuple[str, ...]:
-        """Words about the owner that make a poor password."""
+        """Texts about the owner (name, email address, NPI, practice) of which a password must not mainly consist."""
         practice = self.document.practice.name if self.document else ""
         words = (self.provider.name, self.secret.email, self.provider.npi, practice)
         return tuple(word for word in words if word)
@@ -83,7 +93,9 @@ class ValidLink:
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordForm:
-    """The fields of the page behind a setup or reset link. A reset uses only the password."""
+    """The fields of the form behind a link. `credential` (such as MD) and `npi` are for a setup link only.
+
+    `confirmed` means that the person confirmed to be the named provider, which a setup and a move need."""
 
     password: str
     credential: str = ""
@@ -92,7 +104,7 @@ class PasswordForm:
 
 
 class SetupLinks:
-    """The creation of setup and reset links, and the choice of a password with such a link."""
+    """The creation of a link when its email is sent, and the choice of a password with the link."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -101,12 +113,12 @@ class SetupLinks:
     # For the worker that sends the email
 
     def create_token(self, delivery: Delivery, now: datetime) -> str:
-        """Store a link for the email that is about to be sent, and return the link's token.
+        """Store a link for the email that is about to be sent, and return the token for the link's URL.
 
-        The link expires after `LINK_LIFETIME`. All links of the provider's earlier emails stop working.
-        Another attempt of the same delivery creates another token, and both tokens work. Raise
-        `MessageOutdated` if the email must not be sent: the address was corrected, the account has another
-        address, or no setup is needed any more."""
+        Only the token's hash is stored. The link expires after `LINK_LIFETIME`, and the links of the provider's
+        earlier emails stop working. If the same email is sent again, it gets another token, and both tokens work.
+        Raise `MessageOutdated` if the email must not be sent: a clinic has corrected the address, the account has
+        another username, or the provider has an account already."""
         token = self._ids.token()
 
         def step() -> None:
@@ -130,13 +142,13 @@ class SetupLinks:
         return find_document_of_setup_email(self._store, delivery, provider) is not None
 
     def find_first_pending_at(self, provider: Provider, email: str) -> Document | None:
-        """Return the pending document of the provider that is due first and was emailed to this address, or None."""
+        """Return the provider's pending document that is due first among those emailed to this address, or None."""
         return _first_emailed_to(email, provider, _read_pending(self._store, provider.id))
 
     # For the page behind the link
 
     def open(self, token: str, now: datetime) -> ValidLink:
-        """Return the link of a token without using it up. Raise `LinkExpired` if the link does not work."""
+        """Return the link that belongs to a token, without using up the link. Raise `LinkExpired` if it has ended."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None or not secret.is_live(now):
@@ -164,10 +176,11 @@ class SetupLinks:
         return _read_pending(self._store, secret.provider_id)
 
     def choose_password(self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN) -> ValidLink:
-        """Set the password, use up the link and end all sessions of the account.
+        """Store the password of the form, use up the link, end all sessions of the account, and email its owner.
 
-        Return the link with the changed provider. Raise `LinkExpired` if the link does not work, or `Invalid` with the
-        wrong fields of the form. After `Invalid`, the link still works."""
+        A setup link creates the account, and a move link gives the account its new address. Return the link with the
+        changed provider. Raise `LinkExpired` if the link does not work, or `Invalid` with the wrong fields of the form.
+        After `Invalid`, the link still works."""
         link = self.open(token, now)
         _validate(link, form)
         password_hash = hash_password(form.password)
@@ -213,10 +226,11 @@ class SetupLinks:
 
 
 def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
-    """Return the document that a setup email is about, or None if the email must not be sent.
+    """Return the document that a queued setup email (`delivery`) is about, or None if the email must not be sent.
 
-    Usually this is the delivery's own document. If that document was recalled, it is another document to which the
-    link leads now, unless a newer setup email is on its way. A closed account gets no setup email."""
+    Usually, this is the document for which the email was queued. If the practice has recalled it, the result is
+    another pending document at the same address, unless a newer setup email was queued for the provider. The result
+    is None too if support has closed the account, or if the practice has corrected the address."""
     if provider.closed_at is not None:
         return None
     document = store.document(delivery.document_id) if delivery.document_id else None
@@ -252,7 +266,9 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
 
 
 def _is_newest(secret: Secret, provider: Provider) -> bool:
-    """Return True if a link is the provider's newest link and still fits the state of the account."""
+    """Return True if a link is the provider's newest link, and the provider still has (or lacks) an account for it.
+
+    A setup link needs a provider without an account. A reset link needs an account with the link's username."""
     if secret.kind is SecretKind.NEW_ADDRESS:
         return provider.has_account and provider.move_link == secret.link
     is_newest = provider.link == secret.link
@@ -262,7 +278,7 @@ def _is_newest(secret: Secret, provider: Provider) -> bool:
 
 
 def _has_newer_setup_email(delivery: Delivery, provider: Provider) -> bool:
-    """Return True if a later document of the provider has a setup email of its own."""
+    """Return True if a setup email about another document of the provider was queued after this email."""
     mailed_at = provider.setup_mailed_at
     is_newer = mailed_at is not None and mailed_at >= delivery.created_at
     return is_newer and provider.setup_document != delivery.document_id
@@ -276,11 +292,12 @@ def _document_of_link(
     access: int,
     email: str | None,
 ) -> Document | None:
-    """Return the document that a setup link leads to, or None if the link no longer works.
+    """Return the document that a setup link opens, or None if the link no longer works.
 
-    `document` is the document of the link's email, and `access` is the value it had then. If the document was
-    recalled, the link leads to another pending document of the same person that was emailed to the same address.
-    If the address was corrected, the link leads nowhere, because the old address may be a stranger's."""
+    `document` is the document of the link's email. `access` is the document's access counter at that time, which rises
+    when a practice recalls the document or corrects the address. After a recall, the link opens another pending
+    document that was emailed to the same person and `email`. After a correction, the result is None, because the old
+    address may be a stranger's. `read_pending` returns the provider's pending documents, and is called if needed."""
     if document is None or document.access == access:
         return document
     is_only_recalled = document.recalled_at is not None and document.access == access + 1
@@ -290,9 +307,9 @@ def _document_of_link(
 
 
 def _as_addressed(provider: Provider, document: Document) -> Provider:
-    """Return a provider without an account under the name and NPI that the practice of the document states.
+    """Return the provider with the name and NPI that the document's practice states, for the new account's form.
 
-    Another practice may have addressed the same mailbox first, and may have stated another name or NPI."""
+    Another practice may have sent to the same address first with another name or NPI, which the row still has."""
     addressee = document.addressee
     named = replace(provider, first_name=addressee.first_name, last_name=addressee.last_name)
     if addressee.npi is not None or document.practice_id in provider.npi_stated_by:
@@ -313,7 +330,9 @@ def _was_emailed_to(document: Document, provider: Provider, email: str) -> bool:
 
 
 def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
-    """Return the provider with the new password and without open sessions. A setup link creates the account."""
+    """Return the next version of the provider's row: with the new password, and without sessions and links.
+
+    For a setup link, the row also gets the username, the credential and the NPI of the new account."""
     provider = link.provider
     changed = replace(
         provider,
@@ -337,7 +356,7 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
 
 
 def _claims(link: ValidLink, provider: Provider) -> tuple[Claim, ...]:
-    """Return the claim on the username of a new account, or nothing if the link only resets a password."""
+    """Return the reservation (claim) of a new account's username, or nothing if the link only resets a password."""
     if not link.is_setup or provider.email is None:
         return ()
     return (Claim(key=email_claim(provider.email), owner=provider.id),)
