@@ -12,6 +12,7 @@ from chalicelib.domain.documents import Decision, Document, StoredPdf
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
+from chalicelib.services.pdf_requests import PreparedFile, PrepareDocument
 from chalicelib.services.review.review import ApprovalForm, ProviderAction
 
 DEFAULTS: dict[Any, dict[str, Any]] = {
@@ -19,8 +20,10 @@ DEFAULTS: dict[Any, dict[str, Any]] = {
     AttemptResult: {"tried": True},
     Authenticator: {"last_step": 0},
     Decision: {"read_statement": False, "strokes_aspect": 3.0},
-    Delivery: {"access": 1},
+    Delivery: {"access": 1, "never_repeats": False},
     Document: {"access": 1, "sequence": 0},
+    PreparedFile: {"start": 0, "end": 0, "pages": 0, "needs_certificate": False, "searched": False, "is_pdf": True},
+    PrepareDocument: {"searched": False},
     Provider: {"npi_self_stated": False, "session_generation": 1, "short_password": False},
     ProviderAction: {"reauthenticated": False},
     Receipt: {"lookups": 0},

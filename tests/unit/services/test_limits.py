@@ -87,6 +87,7 @@ LIMITS: dict[str, dict[str, Any]] = {
         "PER_PRACTICE": 100,
         "IN_TOTAL": 300,
         "LINKS": 20,
+        "_PERIOD": DAY,
         "ADDRESS_CODES_PER_ACCOUNT": 5,
         "ADDRESS_CODES": 30,
         "TAKEN_NOTICES": 3,
