@@ -4,6 +4,7 @@ import time
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from chalicelib.services.authentication import passwords
 from chalicelib.services.authentication.passwords import (
     LANES,
     MAX_LENGTH,
@@ -254,3 +255,8 @@ def test_a_password_of_up_to_twice_the_limit_is_hashed_as_typed() -> None:
     assert is_password(longest + "x", hash_password(longest + "x")) is False
     assert is_password("", hash_password("")) is True
     assert is_password(longest + "x", hash_password("")) is True
+
+
+def test_a_longer_word_about_the_owner_is_taken_out_first() -> None:
+    assert passwords._is_personal("annabelannabel-kwqz", ("Ann Annabel",), 15) is True
+    assert passwords._is_personal("annabelannabel-kwqzjxvp", ("Ann Annabel",), 15) is False

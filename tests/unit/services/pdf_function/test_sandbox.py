@@ -2,12 +2,13 @@
 
 import ctypes
 import os
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.services.pdf_function.sandbox import SandboxKilled, run_sandboxed, run_sandboxed_json
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_cpu_time, run_sandboxed, run_sandboxed_json
 
 PR_GET_DUMPABLE = 3
 
@@ -40,3 +41,9 @@ def test_a_copy_cannot_read_the_memory_of_its_parent() -> None:
     parent = os.getpid()
     assert run_sandboxed_json(os.getppid, seconds=5, memory=64 * 1024 * 1024) == parent
     assert ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+
+
+def test_no_limit_of_time_remains_after_the_block() -> None:
+    with limit_cpu_time(5):
+        assert signal.getitimer(signal.ITIMER_PROF)[0] > 0
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)

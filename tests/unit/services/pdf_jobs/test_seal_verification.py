@@ -203,3 +203,12 @@ def test_clients_without_an_address_share_one_count() -> None:
     with pytest.raises(TooManyRequests) as refused:
         ask_for_form(world, "unknown")
     assert refused.value.retry_after == 1
+
+
+def test_the_published_certificates_are_read_as_text() -> None:
+    world = World()
+    world.files.put(PUBLISHED_KEY, b"-----BEGIN CERTIFICATE-----", "application/x-pem-file")
+    verification = SealVerification(
+        store=world.store, files=world.files, inspector=world.inspector, ids=FakeIds(), portal_url="https://portal.test"
+    )
+    assert verification.published_certificates() == "-----BEGIN CERTIFICATE-----"

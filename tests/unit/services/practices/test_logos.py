@@ -3,11 +3,14 @@
 import base64
 import io
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 
 from chalicelib import bootstrap
+from chalicelib.services.pdf_requests import MeasuredLogo
+from chalicelib.services.practices import logos
 from chalicelib.services.practices.logos import MAX_BYTES
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles
@@ -97,3 +100,19 @@ def test_a_logo_can_be_removed(portal: Portal) -> None:
     practice = portal.store.practice(PRACTICE.id)
     assert practice is not None
     assert practice.logo is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "reason"),
+    [
+        (MeasuredLogo(refused="too wide"), "too wide"),
+        (MeasuredLogo(refused="too wide", media_type="image/png"), "too wide"),
+        (MeasuredLogo(media_type="image/svg+xml", width=1, height=1), ""),
+    ],
+)
+def test_a_refused_picture_or_another_type_is_no_logo(measured: MeasuredLogo, reason: str) -> None:
+    pdf = Mock(run=Mock(return_value=measured))
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        logos._measure(b"x" * MAX_BYTES, pdf)
+    with pytest.raises(ValueError, match="at most 20000 bytes"):
+        logos._measure(b"x" * (MAX_BYTES + 1), pdf)
