@@ -1,4 +1,4 @@
-"""The certificates of seals: read a certificate chain, verify the chain against the key, issue a certificate."""
+"""The X.509 certificates of the seal, the portal's digital signature: read, verify, issue and request certificates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from itertools import pairwise
 from asn1crypto import algos, csr, keys, pem, x509
 
 SignDigest = Callable[[bytes], bytes]
-"""Signs a SHA-256 digest (32 bytes) with RSASSA-PKCS1-v1_5 and returns the raw signature."""
+"""Signs a SHA-256 digest (32 bytes) with the sealing key by RSASSA-PKCS1-v1_5 and returns the raw signature."""
 
 _ALGORITHM = "sha256_rsa"
 
 
 class ChainRefused(ValueError):
-    """The error for a certificate that cannot seal: unreadable, not for the key, or not for signing."""
+    """The error for a certificate that cannot be used to seal: unreadable, not for the key, or not for signing."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,14 @@ class Chain:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """Return the SHA-256 hash (hex) of the certificate's DER."""
+    """Return the SHA-256 hash (hex) of the certificate's DER, by which the portal identifies the certificate."""
     return hashlib.sha256(certificate.dump()).hexdigest()
 
 
 def read_pem(text: bytes) -> tuple[x509.Certificate, ...]:
-    """Return the certificates of a PEM file in order; raise `ChainRefused` if it holds anything else."""
+    """Return the certificates of a PEM file in order; an empty tuple for an empty file.
+
+    Raise `ChainRefused` if the file holds anything else."""
     if not text.strip():
         return ()
     try:
@@ -77,10 +79,10 @@ def write_pem(certificates: Sequence[x509.Certificate]) -> bytes:
 
 
 def verify_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at: dt.datetime) -> Chain:
-    """Return the certificates as a chain if they can seal, else raise `ChainRefused`.
+    """Return the certificates as a chain if the portal can seal documents with them, else raise `ChainRefused`.
 
-    The first one must be for `public_key` (SubjectPublicKeyInfo, DER), valid at `at`, and for signing. Each
-    certificate must be followed by its issuer's."""
+    The first certificate must be for `public_key` (SubjectPublicKeyInfo, DER), valid at the time `at`, and for
+    signing. Each certificate must be followed by the certificate of its issuer."""
     if not certificates:
         raise ChainRefused("There is no certificate to seal with.")
     chain = Chain(tuple(certificates))
@@ -105,7 +107,10 @@ def _check_links(certificates: Sequence[x509.Certificate]) -> None:
 def issue_self_signed(
     public_key: bytes, sign: SignDigest, *, name: str, serial: int, at: dt.datetime, years: int
 ) -> x509.Certificate:
-    """Return a certificate for the key, signed by that key, valid for `years` from a day before `at`."""
+    """Return a self-signed certificate, for an installation without a certificate from an authority.
+
+    The certificate is for `public_key` (SubjectPublicKeyInfo, DER) and valid for `years` from a day before `at`. `sign`
+    signs the certificate with the private key."""
     subject = x509.Name.build({"common_name": name, "organization_name": "Provider Portal"})
     begins = at.replace(microsecond=0) - dt.timedelta(days=1)
     body = x509.TbsCertificate(
@@ -133,7 +138,7 @@ def issue_self_signed(
 
 
 def _to_asn1_time(at: dt.datetime) -> x509.Time:
-    """Return the time as UTCTime until 2049 and as GeneralizedTime from 2050 (RFC 5280, 4.1.2.5)."""
+    """Return the time in the type that RFC 5280, 4.1.2.5 requires: UTCTime until 2049, then GeneralizedTime."""
     if at.year < 2050:  # noqa: PLR2004 - RFC 5280, 4.1.2.5
         return x509.Time(name="utc_time", value=at)
     return x509.Time(name="general_time", value=at)
@@ -150,7 +155,9 @@ def _extensions(public_key: bytes) -> list[dict[str, object]]:
 
 
 def build_signing_request(public_key: bytes, sign: SignDigest, *, name: str) -> bytes:
-    """Return a PKCS #10 request (PEM) that asks a certificate authority for a certificate of the key."""
+    """Return a PKCS #10 request (PEM), with which the operator asks a certificate authority for a certificate.
+
+    The request is for `public_key` (SubjectPublicKeyInfo, DER). `sign` signs the request with the private key."""
     info = csr.CertificationRequestInfo(
         {
             "version": "v1",

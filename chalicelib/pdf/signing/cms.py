@@ -1,7 +1,7 @@
-"""The CMS message inside a seal, in the CAdES form that PAdES requires, made with a key that only signs digests.
+"""The CMS message (RFC 5652) of a seal: the digital signature with its certificates, as PAdES requires.
 
-The message is built with asn1crypto alone, because the function that holds the key must not load a PDF reader. A test
-compares the message with pyHanko's, byte for byte."""
+The message is built with asn1crypto alone, because the Lambda function that may use the sealing key must not load a
+PDF reader. The key only signs digests. A test compares the message with pyHanko's, byte for byte."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
 from chalicelib.pdf.signing.timestamp_tokens import TimestampSource, request_timestamp
 
 TOKEN_BYTES = 12_000
-"""Bytes reserved for a timestamp token. Tokens of public authorities take 3 to 8 kB."""
+"""The bytes reserved in a file for a timestamp token. Tokens of public authorities take 3 to 8 kB."""
 
 _DIGEST = "sha256"
 
 
 def make_message(chain: Chain, digest: bytes, sign: SignDigest) -> bytes:
-    """Return the CMS message (DER) that seals a document with this SHA-256 digest."""
+    """Return the CMS message (DER) that seals a document: the signature of its SHA-256 digest, without a timestamp."""
     attributes = _signed_attributes(chain.leaf, digest)
     signer = {
         "version": "v1",
@@ -45,22 +45,23 @@ def make_message(chain: Chain, digest: bytes, sign: SignDigest) -> bytes:
 
 @dataclass(frozen=True)
 class MessagePattern:
-    """The bytes of a message around its digest and its signature, which are the same for every document.
+    """The bytes of a CMS message around the document's digest and the signature: the same bytes for every document.
 
-    A filled pattern takes 1 ms, and a new message 20 ms."""
+    The pattern saves time: to fill a pattern takes 1 ms, and to build a new message takes 20 ms. `attributes` is the
+    part of the message that is signed."""
 
     attributes: tuple[bytes, bytes]
     message: tuple[bytes, bytes, bytes]
 
     def fill(self, digest: bytes, sign: SignDigest) -> bytes:
-        """Return the CMS message (DER) that seals a document with this SHA-256 digest."""
+        """Return the CMS message (DER) that seals a document with this SHA-256 digest. `sign` makes the signature."""
         signature = sign(hashlib.sha256(digest.join(self.attributes)).digest())
         start, middle, end = self.message
         return b"".join((start, digest, middle, signature, end))
 
 
 def make_pattern(chain: Chain) -> MessagePattern:
-    """Return the pattern of the messages for a certificate chain."""
+    """Return the pattern of all CMS messages for a certificate chain, to be filled for each document."""
     # Random values mark the two places, so that no other bytes can be equal to them.
     digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
     before, after = _signed_attributes(chain.leaf, digest).dump().split(digest)
@@ -93,13 +94,15 @@ def _name_certificate(certificate: x509.Certificate) -> cms.IssuerAndSerialNumbe
 
 
 def strip_padding(reserved: bytes) -> bytes:
-    """Return the DER message at the start of the space reserved for the message in a sealed file."""
+    """Return the CMS message (DER) without the zero bytes that fill the space reserved for it in a sealed file."""
     message: bytes = cms.ContentInfo.load(reserved).dump()
     return message
 
 
 def read_digest(message: bytes) -> bytes:
-    """Return the digest of the document that a message seals. Raise `ValueError` if the message has none."""
+    """Return the SHA-256 digest that a CMS message was made for, to be compared with the digest of the sealed file.
+
+    Raise `ValueError` if the message has no digest."""
     try:
         attributes = cms.ContentInfo.load(message)["content"]["signer_infos"][0]["signed_attrs"]
         digests = [item["values"][0].native for item in attributes if item["type"].native == "message_digest"]
@@ -112,10 +115,10 @@ def read_digest(message: bytes) -> bytes:
 
 
 def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> bytes:
-    """Return the message with a timestamp over its signature (PAdES level B-T).
+    """Return the CMS message with a timestamp by an authority over the message's signature (PAdES level B-T).
 
-    The signed part of the message does not change, so a timestamp can be added later. Raise `OSError` if the
-    authority returns no usable timestamp of `at`, the present time."""
+    The signed part of the message does not change, so a timestamp can also be added to a file sealed before. Raise
+    `OSError` if the authority returns no usable timestamp near `at`, the present time."""
     content = cms.ContentInfo.load(message)
     signer_info = content["content"]["signer_infos"][0]
     token = request_timestamp(signer_info["signature"].native, source, at)

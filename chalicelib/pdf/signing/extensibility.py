@@ -1,7 +1,7 @@
-"""Decide whether an incremental update may extend a file, or whether the file must be rebuilt.
+"""The decision whether a PDF may be extended by an incremental update, or must be rebuilt from its visible pages.
 
-An update is faster and keeps every byte of the original. But nothing active or conditional may stay in a sealed
-document, and readers disagree on the look of an extended file if they have to repair the original first."""
+An update is faster and preserves every byte of the original. But nothing active or conditional may stay in a sealed
+document, and PDF readers disagree on the look of an extended file if they have to repair the original first."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _OBJECT_HEADER = 32
 
 
 def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
-    """Return True if pages can be stamped and appended without any removal from the file.
+    """Return True if the file can be signed by an incremental update, because nothing must be removed from it.
 
-    `reader` must be strict. The check is cautious: a word inside a string counts if it looks like active
-    content."""
+    Return False for a file that is damaged or may have active or conditional content. The check is cautious: a word
+    inside a string counts if the word looks like such content. `reader` reads `data` and must be strict."""
     if not data.startswith(b"%PDF-1.") or not _ENDS.search(data[-_TAIL:]):
         return False
     try:
@@ -55,10 +55,10 @@ def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
 
 
 def may_change_later(data: bytes) -> bool:
-    """Return True if a signed file has content that may look different after the seal or elsewhere.
+    """Return True if a file with digital signatures may look different after the seal, or in another PDF reader.
 
-    Pages and signature fields are safe. Other fields, other annotations, actions, and content that depends on a
-    condition are not."""
+    Such a file must be rebuilt. Pages and signature fields are safe; other fields, other annotations, actions and
+    content that depends on a condition are not safe. Raise `NotExtensible` if the file is malformed."""
     with requires_extensible(), refuse_malformed():
         reader = open_pdf(data)
         annotations = [read_dictionary(item) for page in reader.pages for item in read_array(page.get("/Annots"))]
@@ -70,7 +70,7 @@ def may_change_later(data: bytes) -> bool:
 
 
 def _is_active(item: DictionaryObject) -> bool:
-    """Return True for an action, the holder of an action or file, or a field that is not for a signature."""
+    """Return True for an action, for an object that holds actions or files, and for a field that is not a signature."""
     other_field = item.get("/FT", "/Sig") != "/Sig"
     return bool(_ACTIVE_KEYS & item.keys()) or bool(_ACTION.fullmatch(str(item.get("/S")))) or other_field
 
@@ -81,9 +81,9 @@ def _is_signature_widget(annotation: DictionaryObject) -> bool:
 
 
 def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
-    """Yield all bytes of a file outside streams.
+    """Yield all bytes of a file outside its streams, so that the caller can search for names of active content.
 
-    Raise `ValueError` if an object is not where the cross-reference table says."""
+    Raise `ValueError` if an object is not where the cross-reference table says, since bytes could be missed."""
     sections = [reader.xrefs.get_xref_data(number) for number in range(reader.xrefs.total_revisions)]
     places = {
         at: (number, generation) for section in sections for number, (generation, at) in section.standard_xrefs.items()
@@ -97,7 +97,9 @@ def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
 
 
 def _outside_stream(chunk: bytes) -> Iterator[bytes]:
-    """Yield the bytes of an object before and after its stream, or the whole object without a stream."""
+    """Yield the bytes of an object before and after its stream, or the whole object if it has no stream.
+
+    Raise `ValueError` if the beginning or the length of the stream is unclear."""
     begins = _STREAM.search(chunk)
     if begins is None:
         yield chunk
@@ -113,14 +115,14 @@ def _outside_stream(chunk: bytes) -> Iterator[bytes]:
 
 
 def _check_length(chunk: bytes, head: bytes, begins: int) -> None:
-    """Raise `ValueError` if the length of a stream is wrong: readers repair wrong lengths differently."""
+    """Raise `ValueError` if the length of a stream is wrong, because PDF readers repair wrong lengths differently."""
     length = _LENGTH.search(head)
     if length is not None and not _END.match(chunk, begins + int(length[1])):
         raise ValueError("a stream is not as long as it says")
 
 
 def _compressed(reader: PdfFileReader) -> Iterator[bytes]:
-    """Yield the unpacked content of the file's object streams."""
+    """Yield the unpacked content of the file's object streams (streams that contain other PDF objects)."""
     for revision in range(reader.xrefs.total_revisions):
         for number in reader.xrefs.get_xref_data(revision).obj_streams_used:
             yield reader.get_object(Reference(number, 0, reader)).data

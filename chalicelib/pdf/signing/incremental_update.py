@@ -1,4 +1,4 @@
-"""Draw onto a PDF without changing a byte of it: an incremental update (ISO 32000-1, 7.5.6)."""
+"""Changes to a PDF by an incremental update (ISO 32000-1, 7.5.6): new bytes at the end, and no old byte changes."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ MALFORMED_PDF_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""The errors that a strict reader raises, often on first use, for a part that is missing or mistyped."""
+"""The errors that pyHanko's strict reader raises, often on first use, for a part that is missing or mistyped."""
 
 
 class NotExtensible(ValueError):
-    """The error for a file whose layout allows no incremental update."""
+    """The error for a file that no incremental update may extend. The caller rebuilds such a file instead."""
 
 
 @contextmanager
 def requires_extensible() -> Iterator[None]:
-    """Raise `NotExtensible` in place of any error that a malformed file causes in the block."""
+    """Raise `NotExtensible` in place of any error that a malformed file causes in the block, so that it is rebuilt."""
     try:
         yield
     except MALFORMED_PDF_ERRORS as error:
@@ -57,24 +57,28 @@ def requires_extensible() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class UpdatablePage:
-    """A page of the file being extended. `inherited` holds the attributes from the page's ancestors."""
+    """A page of the file being extended: a reference to the page, its dictionary, and its inherited attributes."""
 
     reference: Any
     content: Any
     inherited: dict[str, Any]
 
     def get(self, name: str) -> Any:
-        """Return the page's own or inherited attribute with references resolved; None if there is none."""
+        """Return the value of the page's own or inherited attribute; None if there is none.
+
+        If the value is a reference, return the object that it refers to."""
         value = self.content.get(name) if name in self.content else self.inherited.get(name)
         return value.get_object() if isinstance(value, generic.IndirectObject) else value
 
     def raw(self, name: str) -> Any:
-        """Return the page's own or inherited attribute with references unresolved; None without one."""
+        """Return the page's own or inherited attribute as written, which may be a reference; None if there is none."""
         return self.content.raw_get(name) if name in self.content else self.inherited.get(name)
 
 
 def open_to_extend(data: bytes) -> IncrementalPdfFileWriter:
-    """Read the file strictly and return a writer for an update; raise `NotExtensible` if that fails."""
+    """Read a PDF strictly, and return a writer that adds an incremental update to it.
+
+    Raise `NotExtensible` if the file breaks the standard, because PDF readers repair such a file differently."""
     with requires_extensible():
         writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=True)
         _root_pages(writer)
@@ -89,12 +93,14 @@ def _root_pages(writer: IncrementalPdfFileWriter) -> Any:
 
 
 def declared_page_count(writer: IncrementalPdfFileWriter) -> int:
-    """Return the number of pages that the file declares, including pages appended by the writer."""
+    """Return the number of pages that the file's page tree declares, including pages appended by the writer."""
     return int(_root_pages(writer)["/Count"])
 
 
 def find_page(writer: IncrementalPdfFileWriter, index: int) -> UpdatablePage:
-    """Return the page with that index (from 0) without reading the other pages; raise `NotExtensible`."""
+    """Return the page with that index (from 0) without reading the other pages, to save time.
+
+    Raise `NotExtensible` if the page is not where the page tree says."""
     node, inherited = _root_pages(writer), {}
     for _ in range(_MAX_TREE_DEPTH):
         inherited.update({name: node.raw_get(name) for name in _INHERITED if name in node})
@@ -108,7 +114,9 @@ def find_page(writer: IncrementalPdfFileWriter, index: int) -> UpdatablePage:
 
 
 def _find_child(node: Any, index: int) -> tuple[Any, int]:
-    """Return the child of a page tree node that contains the page, and the page's index within that child."""
+    """Return the child of a page tree node that contains the page `index`, and the page's index within that child.
+
+    Raise `NotExtensible` if the node has too few pages."""
     kids = node["/Kids"]
     if node["/Count"] == len(kids) > index:
         return kids.raw_get(index), 0
@@ -121,7 +129,7 @@ def _find_child(node: Any, index: int) -> tuple[Any, int]:
 
 
 def page_display(page: UpdatablePage) -> Display:
-    """Return the page's visible box, rotation and unit, as viewers show the page."""
+    """Return how viewers show the page: its visible box, its rotation and its unit of length."""
     attributes = PageObject()
     for name in ("/MediaBox", "/CropBox"):
         edges = page.get(name)
@@ -140,7 +148,9 @@ def page_display(page: UpdatablePage) -> Display:
 
 @dataclass(frozen=True)
 class ImportedPage:
-    """A drawn page inside the file being extended: a reference to the content, the resources, and the box."""
+    """A page drawn by the portal and copied into the file being extended, not yet visible on any page of the file.
+
+    `content` is a reference to the content stream, and `box` is the page's media box."""
 
     content: Any
     resources: Any
@@ -148,7 +158,7 @@ class ImportedPage:
 
 
 class _Verbatim(generic.PdfObject):
-    """An object that is written exactly as reportlab wrote it."""
+    """A PDF object whose bytes pyHanko writes exactly as reportlab wrote them."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -158,10 +168,10 @@ class _Verbatim(generic.PdfObject):
 
 
 def import_pages(writer: IncrementalPdfFileWriter, pdf: bytes) -> tuple[ImportedPage, ...]:
-    """Copy the pages of a PDF that reportlab drew into the file.
+    """Copy the pages of a PDF that reportlab drew into the file being extended, for `to_xobject` or `append`.
 
-    The objects are copied verbatim. If the PDF has another form than reportlab usually writes, pyHanko parses and
-    copies the objects."""
+    The objects are copied verbatim, which is fast. If the PDF does not have reportlab's usual form, pyHanko parses
+    and copies the objects."""
     try:
         return _import_verbatim(writer, parse_drawing(pdf))
     except (ValueError, LookupError):
@@ -192,7 +202,9 @@ def _import_parsed(writer: IncrementalPdfFileWriter, pdf: bytes) -> tuple[Import
 
 
 def to_xobject(page: ImportedPage, matrix: Matrix | None = None) -> Any:
-    """Turn an imported page into a form XObject in place, and return the reference to the form."""
+    """Turn an imported page into a form XObject (a drawing that pages can show), and return the form's reference.
+
+    The page's content stream itself becomes the form. `matrix` maps the page to the form's space."""
     form = page.content.get_object()
     for name, value in _form_entries(map(float, page.box), page.resources).items():
         form[pdf_name(name)] = value
@@ -226,7 +238,7 @@ def _form_entries(bounds: Any, resources: Any) -> dict[str, Any]:
 
 
 def _content_form(page: UpdatablePage, display: Display) -> Any:
-    """Return the page's content as a form, so that no open graphics state affects later drawing."""
+    """Return the page's content as a form XObject, so that its graphics state cannot affect what is drawn after it."""
     resources = page.raw("/Resources")
     entries = _form_entries(display.box, generic.DictionaryObject() if resources is None else resources)
     group = page.raw("/Group")
@@ -248,7 +260,9 @@ def _content_form(page: UpdatablePage, display: Display) -> Any:
 
 
 def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix) -> None:
-    """Draw a form over the page with that index. The matrix `place` maps the form to displayed points."""
+    """Draw a form XObject on top of the page with that index (from 0), such as the signature block.
+
+    The matrix `place` maps the form to points on the displayed page. Raise `NotExtensible` if there is no such page."""
     page = find_page(writer, index)
     display = page_display(page)
     under = writer.add_object(_content_form(page, display))
@@ -262,7 +276,7 @@ def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix
 
 
 def append(writer: IncrementalPdfFileWriter, imported: tuple[ImportedPage, ...]) -> Any:
-    """Append the imported pages to the file, and return the reference of the first one."""
+    """Append the imported pages (the certificate) to the file, and return the reference of the first appended page."""
     pages = _root_pages(writer)
     parent = writer.root.raw_get("/Pages")
     added = [writer.add_object(_new_page(parent, page)) for page in imported]
@@ -275,7 +289,7 @@ def append(writer: IncrementalPdfFileWriter, imported: tuple[ImportedPage, ...])
 
 
 def _new_page(parent: Any, page: ImportedPage) -> Any:
-    """Return a page dictionary with each attribute that the page would otherwise inherit from the file."""
+    """Return a page dictionary that sets every inheritable attribute, so that the page inherits none from the file."""
     return generic.DictionaryObject(
         {
             pdf_name("/Type"): pdf_name("/Page"),

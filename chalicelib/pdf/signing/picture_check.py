@@ -1,4 +1,4 @@
-"""Compare the pages of a sealed file, on a screen and in print, with the pages of its source."""
+"""The comparison of a sealed file's page images, on a screen and in print, with those of the file before sealing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from chalicelib.pdf.rendering import open_for_display
 
 _MAX_SIDE = 1500
 _TOLERANCE = 96
-"""The largest difference of a color, from 0 to 255, that another way to draw the same page makes."""
+"""The largest difference of a color channel (0 to 255) that can occur between two drawings of the same page."""
 
 
 def compare_pages(
     source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int] = ()
 ) -> Iterator[str]:
-    """Yield, for each page of the sealed file, the page's fault in words, or an empty string without a fault.
+    """Yield, for each page of the sealed file, the page's fault in words, or an empty string if it has no fault.
 
-    A page must look the same in print, on a screen and in the source, except for the signature block. `unseen`
-    are the pages of the source that could not be shown. Without a source, only print and screen are compared."""
+    The caller releases no file with a fault. A page must look the same in print, on a screen and in `source` (the
+    file that the signer saw), except inside the signature block `block`. `unseen` are the numbers of the source's pages
+    that could not be shown. For these and added pages, and without a source, only print and screen are compared."""
     hole = _relative_box(source, block) if source is not None and block is not None else None
     with open_for_display(source or sealed) as before, open_for_display(sealed) as after:
         for index in range(len(after)):
@@ -50,7 +51,9 @@ def _render(page: pypdfium2.PdfPage, mode: str | None = None) -> Image.Image:
 
 
 def _look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, float, float] | None = None) -> bool:
-    """Return True if two page images look alike outside the box `hole`. Small differences at edges are ignored."""
+    """Return True if two page images look alike outside the box `hole` (fractions of the page).
+
+    Small differences at the edges of shapes are ignored. The box is painted white in both images."""
     if one.size != other.size:
         return False
     if hole is not None:
@@ -64,7 +67,7 @@ def _look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, 
 
 
 def _has_more(one: Image.Image, other: Image.Image) -> bool:
-    """Return True if a pixel is darker, or lighter, than all pixels nearby in the other picture."""
+    """Return True if any pixel of `one` is clearly darker, or clearly lighter, than all nearby pixels of `other`."""
     darker = ImageChops.subtract(other.filter(ImageFilter.MinFilter(3)), one)
     lighter = ImageChops.subtract(one, other.filter(ImageFilter.MaxFilter(3)))
     return any(high > _TOLERANCE for picture in (darker, lighter) for _, high in ImageStat.Stat(picture).extrema)

@@ -1,4 +1,6 @@
-"""The last check of a sealed file before its release: other readers read the very bytes to be released."""
+"""The last check of a sealed file before the portal releases it.
+
+The check reads the final bytes of the file with PDF readers that took no part in writing them."""
 
 from __future__ import annotations
 
@@ -15,9 +17,9 @@ def find_faults(
 ) -> list[str]:
     """Return the faults of a sealed file in words for an engineer; an empty list allows the release.
 
-    The file must have this number of pages and this level. `source` is the original or the scan (empty for a separate
-    certificate). `certificate` is the fingerprint of the one that the seal must be made with, and `pins` are those of
-    the timestamp authorities. The pictures are compared in `picture_check.py`."""
+    `pages` and `level` are the expected number of pages and PAdES level. `source` is the original or the scan (empty
+    for a separate certificate). `certificate` is the fingerprint of the certificate that must have made the seal, and
+    `pins` are the fingerprints of the timestamp authorities' certificates. `picture_check.py` compares the pictures."""
     try:
         counted, signatures = recheck_pages(data), read_signatures(data, strict=True, pins=pins)
     except PdfRefused as refusal:
@@ -51,7 +53,9 @@ def _find_seal_faults(signatures: tuple[SignatureReport, ...], source: bytes, ce
 
 
 def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
-    """Return True if each signature that was valid in the source is still valid. A rebuilt file has none."""
+    """Return True if the seal broke none of the earlier signatures: those valid in `source` are still valid.
+
+    `earlier` are the signatures in the sealed file before the seal. A rebuilt file has none, which is no fault."""
     if not earlier:
         return True
     before = read_signatures(source)
@@ -64,7 +68,8 @@ def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
 def find_timestamp_faults(data: bytes, before: bytes, pins: Collection[str]) -> list[str]:
     """Return the faults of a sealed file that got its timestamp later; an empty list allows the release.
 
-    `before` is the sealed file without the timestamp. Only the bytes of the signature may differ."""
+    `before` is the sealed file without the timestamp, and only the bytes of the signature may differ from it. `pins`
+    are the fingerprints of the timestamp authorities' certificates."""
     start, end = find_signature_gap(before)
     if len(data) != len(before) or data[:start] != before[:start] or data[end:] != before[end:]:
         return ["the file changed under its seal"]

@@ -1,6 +1,7 @@
-"""The half of sealing that needs no key: a field for one PAdES signature over the whole file, with room for it.
+"""The first half of sealing, without the key: a PDF gets a field for the seal, with room for the signature.
 
-The other half, `sealer.py`, makes the signature with a key in KMS and parses no PDF.
+The seal is one PAdES signature over the whole file. The other half, `sealer.py`, makes the signature with a key in KMS
+and parses no PDF.
 
 The seal allows no later change: all fields are locked (P=1), and in a file without other signatures the seal
 also certifies the file. In a file that already carries signatures, only the seal's field is added: any other
@@ -41,7 +42,7 @@ _LOCK = FieldMDPSpec(FieldMDPAction.ALL)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file that is ready for the message of its seal, and the placeholder of the message."""
+    """A file that is complete except for its seal's CMS message, and the placeholder where the message goes."""
 
     data: bytes
     placeholder: Placeholder
@@ -49,11 +50,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class SealFieldSpec:
-    """The signature field for the seal: an existing empty `field` by name, or a new field on a page.
+    """The choice of the signature field for the seal: an existing empty `field` by name, or a new field on a page.
 
-    `page` is a reference. Without a page, the new field is on the first page. With a `form` (a reference to an
-    XObject) the seal is visible: a new field needs its `rectangle` in user space, and an existing field keeps
-    its rectangle."""
+    `page` is a reference; without a page, the new field is on the first page. With a `form` (a reference to a form
+    XObject, the picture of the signature block) the seal is visible. A new visible field needs its `rectangle` in the
+    page's user space. An existing field has a rectangle already."""
 
     page: Any = None
     field: str | None = None
@@ -62,12 +63,16 @@ class SealFieldSpec:
 
 
 def prepare(data: bytes, seal: SealSpec) -> Prepared:
-    """Return the file with an invisible field for a seal over all of it; raise `NotExtensible` if it is malformed."""
+    """Return the file with an invisible field for the seal, ready for the seal's CMS message.
+
+    Raise `NotExtensible` if the file is malformed."""
     return prepare_opened(open_to_extend(data), seal, SealFieldSpec())
 
 
 def prepare_opened(writer: IncrementalPdfFileWriter, seal: SealSpec, field: SealFieldSpec) -> Prepared:
-    """Return the file with the writer's changes and a field for a seal over all of it; raise `NotExtensible`."""
+    """Return the file with the writer's changes and a field for the seal, ready for the seal's CMS message.
+
+    Raise `NotExtensible` if the file is malformed."""
     with requires_extensible():
         certify = next(enumerate_sig_fields(writer, filled_status=True), None) is None
         lock = SigMDPSetup(_DIGEST, certify=certify, field_lock=_LOCK, docmdp_perms=MDPPerm.NO_CHANGES)
@@ -94,9 +99,10 @@ def _signature_dictionary(seal: SealSpec) -> SignatureObject:
 
 
 def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> str:
-    """Create or reuse the field for the seal, add the lock and the appearance, and return the field's name.
+    """Create or reuse the field for the seal, add its lock and its appearance, and return the field's name.
 
-    An existing field gets no lock, because a change of the field would invalidate the earlier signatures."""
+    The lock forbids changes of the file after the seal. An existing field gets no lock, because a change of that field
+    would invalidate the earlier signatures."""
     name = field.field or _free_name(writer)
     page = field.page or find_page(writer, 0).reference
     is_new, reference = prepare_sig_field(
@@ -119,7 +125,7 @@ def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> st
 
 
 def find_empty_field(writer: IncrementalPdfFileWriter) -> tuple[str, Any] | None:
-    """Return the name and widget of the first unsigned signature field; None if there is none."""
+    """Return the name and the widget (the field's box on a page) of the first empty signature field, or None."""
     for name, _, reference in enumerate_sig_fields(writer, filled_status=False):
         return name, get_single_field_annot(reference.get_object())
     return None

@@ -1,4 +1,6 @@
-"""Prepare the file of a decided document for its seal, in one of three ways that suit the original.
+"""The preparation of the file for the seal (the portal's digital signature), after a document was signed or declined.
+
+The original decides between three ways:
 
 - An unsigned, well-formed original without active content gets the signature block, the certificate and the
   seal in one incremental update. Every byte of the original stays.
@@ -54,10 +56,11 @@ _TURNS: dict[int, Matrix] = {
 
 @dataclass(frozen=True)
 class PreparedDocument:
-    """A file that is ready for the message of its seal, with the placeholder of the message and the number of pages.
+    """A file that is complete except for its seal's CMS message, which goes into the placeholder.
 
-    `place` is the box of the signature block on a page of the original, the only part that looks different.
-    `needs_certificate`: the file can hold no certificate page, so the certificate is a separate file."""
+    `pages` is the number of pages. `place` is the box of the signature block on a page of the original, the only part
+    that looks different; None without a block there. `needs_certificate`: the file can hold no certificate page, so the
+    certificate must become a separate file."""
 
     data: bytes
     placeholder: Placeholder
@@ -76,10 +79,11 @@ def prepare_signed(
     rebuild: bool = False,
     find: FieldFinder = find_signature_box,
 ) -> PreparedDocument:
-    """Return the electronically signed document.
+    """Return the electronically signed document with its signature block and certificate, ready for the seal.
 
-    The block goes into `field`; if that is None or not on a page, `find` searches the text for a place. With
-    `rebuild` the file is rebuilt even if the original could be extended."""
+    The block goes into `field`; if that is None or not on a page, `find` searches the text for a place. Without a
+    place, only the certificate shows the block. With `rebuild` the file is rebuilt even if the original could be
+    extended. Raise `PdfRefused` for an unreadable original."""
     with suppress(NotExtensible):
         if not rebuild:
             opened = _Opened(original, open_to_extend(original), find)
@@ -100,7 +104,9 @@ def _add_to_original(
 def prepare_declined(
     original: bytes, *, certificate: CertificateFacts, seal: SealSpec, rebuild: bool = False
 ) -> PreparedDocument:
-    """Return the unsigned original with the certificate of the decline; `rebuild` as in `prepare_signed`."""
+    """Return the original with the certificate that its provider declined to sign, ready for the seal.
+
+    With `rebuild` the file is rebuilt even if the original could be extended."""
     with suppress(NotExtensible):
         if not rebuild:
             opened = _Opened(original, open_to_extend(original))
@@ -109,13 +115,15 @@ def prepare_declined(
 
 
 def prepare_by_hand(scan: bytes, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
-    """Return the scan of the document signed by hand, with its certificate."""
+    """Return the scan (PDF, JPEG or PNG) of a document signed on paper, with its certificate, ready for the seal."""
     pdf = assemble.assemble_by_hand(scan, certificate)
     return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 
 def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
-    """Return the certificate as a separate file, which names the signed file by its SHA-256 hash."""
+    """Return the certificate as a separate PDF, ready for a seal, because the signed file can hold no more pages.
+
+    The certificate names the signed file by its SHA-256 hash."""
 
     def draw(canvas: Canvas) -> None:
         canvas.setTitle(f"Certificate: {certificate.title}")
@@ -127,7 +135,9 @@ def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts,
 
 
 def _prepare_rebuilt(pdf: bytes, original: bytes, seal: SealSpec) -> PreparedDocument:
-    """Prepare a rebuilt file, with the seal's field on the first certificate page after the original's pages."""
+    """Return a rebuilt file (the pages of `original`, then the certificate), ready for the seal.
+
+    The field of the seal goes onto the first page of the certificate."""
     writer = open_to_extend(pdf)
     with requires_extensible():
         field = SealFieldSpec(find_page(writer, _count_pages(original)).reference)
@@ -147,7 +157,7 @@ def _count_pages(pdf: bytes) -> int:
 
 @dataclass(frozen=True)
 class _Addition:
-    """The drawing to add to an original: the signature block, if there is a place for it, and the certificate."""
+    """The drawings to add to an original: the signature block, if there is a place for it, and the certificate."""
 
     block: SignatureBlock | None
     place: SignatureBox | None
@@ -161,7 +171,7 @@ class _Addition:
 
 @dataclass(frozen=True)
 class _Opened:
-    """An original, the writer of the update that is added to it, and the search for a place to sign."""
+    """An original, the writer that adds an incremental update to it, and the search for a place to sign."""
 
     data: bytes
     writer: IncrementalPdfFileWriter
@@ -173,14 +183,14 @@ class _Opened:
 
     @cached_property
     def units(self) -> tuple[float, ...]:
-        """The UserUnit of each page."""
+        """The UserUnit of each page: the size in points of one unit of the page's coordinates."""
         return read_units(self.data, self.pages)
 
 
 def _is_signed(opened: _Opened) -> bool:
-    """Return True if the file carries signatures that the seal must leave valid.
+    """Return True if the file already carries digital signatures, so that the update may add only the seal's field.
 
-    Raise `NotExtensible` if the signed file has content that could change after the seal."""
+    Raise `NotExtensible` if such a file has content that could change after the seal: the file must be rebuilt."""
     if b"ByteRange" not in opened.data:
         return False
     with requires_extensible():
@@ -191,7 +201,9 @@ def _is_signed(opened: _Opened) -> bool:
 
 
 def _extend(opened: _Opened, addition: _Addition, seal: SealSpec) -> PreparedDocument:
-    """Add the addition and the seal's field as an incremental update; raise `NotExtensible` if that is impossible."""
+    """Return the original with the drawings and the seal's field added by an incremental update, ready for the seal.
+
+    Raise `NotExtensible` if the file may not be extended."""
     writer = opened.writer
     if not is_extensible(opened.data, writer.prev):
         raise NotExtensible("the file has content that must not stay")
@@ -208,7 +220,7 @@ def _extend(opened: _Opened, addition: _Addition, seal: SealSpec) -> PreparedDoc
 
 
 def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
-    """Return the given box to sign if it is on a page, else the box that the search finds, else None."""
+    """Return the box for the signature block: `field` if it is on a page, else the result of the search (or None)."""
     if field is not None and field.is_on(opened.pages):
         return field
     return opened.find(opened.data, opened.units, block)
@@ -220,10 +232,10 @@ def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlo
 def _countersign(
     opened: _Opened, block: SignatureBlock, field: SignatureBox | None, seal: SealSpec
 ) -> PreparedDocument:
-    """Add the field of a visible seal to a signed file.
+    """Return a file that already carries signatures with only a seal added, whose picture is the signature block.
 
-    In a certified file the seal is visible only if an empty signature field exists: a new field would break
-    the certification."""
+    The certificate must be a separate file. In a certified file the seal is visible only if an empty signature field
+    exists: a new field would break the certification."""
     certified = _is_certified(opened)
     place = None if certified else _find_place(opened, field, block)
     if place is None and not certified:
@@ -243,7 +255,7 @@ def _is_certified(opened: _Opened) -> bool:
 
 
 def _make_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureBox) -> SealFieldSpec:
-    """Return a new signature field in this box, with the signature block as its appearance."""
+    """Return the description of a new signature field in the box `place`, with the signature block as its picture."""
     page = find_page(writer, place.page - 1)
     display = page_display(page)
     box = (place.x, place.y, place.x + place.width, place.y + place.height)
@@ -252,7 +264,9 @@ def _make_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, pla
 
 
 def _use_empty_field(opened: _Opened, block: SignatureBlock) -> tuple[SealFieldSpec, SignatureBox | None]:
-    """Return the file's empty signature field and the field's box, or an invisible field if there is none."""
+    """Return the description of the file's empty signature field for the seal, and the field's box.
+
+    The box is None if the seal will be invisible: without an empty field, or with a field of no area."""
     empty = find_empty_field(opened.writer)
     if empty is None:
         return SealFieldSpec(), None
@@ -269,7 +283,7 @@ def _use_empty_field(opened: _Opened, block: SignatureBlock) -> tuple[SealFieldS
 
 
 def _find_page_of(opened: _Opened, widget: Any) -> tuple[int, UpdatablePage]:
-    """Return the number (from 1) and the page that shows the widget; raise `NotExtensible` if no page does."""
+    """Return the number (from 1) and the page that shows a signature field; raise `NotExtensible` if no page does."""
     for number in range(1, opened.pages + 1):
         page = find_page(opened.writer, number - 1)
         if any(item.container_ref == widget.container_ref for item in page.get("/Annots") or ()):
@@ -284,7 +298,7 @@ def _block_form(
     rotation: int,
     parts: SignatureParts | None = None,
 ) -> object:
-    """Return the reference of a form that shows the block upright on a page with that rotation."""
+    """Return the reference of a form XObject that shows the block upright on a page with this rotation in degrees."""
     pdf = draw_pdf(lambda canvas: _draw_block_page(canvas, block, size, parts))
     (page,) = import_pages(writer, pdf)
     return to_xobject(page, _TURNS[rotation])

@@ -1,6 +1,7 @@
-"""The half of sealing that needs the key: the message over a prepared file, and its timestamp.
+"""The second half of sealing, with the key: the CMS message that signs a prepared file, and its timestamp.
 
-Nothing here parses a PDF. The other half, `seal.py`, prepares the file."""
+Nothing here parses a PDF, so no hostile file can attack a parser beside the key. The other half, `seal.py`, prepares
+the file."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 
 @dataclass(frozen=True)
 class Message:
-    """The CMS message (DER) of a seal, and the level that the seal has with the message."""
+    """The CMS message (DER) of a seal, and the PAdES level: `B-T` if the message has a timestamp, else `B-B`."""
 
     data: bytes
     level: Level
@@ -26,7 +27,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Sealer:
-    """The key, its certificate chain, and the timestamp authority, if there is one."""
+    """The means to seal files: the signing key, its certificate chain, and the timestamp authority, if there is one."""
 
     chain: Chain
     sign: SignDigest
@@ -34,12 +35,12 @@ class Sealer:
 
     @property
     def pins(self) -> Collection[str]:
-        """The fingerprints of the certificates that the timestamp authority uses."""
+        """The SHA-256 fingerprints (hex) of the trusted certificates of the timestamp authority; empty without one."""
         return self.timestamps.pins if self.timestamps is not None else ()
 
     @cached_property
     def reserved_bytes(self) -> int:
-        """The bytes to reserve for the message, including a timestamp that comes now or later."""
+        """The number of bytes to reserve in a file for the CMS message and for its timestamp, which may come later."""
         size = len(self._pattern.fill(bytes(32), lambda _: bytes(self.chain.key_bytes)))
         return size + (cms.TOKEN_BYTES if self.timestamps else 0)
 
@@ -48,9 +49,10 @@ class Sealer:
         return cms.make_pattern(self.chain)
 
     def make_message(self, data: bytes, placeholder: Placeholder, at: dt.datetime) -> Message:
-        """Return the message over a prepared file. Raise `ValueError` if the file has no empty placeholder there.
+        """Return the CMS message that seals a prepared file, to be inserted into the file at the placeholder.
 
-        If the timestamp authority fails, the message has no timestamp and its level is B-B."""
+        If the timestamp authority fails, the message has no timestamp and its level is B-B. Raise `ValueError` if the
+        file has no empty placeholder at this place."""
         reserved = placeholder.read(data)
         if any(reserved):
             raise ValueError("the placeholder is not empty")
@@ -63,7 +65,7 @@ class Sealer:
             return Message(message, "B-B")
 
     def make_timestamped(self, data: bytes, at: dt.datetime) -> tuple[Placeholder, bytes]:
-        """Return the placeholder of a sealed file's message, and the message with a timestamp of `at` added.
+        """Return a sealed file's CMS message with a timestamp near `at` added, and the placeholder to insert it at.
 
         Raise `OSError` if the authority fails or there is no space, and `ValueError` if the file has no sound seal."""
         placeholder = find_last(data)

@@ -1,7 +1,7 @@
-"""Request and read RFC 3161 timestamp tokens.
+"""RFC 3161 timestamp tokens, which prove when a seal existed: request tokens from an authority, and verify tokens.
 
-A token counts only if its certificate chain ends at a pinned certificate. This module loads no PDF reader, because the
-function that holds the sealing key uses it."""
+A token counts only if its certificate chain ends at a pinned certificate, one whose fingerprint the operator listed as
+trusted. This module loads no PDF reader, because the Lambda function that may use the sealing key loads the module."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _random_nonce() -> int:
 
 @dataclass(frozen=True)
 class TimestampSource:
-    """A timestamp authority.
+    """A timestamp authority: `send` transmits requests to it, and `pins` decide which of its tokens are trusted.
 
     `pins` are the SHA-256 fingerprints (hex) of the authority's certificate or of its issuers' certificates. `nonce`
-    returns a new random number, which the authority must repeat."""
+    returns a new random number, which the authority must repeat in its reply."""
 
     send: Timestamps
     pins: Collection[str]
@@ -47,7 +47,9 @@ class TimestampSource:
 
 
 def request_timestamp(signature: bytes, source: TimestampSource, at: dt.datetime) -> cms.ContentInfo:
-    """Return a timestamp token over a signature. Raise `OSError` if the authority returns no usable token of `at`."""
+    """Return a verified timestamp token over a signature from the authority.
+
+    Raise `OSError` if the authority fails, or if the token is not sound, not pinned or not within 5 minutes of `at`."""
     nonce = source.nonce()
     imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.sha256(signature).digest()}
     query = tsp.TimeStampReq({"version": 1, "message_imprint": imprint, "cert_req": True, "nonce": nonce})
@@ -74,9 +76,10 @@ def _read_reply(reply: bytes, nonce: int) -> cms.ContentInfo:
 
 
 def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.datetime | None:
-    """Return the time of a timestamp token (SignedData) for a signature.
+    """Verify a timestamp token (SignedData) over a signature, and return the token's time.
 
-    Return None if the token is not sound, or if its certificate chain ends at no pinned certificate."""
+    Return None if the token is not sound, is for another signature, or has a certificate chain that ends at no pinned
+    certificate. A malformed token raises `ValueError`, `TypeError`, `KeyError` or `AttributeError`."""
     content = token["encap_content_info"]["content"]
     info, signer = content.parsed, token["signer_infos"][0]
     imprint = info["message_imprint"]
@@ -92,7 +95,7 @@ def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.d
 
 
 def _is_signed_by(certificate: x509.Certificate, signer: Any, content: bytes) -> bool:
-    """Return True if the signed attributes name this content and this certificate, and its key signed them."""
+    """Return True if the certificate's key signed attributes that name both this content and this certificate."""
     algorithm, attributes = signer["digest_algorithm"]["algorithm"].native, signer["signed_attrs"]
     if algorithm not in _DIGESTS or attributes is core.VOID:
         return False
@@ -115,7 +118,7 @@ def _is_signed_by(certificate: x509.Certificate, signer: Any, content: bytes) ->
 
 
 def _names_certificate(values: dict[str, Any], certificate: x509.Certificate) -> bool:
-    """Return True unless an attribute names another certificate as the one of the signer (RFC 5035)."""
+    """Return True unless the token's attributes name another certificate as the signer's (RFC 5035)."""
     named = values.get("signing_certificate_v2") or values.get("signing_certificate")
     if named is None:
         return True
@@ -146,7 +149,9 @@ def _find_signer_certificate(token: Any, signer: Any) -> x509.Certificate | None
 def _is_pinned(
     certificate: x509.Certificate, given: list[x509.Certificate], at: dt.datetime, pins: Collection[str]
 ) -> bool:
-    """Return True if the certificate is only for timestamps, and its chain at `at` ends at a pinned certificate."""
+    """Return True if a certificate is trusted for timestamps: it is only for them, and its chain ends at a pinned one.
+
+    `given` are the certificates in the token, and `at` is the time at which the chain must be valid."""
     usage, anchors = certificate.extended_key_usage_value, [item for item in given if fingerprint(item) in pins]
     only_timestamps = usage is not None and usage.native == ["time_stamping"]
     if not anchors or not only_timestamps or "extended_key_usage" not in certificate.critical_extensions:

@@ -1,6 +1,6 @@
-"""Parse a PDF that reportlab drew, so that its objects can be copied verbatim into another file.
+"""A fast parser for PDF files that reportlab drew, whose objects are copied verbatim into the file to seal.
 
-The regular expressions know only the exact form that reportlab writes. Any other form raises `ValueError`."""
+The regular expressions match only the exact form that reportlab writes. Any other form raises `ValueError`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REFERENCE = re.compile(rb"\b(\d+) 0 R\b")
 
 @dataclass(frozen=True)
 class DrawnPage:
-    """A page that reportlab drew: its deflated content, its resources as written, and its media box."""
+    """A page that reportlab drew: the deflated content stream, the resources as written, and the media box."""
 
     content: bytes
     resources: bytes
@@ -29,9 +29,9 @@ class DrawnPage:
 
 @dataclass(frozen=True)
 class ParsedDrawing:
-    """The pages of a PDF, and the text of the objects that their resources refer to, by object number.
+    """The pages of a PDF, and by object number the bytes of every object that the pages' resources refer to.
 
-    Each object comes after the objects that it refers to."""
+    The dictionary `objects` lists an object after the objects that the object refers to."""
 
     pages: tuple[DrawnPage, ...]
     objects: dict[int, bytes]
@@ -59,7 +59,7 @@ def _find_number(pattern: bytes, text: bytes) -> int:
 
 
 def _object_bodies(pdf: bytes) -> dict[int, bytes]:
-    """Return the text of each object by its number, read from the places in the cross-reference table."""
+    """Return the bytes of each object by its number. The cross-reference table gives the places of the objects."""
     table = _find_number(rb"startxref\s+(\d+)", pdf[-64:])
     rows = pdf[table:].split(b"trailer", 1)[0].splitlines()[3:]
     places = sorted((int(row[:10]), number) for number, row in enumerate(rows, start=1))
@@ -81,7 +81,7 @@ def _parse_page(bodies: dict[int, bytes], number: int) -> DrawnPage:
 
 
 def _collect_objects(text: bytes, bodies: dict[int, bytes], objects: dict[int, bytes]) -> None:
-    """Add every object that the text refers to, directly or through other objects, to `objects`."""
+    """Add every object that `text` refers to, directly or through other objects, from `bodies` to `objects`."""
     for number in map(int, _REFERENCE.findall(_before_stream(text))):
         if number not in objects:
             _collect_objects(bodies[number], bodies, objects)
@@ -93,6 +93,6 @@ def _before_stream(text: bytes) -> bytes:
 
 
 def renumber(text: bytes, numbers: Callable[[int], int]) -> bytes:
-    """Return the text of an object with every number in its references replaced by `numbers(number)`."""
+    """Return the bytes of an object with its references changed for another file: `numbers` maps the object numbers."""
     head = _before_stream(text)
     return _REFERENCE.sub(lambda match: b"%d 0 R" % numbers(int(match[1])), head) + text[len(head) :]

@@ -1,10 +1,11 @@
 """Verify offline whether a PDF has a seal of this installation, and whether the file is still intact.
 
-A seal is trusted if it was made with one of the given certificates. They may have expired, and the key may
-have been replaced since: only the match of the seal and the bytes counts. No data is fetched from anywhere.
+A seal is the portal's digital signature over a whole file. A seal is trusted if it was made with one of the given
+certificates. A certificate may have expired, and the key may have been replaced since: only the match of the seal and
+the bytes counts. No data is fetched from anywhere.
 
-Only `/verify` knows the hashes of the released files. A replaced timestamp, for example, changes the hash and
-not the seal.
+Only the page `/verify` of the portal knows the hashes of the released files. A replaced timestamp, for example, changes
+the hash and not the seal.
 
 Usage: `python -m chalicelib.pdf.verify FILE --certificates PEM`. Without the certificates, the command
 reports whether the file is intact, but not whether the seal is from this installation."""
@@ -36,10 +37,14 @@ from chalicelib.pdf.signing.certificate_chain import fingerprint, read_pem
 from chalicelib.pdf.signing.timestamp_tokens import CLOCK_TOLERANCE, read_token_time
 
 Verdict = Literal["intact", "added", "changed", "broken", "not_ours", "not_signed", "unreadable"]
-"""The finding from the bytes of a file alone. `added`: more bytes follow the intact, sealed file."""
+"""The finding about a file's seal from the bytes alone.
+
+`intact`: the seal fits the whole file. `added`: more bytes follow the intact, sealed file. `changed`: the seal is sound
+but covers only parts of the file. `broken`: the seal does not fit the bytes that it covers. `not_ours`: other
+certificates made all signatures in the file."""
 
 DOCUMENT_KEY = "/PortalDocument"
-"""The entry of the signature dictionary with the document's id. The seal covers the entry."""
+"""The entry with the document's id in the signature dictionary of a seal. The seal covers the entry too."""
 
 _TIMESTAMP_TYPE = "/DocTimeStamp"
 _END_OF_REVISION = re.compile(rb"%%EOF(?:\r\n|\r|\n)?")
@@ -48,12 +53,12 @@ _MAX_REVISIONS = 64
 
 @dataclass(frozen=True)
 class SignatureReport:
-    """The facts of one signature in a file.
+    """The facts of one digital signature in a file. `by` is the name in its certificate.
 
     `sound`: the signature fits the bytes that it covers. `covers`: the signature covers the file to the end.
-    `revision`: the length of the sealed file that the signature covers from the first byte on, or 0.
-    `permitted`: the file has no later changes except those that a signed file may get, such as another
-    signature. `locked`: the signature allows no later change. `timestamped_at` is by a pinned authority."""
+    `revision`: the number of bytes that the signature covers from the start of the file, or 0. `permitted`: the file
+    has no later changes except those that a signed file may get, such as another signature. `locked`: the signature
+    allows no later change. `claimed_at` is the signer's own time; `timestamped_at` is a trusted authority's or None."""
 
     by: str
     certificate_sha256: str
@@ -69,16 +74,16 @@ class SignatureReport:
 
     @property
     def level(self) -> str:
-        """The PAdES level: `B-T` for a signature with a timestamp, else `B-B`."""
+        """The PAdES level: `B-T` for a signature with a trusted timestamp, else `B-B`."""
         return "B-B" if self.timestamped_at is None else "B-T"
 
 
 @dataclass(frozen=True)
 class FileVerification:
-    """The result for a file. `seal` is a signature by one of the given certificates, or None.
+    """The result of the verification of a file. `seal` is a signature by one of the given certificates, or None.
 
-    The last sound signature is preferred, because anyone can append a copy of a seal that fits no bytes of the
-    file."""
+    Of several such signatures, `seal` is the last sound one, because anyone can append a copy of a seal that fits no
+    bytes of the file. `signatures` are all signatures in the file, oldest first."""
 
     verdict: Verdict
     seal: SignatureReport | None
@@ -86,9 +91,10 @@ class FileVerification:
 
 
 def hash_revisions(data: bytes) -> list[str]:
-    """Return the SHA-256 (hex) of the file up to the end of each of its first revisions, the shortest first.
+    """Return the SHA-256 hashes (hex) of the file up to the end of each of its first 64 revisions, the shortest first.
 
-    The search reads raw bytes without a parser, so nothing in the file can hide a released file at its start."""
+    A revision is a version of the file before later additions. So the portal recognizes a file that it released even
+    if bytes were added later. The search reads raw bytes, so nothing in the file can hide a revision from a parser."""
     digest, hashes, start = hashlib.sha256(), [], 0
     for end in islice((match.end() for match in _END_OF_REVISION.finditer(data)), _MAX_REVISIONS):
         digest.update(data[start:end])
@@ -98,16 +104,19 @@ def hash_revisions(data: bytes) -> list[str]:
 
 
 def find_signature_gap(data: bytes) -> tuple[int, int]:
-    """Return the byte offsets of the start and end of the last signature's hexadecimal digits."""
+    """Return the byte offsets of the start and end of the last signature's hexadecimal digits in the file.
+
+    A timestamp that is added to the seal later changes only these bytes."""
     signature: Any = PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures[-1]
     _, first, second, _ = map(int, signature.byte_range)
     return first + 1, second - 1
 
 
 def read_signatures(data: bytes, *, strict: bool = False, pins: Collection[str] = ()) -> tuple[SignatureReport, ...]:
-    """Return a report on every signature, oldest first; raise `PdfRefused` (damaged) if that fails.
+    """Return a report on every signature in the file, oldest first; raise `PdfRefused` (damaged) if that fails.
 
-    `pins` are the fingerprints of the timestamp authorities whose times are reported."""
+    `strict` refuses files with errors that other readers repair. `pins` are the fingerprints of the trusted timestamp
+    authorities' certificates; other timestamps are ignored."""
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
         signatures = [s for s in reader.embedded_signatures if str(s.sig_object_type) != _TIMESTAMP_TYPE]
@@ -143,9 +152,9 @@ def _examine(signature: Any, data: bytes, pins: Collection[str]) -> SignatureRep
 
 
 def _covered_revision(signature: Any, data: bytes) -> int:
-    """Return the number of bytes that the signature covers from the start of the file on, or 0.
+    """Return the number of bytes that the signature covers from the start of the file, including the signature itself.
 
-    The only uncovered bytes among them are the hexadecimal string of the signature."""
+    Return 0 if the signature leaves out any other bytes, which someone could have changed."""
     start, first, second, last = map(int, signature.byte_range)
     gap = data[first:second]
     is_gap = gap[:1] == b"<" and gap[-1:] == b">" and not gap[1:-1].strip(b"0123456789abcdefABCDEF")
@@ -153,7 +162,7 @@ def _covered_revision(signature: Any, data: bytes) -> int:
 
 
 def _allows_later_changes(signature: Any) -> bool:
-    """Return True if every change after the signature is one that a signed file may get."""
+    """Return True if every change after the signature is one that the signature permits, such as another signature."""
     if signature.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
         return False
     return not isinstance(signature.diff_result, SuspiciousModification) and bool(
@@ -167,9 +176,10 @@ def _subject_name(certificate: x509.Certificate) -> str:
 
 
 def _read_timestamp(signature: Any, pins: Collection[str]) -> dt.datetime | None:
-    """Return the time of a sound timestamp over this very signature by a pinned authority; None without one.
+    """Return the time of a sound timestamp over this signature by a trusted authority; None if there is none.
 
-    A timestamp before the seal's own time is refused: the portal's clock and the authority's agree."""
+    `pins` are the fingerprints of the authorities' certificates. A timestamp more than 5 minutes before the signature's
+    own time is ignored, because a true timestamp comes after the signature."""
     claimed_at = signature.self_reported_timestamp
     for token in extract_tst_data_iter(signature.signer_info, signed=False):
         at = read_token_time(token, signature.signer_info["signature"].native, pins)
@@ -179,9 +189,10 @@ def _read_timestamp(signature: Any, pins: Collection[str]) -> dt.datetime | None
 
 
 def verify(data: bytes, published: Collection[str], pins: Collection[str] = ()) -> FileVerification:
-    """Verify the file's last seal. Both collections hold SHA-256 fingerprints (hex) of certificates.
+    """Verify the last seal of a file, and return the verdict with all signatures. An unreadable file raises no error.
 
-    `published` are the portal's own certificates. `pins` are those of the timestamp authorities."""
+    Both collections hold SHA-256 fingerprints (hex): `published` of the certificates that the portal seals with, and
+    `pins` of the certificates of the timestamp authorities."""
     try:
         signatures = read_signatures(data, pins=pins)
     except PdfRefused:
@@ -219,9 +230,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
-    """Return the fingerprints of the certificates in the PEM file.
+    """Return the fingerprints of the certificates in the PEM file, as the certificates to trust.
 
-    Without a PEM file, return those of all signatures in the PDF that name a document of the portal."""
+    Without a PEM file, return the fingerprints from all signatures in the PDF that name a document of the portal. Then
+    the verdict is only about the bytes, since anyone can make such a signature."""
     if certificates is not None:
         return {fingerprint(certificate) for certificate in read_pem(certificates.read_bytes())}
     try:
@@ -231,7 +243,7 @@ def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
 
 
 def to_json(verification: FileVerification) -> dict[str, Any]:
-    """Return the result as plain JSON values, with times in ISO 8601 in UTC."""
+    """Return the result of a verification as values for JSON, with times in ISO 8601 in UTC."""
     seal = verification.seal
     return {
         "verdict": verification.verdict,
