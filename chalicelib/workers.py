@@ -180,8 +180,7 @@ def _job_facts(job: Job | None) -> dict[str, str | None]:
 
 
 def _location(error: BaseException) -> str:
-    """Return the source file and line at which an error was raised, for the log. The error's text may name a
-    patient."""
+    """Return the source file and line at which an error was raised, for a log without the words of the error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -96,8 +96,7 @@ def account_event(
     operator: str | None = None,
     email: str | None = None,
 ) -> AccountEvent:
-    """Return a new account event for the caller to store. `unique` is a random id that distinguishes events of one
-    moment."""
+    """Return a new account event for the caller to store. The random id `unique` distinguishes events of one moment."""
     key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id,
@@ -113,7 +112,6 @@ def account_event(
 
 
 def is_logged(tries: int) -> bool:
-    """Return True if the wrong password number `tries` in a row is logged. A long attack must not fill the owner's
-    list."""
+    """Return True if the wrong password number `tries` in a row is logged. A long attack must not fill the list."""
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

@@ -113,14 +113,12 @@ def make_event(
 
 
 def commitment(private: Mapping[str, Any], salt: str) -> str:
-    """Return the salted hash (hex) of an event's private data, which the event's hashed body contains instead of the
-    data."""
+    """Return the salted hash (hex) of an event's private data, which the hashed body contains in place of the data."""
     return hashlib.sha256(f"{salt}\n{_canonical(private)}".encode()).hexdigest()
 
 
 def find_break(events: Iterable[Event]) -> int | None:
-    """Return the sequence number of the first event that was altered or is out of place, or None for a valid hash
-    chain.
+    """Return the sequence number of the first event that was altered or misplaced, or None if the hash chain is valid.
 
     An event's fields must also equal the values in its hashed body, because people read the fields and not the body."""
     previous, expected = "", 1

@@ -1,38 +1,39 @@
-"""The keys of claims. A claim reserves a unique value, such as an email address, for one owner."""
+"""The keys of claims. A claim is a row that reserves a unique value, such as an email address, for one owner."""
 
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.providers import name_key, spelling_key
 
 
 def email_claim(email: str) -> str:
-    """Return the key of the claim on an email address of an account. The claim's owner is the account."""
+    """Return the key of the row that reserves an email address for one account, so that no other account can use it."""
     return f"email#{email}"
 
 
 def addressee_claim(email: str) -> str:
-    """Return the key of the claim whose owner is the newest document that was addressed to the email address."""
+    """Return the key of the claim (a row) that names the newest document that was addressed to an email address."""
     return f"addressee#{email}"
 
 
 def external_claim(practice_id: str, external_id: str) -> str:
-    """Return the key of the claim whose owner is the document with this `external_id` at the practice."""
+    """Return the key of the row that reserves a practice's `external_id` for one document, and leads to the
+    document."""
     return f"external#{practice_id}|{external_id}"
 
 
 def api_key_claim(digest: str) -> str:
-    """Return the key of the claim on an API key. The claim's owner is the practice. `digest` is the key's SHA-256."""
+    """Return the key of the row that leads from an API key, given by its SHA-256 (hex), to the key's practice."""
     return f"apikey#{digest}"
 
 
 def sealed_claim(sha256: str) -> str:
-    """Return the key of the claim on a sealed PDF's SHA-256. The claim's owner is the document."""
+    """Return the key of the row that leads from a sealed PDF, given by its SHA-256 (hex), to the PDF's document."""
     return f"sealed#{sha256}"
 
 
 def person_claims(addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims that lead from an addressee's email address to a person without an account.
+    """Return the keys of the claims (rows) that lead from an addressee's email address to a person without an account.
 
-    The key with the NPI comes first. The last key has the form in which old rows named the person."""
+    The key with the NPI comes first. The last key has the form in which old rows contain the person's name."""
     email, npi = addressee.email, addressee.npi
     if email is None:
         return ()
@@ -45,21 +46,21 @@ def person_claims(addressee: Addressee) -> tuple[str, ...]:
 
 
 def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims that lead from an addressee to a person whom the practice addressed before.
+    """Return the keys of the claims (rows) that lead from an addressee to a person whom the practice addressed before.
 
-    The key with the NPI comes first. No other practice reads these claims (DESIGN 2a)."""
+    The key with the NPI comes first, then the key with the name. No other practice reads these rows (DESIGN 2a)."""
     npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
     by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
     return (*by_npi, f"known#{practice_id}|name#{name}")
 
 
 def first_addressee_claim(practice_id: str, email: str) -> str:
-    """Return the key of the claim whose owner is the first person that the practice addressed at the email address."""
+    """Return the key of the claim (a row) that names the first person whom a practice addressed at an email address."""
     return f"known#{practice_id}|email#{email}"
 
 
 def matching_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of all claims that decide which provider a practice's addressee is."""
+    """Return the keys of all claims (rows that reserve values) by which the provider of an addressee is found."""
     email = addressee.email
     by_email = (email_claim(email), addressee_claim(email), first_addressee_claim(practice_id, email)) if email else ()
     return (*by_email, *person_claims(addressee), *known_claims(practice_id, addressee))

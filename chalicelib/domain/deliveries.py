@@ -1,4 +1,4 @@
-"""The deliveries: outgoing messages with their attempts and receipts."""
+"""The deliveries: outgoing emails, faxes, webhooks and notices to staff, with their attempts and receipts."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class MessageType(StrEnum):
 
 
 ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS})
-"""The emails with a link to an account. Their recipient may be an address that no practice gave."""
+"""The emails with a link to an account. Such an email may go to an address that no practice has stated."""
 
 
 class NoticeKind(StrEnum):
@@ -66,10 +66,10 @@ class NoticeKind(StrEnum):
 class AttemptStatus(StrEnum):
     """The status of an entry in a delivery's list of attempts.
 
-    `INTERRUPTED`: the worker ended before it recorded a result. `CANCELLED` and `ASKED_AGAIN` are not
-    attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (a fax gateway accepted the fax) and
-    `COMPLAINED` (the email was marked as junk) come from receipts. `UNKNOWN`: the message may have been sent, and the
-    carrier must be asked before another attempt."""
+    `INTERRUPTED`: the worker ended before it recorded a result. `UNKNOWN`: the message may have been sent, so the
+    carrier must be asked before another attempt. Other entries are not attempts: `CANCELLED`; `ASKED_AGAIN`, after
+    which the retry schedule starts again; and the receipts `TAKEN` (a fax gateway accepted the fax) and `COMPLAINED`
+    (the email was marked as junk)."""
 
     SENDING = "sending"
     SUCCEEDED = "succeeded"
@@ -84,7 +84,7 @@ class AttemptStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryAttempt:
-    """An entry in a delivery's list of attempts. `reason` is the fax carrier's word for a failure."""
+    """An entry in a delivery's list of attempts. `reason` is the fax carrier's code for a failure."""
 
     at: datetime
     status: AttemptStatus
@@ -150,12 +150,12 @@ MESSAGE_RETRY_AFTER: tuple[timedelta, ...] = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
-"""The waits between attempts of an email, a fax or a notice. A person waits for these, so they end sooner."""
+"""The waits between attempts of an email, a fax or a notice, shorter in total because a person waits for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelRules:
-    """The retry schedule of a delivery channel, and whether its messages go to the document's provider."""
+    """The rules of a delivery channel: its retry schedule, and whether its messages go to the document's provider."""
 
     retry_after: tuple[timedelta, ...]
     reaches_provider: bool
@@ -172,13 +172,15 @@ table, a class with a `send` method in `services/delivery`, and that class in `b
 
 
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
-    """Return the id of a delivery. Equal arguments give equal ids, so a repeated job writes one row."""
+    """Return the id of a delivery, a hash of the arguments, so that a repeated job writes the same row."""
     text = f"{event_id}\n{channel}\n{message_type}\n{recipient}"
     return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def next_wait(failures: int, *, jitter: float, schedule: Sequence[timedelta] = WEBHOOK_RETRY_AFTER) -> timedelta | None:
-    """Return the wait before the next attempt, or None after the last failure. `jitter` (0 to 1) adds up to 10%."""
+    """Return the wait before the attempt after `failures` failed ones (1 or more), or None if the schedule has ended.
+
+    `jitter` (0 to 1) adds up to 10% of the wait, so that many deliveries do not return at the same moment."""
     if failures > len(schedule):
         return None
     return schedule[failures - 1] * (1 + jitter / 10)

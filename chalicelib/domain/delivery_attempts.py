@@ -16,13 +16,14 @@ LEASE = timedelta(seconds=60)
 """Longer than any attempt: the timeout of the deliveries function is shorter."""
 
 REQUEUE_LEASE = timedelta(minutes=15)
-"""The time in which no sweep queues the same delivery again."""
+"""The time after a sweep queued a delivery in which no sweep queues the same delivery again."""
 
 
 class Verdict(StrEnum):
-    """The kind of result of an attempt. `RETRY` becomes a failure after the last attempt. `REFUSED` is final.
+    """The kind of result of an attempt. `RETRY` becomes a failure after the last attempt of the schedule.
 
-    `PENDING`: the carrier accepted the message, or may have accepted it, and the result comes later."""
+    `REFUSED` is a final failure. `PENDING`: the carrier accepted the message, or may have accepted it, and its result
+    comes later."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -35,11 +36,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptResult:
-    """The result of one attempt.
+    """The result of one attempt to send a delivery, which `finish` records.
 
-    `detail` is a sentence for people, without patient data or secrets. `retry_after` is the wait that the
-    receiver asked for, or the wait until the carrier is asked for a pending result. `tried` is False if nothing was
-    sent. `reason` is the fax carrier's word for a failure."""
+    `detail` is a sentence for people, without patient data or secrets. `retry_after` is the wait that the receiver
+    asked for, or the wait until the carrier is asked for a pending result. `tried` is False if nothing was sent.
+    `reason` is the fax carrier's code for a failure."""
 
     verdict: Verdict
     detail: str
@@ -67,9 +68,9 @@ _MARKS = {
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Return True if an attempt of the delivery may start: its time has come, or a sweep has queued it.
+    """Return True if a worker may start an attempt of the delivery: its time has come, or a sweep has queued it.
 
-    While an attempt runs, the next attempt never starts before the lease ends."""
+    The time of the next attempt is never before the end of the running attempt's lease (reservation by a worker)."""
     requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
     has_come = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
     return requeued or (is_waiting(delivery) and has_come)
@@ -85,23 +86,24 @@ def waits_to_retry(delivery: Delivery) -> bool:
 
 
 def has_running_attempt(delivery: Delivery) -> bool:
-    """Return True if the last attempt has no result yet: the message is on its way, or may be."""
+    """Return True if the last attempt has no result yet, so that its message is on its way, or may be."""
     return bool(delivery.attempts) and delivery.attempts[-1].status in _RUNNING
 
 
 def is_used_up(delivery: Delivery) -> bool:
-    """Return True if the delivery has made every attempt of its retry schedule. Interrupted attempts count.
+    """Return True if the retry schedule of the delivery allows no further attempt. Interrupted attempts count too.
 
-    An attempt that is only looked up is never one attempt too many."""
+    The result is False while the carrier must be asked about the last attempt, because to ask sends no message."""
     if delivery.never_repeats and has_running_attempt(delivery):
         return False
     return count_failures(delivery) > len(CHANNELS[delivery.channel].retry_after)
 
 
 def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> Delivery:
-    """Return the delivery with a new attempt and a lease, by which a worker reserves the delivery.
+    """Return the delivery with a new attempt and with a lease: the time for which it is reserved for one worker.
 
-    If the delivery never repeats an attempt blindly and its last attempt has no result, that attempt continues."""
+    `never_repeats` is true if the carrier cannot recognize a repeated message. If such a delivery's last attempt has no
+    result, that attempt continues (the worker asks the carrier) and no new attempt is added."""
     attempts, carrier_id = _mark_interrupted(delivery), delivery.carrier_id
     if not attempts or attempts[-1].status is not AttemptStatus.UNKNOWN:
         attempts = (*attempts, DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
@@ -120,7 +122,7 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
 
 
 def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter: float) -> Delivery:
-    """Return the delivery with the result of its running attempt. For a sent delivery, the result is a receipt."""
+    """Return the delivery with an attempt's result or a late receipt, and with the time of the next attempt, if any."""
     marked = replace(
         delivery,
         version=delivery.version + 1,
@@ -143,7 +145,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
 
 
 def requeue(delivery: Delivery, now: datetime) -> Delivery:
-    """Return a delivery that a sweep has queued, with a lease. Later sweeps skip the delivery until the lease ends."""
+    """Return the delivery marked as queued by a sweep. Later sweeps skip the delivery for the next 15 minutes."""
     until = now + REQUEUE_LEASE
     return replace(
         delivery,
@@ -158,8 +160,9 @@ def requeue(delivery: Delivery, now: datetime) -> Delivery:
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
     """Return a failed, held or waiting delivery that is due now, at the start of its retry schedule.
 
-    `body` and `message_id` do not change. The carrier's id is removed, because a late receipt of the failed
-    attempt says nothing about the next attempt. Repeated requests add only one entry, so rows stay small."""
+    `why` is the text of the entry that is added to its attempts. A repeated request replaces that entry, so rows stay
+    small. `body` and `message_id` do not change. The carrier's id is removed, because a late receipt for the failed
+    attempt says nothing about the next attempt."""
     is_repeated = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
     earlier = delivery.attempts[:-1] if is_repeated else delivery.attempts
     return replace(
@@ -174,7 +177,7 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
 
 
 def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
-    """Return the delivery with a receipt added to its attempts. A running attempt stays the last entry."""
+    """Return the delivery with a receipt in its list of attempts. A running attempt stays the last entry."""
     running = [attempt for attempt in delivery.attempts[-1:] if attempt.status == AttemptStatus.SENDING]
     before = delivery.attempts[: len(delivery.attempts) - len(running)]
     return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *running))
@@ -187,7 +190,8 @@ def count_failures(delivery: Delivery) -> int:
 
 
 def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
-    """Return the attempts with a running last attempt marked as interrupted, or as unknown if it must be looked up."""
+    """Return the attempts, with a last attempt without a result marked as interrupted, or as unknown if never
+    repeated."""
     attempts = delivery.attempts
     if not attempts or attempts[-1].status is not AttemptStatus.SENDING:
         return attempts
@@ -200,7 +204,7 @@ def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
 def _replace_running(
     attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
 ) -> tuple[DeliveryAttempt, ...]:
-    """Return the attempts with the running attempt's result, or without that attempt if nothing was sent."""
+    """Return the attempts with the result of the running attempt, or without this attempt if nothing was sent."""
     under_way = bool(attempts) and attempts[-1].status in _RUNNING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:

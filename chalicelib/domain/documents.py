@@ -73,9 +73,9 @@ class Patient:
 
 @dataclass(frozen=True, kw_only=True)
 class Addressee:
-    """The provider of a document as the clinic named them. `email` is in lower case.
+    """The provider to whom a document is addressed, as the clinic named the provider. `email` is in lower case.
 
-    `fax` and `phone` are E.164. `phone` is the office's number, which staff call."""
+    `fax` and `phone` are E.164. `phone` is the number of the provider's office, which the clinic's staff call."""
 
     first_name: str
     last_name: str
@@ -99,7 +99,7 @@ class Author:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldBox:
-    """The signature box in PDF points of the displayed page, measured from the bottom left. `page` counts from 1."""
+    """The signature box on a page, in PDF points of the displayed page, from the bottom left. `page` counts from 1."""
 
     page: int
     x: float
@@ -119,7 +119,8 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class PracticeCard:
-    """The practice's details when the document was sent. A copy in each document saves lists another read."""
+    """The practice's details when the document was sent: a copy in the document, so that lists need not read the
+    practice."""
 
     name: str
     phone: str | None = None
@@ -130,12 +131,11 @@ class PracticeCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """The known facts about the identity of the person who decided on a document.
+    """The facts about the identity of the person who decided on a document, as the portal knew them at that time.
 
-    `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax
-    number of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or
-    number. `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the facts
-    in words."""
+    `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax number
+    of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
+    `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the facts in words."""
 
     method: str
     sent_to: str | None
@@ -146,7 +146,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Signer:
-    """The person who decided on a document. `authentication` describes how the portal authenticated the person."""
+    """The person who decided on a document. `authentication` describes how the portal authenticated this person."""
 
     name: str
     credential: str | None
@@ -159,11 +159,12 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The decision on a document, as recorded when the signer submitted it.
+    """The provider's decision on a document, as recorded when the signer submitted it.
 
-    `strokes` are polylines in 0 to 1 of the signature pad, y down. `strokes_aspect` is the width of the pad
-    divided by its height. `read_statement` is true if the signer stated that they read every page, although the
-    browser did not show all of them."""
+    `strokes` is the drawn signature: polylines of points from 0 to 1 of the signature pad, with y downward.
+    `strokes_aspect` is the width of the pad divided by its height. `pages_shown` are the numbers of the pages that the
+    browser showed. `read_statement` is true if the signer stated that they read every page, although the browser did
+    not show all of them."""
 
     action: Action
     signer: Signer
@@ -204,7 +205,7 @@ class StoredPdf:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryLine:
-    """A message about a document and its status: one entry of `deliveries` in the document's JSON."""
+    """A message about a document with its status: one entry of the list `deliveries` in the document's JSON."""
 
     id: str
     channel: str
@@ -221,11 +222,11 @@ class GrantKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """The account to which one document was opened by a person's act on that document (DESIGN 2a).
+    """The permission by which one account may open one document, given by a person's act on that document (DESIGN 2a).
 
-    `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the
-    addressee handed the document over to the account's person. `email` is the username of the owner who entered the
-    code, because the account may move to another owner."""
+    `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the addressee
+    handed the document over to the account's person. `email` is the username of the owner who entered the code, because
+    the account may move to another owner."""
 
     kind: GrantKind
     provider_id: str
@@ -236,19 +237,18 @@ class Grant:
 class Document:
     """One PDF sent to one provider for signature, with its facts.
 
-    `signed` is the sealed PDF that the webhook announced, and never changes. If the timestamp came later,
-    `timestamped` is the same PDF with the timestamp. `certificate` is set if the original already had signatures,
-    because then no certificate page can be added to the PDF. `timestamped_certificate` is the certificate with a
-    later timestamp.
+    `signed` is the sealed PDF that the webhook announced, and never changes. If the timestamp came later, `timestamped`
+    is the same PDF with the timestamp. `certificate` is set if the original already had signatures, because then no
+    certificate page can be added to the PDF. `timestamped_certificate` is the certificate with a later timestamp.
 
-    `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and
-    `head` are the number and hash of the last audit event, and `moved_on` is its day in UTC. `access` counts
-    the corrections and the recall. Links and by-hand visits store the `access` of their creation, and stop
-    working when `access` changes.
+    `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and `head` are the
+    number and hash of the last audit event, and `moved_on` is the day of that event in UTC. `access` counts the
+    corrections and the recall. A link or a visit (the time after a code was entered) stores the `access` of its
+    creation, and stops working when `access` changes.
 
-    `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic
-    read on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the
-    scheduled sweep looks at the document."""
+    `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic read
+    on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the scheduled sweep
+    checks whether staff must act on the document."""
 
     id: str
     version: int
@@ -312,12 +312,12 @@ class Document:
 
     @property
     def released_files(self) -> tuple[StoredPdf, ...]:
-        """The sealed files of the document that the portal has released."""
+        """The sealed files that the portal has released: signed PDFs and certificates, in every version that exists."""
         files = (self.signed, self.timestamped, self.certificate, self.timestamped_certificate)
         return tuple(pdf for pdf in files if pdf is not None)
 
     def decide(self, decision: Decision) -> Self | None:
-        """Return the document with this decision, or None if the same decision is already recorded.
+        """Return the document with this decision, to be stored, or None if the same decision is already recorded.
 
         Raises `Conflict` if the status does not allow the decision."""
         same = decision.repeats(self.decision)
@@ -333,8 +333,9 @@ class Document:
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
         """Return the document marked as returned by staff, or None if the document is already marked.
 
-        The return of a pending document says that staff hold the signed original, so nothing needs attention any
-        more. The finding about an uploaded copy remains. Raises `Conflict` if the status does not allow a return."""
+        The return of a pending document says that staff hold the signed original, so staff need not act on it any more.
+        What staff found about an uploaded copy stays stored. Raises `Conflict` if the status does not allow a
+        return."""
         attention = None if self.outcome is None else self.attention
         return self._move(Action.RETURN, returned_method=method, returned_at=at, attention=attention)
 
@@ -343,6 +344,6 @@ class Document:
         return replace(self, status=to.status, outcome=to.outcome, **changes) if to else None
 
     def with_delivery(self, line: DeliveryLine) -> Self:
-        """Return the document with this delivery line. An older line of the same delivery is replaced."""
+        """Return the document with this entry in `deliveries`. An older entry of the same delivery is replaced."""
         others = tuple(other for other in self.deliveries if other.id != line.id)
         return replace(self, deliveries=(*others, line))

@@ -121,7 +121,7 @@ class Unprocessable(PortalError):
 
 
 class MessageOutdated(Unprocessable):
-    """Error for a queued message that is no longer needed. The message counts as cancelled and not as failed."""
+    """Error for a queued email or fax that is no longer needed. Its delivery becomes cancelled and not failed."""
 
     code = UnprocessableCode.LINK_OUTDATED
 
@@ -184,10 +184,10 @@ class Unavailable(PortalError):
 
 
 class ConcurrentUpdate(Exception):
-    """Error for a conditional write that lost to another writer.
+    """Error for a conditional write that failed because another request changed or created the same row first.
 
-    `parts` names the rows that failed, such as `document`, `request`, `claim` or `secret`. No user sees this error:
-    the service reads the latest state and decides again."""
+    `parts` names the kinds of rows that failed, such as `document`, `request`, `claim` or `secret`. No user sees this
+    error: the service reads the latest state and decides again."""
 
     def __init__(self, parts: Sequence[str]) -> None:
         super().__init__(", ".join(parts))

@@ -1,7 +1,7 @@
-"""Records with an expiry: links, codes, sessions, counts of failures, drafts, unconfirmed authenticators.
+"""Records that expire: links, codes, sessions, counts of failures, drafts, unconfirmed authenticators.
 
-Of a link, code or session token, only a hash is stored. Every reader checks the expiry, because DynamoDB
-deletes late."""
+Of a link, code or session token, only a hash is stored. Every reader checks the expiry, because DynamoDB deletes
+late."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -42,15 +42,15 @@ REAUTH_AFTER = timedelta(minutes=15)
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token. The token is not stored.
+    """A record that expires. `key` is the SHA-256 (hex) of the kind and a secret token. The token is not stored.
 
-    - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of
-      the event for a request of a link, the digest of a code, the secret of an authenticator app that is
-      not yet confirmed, or the id of the delivery that reserved a fax number.
-    - `access` is the document's `access` when the row was created.
-    - `tries` counts wrong guesses of a code.
-    - `session_generation` is the provider's generation at login, and `method` describes how the owner of the
-      session was last authenticated.
+    - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of the event for a request
+      of a link, the digest of a code, the secret of an authenticator app that is not yet confirmed, or the id of the
+      delivery that reserved a fax number.
+    - `access` is the document's `access` when the row was created. If that number has changed, the token is invalid.
+    - `tries` counts wrong guesses of a code, or the attempts in a counter.
+    - `session_generation` is the provider's generation at login, and `method` describes how the owner of the session
+      was last authenticated.
     - `draft` is JSON: the fields of a form that the provider had not submitted."""
 
     key: str
@@ -79,12 +79,13 @@ class Secret:
 
 
 def new_secret(kind: SecretKind, token: str, now: datetime, lifetime: timedelta, **fields: Any) -> Secret:
-    """Return the first version of a token's row, with an expiry and the other `fields` of `Secret`."""
+    """Return a new row for a token, to be stored, which expires after `lifetime`. `fields` are other fields of
+    `Secret`."""
     return Secret(
         key=secret_key(kind, token), version=1, kind=kind, created_at=now, expires_at=now + lifetime, **fields
     )
 
 
 def secret_key(kind: SecretKind, token: str) -> str:
-    """Return the key of a token's row. The hash covers the kind, so a token works for one kind only."""
+    """Return the key of a token's row. The hash covers the kind, so a token of one kind is invalid as another kind."""
     return hashlib.sha256(f"{kind}:{token}".encode()).hexdigest()

@@ -2,21 +2,20 @@ from enum import StrEnum
 
 
 class QueueName(StrEnum):
-    """The name of a queue. The function of the same name does the jobs of the queue."""
+    """The name of a queue of jobs. The Lambda function of the same name does the jobs of the queue."""
 
     DOCUMENTS = "documents"
     DELIVERIES = "deliveries"
 
 
 class JobName(StrEnum):
-    """The kind of a background job. The first three kinds are work on a document's PDF.
+    """The kind of a background job. `PREPARE`, `SEAL` and `TIMESTAMP` are work on a document's PDF.
 
-    `ANCHOR` anchors the audit trails that grew. The others are work on deliveries.
-    `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
-    webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
-    request for a new password link. `MOVE` moves documents to the provider to whom they belong.
-    `CHECK` finds the documents of a provider that were never sent to the provider's address. `FAX_REPORT` applies a
-    report of the fax carrier."""
+    `ANCHOR` writes the last position of every audit trail that grew to the bucket with Object Lock. The others are work
+    on deliveries. `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
+    webhooks that wait for another attempt. `RECEIPT` applies an email carrier's receipt, and `FORGOTTEN` sends a
+    requested password link. `MOVE` moves documents to the provider to whom they belong. `CHECK` finds a provider's
+    documents that were never sent to the provider's address. `FAX_REPORT` applies a report of the fax carrier."""
 
     PREPARE = "prepare"
     SEAL = "seal"

@@ -1,4 +1,4 @@
-"""A practice, which is the tenant. The Electronic Signature switch is an SSM parameter and not a field."""
+"""A practice: the clinic that sends documents. Its setting Electronic Signature is an SSM parameter and not a field."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """A stored API key: its SHA-256 (hex), its first characters as a hint, and its expiry."""
+    """A stored API key of a practice: its SHA-256 (hex), its first characters as a hint, and its expiry."""
 
     sha256: str
     hint: str
@@ -34,7 +34,8 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSecret:
-    """A webhook secret, which starts with `whsec_`. After a rotation, the previous secret stays valid for a day."""
+    """A secret that signs webhooks, and starts with `whsec_`. After a rotation, the old secret stays valid for a
+    day."""
 
     value: str
     created_at: datetime
@@ -63,14 +64,15 @@ class Practice:
 
     @property
     def live_endpoint(self) -> Endpoint | None:
-        """The practice's webhook endpoint, or None if the practice has none or the endpoint is switched off."""
+        """The practice's webhook endpoint, or None if the practice has none or the endpoint is disabled."""
         return self.endpoint if self.endpoint is not None and self.endpoint.disabled_at is None else None
 
     def card(self) -> PracticeCard:
         return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo)
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
-        """Return the practice's webhook secrets that are valid now, newest first."""
+        """Return the practice's webhook secrets that are valid now, newest first, which sign webhooks in both
+        directions."""
         live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 

@@ -124,8 +124,7 @@ def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> 
 
 
 def drop_transmission(before: Document, after: Document) -> Document:
-    """Return `after`, a corrected document, without its transmission and view if these used an address that was
-    wrong."""
+    """Return the corrected document `after`, without the transmission and view of `before` if an address was wrong."""
     email = before.addressee.email != after.addressee.email
     fax = before.addressee.fax != after.addressee.fax
     is_wrong = {
@@ -164,8 +163,7 @@ def has_lapsed(document: Document, now: datetime) -> bool:
 
 
 def needs_attention(document: Document, now: datetime) -> AttentionReason | None:
-    """Return the reason why staff should act on the document now, or None if nothing is open or the plan is
-    certified."""
+    """Return the stored reason why staff should act, or None if the document is closed, decided or certified."""
     if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):
         return None
     state = certify(document, now)
@@ -248,8 +246,7 @@ def _by_word(document: Document, last_day: date, now: datetime) -> Certification
 
 
 def _lapse_of(document: Document, at: datetime) -> datetime:
-    """Return the time (UTC) at which a verbal certification lapses: the end of its 14th day in the practice's time
-    zone."""
+    """Return the time (UTC) at which a verbal certification lapses: the end of its 14th day at the practice."""
     midnight = datetime.combine(local_day(at, document) + VERBAL_WINDOW + timedelta(days=1), time.min)
     return midnight.replace(tzinfo=ZoneInfo(document.practice.time_zone)).astimezone(UTC)
 
