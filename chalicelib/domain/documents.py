@@ -119,8 +119,7 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class PracticeCard:
-    """The practice's details when the document was sent: a copy in the document, so that lists need not read the
-    practice."""
+    """The practice's details when the document was sent. A copy in each document saves lists a read of the practice."""
 
     name: str
     phone: str | None = None

@@ -79,8 +79,7 @@ class Secret:
 
 
 def new_secret(kind: SecretKind, token: str, now: datetime, lifetime: timedelta, **fields: Any) -> Secret:
-    """Return a new row for a token, to be stored, which expires after `lifetime`. `fields` are other fields of
-    `Secret`."""
+    """Return a new row for a token, which expires after `lifetime`. `fields` are further fields of `Secret`."""
     return Secret(
         key=secret_key(kind, token), version=1, kind=kind, created_at=now, expires_at=now + lifetime, **fields
     )

@@ -34,8 +34,7 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSecret:
-    """A secret that signs webhooks, and starts with `whsec_`. After a rotation, the old secret stays valid for a
-    day."""
+    """A secret that signs webhooks (`whsec_…`). After a rotation, the previous secret stays valid for a day."""
 
     value: str
     created_at: datetime
@@ -71,8 +70,7 @@ class Practice:
         return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo)
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
-        """Return the practice's webhook secrets that are valid now, newest first, which sign webhooks in both
-        directions."""
+        """Return the webhook secrets that are valid now, newest first. They sign webhooks to and from the EMR."""
         live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 

@@ -16,22 +16,22 @@ class Provider:
 
     - `npi_self_stated`: the provider typed the NPI, and no clinic has confirmed it.
     - `npi_stated_by` are the ids of the practices that stated the NPI.
-    - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than
-      the field, so read `proven_emails` instead.
+    - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than the
+      field, so read `proven_emails` instead.
     - `addressed_by` maps a practice's id to the email addresses at which this practice addressed the person.
-    - `other_people` are keys of people who were matched with this provider by mistake, and whom support has
-      separated (`is_separated`).
+    - `other_people` are keys of people who were matched with this provider by mistake, and whom support has separated
+      (`is_separated`).
     - `closed_at` is the time at which support closed the account. No document is matched with the provider again.
-    - `move_link` is the delivery with the link by which the reader of another address takes over the account, after
-      support started the move.
-    - `unaddressed` are ids of documents that were never sent to an address of the person, found by the last
-      check for the report `report_visibility`.
+    - `move_link` is the delivery with the link by which the reader of another address takes the account, after support
+      started the move.
+    - `unaddressed` are ids of documents that were never sent to an address of the person, found by the last check for
+      the report `report_visibility`.
     - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
     - `link` is the delivery with the newest setup or reset link. Older links do not work.
     - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
     - `session_generation` rises to end every session of the account.
-    - `merged_into` is the account to which the mailbox of a person without an account belongs now. The documents
-      of the person belong to this account.
+    - `merged_into` is the account to which the mailbox of a person without an account belongs now. The documents of the
+      person belong to this account.
     - `practices` are the ids of all practices that ever sent this provider a document.
     - `factor_declined_at` is the time at which the provider declined the one offer of a second factor."""
 
@@ -89,7 +89,9 @@ class Provider:
 
 
 def has_same_name(provider: Provider, addressee: Addressee) -> bool:
-    """Return True if the two names differ only in case, accents, spaces, punctuation and suffixes."""
+    """Return True if the names of the provider and the addressee match.
+
+    Case, accents, spaces and punctuation do not matter. A suffix such as Jr. matters only if both names have one."""
     return _is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
 
 
@@ -98,9 +100,10 @@ def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
 
 
 def without_credentials(provider: Provider) -> Provider:
-    """Return the next version of the provider's row, without sessions, links and everything that logs its owner in.
+    """Return the next version of a provider's row, without sessions, links and everything that logs the owner in.
 
-    The saved signature and the consent end too, because they belong to the person who gave them."""
+    The callers close an account or move it to another owner. The saved signature and the consent are removed too,
+    because they belong to the person who gave them."""
     return replace(
         provider,
         version=provider.version + 1,
@@ -119,19 +122,19 @@ def without_credentials(provider: Provider) -> Provider:
 
 
 def is_separated(provider: Provider, addressee: Addressee) -> bool:
-    """Return True if support has separated the addressee from this provider as another person.
+    """Return True if support has decided that the addressee is not this provider but another person.
 
-    The key of an NPI alone means that the NPI was wrong for the provider. It separates everybody with this NPI who
-    does not have the provider's name."""
+    If support stored only an NPI, the NPI was wrong for the provider: an addressee with this NPI is another person
+    unless the addressee has the provider's name."""
     if separation_key(provider, addressee) in provider.other_people:
         return True
     return npi_key(addressee.npi) in provider.other_people and not has_same_name(provider, addressee)
 
 
 def separation_key(provider: Provider, person: Addressee) -> str:
-    """Return the key by which support separates a person from the provider: the NPI and the last name.
+    """Return the key that support stores in `other_people` to separate a person from the provider.
 
-    If the two people have the same last name, the key has the whole name."""
+    The key has the person's NPI and last name, and the first name too if the last name is the provider's."""
     first_name = person.first_name if has_same_last_name(provider, person) else ""
     return f"{person.npi or ''}|{spelling_key(first_name, person.last_name)}"
 
@@ -141,16 +144,16 @@ def npi_key(npi: str | None) -> str:
 
 
 def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Return True if two names have the same letters. Different suffixes make two names different.
+    """Return True if two names (first, last) have the same letters. Different suffixes make two names different.
 
-    Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of them."""
+    Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of the two."""
     suffix, other_suffix = _suffix(one[1]), _suffix(other[1])
     is_same_suffix = suffix is None or other_suffix is None or suffix == other_suffix
     return is_same_suffix and spelling_key(*one) == spelling_key(*other)
 
 
 def spelling_key(first_name: str, last_name: str) -> str:
-    """Return a name in the form of `name_key`, without spaces and without a suffix such as `jr`.
+    """Return the letters of a name for a comparison: as `name_key`, but without spaces and a suffix such as `jr`.
 
     Apostrophes that Unicode counts as letters are left out, and letters with a stroke become plain letters."""
     words = name_key(first_name, last_name).split()
@@ -183,9 +186,9 @@ _SUFFIXES = {
 
 
 def name_key(first_name: str, last_name: str) -> str:
-    """Return the form in which names are compared: without case, accents, punctuation and doubled spaces.
+    """Return a name for a comparison: in lower case, without accents and punctuation, with single spaces.
 
-    Marks of Thai and of the scripts of India are vowels, not accents, so they are not removed."""
+    Marks of Thai and of the scripts of India are vowels and not accents, so the result contains them."""
     folded = unicodedata.normalize("NFKD", f"{first_name} {last_name}").casefold()
     spelt = "".join(c for c in folded if not _UNSPELT.match(c) and not _is_accent(c))
     return " ".join("".join(c if _is_letter(c) else " " for c in spelt).split())
@@ -194,17 +197,17 @@ def name_key(first_name: str, last_name: str) -> str:
 _UNSPELT = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 """The zero-width joiner and every invisible mark (`Default_Ignorable_Code_Point` in Unicode).
 
-These change only the shape of letters. The zero-width non-joiner is not included: it separates words, and
-others type a space in its place."""
+These change only the shape of letters. The zero-width non-joiner is not included: it separates words, and other people
+type a space in its place."""
 
 _ACCENTS = frozenset((1, 7, *range(10, 37), *range(200, 256)))
 
 
 def _is_accent(character: str) -> bool:
-    """Return True if a character is an accent, by its Unicode combining class.
+    """Return True if a character is an accent, by its Unicode combining class. Comparisons of names ignore accents.
 
-    Accents are overlays, the points of Hebrew, Arabic and Syriac, and marks above or below a letter. The
-    nukta of the scripts of India (class 7) counts as an accent, because it is often left out."""
+    Accents are overlays, the vowel points of Hebrew, Arabic and Syriac, and marks above or below a letter. The nukta (a
+    dot) of the scripts of India (class 7) counts as an accent, because it is often left out."""
     return unicodedata.combining(character) in _ACCENTS
 
 

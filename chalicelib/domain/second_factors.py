@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Passkey:
-    """A WebAuthn credential with its counter of signatures. `id` and `public_key` are base64url."""
+    """A WebAuthn credential. `count` is its counter of signatures. `id` and `public_key` are base64url."""
 
     id: str
     public_key: str
@@ -27,6 +27,8 @@ class Authenticator:
 
 
 def hash_recovery_code(code: str) -> str:
-    """Return the stored hash of a recovery code, whose 120 random bits need no slow hash (ASVS 6.5.2)."""
+    """Return the hash (SHA-256, hex) that is stored for a recovery code. Case, spaces and hyphens do not matter.
+
+    A recovery code has 120 random bits, so it needs no slow hash (ASVS 6.5.2)."""
     plain = "".join(c for c in code.upper() if c.isascii() and c.isalnum())
     return hashlib.sha256(f"recovery:{plain}".encode()).hexdigest()

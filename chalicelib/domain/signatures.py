@@ -22,7 +22,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A drawn signature: polylines in 0 to 1 of the pad, y down. `aspect` is the pad's width by its height."""
+    """A drawn signature: polylines of points from 0 to 1 of the pad, with y downward. `aspect` is width by height."""
 
     strokes: tuple[Stroke, ...]
     aspect: float
@@ -37,11 +37,11 @@ class Signature:
 
 
 class TooLittleInk(ValueError):
-    """Error for a drawing that is too short to be a signature."""
+    """Error for a drawing that is too short to be a signature, such as a tap by mistake."""
 
 
 def read_drawing(text: str) -> Drawing:
-    """Return the drawing in the JSON that a browser sends: `{"aspect": 2.5, "strokes": [[[x, y], …], …]}`.
+    """Return the drawing that a browser sends as JSON: `{"aspect": 2.5, "strokes": [[[x, y], …], …]}`.
 
     Raises `TooLittleInk` for a drawing that is too short, and `ValueError` for text that is not a drawing."""
     if len(text) > MAX_TEXT:
@@ -76,7 +76,7 @@ def from_text(text: str | None) -> Signature | None:
 
 
 def svg_path(drawing: Drawing) -> str:
-    """Return the strokes as an SVG path, smoothed as in the PDF, in a box 100 high and 100 x `aspect` wide."""
+    """Return a drawing as SVG path data, smoothed as in the PDF, in a box 100 high and 100 x `aspect` wide."""
     return " ".join(_curve(stroke, drawing.aspect) for stroke in drawing.strokes)
 
 

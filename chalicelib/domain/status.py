@@ -36,9 +36,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """The effect of an action on a document in one status: a new status `to`, no change (`noop`), or a conflict.
+    """The effect of an action on a document in one status: a new status `to`, no change (`noop`), or else a conflict.
 
-    `same_only` means that the same decision again changes nothing, and that another decision is a conflict."""
+    `same_only` means that the same decision by the same person changes nothing, and that any other decision is a
+    conflict."""
 
     to: Status | None = None
     outcome: Outcome | None = None
@@ -85,10 +86,10 @@ _DONE = {
 
 
 def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool = False) -> Move | None:
-    """Return the document's new status and outcome, or None if the action changes nothing.
+    """Return the document's new status and outcome after an action, or None if the action changes nothing.
 
-    `same` is true if the same person has already made the same decision. Raises `Conflict` if `TRANSITIONS` does
-    not allow the action."""
+    `same` is true if the same person has already made the same decision. Raises `Conflict` if `TRANSITIONS` does not
+    allow the action."""
     rule = TRANSITIONS[status, action]
     if rule.to is not None:
         return Move(rule.to, rule.outcome or outcome)
@@ -98,7 +99,7 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
 
 
 def is_open(status: Status) -> bool:
-    """Return True if the document appears in the Unsigned report: neither marked as returned nor recalled."""
+    """Return True if the clinic still lists the document as unsigned: it is neither marked as returned nor recalled."""
     return TRANSITIONS[status, Action.RETURN].to is not None
 
 
@@ -113,5 +114,5 @@ def is_readable(status: Status) -> bool:
 
 
 def is_past(status: Status) -> bool:
-    """Return True if the document appears in the provider's past list: decided or returned, but not recalled."""
+    """Return True if the provider's list of past documents has the document: decided or returned, but not recalled."""
     return not is_decidable(status) and TRANSITIONS[status, Action.RECALL] is not _NOOP

@@ -24,7 +24,7 @@ _SYSTEMS = (
 
 
 def describe_device(agent: str | None) -> str:
-    """Return a phrase such as `Safari on iPhone` for a User-Agent header, in words of this module only."""
+    """Return a phrase such as `Safari on iPhone` for a User-Agent header. The phrase has no text of the header."""
     browser, system = _first(_BROWSERS, agent or ""), _first(_SYSTEMS, agent or "")
     if system is None:
         return browser or "Unknown device"

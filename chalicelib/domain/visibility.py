@@ -1,4 +1,4 @@
-"""The rule that decides which accounts may open a document (DESIGN 2a, docs/decisions/003).
+"""The rule that decides which providers' accounts may open a document (DESIGN 2a, docs/decisions/003).
 
 A clinic's statements about a provider never open the documents of another clinic."""
 
@@ -9,17 +9,17 @@ from chalicelib.domain.providers import Provider, has_same_last_name, has_same_n
 def opens_to(provider: Provider, document: Document) -> bool:
     """Return True if the document is in this provider's lists and the provider's account may open the document.
 
-    Every read of a document by an account goes through this function."""
+    Every read of a document by an account is checked by this function."""
     return document.provider_id == provider.id and may_hold(provider, document)
 
 
 def may_hold(provider: Provider, document: Document) -> bool:
-    """Return True if the document may be in the lists of this provider's account.
+    """Return True if this provider's account may open the document, although other lists may contain it at present.
 
     The document must name the account's person, and one of three conditions must be true: (a) the document was
-    addressed to a proven address of the account, (b) the document's practice has itself addressed the person at
-    a proven address, or (c) the owner entered the code of the document's fax. A document that its addressee
-    handed over (d) opens to the new person and to nobody else."""
+    addressed to a proven address of the account, (b) the document's practice has itself addressed the person at a
+    proven address, or (c) the owner entered the code of the document's fax. A document that its addressee handed to
+    another person (d) opens to that person's account only."""
     granted = document.granted
     if granted is not None and granted.kind is GrantKind.HANDED_OVER:
         return provider.has_account and granted.provider_id == provider.id
@@ -30,18 +30,18 @@ def may_hold(provider: Provider, document: Document) -> bool:
 
 
 def names_owner(provider: Provider, document: Document) -> bool:
-    """Return True if the provider has an account, and the document names the owner of the account."""
+    """Return True if the provider has an account, and the document names the person who owns the account."""
     at_address = _is_at(provider, document)
     return bool(provider.proven_emails) and names_person(provider, document.addressee, at_address=at_address)
 
 
 def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) -> bool:
-    """Return True if the addressee of a document is this provider.
+    """Return True if the addressee of a document is this provider, by NPI and name.
 
-    `at_address` is true if the document was addressed to the person's own mailbox. Then the same NPI is
-    enough, however the name is spelled. Otherwise, the last name must be the same too. An NPI that the owner
-    of the account typed may be anybody's, so it never replaces the name. If one of the two has no NPI, the
-    name must be the same. A person whom support has separated from the provider is never this provider."""
+    `at_address` is true if the document was addressed to the provider's own mailbox. Then the same NPI is enough,
+    however the name is spelled. Otherwise, the last name must be the same too. An NPI that the owner of the account
+    typed may be anybody's, so it never replaces the name. If one of the two has no NPI, the whole name must be the
+    same. A person whom support has separated from the provider is never this provider."""
     if is_ruled_out(provider, addressee):
         return False
     if not provider.npi or not addressee.npi:
@@ -51,9 +51,9 @@ def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) 
 
 
 def is_ruled_out(provider: Provider, addressee: Addressee) -> bool:
-    """Return True if no document for this addressee may be matched with the provider, by a decision of support.
+    """Return True if support has decided that no document for this addressee belongs to the provider.
 
-    The account was closed, or support has separated the two people."""
+    Support has closed the provider's account, or has separated the addressee from the provider as another person."""
     return provider.closed_at is not None or is_separated(provider, addressee)
 
 
