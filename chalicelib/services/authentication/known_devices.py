@@ -1,8 +1,7 @@
-"""Signed cookies that identify known browsers. The login throttles known browsers separately from unknown ones.
+"""Signed cookies by which the login recognizes a browser that somebody has used to log in to an account before.
 
-A browser becomes known to an account when somebody logs in to the account with it. It stops being known when
-all sessions of the account end. After a new password or *Log out everywhere*, only the browser in use stays
-known."""
+Wrong passwords from unknown browsers then cannot make the owner's own browser wait. A browser is known to an account
+from a login until all sessions of the account end. After a new password, only the browser in use stays known."""
 
 from dataclasses import dataclass
 
@@ -15,16 +14,17 @@ _MAX_COOKIE_CHARS = 300
 
 @dataclass(frozen=True)
 class KnownDevice:
-    """A browser in which somebody logged in to an account, with the session generation at that login.
+    """A browser in which somebody logged in to an account, as its signed cookie says.
 
-    `id` is part of the key of the browser's counter of failures."""
+    `session_generation` is the account's number at that login, which rises when all sessions of the account end. `id`
+    is part of the key under which failed logins of this browser are counted."""
 
     provider_id: str
     session_generation: int
     id: str
 
     def is_known_to(self, provider: Provider | None) -> bool:
-        """Return True if this browser has logged in to the account since the account's sessions were last ended."""
+        """Return True if somebody used this browser for the account after all sessions of the account last ended."""
         known = (self.provider_id, self.session_generation)
         return provider is not None and (provider.id, provider.session_generation) == known
 
@@ -35,12 +35,12 @@ class KnownDevices:
         self._ids = ids
 
     def issue(self, provider_id: str, session_generation: int) -> str:
-        """Return the value of the cookie for a browser that has just logged in to the account."""
+        """Return the signed value of the cookie that makes the browser of a login known to the account."""
         name = f"{provider_id}.{session_generation}.{self._ids.token()}"
         return f"{name}.{sign(self._keys.session_key(), _message(name)).hex()}"
 
     def read(self, cookie: str) -> KnownDevice | None:
-        """Return the known browser that a cookie names, or None if the portal did not sign the cookie."""
+        """Return the browser and the account that a cookie names, or None if the portal did not sign the cookie."""
         name, _, signature = cookie.rpartition(".")
         if len(cookie) > _MAX_COOKIE_CHARS or not self._is_ours(name, signature):
             return None

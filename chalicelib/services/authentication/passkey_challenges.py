@@ -1,4 +1,6 @@
-"""Challenges for passkeys. The portal signs and dates each challenge, so a new challenge needs no database row."""
+"""The random challenges that a browser signs with a passkey, to prove that its response is fresh.
+
+The portal signs and dates every challenge itself, so that a new challenge needs no row in the database."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,15 +15,17 @@ _NONCE_BYTES, _DATE_BYTES = 16, 8
 
 
 def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
-    """Return a passkey challenge (base64url). `subject` is the provider's id, or empty at a login.
+    """Return a passkey challenge (base64url) with the time `now`, signed with `key`. `nonce` is a random text.
 
-    `nonce` is random."""
+    `subject` is the id of the provider who must respond, or empty at a login, where the provider is not known yet."""
     head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch_seconds(now).to_bytes(_DATE_BYTES, "big")
     return to_base64url(head + sign(key, _message(subject, head)))
 
 
 def is_valid_challenge(keys: Iterable[bytes], challenge: bytes, subject: str, now: datetime) -> bool:
-    """Return True if the portal made the challenge for this subject within `LIFETIME`. Callers prevent a second use."""
+    """Return True if the portal made the challenge for this provider (`subject`) less than `LIFETIME` ago.
+
+    `keys` are the valid signing keys. Callers store the used challenge, so that nobody can use it twice."""
     length = _NONCE_BYTES + _DATE_BYTES
     head, signature = challenge[:length], challenge[length:]
     age = epoch_seconds(now) - int.from_bytes(head[_NONCE_BYTES:], "big")

@@ -1,4 +1,6 @@
-"""WebAuthn options for the browser, without the store and the WebAuthn library, so the login page loads fast."""
+"""The options with which a page asks the browser to use or to create a passkey (WebAuthn).
+
+This module imports neither the database nor the WebAuthn library, so that the login page loads fast."""
 
 import json
 from datetime import datetime
@@ -17,7 +19,9 @@ _MILLISECONDS = int(LIFETIME.total_seconds()) * 1000
 
 
 class PasskeyOptions:
-    """The WebAuthn options as JSON. They require user verification, so a passkey counts as two factors."""
+    """The maker of WebAuthn options as JSON for a page's script.
+
+    The device must verify its user, such as by a PIN or a fingerprint, so a passkey counts as two factors."""
 
     def __init__(self, keys: "Keys", ids: "Ids", *, portal_url: str) -> None:
         self._keys = keys
@@ -25,7 +29,9 @@ class PasskeyOptions:
         self._rp_id = urlsplit(portal_url).hostname or ""
 
     def for_login(self, now: datetime, provider: "Provider | None" = None) -> str:
-        """Return the JSON for `navigator.credentials.get`. Without a provider, any passkey is accepted."""
+        """Return the JSON for the browser's call `navigator.credentials.get`, which responds with a passkey.
+
+        Only passkeys of the `provider` are accepted, or every passkey of this site if the provider is not known yet."""
         subject = provider.id if provider else ""
         return json.dumps(
             {
@@ -38,7 +44,9 @@ class PasskeyOptions:
         )
 
     def for_enrolment(self, provider: "Provider", now: datetime) -> str:
-        """Return the JSON for `navigator.credentials.create`, for a new passkey of this provider."""
+        """Return the JSON for the browser's call `navigator.credentials.create`, which makes a new passkey.
+
+        The passkey is for this provider's account. The device does not make a second passkey for one account."""
         return json.dumps(
             {
                 "challenge": self._challenge(provider.id, now),

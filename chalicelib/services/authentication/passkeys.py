@@ -1,4 +1,6 @@
-"""Verification of passkeys (WebAuthn level 2). The WebAuthn library is imported only to verify a response."""
+"""Verification of passkeys (WebAuthn level 2), and the login with a passkey.
+
+The functions import the WebAuthn library themselves, because the import is slow and few requests need it."""
 
 import json
 from collections.abc import Mapping
@@ -44,7 +46,10 @@ class Passkeys:
     def verify_registration(
         self, provider: Provider, response: str, name: str, now: datetime
     ) -> tuple[Passkey, Secret]:
-        """Return the new passkey, and the row that marks the challenge as used. Raise `Unauthenticated` if refused."""
+        """Verify the browser's response (JSON) to a request for a new passkey of the provider's account.
+
+        Return the passkey with this name, and the row that prevents a second use of the challenge, both for the
+        caller to commit. Raise `Unauthenticated` if the verification fails."""
         from webauthn import verify_registration_response
         from webauthn.helpers.exceptions import WebAuthnException
 
@@ -71,7 +76,10 @@ class Passkeys:
     def log_in(
         self, response: str, now: datetime, origin: Origin, previous_session: Secret | None = None
     ) -> tuple[Provider, str]:
-        """Return the passkey's owner and the session cookie. Raise `Unauthenticated` if the response is refused."""
+        """Log in the owner of a passkey, and return the owner and the value of the session cookie.
+
+        `response` is the browser's WebAuthn response (JSON). The new session, the login event and the passkey's new
+        use are stored, and `previous_session` is deleted. Raise `Unauthenticated` if the verification fails."""
         parsed = self._parse(response, "", now)
         handle = (parsed.credential.get("response") or {}).get("userHandle")
         provider = self._store.provider(_provider_id(handle))
@@ -87,12 +95,18 @@ class Passkeys:
         return provider, cookie
 
     def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
-        """Return the provider and the used challenge's row, to commit. Raise `Unauthenticated` if refused."""
+        """Verify a passkey as the second step of the provider's login. `response` is the browser's response (JSON).
+
+        Return the provider with the passkey's new use, and the row that prevents a second use of the challenge, both
+        for the caller to commit. Raise `Unauthenticated` if the verification fails."""
         parsed = self._parse(response, provider.id, now)
         return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
 
     def reauthenticate(self, session: Secret, provider: Provider, response: str, now: datetime) -> RenewedSession:
-        """Return the session renewed by a passkey. Raise `Unauthenticated` if the browser's response is refused."""
+        """Verify a passkey of a logged-in provider, before a signature or a change of the account.
+
+        Store and return the renewed session, which counts as recently authenticated, with its new cookie. Raise
+        `Unauthenticated` if the verification fails."""
         parsed = self._parse(response, provider.id, now)
         used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)
@@ -107,7 +121,10 @@ class Passkeys:
             raise Unauthenticated(_FAILED) from conflict
 
     def _parse(self, response: str, subject: str, now: datetime) -> _Response:
-        """Return the browser's response if its challenge was made for this subject, or else raise `Unauthenticated`."""
+        """Return the parsed browser's response (JSON). The passkey's signature is not verified yet.
+
+        Raise `Unauthenticated` if the text is not a response, or if the portal did not make its challenge for this
+        provider (`subject`; empty at a login) within the last minutes."""
         try:
             credential = json.loads(response[:MAX_RESPONSE_CHARS])
             client = json.loads(from_base64url(credential["response"]["clientDataJSON"]))
@@ -119,7 +136,9 @@ class Passkeys:
         return _Response(credential, challenge)
 
     def _verify(self, provider: Provider, parsed: _Response, now: datetime) -> Provider:
-        """Verify a passkey's signature, and return the provider with the passkey's new sign count and time of use."""
+        """Verify a passkey's signature, and return the provider's next version with the passkey's new use, to commit.
+
+        Raise `Unauthenticated` if the provider has no such passkey or the signature is wrong."""
         from webauthn import verify_authentication_response
         from webauthn.helpers.exceptions import WebAuthnException
 
@@ -152,5 +171,5 @@ def _provider_id(handle: object) -> str:
 
 
 def _used_challenge(challenge: bytes, now: datetime) -> Secret:
-    """Return the row that marks a challenge as used. The row can be written only once, so a repeated response fails."""
+    """Return the row that marks a challenge as used. The row can be stored only once, so a repeated response fails."""
     return new_secret(SecretKind.PASSKEY, to_base64url(challenge), now, LIFETIME)

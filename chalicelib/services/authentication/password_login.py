@@ -1,4 +1,7 @@
-"""Login with email address and password, and its limits on guessing."""
+"""The login with email address and password, and its limits on guessing.
+
+Failures by browsers that are known to the account (with a cookie of an earlier login) and failures by unknown
+browsers are counted separately. So a stranger who guesses cannot lock the owner out of the own browser."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,12 +29,12 @@ from chalicelib.services.throttling import Backoff
 from chalicelib.services.transaction import Change
 
 PER_CLIENT = Backoff(name="place", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=24))
-"""Failed attempts on one account by one client: a browser that the account knows, or a client address.
+"""The delay after failed logins to one account by one client: a known browser, or an unknown one's IP address.
 
-A login resets the counter. Other clients' attempts do not count, so nobody can make the owner wait."""
+A login resets the counter. Attempts by other clients do not count, so nobody can make the owner wait."""
 
 PER_CLIENT_UNDER_ATTACK = replace(PER_CLIENT, free_attempts=1, max_wait=timedelta(minutes=15))
-"""The stricter limit of an unknown browser while many attempts on the account fail."""
+"""The stricter delay for an unknown browser while many logins to the account fail (see `UNDER_ATTACK`)."""
 
 PER_ACCOUNT = Backoff(
     name="login",
@@ -40,23 +43,29 @@ PER_ACCOUNT = Backoff(
     lifetime=timedelta(days=365),
     lifetime_per_attempt=timedelta(days=90),
 )
-"""Failed attempts by unknown browsers on one account. `MAX_UNKNOWN_FAILURES` of them close it to such browsers."""
+"""The counter of failed logins to one account by all unknown browsers together. It causes no delay.
+
+After `MAX_UNKNOWN_FAILURES`, unknown browsers cannot log in with the password any more."""
 
 UNDER_ATTACK = Backoff(name="attack", free_attempts=20, max_wait=timedelta(), lifetime=timedelta(days=1))
-"""The same attempts, until a day passes without any. After `free_attempts`, the account is under attack."""
+"""The counter of the same failures, which expires after a day without a failure.
+
+After `free_attempts` failures, the account counts as attacked, and `PER_CLIENT_UNDER_ATTACK` applies."""
 
 KNOWN_BROWSERS = Backoff(name="known", free_attempts=0, max_wait=timedelta(), lifetime=timedelta(days=365))
-"""Failed attempts by all known browsers of one account. After `MAX_KNOWN_FAILURES`, they count as unknown."""
+"""The counter of failed logins by all known browsers of one account together.
+
+After `MAX_KNOWN_FAILURES`, these browsers are treated like unknown browsers."""
 
 MAX_UNKNOWN_FAILURES = 75
 MAX_KNOWN_FAILURES = 20
-"""NIST SP 800-63B-4, 3.2.2 allows 100 consecutive failures on one account. These two limits stay below 100.
+"""The most failed logins in a row by unknown and by known browsers of one account.
 
-A failure expires after 90 days, so a patient attacker gets four extra tries a year. Unknown browsers never
-use up the allowance of known ones."""
+NIST SP 800-63B-4, 3.2.2 allows 100 failures in a row on one account, and the sum of both limits is smaller. A failure
+of an unknown browser expires after 90 days, so a patient attacker gets four extra tries a year."""
 
 PER_SOURCE = Backoff(name="source", free_attempts=30, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
-"""Failed attempts by one client address on any account. A whole clinic may share one address."""
+"""The delay after failed logins by one client IP address to any accounts. A whole clinic may share one address."""
 
 LOCKOUT_RETRY_SECONDS = 3600
 
@@ -70,7 +79,10 @@ _NO_PROVIDER = "prv_nobody"
 
 @dataclass(frozen=True, kw_only=True)
 class LoginAttempt:
-    """One try to log in. `source` is the client's IP address, `agent` the User-Agent. `email` is in lower case."""
+    """One try to log in with a password. `email` is in lower case, and `source` is the client's IP address.
+
+    `agent` is the header User-Agent. `device` is the browser that the cookie of an earlier login names, or None.
+    `previous_session` is the browser's session, which the login ends, or None."""
 
     email: str
     password: str
@@ -86,7 +98,9 @@ class LoginAttempt:
 
 
 class SecondFactorRequired(Exception):
-    """Signal that a second factor is needed after the right password. `token` is the input of `SecondFactor.finish`."""
+    """Signal that the password was right, and that the account also needs a passkey or a code.
+
+    `token` identifies the half-finished login. The browser gets it as a cookie for `SecondFactor.finish`."""
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -95,9 +109,10 @@ class SecondFactorRequired(Exception):
 
 @dataclass(frozen=True)
 class _CountedAttempt:
-    """The failure counters after an attempt to log in.
+    """The counters of failed logins with one more attempt, to commit before the password is checked.
 
-    `client` counts for one browser or source, `total` for all known or all unknown browsers, `attack` for an attack."""
+    `client` counts for one browser or IP address, and `total` for all known or all unknown browsers of the account.
+    `attack` counts recent failures by unknown browsers, and is None for a known browser."""
 
     client: Secret
     total: Secret
@@ -115,11 +130,11 @@ class Login:
         self._ids = ids
 
     def log_in(self, attempt: LoginAttempt) -> tuple[Provider, str]:
-        """Return the provider and the value of the session cookie.
+        """Check the password, store a new session and the login event, and return the provider and the session cookie.
 
-        Raise `Unauthenticated`, with the same text after the same time for an unknown address and for a wrong
-        password. Raise `TooManyRequests` before the password is looked at. Raise `SecondFactorRequired` if
-        the password was right and the account has a second factor."""
+        Raise `Unauthenticated` with the same text, after the same time, for an unknown address and a wrong password.
+        Raise `TooManyRequests`, before the password is checked, if the client must wait. Raise `SecondFactorRequired`
+        if the password is right and the account has a second factor: no session exists then."""
         provider, cleared = self._verify(attempt)
         if provider.has_second_factor:
             raise SecondFactorRequired(self._start_pending_login(provider, cleared, attempt))
@@ -131,7 +146,9 @@ class Login:
         return provider, cookie
 
     def _start_pending_login(self, provider: Provider, cleared: tuple[Secret, ...], attempt: LoginAttempt) -> str:
-        """Store a row for a login that waits for the second factor, and return the row's token."""
+        """Store a row for a login whose password was right and that waits for the second factor.
+
+        The counters `cleared` are deleted. Return the token by which the second step finds the row."""
         now = attempt.now
         token = self._ids.token()
         owner = {"provider_id": provider.id, "session_generation": provider.session_generation}
@@ -140,7 +157,9 @@ class Login:
         return token
 
     def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
-        """Commit the change, and replace an outdated password hash unless another request changes the account."""
+        """Commit the change of a login, and replace the password's hash if its parameters are outdated.
+
+        If another request changes the account at the same time, the old hash stays until the next login."""
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
@@ -153,7 +172,10 @@ class Login:
             self._store.commit(change)
 
     def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> RenewedSession:
-        """Check the password of a logged-in provider, and return the renewed session. Raises the errors of `log_in`."""
+        """Check the password of a logged-in provider again, before a signature or a change of the account.
+
+        Store and return the renewed session, which counts as recently authenticated. Raises `Unauthenticated` for a
+        wrong password, and `TooManyRequests` if the client must wait."""
         provider, cleared = self._verify(attempt)
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
@@ -162,14 +184,19 @@ class Login:
         return RenewedSession(renewed, cookie, provider)
 
     def verify_password(self, provider: Provider, attempt: LoginAttempt) -> None:
-        """Check that the password is this provider's password, and count the attempt. Raises the errors of `log_in`."""
+        """Check that the password is this provider's password, without a new session.
+
+        A failure counts like a failed login. Raises `Unauthenticated` for a wrong password, and `TooManyRequests` if
+        the client must wait."""
         owner, cleared = self._verify(attempt)
         if owner.id != provider.id:
             raise Unauthenticated(_WRONG)
         self._store.commit(Change(at=attempt.now, dropped=cleared))
 
     def _verify(self, attempt: LoginAttempt) -> tuple[Provider, tuple[Secret, ...]]:
-        """Check the password. Return the account's provider, and the failure counters to delete."""
+        """Count the attempt and check the password. Return the provider, and the counters for the caller to delete.
+
+        Raise `Unauthenticated` for a wrong password or address, and `TooManyRequests` if the client must wait."""
         provider, counted = retry_on_conflict(lambda: self._count(attempt), retry_on=frozenset({"secret"}))
         stored_hash = provider.password_hash if provider else None
         if not is_password(attempt.password, stored_hash) or provider is None:
@@ -179,9 +206,10 @@ class Login:
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
-        """Count an attempt to log in before its password is checked, so that parallel attempts gain nothing.
+        """Count an attempt as a failure before its password is checked, so that parallel attempts gain nothing.
 
-        Return the provider, if the email address is an account's username, and the new counters."""
+        Return the provider, or None if the email address is no account's username, and the new counters. Raise
+        `TooManyRequests` if the client must wait."""
         (owner_id, device_owner), counters = run_concurrently(
             lambda: self._read_owners(attempt), lambda: self._read_counters(attempt)
         )
@@ -196,9 +224,10 @@ class Login:
         return provider if is_username else None, counted
 
     def _read_owners(self, attempt: LoginAttempt) -> tuple[str | None, Provider | None]:
-        """Return the id of the account with the email address, and the provider in the cookie of a known browser.
+        """Return the id of the account with the attempt's email address, and the provider in the browser's cookie.
 
-        Either value is None if there is none."""
+        The first value is None for an unknown address. The second value is None if the browser has no cookie of an
+        earlier login. Both values are read at the same time, and decide whether the browser is known."""
         key, device = email_claim(attempt.email), attempt.device
         return run_concurrently(
             lambda: self._store.claims([key]).get(key),
@@ -206,7 +235,10 @@ class Login:
         )
 
     def _read_counters(self, attempt: LoginAttempt) -> Mapping[str, Secret]:
-        """Return the stored failure counters by key: those for a known browser and those for an unknown browser."""
+        """Return the stored counters of failures by their keys, in one read. Counters without a row are missing.
+
+        The counters for a known browser and for an unknown browser are both read: which of the two the browser is,
+        is decided after the read."""
         keys = {
             PER_CLIENT.key(_client(attempt, None)),
             PER_CLIENT.key(_client(attempt, attempt.device)),
@@ -219,10 +251,11 @@ class Login:
         return self._store.secrets(sorted(keys))
 
     def _record_failure(self, attempt: LoginAttempt, provider: Provider | None, tries: int) -> None:
-        """Add a failure to the source's counter, and record the account event.
+        """Store a wrong password in the counter of the client's IP address, and as an event of the account.
 
-        An unknown address gets an expired row of the same size instead of the event. So both transactions
-        have the same number of rows, and their time does not reveal whether the address is known."""
+        `tries` are the failures in a row, of which only some become an event. For an unknown email address, an expired
+        row is stored in place of the event. So the transaction takes the same time and does not reveal whether the
+        address is known."""
         now, nonce = attempt.now, self._ids.token()
         stored = self._store.secret(PER_SOURCE.key(attempt.source))
         change = Change(at=now, secrets=(PER_SOURCE.add_attempt(stored, attempt.source, now),))
@@ -241,7 +274,9 @@ def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
 
 
 def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return an account's counters of failed logins, which a successful login or a new password deletes."""
+    """Return the rows of an account's counters of failed logins, for a login or a new password to delete.
+
+    Only the keys of the returned rows matter."""
     counters = ((PER_ACCOUNT, email), (UNDER_ATTACK, email), (KNOWN_BROWSERS, provider_id))
     return tuple(backoff.add_attempt(None, subject, now) for backoff, subject in counters)
 
@@ -249,9 +284,10 @@ def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret,
 def _known_device(
     attempt: LoginAttempt, owner_id: str | None, device_owner: Provider | None, counters: Mapping[str, Secret]
 ) -> KnownDevice | None:
-    """Return the browser of the attempt if it is known to the account, or None.
+    """Return the attempt's browser if somebody has logged in to this account with it before, or None.
 
-    Also return None if all known browsers of the account together have failed too often."""
+    Also return None, so that the limits of unknown browsers apply, if the account's known browsers together have
+    reached `MAX_KNOWN_FAILURES`."""
     device = attempt.device
     if device is None or device.provider_id != owner_id or not device.is_known_to(device_owner):
         return None
@@ -264,7 +300,9 @@ def _client(attempt: LoginAttempt, known: KnownDevice | None) -> str:
 
 
 def _require_allowed(attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]) -> None:
-    """Raise `TooManyRequests` if the attempt comes too soon. A known browser waits only for its own failures."""
+    """Raise `TooManyRequests` if the client must wait after failures, or if the account is closed to unknown browsers.
+
+    `known` is the attempt's browser if it is known to the account. Such a browser waits only for its own failures."""
     now, client = attempt.now, counters.get(PER_CLIENT.key(_client(attempt, known)))
     if known:
         throttling.require_no_wait(PER_CLIENT.wait_left(client, now))

@@ -16,10 +16,10 @@ MAX_LENGTH = 128
 MEMORY_KIB = 46 * 1024
 PASSES = 1
 LANES = 1
-"""Parameters of argon2id (docs/decisions/019).
+"""The parameters of the password hash argon2id (docs/decisions/019).
 
-A function has 1,024 MiB, serves one request at a time and uses a quarter of its memory. `MEMORY_KIB` is as
-much memory as 70 ms of CPU time fill. A stored hash with other parameters is replaced at the next login."""
+A Lambda function has 1,024 MiB of memory, serves one request at a time and uses a quarter of the memory itself. One
+hash takes 70 ms of CPU time. A stored hash with other parameters is replaced at the next login."""
 
 # A login with an unknown address is checked against this hash, so that the login takes as long.
 UNKNOWN_ADDRESS_HASH = (
@@ -60,14 +60,15 @@ def min_length(*, second_factor: bool) -> int:
 
 
 def is_short(password: str) -> bool:
-    """Return True if the password is allowed only in accounts with a second factor, because of its length."""
+    """Return True if the password is so short that only an account with a second factor may have it."""
     return len(normalize(password)) < MIN_LENGTH
 
 
 def find_password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
-    """Return a sentence that says why the password is refused, or None if the password is good.
+    """Return a sentence for the page that says why a new password is refused, or None if the password is good.
 
-    `personal` holds words about the owner, such as the name. `least` is the least number of characters."""
+    A password is refused for its length, for common or easily guessed words, and for words about its owner, such as
+    the name, which `personal` holds. `least` is the least number of characters."""
     text, own = normalize(password), (*personal, *_CONTEXT)
     if len(text) < least:
         return _TOO_SHORT.format(least)
@@ -86,7 +87,9 @@ def hash_password(password: str) -> str:
 
 
 def is_password(password: str, stored_hash: str | None) -> bool:
-    """Return True if the hash is the hash of this password. If the hash is None, return False after the same time."""
+    """Return True if the stored hash is a hash of this password.
+
+    Without a hash (no account), return False after the same time, so that the time does not reveal an account."""
     from argon2.exceptions import VerificationError
 
     if len(password) > MAX_LENGTH * 2:
@@ -99,12 +102,14 @@ def is_password(password: str, stored_hash: str | None) -> bool:
 
 
 def is_outdated(stored_hash: str) -> bool:
-    """Return True if the hash was made with other parameters than new hashes."""
+    """Return True if the hash was made with other parameters than new hashes, so that the next login replaces it."""
     return _hasher().check_needs_rehash(stored_hash)
 
 
 def normalize(password: str) -> str:
-    """Return the password in the Unicode form NFKC, which is hashed: keyboards differ in what they send."""
+    """Return the password in the Unicode form NFKC, because keyboards send different forms of the same characters.
+
+    The result is what is hashed and measured."""
     return unicodedata.normalize("NFKC", password)
 
 
@@ -116,7 +121,9 @@ def _hasher() -> "PasswordHasher":
 
 
 def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
-    """Return True if the password consists mostly of words about its owner, such as the name."""
+    """Return True if the password consists mostly of the owner's texts `own`, such as the name.
+
+    Without these words, at most half of the required length `least` remains."""
     words = {_letters(word) for word in _words(own)}
     rest = _letters(text)
     for word in sorted(words, key=len, reverse=True):
@@ -125,17 +132,17 @@ def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
 
 
 def _words(own: Iterable[str]) -> list[str]:
-    """Return texts about the owner, both whole and split into words. Very short words are left out."""
+    """Return the texts about a password's owner, both whole and split into words, without very short words."""
     words = {word for text in own for word in (text, *re.split(r"\W+", text.casefold()))}
     return sorted(word for word in words if len(_letters(word)) >= _MIN_WORD_CHARS)
 
 
 def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
-    """Return the reason why the password is easy to guess, or None if zxcvbn estimates enough guesses.
+    """Return a sentence that says why the password is easy to guess, or None if it is not.
 
-    zxcvbn knows lists of passwords, names and words, and how people vary them. It sees only the first
-    characters, because its time grows with the length. It is imported in this function, because its lists take
-    memory."""
+    The library zxcvbn estimates the number of guesses from lists of passwords, names and words, and from the ways in
+    which people vary words. It gets only the first characters, because its time grows with the length. The import is
+    inside the function, because the lists take memory."""
     from zxcvbn import zxcvbn
 
     estimate = zxcvbn(text[:_ESTIMATED_CHARS], user_inputs=_words(own))

@@ -27,12 +27,12 @@ from chalicelib.services.transaction import Change
 
 STEP_SECONDS = 30
 CODE_ATTEMPTS = Backoff(name="second", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(days=365))
-"""Failed codes of the app and failed recovery codes.
+"""The delay after wrong codes of the authenticator app and wrong recovery codes.
 
-All unknown browsers share the account's counter, and every known browser has its own. After
-`MAX_KNOWN_FAILURES` in a row by all known browsers together, these browsers count as unknown. After
-`MAX_UNKNOWN_FAILURES`, the owner must choose a new password. Nobody can guess a passkey, so a passkey neither
-waits nor counts."""
+A browser is known to an account if somebody has logged in to the account with it before. All unknown browsers share
+one counter, and every known browser has its own. After `MAX_KNOWN_FAILURES` in a row by all known browsers together,
+these browsers share the counter of the unknown ones. After `MAX_UNKNOWN_FAILURES`, the owner must choose a new
+password. Nobody can guess a passkey, so a passkey causes no delay and is not counted."""
 
 _WRONG = "That code is incorrect or was already used. Wait for the next one."
 _LOCKED = (
@@ -44,9 +44,10 @@ _EXPIRED = "This login took too long. Please start again."
 
 @dataclass(frozen=True, kw_only=True)
 class SecondFactorResponse:
-    """The provider's response at the second step of a login: a `code`, or the browser's `passkey` response (JSON).
+    """What the provider sends at the second step of a login: a `code`, or the browser's `passkey` response (JSON).
 
-    `code` is a code of the authenticator app or a recovery code."""
+    `code` is a code of the authenticator app or a recovery code. `device` is the browser that the cookie of an earlier
+    login names, or None."""
 
     code: str = ""
     passkey: str = ""
@@ -55,7 +56,9 @@ class SecondFactorResponse:
 
 @dataclass(frozen=True)
 class _VerifiedResponse:
-    """The provider after a correct second factor, the rows to commit, and the name of the login's method."""
+    """The result of a correct second factor: the provider's changed row and further rows, to commit with the session.
+
+    `method` describes how the provider logged in, for the account's activity and the certificate page."""
 
     provider: Provider
     secrets: tuple[Secret, ...]
@@ -69,13 +72,16 @@ class SecondFactor:
         self._passkeys = passkeys
 
     def find_pending_login(self, token: str, now: datetime) -> Provider:
-        """Return the provider whose login waits for a second factor. Raise `Gone` if the login has expired."""
+        """Return the provider who entered the right password and must now use a second factor.
+
+        `token` is the cookie from the first step. Raise `Gone` if the login has expired or was finished."""
         return self._pending_login(token, now)[1]
 
     def finish(self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin) -> tuple[Provider, str]:
-        """Return the provider and the session cookie after a correct second factor.
+        """Check the second factor, store a new session and the login event, and return the provider and session cookie.
 
-        Raise `Unauthenticated` for a wrong one, `TooManyRequests`, or `Gone` if the login has expired."""
+        `token` is the cookie from the first step. Raise `Unauthenticated` for a wrong code or passkey,
+        `TooManyRequests` if the browser must wait after wrong codes, and `Gone` if the login has expired."""
         pending, provider = self._pending_login(token, now)
         total = self._count_code(provider, response, now)
         try:
@@ -119,15 +125,18 @@ class SecondFactor:
         return row, provider
 
     def _count_code(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret | None:
-        """Count one try of a code before the code is checked. Return the total counter, or None for a passkey."""
+        """Store one try of a code before the code is checked, so that parallel tries gain nothing.
+
+        Return the counter of all known or of all unknown browsers, or None for a passkey, which is not counted."""
         if response.passkey:
             return None
         return retry_on_conflict(lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"}))
 
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
-        """Count one try of a code, and return the total counter for all known or for all unknown browsers.
+        """Store one more try of a code, for this browser and in total, and return the total counter.
 
-        Raise `TooManyRequests` if another try is not allowed yet."""
+        The total is of all browsers that are known to the account, or of all unknown browsers. Raise
+        `TooManyRequests` if another try is not allowed yet."""
         known, device = _known_browsers(provider.id), _known_browser(provider, response)
         subjects = (device, known, provider.id) if device else (provider.id,)
         stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])
@@ -157,7 +166,9 @@ class SecondFactor:
 
 
 def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return an account's counters of wrong codes, which a finished login or a new password deletes."""
+    """Return the rows of an account's counters of wrong codes, for a finished login or a new password to delete.
+
+    Only the keys of the returned rows matter."""
     subjects = (provider_id, _known_browsers(provider_id))
     return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 
@@ -178,7 +189,10 @@ def _known_browsers(provider_id: str) -> str:
 
 
 def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
-    """Return the 30-second step of a code, at most one step early or late; None if the code is wrong or used."""
+    """Return the number of the 30-second step for which an authenticator app shows this code, or None.
+
+    The code may be one step early or late. None means that the code is wrong, or that its step or a later step was
+    already used. The caller stores the result as `last_step`, so that nobody can use the code twice."""
     import pyotp
 
     digits = "".join(code.split())
@@ -189,7 +203,7 @@ def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | No
 
 
 def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | None:
-    """Return the provider with the authenticator app's code marked as used, or None if the code is wrong."""
+    """Return the provider's next version, in which this code of the app is used, or None if the code is wrong."""
     app = provider.authenticator
     step = find_matching_step(app, code, now) if app else None
     if app is None or step is None:
@@ -198,7 +212,7 @@ def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | No
 
 
 def _use_recovery_code(provider: Provider, code: str) -> Provider | None:
-    """Return the provider without the used recovery code, or None if the code is wrong."""
+    """Return the provider's next version without this recovery code, or None if the code is wrong."""
     key = hash_recovery_code(code)
     if key not in provider.recovery:
         return None

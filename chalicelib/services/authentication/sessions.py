@@ -1,4 +1,6 @@
-"""Sessions of logged-in providers. A session is live only if its cookie (a JWT), its row and its account agree."""
+"""The sessions of logged-in providers. A session consists of a signed cookie (a JWT) and a row in the database.
+
+A session is live while its cookie and row have not expired, its row exists, and its account has not ended it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +31,8 @@ _OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_
 class SessionClaims:
     """The contents of a valid session cookie: the key of the session's row, and the provider's id.
 
-    `practices` are the provider's practices when the cookie was made, if their switches matter to the provider."""
+    `practices` are ids of practices that send to the provider, as of the cookie's creation. Their settings say
+    whether the provider needs a second factor, and are read in advance. Empty if the provider has a second factor."""
 
     key: str
     provider_id: str
@@ -38,7 +41,7 @@ class SessionClaims:
 
 @dataclass(frozen=True)
 class RenewedSession:
-    """A session whose owner has just been authenticated again, with its new cookie and its provider."""
+    """A session whose owner has just entered the password or a passkey again, with its new cookie and its provider."""
 
     session: Secret
     cookie: str
@@ -46,7 +49,7 @@ class RenewedSession:
 
 
 class Sessions:
-    """The sessions of all providers. `issuer` is the portal's URL."""
+    """The starting, reading, renewing and ending of providers' sessions. `issuer` is the portal's URL, for the JWT."""
 
     def __init__(self, store: Store, keys: Keys, ids: Ids, *, issuer: str) -> None:
         self._store = store
@@ -55,7 +58,9 @@ class Sessions:
         self._issuer = issuer
 
     def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
-        """Return the row (to commit) and the cookie of a new session. `method` describes how the provider logged in."""
+        """Return the row of a new session, for the caller to commit, and the value of its cookie.
+
+        `method` describes how the provider logged in, for the account's activity and the certificate page."""
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token),
@@ -80,11 +85,11 @@ class Sessions:
         session_generation: int | None = None,
         practices: Sequence[str] = (),
     ) -> tuple[Secret, str]:
-        """Return the row and the cookie of the session under a new token. The session's end does not move.
+        """Return the row and the cookie of the session under a new token. The time of its expiry does not change.
 
-        Pass `method` if the provider has just been authenticated by this method. Pass the account's new
-        `session_generation` if all other sessions end. `practices` are the account's `switched_practices`. The
-        caller commits the returned row and deletes the old one."""
+        The caller commits the returned row and deletes the old row. Pass `method` if the provider has just been
+        authenticated in this way. Pass the account's new `session_generation` if all other sessions end.
+        `practices` are the result of `switched_practices`."""
         token = self._ids.token()
         row = replace(
             session,
@@ -98,7 +103,9 @@ class Sessions:
         return row, self._sign(token, session.provider_id or "", row, practices)
 
     def read(self, cookie: str, now: datetime) -> SessionClaims | None:
-        """Return the contents of a session cookie that is signed and not expired, or None. The row is not read."""
+        """Return the contents of a session cookie, or None if the cookie is not signed by the portal or has expired.
+
+        The session's row is not read, so the session may have ended."""
         import jwt
 
         if not cookie or len(cookie) > _MAX_COOKIE_CHARS:
@@ -113,12 +120,17 @@ class Sessions:
         return _session_claims(claims, now)
 
     def visit(self, cookie: str, now: datetime, document_id: str | None = None) -> Visit | None:
-        """Return the session, its provider and a document in one read, or None if the session is not live."""
+        """Return the rows of the cookie's session, its provider and a document, read in one call.
+
+        Return None if the session is not live. A missing document is None in the result. The caller checks whether
+        the provider may read the document."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and is_live(visit, now) else None
 
     def visit_even_if_idle(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
-        """Return the session, its provider and a document, or None. A session that ended by idleness counts too."""
+        """Return the rows of the cookie's session, its provider and a document, or None if the session is not live.
+
+        A session that ended only by idleness counts as live. So a form that came too late is saved as a draft."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and _is_live_or_idle(visit, now) else None
 
@@ -127,7 +139,9 @@ class Sessions:
         return self._store.visit(claims.key, claims.provider_id, document_id) if claims else None
 
     def touch(self, session: Secret, now: datetime) -> None:
-        """Store the session's time of use, at most once a minute and not if another request has just stored it."""
+        """Store that the session is in use, so that it does not end by idleness. Write at most once a minute.
+
+        If another request writes at the same time, do nothing."""
         seen = session.last_seen_at or session.created_at
         if now - seen < TOUCH_INTERVAL:
             return
@@ -160,7 +174,10 @@ class Sessions:
 
 
 def switched_practices(provider: Provider) -> tuple[str, ...]:
-    """Return the practices whose second-factor switches matter to the provider, for the session's cookie."""
+    """Return the ids of practices whose setting *second factor required* may apply to the provider.
+
+    The session's cookie holds these ids, so that a request reads the settings and the session at the same time. The
+    result is empty if the provider has a second factor."""
     return () if provider.has_second_factor else provider.practices[:_MAX_PRACTICES]
 
 
@@ -172,14 +189,16 @@ def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountE
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:
-    """Return the time until a session that is in use now would end without another request."""
+    """Return the time until a session that is in use now would end without another request, for the page's warning."""
     seen = session.last_seen_at or session.created_at
     stored = now if now - seen >= TOUCH_INTERVAL else seen
     return min(stored + SESSION_IDLE, session.expires_at) - now
 
 
 def is_live(visit: Visit, now: datetime) -> bool:
-    """Return True if the session belongs to the account and is neither expired, idle, logged out nor revoked."""
+    """Return True if the session's row exists, belongs to the account, and has not ended.
+
+    A session ends by its expiry, by idleness, or when all sessions of the account end."""
     session = visit.session
     if session is None or not _is_live_or_idle(visit, now):
         return False

@@ -1,4 +1,6 @@
-"""Throttling of guesses by source: too many failures on any accounts make a client address wait."""
+"""The delay after too many wrong passwords or codes from one source, on any accounts, links or documents.
+
+A source is a client's IP address, or an account's known browser at that address."""
 
 from datetime import datetime
 
@@ -10,13 +12,15 @@ from chalicelib.services.transaction import Change
 
 
 class SourceThrottle:
-    """Counters of failures by source: one client address, or one known browser at that address."""
+    """The stored counters of wrong passwords and codes by source, and the check before another try.
+
+    A source is a client's IP address, or an account's known browser at that address."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def check(self, source: str, now: datetime) -> None:
-        """Raise `TooManyRequests` if the source must still wait after its failures."""
+        """Raise `TooManyRequests`, with the seconds to wait, if the source must wait after too many failures."""
         throttling.require_no_wait(PER_SOURCE.wait_left(self._store.secret(PER_SOURCE.key(source)), now))
 
     def count_failure(self, source: str, now: datetime) -> None:
