@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,8 +17,10 @@ from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.domain.timestamps import to_text
 from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.pdf_jobs import seal_certificates
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import HttpResult
+from chalicelib.services.scheduling import scheduled_sweep
 from chalicelib.services.scheduling.scheduled_sweep import run_tasks
 from chalicelib.services.transaction import Job
 from chalicelib.workers import run_delivery_job
@@ -381,3 +384,12 @@ def test_jobs_of_the_sweep_contain_only_ids(world: World) -> None:
     for job, _ in world.queues.sent:
         assert isinstance(job, Job)
         assert "Byron" not in str(job)
+
+
+def test_the_line_for_the_alarm_names_the_days_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = Mock()
+    monkeypatch.setattr(scheduled_sweep, "logger", logger)
+    monkeypatch.setattr(seal_certificates, "days_left", lambda *_: 30)
+    world.scheduled_sweep.run("2026-11-22T19:00:00Z")
+    world.scheduled_sweep.run("2026-11-22T19:01:00Z")
+    logger.info.assert_called_once_with("seal certificate", extra={"days": 30})
