@@ -1,6 +1,7 @@
-"""Assemble the document of a decision before it is sealed, from the visible content of the original's pages.
+"""The assembly of a signed or declined document before it is sealed: rebuilt pages, signature block and certificate.
 
-The original's bytes never change. The pictures of its signatures stay, but their cryptographic part is dropped."""
+The pages are rebuilt from the visible content of the original, which itself does not change. The pictures of earlier
+signatures stay visible, but their cryptographic part is dropped."""
 
 from __future__ import annotations
 
@@ -33,13 +34,15 @@ _LETTER = (612.0, 792.0)
 
 
 def _make_seed(*parts: object) -> bytes:
-    """Return the digests of everything that goes into the file, from which the file identifier is computed."""
+    """Return the joined digests of everything that goes into a file, as the seed of its identifier in `write_pdf`."""
     digests = [hashlib.sha256(part if isinstance(part, bytes) else repr(part).encode()).digest() for part in parts]
     return b"".join(digests)
 
 
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
-    """Append every page in its own size and rotation. `stamp` is the index of a page and the form to draw on it."""
+    """Append every page of `reader`, rebuilt in its own size and rotation.
+
+    `stamp` is the index of a page (from 0) and the form to draw on that page, the signature block."""
     for index, page in enumerate(reader.pages):
         display = read_display(page)
         layers = collect_layers(writer, page, display)
@@ -52,7 +55,7 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
 def find_place(
     original: bytes, field: SignatureBox | None, block: SignatureBlock, find: FieldFinder
 ) -> SignatureBox | None:
-    """Return the given box to sign if it is on a page, else the box that the search finds, else None."""
+    """Return the box for the signature block: `field` if it is on a page, else the result of `find` (or None)."""
     units = tuple(read_display(page).unit for page in open_pdf(original).pages)
     if field is not None and field.is_on(len(units)):
         return field
@@ -62,7 +65,9 @@ def find_place(
 def _draw_with_certificate(
     block: SignatureBlock | None, field: SignatureBox | None, facts: CertificateFacts
 ) -> PdfReader:
-    """Return a page with the signature block, if there is a box for it, then the certificate pages."""
+    """Return a reader of a new PDF: a page with only the signature block, if it has a box, then the certificate.
+
+    The first page has the size of the box, and it is later drawn onto a page of the document."""
 
     def draw(canvas: Canvas) -> None:
         if block is not None and field is not None:
@@ -82,7 +87,10 @@ def assemble_signed(
     certificate: CertificateFacts,
     find: FieldFinder = find_signature_box,
 ) -> bytes:
-    """Return the original with the signature block and the certificate; equal input gives equal bytes."""
+    """Return the PDF of an electronically signed document: rebuilt pages, signature block and certificate.
+
+    The block goes into `field`, or into the place that `find` returns. Without a place, only the certificate shows the
+    block. Equal input gives equal bytes. Raise `PdfRefused` (damaged) for an unreadable original."""
     reader = open_as_shown(original)
     place = find_place(original, field, block, find)
     drawing = _draw_with_certificate(block, place, certificate)
@@ -106,13 +114,13 @@ def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
 
 
 def center_on_sheet(size: tuple[float, float], sheet: tuple[float, float]) -> Matrix:
-    """Return the matrix that centers a page on a sheet and shrinks it if necessary."""
+    """Return the matrix that centers a page on a sheet and shrinks the page if it is too large. Sizes are in points."""
     scale = min(1.0, sheet[0] / size[0], sheet[1] / size[1])
     return (scale, 0.0, 0.0, scale, (sheet[0] - size[0] * scale) / 2, (sheet[1] - size[1] * scale) / 2)
 
 
 def _append_on_letter(writer: PdfWriter, reader: PdfReader) -> None:
-    """Append every page on an upright or landscape Letter page."""
+    """Append every page of `reader`, centered on an upright or landscape Letter page."""
     for page in reader.pages:
         display = read_display(page)
         width, height = display.size
@@ -128,7 +136,7 @@ def _pixels(sheet: tuple[float, float]) -> tuple[int, int]:
 
 
 def _draw_on_letter(scan: bytes) -> PdfReader:
-    """Return a photograph or scan as one Letter page with at most 200 dots per inch."""
+    """Return a reader of a new PDF with a JPEG or PNG image on one Letter page, at most 200 dots per inch."""
     with Image.open(io.BytesIO(scan), formats=("JPEG", "PNG")) as opened:
         opened.draft("RGB", _pixels((_LETTER[0], _LETTER[0])))
         turned = ImageOps.exif_transpose(opened)
@@ -149,7 +157,7 @@ def _draw_picture(canvas: Canvas, picture: Image.Image, sheet: tuple[float, floa
 
 
 def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
-    """Return the scan signed by hand (PDF, JPEG or PNG) on Letter pages, with the certificate."""
+    """Return the PDF of a document signed on paper: its scan (PDF, JPEG or PNG) on Letter pages, and a certificate."""
     is_pdf = b"%PDF-" in scan[:1024]
     writer = PdfWriter()
     _append_on_letter(writer, open_as_shown(scan) if is_pdf else _draw_on_letter(scan))

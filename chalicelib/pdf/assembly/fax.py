@@ -1,7 +1,7 @@
-"""The fax of a document: a cover page without patient data, then the document with a mark on each page.
+"""The PDF that is faxed to a provider: a cover page without patient data, then the document with a mark on each page.
 
-The pages are black on white, Letter size and upright, as fax machines feed them. The mark is a QR code 25 mm
-wide with a printed short code. It identifies the document of a page that comes back."""
+The pages are Letter size and upright, as fax machines feed paper. The mark is a QR code 25 mm wide with a printed
+short code. From the mark, the portal recognizes the document of a page that is faxed back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ _LOOK = 0.5
 
 
 def _turn_upright(size: tuple[float, float]) -> tuple[Matrix, tuple[float, float]]:
-    """Return the matrix that turns a landscape page a quarter to the left, and the size after the turn."""
+    """Return the matrix that makes a page upright, and the page's size after that.
+
+    A landscape page is turned a quarter to the left."""
     width, height = size
     if width <= height:
         return IDENTITY, size
@@ -48,7 +50,7 @@ def _turn_upright(size: tuple[float, float]) -> tuple[Matrix, tuple[float, float
 
 
 def _ink_box(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
-    """Return the box around all ink, in displayed points of the upright page; an empty box without ink."""
+    """Return the box around all ink on a page, in points of the upright page; an empty box for a blank page."""
     picture = page.render(scale=_LOOK, grayscale=True).to_pil().convert("L")
     if picture.width > picture.height:
         picture = picture.transpose(Image.Transpose.ROTATE_90)
@@ -61,7 +63,9 @@ def _ink_box(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
 
 
 def _move_above_strip(ink: Box, size: tuple[float, float]) -> Matrix:
-    """Return the matrix that moves a page's ink above the strip for the mark, and shrinks it only if necessary."""
+    """Return the matrix that moves a page so that its ink is above the strip for the mark and inside the fax's margins.
+
+    The page shrinks only if its ink is too large for this space."""
     space = (_WIDTH - 2 * _EDGE, _HEIGHT - _STRIP - _EDGE)
     width, height = max(ink[2] - ink[0], 1.0), max(ink[3] - ink[1], 1.0)
     scale = min(1.0, space[0] / width, space[1] / height)
@@ -73,7 +77,9 @@ def _move_above_strip(ink: Box, size: tuple[float, float]) -> Matrix:
 
 
 def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
-    """Draw the mark at the bottom of a page: the return fax number, the short code and the QR code."""
+    """Draw a page with only the mark at its bottom: the return fax number, the short code and the QR code.
+
+    The drawing is later placed onto a page of the faxed document."""
     canvas.setPageSize((_WIDTH, _HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
@@ -109,7 +115,9 @@ def _place_page(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage)
 
 
 def compose_fax(cover: FaxCover, original: bytes) -> bytes:
-    """Return the PDF to fax: the cover, then the marked pages; equal input gives equal bytes."""
+    """Return the PDF to fax: the cover page, then the original's pages with marks. Equal input gives equal bytes.
+
+    Raise `PdfRefused` (damaged) for an unreadable original."""
     with open_for_display(original) as pictures:
         reader, writer = open_as_shown(original), PdfWriter()
         pages = len(reader.pages)

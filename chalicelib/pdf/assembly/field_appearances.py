@@ -1,7 +1,7 @@
-"""Appearances for form fields and annotations that lack one.
+"""Appearances (drawings inside the PDF) for form fields and annotations that lack an appearance.
 
 The provider signs the pages as PDFium displays them, and PDFium makes its own appearances for such fields.
-The signed document must look the same, so PDFium saves the appearances into the file."""
+The signed document must look the same, so PDFium saves these appearances into a copy of the file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _save_with_appearances(data: bytes) -> bytes:
 
 
 def _render_all(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
-    """Render each page once, and yield the pages that can be rendered. Other pages get no appearances."""
+    """Render each page once, so that PDFium makes its missing appearances, and yield the pages that can be rendered."""
     for index in range(len(document)):
         with suppress(pypdfium2.PdfiumError):
             page = document[index]
@@ -44,6 +44,8 @@ def _render_all(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
 
 
 def open_with_appearances(data: bytes) -> PdfReader:
-    """Open the PDF with an appearance for every field and annotation that a viewer draws."""
+    """Open a PDF so that every field and annotation that a viewer draws has an appearance.
+
+    If an appearance is missing, the reader opens a copy that PDFium made. Raise `PdfRefused` for an unreadable file."""
     reader = open_pdf(data)
     return open_pdf(_save_with_appearances(data)) if _lacks_appearances(reader) else reader

@@ -1,7 +1,8 @@
-"""Rebuild pages from their visible content as flat form XObjects.
+"""Flat copies of PDF pages: the same visible content, without anything active that could change a signed document.
 
-A page becomes a form XObject of its content, with the appearance of each visible annotation over it. Actions,
-scripts, files, outlines, tags and fields are not copied, and any of these inside resources are removed."""
+A page becomes a form XObject (a drawing that pages can show) of its content, with the appearance of each visible
+annotation on top. Actions, scripts, files, outlines, tags and fields are not copied, and any of these inside resources
+are removed."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ def _join_content(page: PageObject) -> StreamObject:
 
 
 def deflate(data: bytes) -> StreamObject:
-    """Return a deflated stream, always with the same bytes for the same data."""
+    """Return a PDF stream of the data, compressed by deflate. Equal data gives equal bytes."""
     stream = StreamObject()
     stream._data = zlib.compress(data, 6)  # noqa: SLF001 - set_data would deflate at another level
     stream[NameObject("/Filter")] = NameObject("/FlateDecode")
@@ -87,7 +88,9 @@ def deflate(data: bytes) -> StreamObject:
 
 
 def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> IndirectObject:
-    """Add the page's visible content as a form XObject in user space, and return the form's reference."""
+    """Copy a page's content (without annotations) into the writer as a form XObject, and return the form's reference.
+
+    The form is clipped to the visible box and has the coordinates of the page's user space."""
     content = resolve(page.get("/Contents"))
     if isinstance(content, StreamObject):
         # Pages may share a content stream but differ in box and resources.
@@ -103,7 +106,7 @@ def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> I
 
 
 def _appearance(annotation: DictionaryObject) -> StreamObject | None:
-    """Return the annotation's normal appearance in its current state; None if there is none."""
+    """Return the drawing of an annotation or form field in its current state, such as checked; None if it has none."""
     normal = resolve(read_dictionary(annotation.get("/AP")).get("/N"))
     if isinstance(normal, DictionaryObject) and not isinstance(normal, StreamObject):
         normal = resolve(normal.get(str(annotation.get("/AS", "/Off"))))
@@ -111,13 +114,15 @@ def _appearance(annotation: DictionaryObject) -> StreamObject | None:
 
 
 def is_visible(annotation: DictionaryObject) -> bool:
-    """Return True if a viewer on a screen draws the annotation."""
+    """Return True if a viewer on a screen draws the annotation: it is not hidden, and not a link or similar."""
     flags = int(read_number(annotation.get("/F"), 0))
     return not flags & (_HIDDEN | _NO_VIEW) and annotation.get("/Subtype") not in _NOT_DRAWN
 
 
 def _fit_appearance(form: DictionaryObject, rectangle: Box) -> Matrix | None:
-    """Return the matrix from an appearance to the annotation's rectangle (ISO 32000-1, algorithm 8.1)."""
+    """Return the matrix that fits an annotation's drawing into its rectangle on the page (ISO 32000-1, algorithm 8.1).
+
+    Return None if the drawing has no area."""
     values = [read_number(item, 0.0) for item in read_array(form.get("/Matrix"))]
     matrix = cast("Matrix", tuple(values)) if len(values) == len(IDENTITY) else IDENTITY
     bounds = read_box(form.get("/BBox"))
@@ -144,7 +149,9 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedF
 
 
 def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[PlacedForm]:
-    """Return the page's content and its visible annotations as placed forms, in drawing order."""
+    """Copy a page's content and visible annotations into the writer, and return them as placed forms.
+
+    The list is in drawing order: the content first, then the annotations on top."""
     layers: list[PlacedForm] = [(import_page_form(writer, page, display), IDENTITY)]
     for item in read_array(page.get("/Annots")):
         placed = _annotation_form(writer, read_dictionary(item))
@@ -163,7 +170,9 @@ def _draw_layers(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
 
 
 def append_layered_page(writer: PdfWriter, display: Display, layers: list[PlacedForm]) -> None:
-    """Append a page of these layers with the given visible box, rotation and UserUnit."""
+    """Append a page to the writer that shows the layers, the first one at the bottom.
+
+    `display` gives the page's visible box, rotation and UserUnit."""
     page = writer.add_blank_page(1, 1)
     content, resources = _draw_layers(layers)
     page[NameObject("/MediaBox")] = float_array(display.box)
@@ -181,13 +190,15 @@ def letter_page(*, landscape: bool = False) -> Display:
 
 
 def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix) -> list[PlacedForm]:
-    """Move the layers from the page's user space to displayed points, and then by the matrix `onto`."""
+    """Return the layers of a page placed on another sheet, such as a Letter page.
+
+    The layers move from the page's user space to points on the displayed page, and then by the matrix `onto`."""
     move = multiply(invert(display.to_user), onto)
     return [(form, multiply(matrix, move)) for form, matrix in layers]
 
 
 def _strip(item: DictionaryObject) -> None:
-    """Empty a dictionary that is an action. Remove the entries of other dictionaries that may hold actions or files."""
+    """Empty a dictionary that is an action. From another dictionary, remove entries that hold actions or files."""
     kind = item.get("/S")
     if isinstance(kind, NameObject) and kind in _ACTIONS:
         item.clear()
@@ -201,7 +212,7 @@ def _strip(item: DictionaryObject) -> None:
 
 
 def _scrub(value: PdfObject) -> None:
-    """Remove actions and files from the value and from everything inside it, without following references."""
+    """Remove actions and files from a PDF object and all that is inside it, but not from objects that it refers to."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -213,7 +224,9 @@ def _scrub(value: PdfObject) -> None:
 
 
 def write_pdf(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> bytes:
-    """Return the bytes of the file. The same content, title, time and seed give the same bytes."""
+    """Return the bytes of the writer's file, with all actions and embedded files removed.
+
+    `seed` determines the file's identifier. The same content, title, time and seed give the same bytes."""
     for item in writer._objects:  # noqa: SLF001 - the only way to all objects
         if item is not None:
             _scrub(item)

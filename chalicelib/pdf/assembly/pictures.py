@@ -1,7 +1,7 @@
-"""Replace pages that look different under some condition by pictures of the pages on a screen.
+"""Pictures in place of pages that may look different elsewhere, so that a signed document always looks the same.
 
-Such conditions are layers, alternate images, overprinting, transfer functions, PostScript, and other areas to
-print than to view."""
+The look of a page may depend on layers, alternate images, overprinting, transfer functions, PostScript, or different
+areas for print and screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEYS = frozenset(
 
 
 def has_conditional_content(reader: PdfReader) -> bool:
-    """Return True if the look of a page may depend on the PDF reader, or on printing."""
+    """Return True if the look of any page may depend on the PDF reader, or differ between screen and print."""
     return any(map(_is_conditional, walk_dictionaries([reader.trailer["/Root"]])))
 
 
@@ -33,10 +33,10 @@ def _is_conditional(item: DictionaryObject) -> bool:
 
 
 def open_as_shown(data: bytes) -> PdfReader:
-    """Open the PDF so that its look depends on no condition.
+    """Open a PDF so that its pages look the same in every PDF reader and in print, as the provider saw them.
 
-    Every field gets an appearance. If a page may still look different under some condition, pictures replace
-    all pages."""
+    Every field gets an appearance (a drawing in the file). If a page may still look different under some condition,
+    pictures replace all pages. Raise `PdfRefused` (damaged) for an unreadable file."""
     reader = open_with_appearances(data)
     return open_pdf(draw_as_pictures(data)) if has_conditional_content(reader) else reader
 

@@ -1,4 +1,4 @@
-"""Pages that reportlab draws, for a file that pypdf writes."""
+"""Pages that reportlab draws (certificates, fax covers, marks), and their transfer into a file that pypdf writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ rl_config.useA85 = 0
 
 
 def draw_pdf(draw: Callable[[Canvas], object]) -> bytes:
-    """Return a PDF of the pages that `draw` makes on a canvas; equal drawings give equal bytes."""
+    """Return the bytes of a PDF with the pages that `draw` makes on a canvas. Equal drawings give equal bytes."""
     target = io.BytesIO()
     canvas = Canvas(target, invariant=1, pageCompression=1)
     draw(canvas)
@@ -38,18 +38,20 @@ def draw_picture(canvas: Canvas, picture: Image.Image, box: Box) -> None:
 
 
 def draw_and_open(draw: Callable[[Canvas], object]) -> PdfReader:
-    """Return a reader of the PDF of the pages that `draw` makes on a canvas."""
+    """Return a reader of a new PDF with the pages that `draw` makes on a canvas."""
     return PdfReader(io.BytesIO(draw_pdf(draw)))
 
 
 def page_to_form(writer: PdfWriter, drawing: PdfReader, index: int) -> IndirectObject:
-    """Add a drawn page to the writer as a form XObject, and return the reference to the form."""
+    """Copy the page `index` (from 0) of a drawing into the writer as a form XObject, and return the form's reference.
+
+    A form XObject is a drawing that other pages can show."""
     page = drawing.pages[index]
     return import_page_form(writer, page, read_display(page))
 
 
 def append_pages(writer: PdfWriter, drawing: PdfReader, start: int = 0, stop: int | None = None) -> None:
-    """Append the drawn pages from index `start` up to, but not including, `stop` in their own size."""
+    """Append the pages of a drawing to the writer, from index `start` up to, but not including, `stop`."""
     for index in range(start, len(drawing.pages) if stop is None else stop):
         append_layered_page(
             writer, read_display(drawing.pages[index]), [(page_to_form(writer, drawing, index), IDENTITY)]

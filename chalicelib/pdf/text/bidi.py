@@ -1,4 +1,4 @@
-"""Unicode's bidirectional algorithm (UAX #9): the order in which text of both directions is drawn.
+"""Unicode's bidirectional algorithm (UAX #9): the order in which text of both directions is drawn, for mixed names.
 
 Two features are missing: explicit embeddings, whose characters `graphemes.clean_text` removes, and nested
 isolates. The bidi classes of a paragraph are one string with a letter for each character, so each rule of the
@@ -23,7 +23,7 @@ _OBJECT = "\ufffc"
 
 
 def has_right_to_left(text: str) -> bool:
-    """Return True if the text has a letter of a right-to-left script."""
+    """Return True if the text has a letter of a right-to-left script, so that it needs the bidirectional algorithm."""
     return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
 
 
@@ -38,10 +38,10 @@ def isolate(text: str) -> str:
 
 
 def resolve_levels(paragraph: str) -> list[int]:
-    """Return the embedding level of each character. Characters with an odd level run from right to left.
+    """Return the bidi embedding level of each character. Characters with an odd level run from right to left.
 
-    Call this function for a whole paragraph, before the paragraph is wrapped: all its lines share one
-    direction (rule P2)."""
+    Call this function for a whole paragraph, before the paragraph is wrapped into lines: all its lines share one
+    direction (rule P2). The function `visual_order` needs the levels."""
     outer = _ISOLATE.sub(_OBJECT, paragraph)
     level = _base_level(outer, above=-1)
     outer_levels = iter(_levels_at(outer, level))
@@ -57,7 +57,7 @@ def resolve_levels(paragraph: str) -> list[int]:
 
 
 def _levels_at(text: str, level: int) -> list[int]:
-    """Return the bidi levels of a text's characters in a paragraph with that base level. The text has no isolates."""
+    """Return the bidi level of each character of a text without isolates. `level` is the paragraph's base level."""
     classes, base = _classes(text), "LR"[level % 2]
     strong = _resolve_neutral(_resolve_brackets(_resolve_weak(classes, base), text, base), base)
     lift = level - _LEVELS[base][base]
@@ -74,7 +74,9 @@ def _classes(text: str) -> str:
 
 
 def visual_order(order: Sequence[int]) -> list[int]:
-    """Return the indexes of the levels in visual order, from left to right (rule L2)."""
+    """Return the indexes of parts of a line in the order in which the parts are drawn from left to right (rule L2).
+
+    `order` has the bidi level of each part in reading order."""
     indexes = list(range(len(order)))
     for level in range(max(order, default=0), 0, -1):
         start = 0
@@ -88,14 +90,16 @@ def visual_order(order: Sequence[int]) -> list[int]:
 
 
 def _base_level(text: str, *, above: int) -> int:
-    """Return the lowest level over `above` with the direction of the first strong character (P2, P3, X5c)."""
+    """Return a paragraph's base level: the lowest level above `above` with the direction of the first strong letter.
+
+    A text without such a letter runs from left to right (rules P2, P3, X5c)."""
     first = re.search("[LRA]", _classes(text))
     from_right = bool(first and first[0] in "RA")
     return above + 1 if (above + 1) % 2 == from_right else above + 2
 
 
 def _resolve_weak(classes: str, base: str) -> str:
-    """Apply rules W1 to W7: resolve marks, numbers, and the separators and terminators of numbers."""
+    """Return the bidi classes after rules W1 to W7: marks, numbers, and the separators of numbers get a direction."""
     text = base + classes
     text = re.sub("(.)(M+)", lambda match: match[1] * len(match[0]), text)
     text = re.sub("A[^LRA]*", lambda match: match[0].replace("E", "N"), text).replace("A", "R")
@@ -107,7 +111,7 @@ def _resolve_weak(classes: str, base: str) -> str:
 
 
 def _resolve_brackets(classes: str, text: str, base: str) -> str:
-    """Apply rule N0: a pair of brackets takes the direction of the text inside it or before it."""
+    """Return the bidi classes after rule N0: a pair of brackets takes the direction of the text inside or before it."""
     resolved = list(classes)
     for start, end in _pairs(text):
         within = {_strong(letter) for letter in resolved[start + 1 : end]} - {"O"}
@@ -120,7 +124,7 @@ def _resolve_brackets(classes: str, text: str, base: str) -> str:
 
 
 def _pairs(text: str) -> list[tuple[int, int]]:
-    """Return the indexes of the opening and closing bracket of each pair, in order."""
+    """Return the indexes of the opening and closing bracket of each pair in the text, in order of the opening one."""
     opened: list[tuple[int, str]] = []
     pairs = []
     for index, char in enumerate(text):
@@ -139,7 +143,9 @@ def _strong(letter: str) -> str:
 
 
 def _resolve_neutral(classes: str, base: str) -> str:
-    """Apply rules N1 and N2: neutral characters take the direction of both neighbors, or else of the base."""
+    """Return the bidi classes after rules N1 and N2: each neutral character gets a direction.
+
+    The direction is that of both neighbors, or `base` (the paragraph's direction) if the neighbors differ."""
 
     def side(match: re.Match[str]) -> str:
         neighbors = {_strong(text[match.start() - 1]), _strong(text[match.end()])}

@@ -1,8 +1,8 @@
-"""TrueType fonts for reportlab, with a cache of their subsets.
+"""TrueType fonts for reportlab, with a cache of their subsets and with support for glyphs that have no character.
 
-reportlab makes a subset of the font for every document, but most documents use the same characters. reportlab
-draws only characters. So a glyph without a character, such as a conjunct, gets one of Unicode's private
-characters (planes 15 and 16), together with the text that readers should extract for the glyph."""
+The cache saves time, because reportlab makes a subset of the font for every document, and most documents use the same
+characters. reportlab draws only characters. So a glyph without a character, such as a conjunct, gets one of Unicode's
+private characters (planes 15 and 16), together with the text that PDF readers should extract for the glyph."""
 
 import re
 import zlib
@@ -20,7 +20,7 @@ _FIRST_PRIVATE, _SECOND_PRIVATE = 0xF0000, 0x100000
 
 
 class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
-    """A font that is always embedded as a subset of the glyphs in use."""
+    """A TrueType font for reportlab, which is always embedded in the PDF as a subset of the glyphs in use."""
 
     def __init__(self, name: str, file: Path) -> None:
         super().__init__(name, file)
@@ -33,11 +33,13 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         return ord(char) < _FIRST_PRIVATE and ord(char) in self.face.charToGlyph
 
     def width(self, char: str) -> int:
-        """Return the width of the character's glyph in thousandths of the text size, as in the PDF."""
+        """Return the width of the character's glyph in thousandths of the text size, rounded as in the PDF."""
         return round(float(self.face.getCharWidth(ord(char))))
 
     def character(self, glyph: int, text: str) -> str:
-        """Return a character that is drawn as the glyph and extracted from the PDF as the text."""
+        """Return the character to draw for a glyph number. PDF readers extract `text` where the character is drawn.
+
+        The result is `text` itself if possible, else a private character that the font remembers."""
         if len(text) == 1 and self.face.charToGlyph.get(ord(text)) == glyph:
             return text
         return self._private.get((glyph, text)) or self._new_private(glyph, text)
@@ -55,7 +57,9 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         return chr(code)
 
     def addObjects(self, doc: PDFDocument) -> None:  # noqa: N802 - reportlab's name
-        """Add the objects of each font subset to the PDF document, and each subset to the document's list of fonts."""
+        """Add the font's subsets to a PDF document: their objects, and their names in the document's list of fonts.
+
+        reportlab calls this method when it saves the document."""
         subsets = self.state[doc].subsets
         for number, subset in enumerate(subsets):
             name = self.getSubsetInternalName(number, doc)[1:]
@@ -68,7 +72,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
 
 @dataclass(frozen=True)
 class _SubsetObjects:
-    """The PostScript name, the serialized objects and the character widths of one subset."""
+    """The PostScript name, the serialized PDF objects and the character widths of one font subset, for the cache."""
 
     name: bytes
     file: bytes
@@ -78,7 +82,7 @@ class _SubsetObjects:
 
 
 class _Serialized(PDFObject):  # type: ignore[misc]  # - reportlab is untyped
-    """An object that reportlab writes unchanged and refers to by number."""
+    """A PDF object in bytes that reportlab writes unchanged and refers to by its number."""
 
     __RefOnly__ = True
 
@@ -115,7 +119,9 @@ def _make_objects(font: Face, number: int, subset: tuple[int, ...]) -> _SubsetOb
 
 
 def _to_unicode(font: Face, name: str, subset: tuple[int, ...]) -> str:
-    """Return the map from codes to UTF-16 text. reportlab's own map supports only the first plane."""
+    """Return the ToUnicode map of a font subset, by which PDF readers extract text.
+
+    reportlab's map supports only the characters of Unicode's first plane, so this function corrects the others."""
 
     def text(match: re.Match[str]) -> str:
         code = int(match[1], 16)
@@ -130,7 +136,7 @@ def _stream(data: bytes, entries: bytes = b"") -> bytes:
 
 
 def _add_font(doc: PDFDocument, subset: _SubsetObjects, name: str) -> _Serialized:
-    """Add the objects of a subset to the document, and return the font dictionary that refers to them."""
+    """Add the objects of a font subset to the PDF document, and return the font dictionary that refers to them."""
 
     def place(text: bytes, kind: str) -> bytes:
         return bytes(doc.Reference(_Serialized(text), f"{kind} {name}").format(doc))

@@ -1,4 +1,4 @@
-"""Split a text into grapheme clusters: letters with the characters that belong to each letter."""
+"""Clean text, and its grapheme clusters: letters with the marks that belong to each letter, drawn as one unit."""
 
 import re
 import unicodedata
@@ -10,9 +10,9 @@ _VIRAMA = 9
 """The Unicode combining class of the sign that joins two consonants in South Asian scripts."""
 
 JOINERS = "\u200c\u200d"
-"""Invisible characters that are part of how names are spelled in Persian and in Indian scripts."""
+"""Invisible characters that are part of the spelling of names in Persian and in Indian scripts."""
 ISOLATES = "\u2068\u2069"
-"""The first and last character around inserted text (`bidi.isolate`). They are never drawn."""
+"""The two characters before and after text that `bidi.isolate` wraps. They are never drawn."""
 
 _SPACING = "\u0e33\u0eb3"
 """The Thai and Lao letter AM, which is partly written above the letter before."""
@@ -26,10 +26,9 @@ _INVISIBLE = re.compile(
 
 
 def clean_text(text: str) -> str:
-    """Return the text with composed characters, single spaces, and no invisible characters.
+    """Return the text as it can be drawn: composed characters (NFC), single spaces, and no invisible characters.
 
-    Joiners stay in scripts that use them for spelling. Isolates stay because `bidi.resolve_levels` needs
-    them."""
+    Joiners stay in scripts that use them for spelling. Isolates stay because `bidi.resolve_levels` needs isolates."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     visible = "".join(filter(_is_visible, unicodedata.normalize("NFC", text)))
@@ -47,7 +46,9 @@ def is_mark(char: str) -> bool:
 
 
 def split_clusters(text: str) -> list[str]:
-    """Split the text into letters with their marks, and consonants that a virama joins (UAX #29, GB9)."""
+    """Split the text into the units that must not be separated: letters with their marks (UAX #29).
+
+    Consonants that a virama (a joining sign) connects are one unit. A unit has at most 32 characters."""
     result: list[str] = []
     for char in text:
         if result and len(result[-1]) < _LONGEST and _continues(result[-1][-1], char):

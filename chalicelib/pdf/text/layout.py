@@ -1,8 +1,8 @@
-"""Measure, wrap and draw text in both directions on a reportlab canvas, with embedded fonts.
+"""The layout of text in any script on a reportlab canvas: measure, wrap and draw it in embedded fonts.
 
-The font is chosen for each letter: the given face, then the font of the letter's script (`script_fonts`),
+The first font that has a letter is used: the given face, then the font of the letter's script (`script_fonts`),
 then DejaVu Sans (Arabic, Hebrew and more), then Droid Sans Fallback (Chinese, Japanese, Korean). Letters that
-need shaping go through HarfBuzz (`shaping`). A letter that no font has is drawn as U+FFFD, but readers
+need shaping go through HarfBuzz (`shaping`). A letter that no font has is drawn as U+FFFD, but PDF readers
 extract the letter itself."""
 
 import re
@@ -31,10 +31,10 @@ _LAST_OF_FIRST_PLANE = "\uffff"
 
 
 class TextLine(str):
-    """Clean text, with the bidi levels of its characters in their paragraph (`bidi.resolve_levels`).
+    """A line of clean text that remembers its paragraph's direction, as the bidi levels of its characters.
 
-    `levels` is empty if all characters run from left to right. Two equal lines may have different levels, so
-    the key of a cache must be `str(line)` with the levels, never the line alone."""
+    `bidi.resolve_levels` explains the levels. `levels` is empty if all characters run from left to right. Two equal
+    lines may have different levels, so the key of a cache must be `str(line)` with the levels, never the line alone."""
 
     __slots__ = ("levels",)
     levels: tuple[int, ...]
@@ -50,7 +50,9 @@ class TextLine(str):
 
 
 class Run(NamedTuple):
-    """Text in one font, as characters or as glyphs. `reads_as` is the text to extract if the drawn text differs."""
+    """A part of a line in one font and direction, drawn as `glyphs` if there are any, else as characters (`text`).
+
+    `reads_as` is the text that PDF readers extract if it differs from the drawn text."""
 
     font: str
     text: str
@@ -59,9 +61,9 @@ class Run(NamedTuple):
 
 
 class _Letter(NamedTuple):
-    """A grapheme cluster with its font and bidi level.
+    """A grapheme cluster (a letter with its marks) with its font and bidi level.
 
-    `shaped` is True if HarfBuzz must shape the cluster. `text` may be a replacement character."""
+    `shaped` is True if HarfBuzz must shape the cluster. `text` is a replacement character if no font has it."""
 
     text: str
     font: str
@@ -71,7 +73,7 @@ class _Letter(NamedTuple):
 
 @cache
 def load_font(name: str) -> Face:
-    """Return the font, which is read and registered once in the life of the process."""
+    """Return the font with that file name (without `.ttf`). The process reads and registers a font only once."""
     loaded = Face(name, _FOLDER / f"{name}.ttf")
     pdfmetrics.registerFont(loaded)
     return loaded
@@ -79,7 +81,9 @@ def load_font(name: str) -> Face:
 
 @lru_cache(maxsize=4096)
 def _font_for(cluster: str, face: str) -> str | None:
-    """Return the first font that has all characters of the cluster; None if there is none."""
+    """Return the name of the first font that has all characters of a grapheme cluster; None if no font has them.
+
+    The order is: `face`, the font of the cluster's script, the fallback fonts."""
     # The handwriting font has no positions for marks.
     preferred = (face,) if face != SCRIPT else (PLAIN,) if len(cluster) > 1 else (SCRIPT, PLAIN)
     names = filter(None, (*preferred, script_font(cluster[0]), *_FALLBACKS))
@@ -128,7 +132,7 @@ def _paragraph(text: str) -> TextLine:
 
 
 def split_runs(text: str, face: str) -> tuple[Run, ...]:
-    """Return the runs of a text (parts in one font and direction) in visual order from left to right."""
+    """Return the runs of one line (its parts in one font and direction) in the order to draw, from left to right."""
     line = text if isinstance(text, TextLine) else _paragraph(text)
     return _runs(str(line), face, line.levels)
 
@@ -165,7 +169,7 @@ def _plain_width(name: str, text: str, size: float) -> float:
 
 
 def text_width(text: str, face: str, size: float) -> float:
-    """Return the width of the text in points."""
+    """Return the width in points of the text on one line."""
     return sum(_run_width(run, size) for run in split_runs(text, face))
 
 
@@ -176,7 +180,7 @@ def _run_width(run: Run, size: float) -> float:
 
 
 def draw_text(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
-    """Draw one line from the left end (x, y) of its baseline, and return the x after the line."""
+    """Draw one line of text from the left end (x, y) of its baseline in points, and return the x of its right end."""
     for run in split_runs(text, face):
         if run.glyphs:
             draw_glyphs(canvas, x, y, load_font(run.font), run.glyphs, size=size, reads_as=run.reads_as)
@@ -189,12 +193,12 @@ def draw_text(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAI
 
 
 def draw_text_right(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> None:
-    """Draw one line that ends at x."""
+    """Draw one line of text whose baseline ends at the point (x, y)."""
     draw_text(canvas, x - text_width(text, face, size), y, text, face=face, size=size)
 
 
 def _cut_word(word: TextLine, face: str, size: float, limit: float) -> list[tuple[int, int]]:
-    """Return the start and end index of the pieces of a word that is too wide for one line."""
+    """Return the (start, end) indexes of the pieces of a word that is wider than `limit` points, one for each line."""
     pieces, start, end = [], 0, 0
     for cluster in split_clusters(word):
         if end > start and text_width(word.slice(start, end + len(cluster)), face, size) > limit:
@@ -205,10 +209,10 @@ def _cut_word(word: TextLine, face: str, size: float, limit: float) -> list[tupl
 
 
 def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
-    """Return lines no wider than `limit` points, broken at spaces, or inside a word that is too wide alone.
+    """Return the text as lines no wider than `limit` points, broken at spaces, or inside a word that is too wide.
 
-    Draw the lines unchanged (`TextLine`). A new string made from a line loses the directions of the
-    paragraph."""
+    Pass the lines unchanged to `draw_text`: each line is a `TextLine`, and a new string made from it loses the
+    paragraph's direction."""
     whole = _paragraph(text)
     lines: list[tuple[int, int]] = []
     space, used = _plain_width(face, " ", size), 0.0
@@ -230,11 +234,13 @@ def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
 
 
 def wrap_paragraphs(text: str, face: str, size: float, limit: float) -> list[str]:
-    """Wrap each line of the text as a paragraph with its own direction, and return all lines."""
+    """Return the lines of a text with line breaks, each part between breaks wrapped as a paragraph like in `wrap`."""
     return [line for part in text.strip().splitlines() for line in wrap(part, face, size, limit)]
 
 
 def fit_size(text: str, face: str, limit: float, *, largest: float, smallest: float) -> float:
-    """Return the largest size, within the two bounds, at which the text is no wider than `limit` points."""
+    """Return the largest text size in points at which one line of the text is no wider than `limit` points.
+
+    The result is never below `smallest`, so the text may then be wider, and never above `largest`."""
     natural = text_width(text, face, 1)
     return max(smallest, min(largest, limit / natural if natural else largest))

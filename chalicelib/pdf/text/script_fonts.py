@@ -1,4 +1,4 @@
-"""Choose the Noto font of each script. A font file is opened only when a text needs the font."""
+"""The table of Noto fonts by script (Thai, Tamil and so on), for names that the usual fonts cannot write."""
 
 from bisect import bisect_right
 
@@ -37,7 +37,7 @@ _BLOCKS = (
     (0x11100, 0x1114F, "Chakma"),
     (0x1E900, 0x1E95F, "Adlam"),
 )
-"""Unicode's blocks as (first code point, last code point, script), sorted by first code point."""
+"""The Unicode blocks that have a Noto font: (first code point, last code point, script), in order."""
 
 _STARTS = [first for first, _, _ in _BLOCKS]
 

@@ -1,4 +1,4 @@
-"""Shape text with HarfBuzz: choose and position glyphs for conjuncts, marks and joined letters."""
+"""Text shaping with HarfBuzz: the choice and position of glyphs for conjuncts, marks and joined letters."""
 
 import sys
 from functools import cache
@@ -15,10 +15,10 @@ from chalicelib.pdf.text.font_subset import Face
 
 
 class Glyph(NamedTuple):
-    """A glyph as a character of its font (`Face.character`), with lengths in thousandths of the text size.
+    """A positioned glyph, with lengths in thousandths of the text size.
 
-    `advance` moves the text position, and `width` is the width of the glyph itself. `right` and `up` move
-    only this glyph."""
+    `char` is the character that draws the glyph (`Face.character`). `advance` moves the text position, and `width` is
+    the width of the glyph itself. `right` and `up` move only this glyph."""
 
     char: str
     advance: float
@@ -32,7 +32,9 @@ _ONE_AT_A_TIME = Lock()
 
 @cache
 def _harfbuzz() -> ModuleType:
-    """Import HarfBuzz on first use. `pdf/__init__.py` keeps reportlab from importing the library earlier."""
+    """Import HarfBuzz and return the module. The import is slow, so it happens only when a text needs shaping.
+
+    `pdf/__init__.py` prevents an earlier import by reportlab."""
     with _ONE_AT_A_TIME:
         # A failed import leaves no entry, so the next call imports again and raises its own error.
         if sys.modules.get("uharfbuzz") is None:
@@ -47,7 +49,7 @@ def _font(face: Face) -> Any:
 
 
 def shape(face: Face, text: str, *, from_right: bool) -> tuple[Glyph, ...]:
-    """Return the glyphs of text in one script, in visual order from left to right."""
+    """Return the glyphs that draw a text of one font and direction, positioned, in order from left to right."""
     buffer = _harfbuzz().Buffer()
     buffer.add_str(text)
     buffer.direction = "rtl" if from_right else "ltr"
@@ -63,7 +65,9 @@ def shape(face: Face, text: str, *, from_right: bool) -> tuple[Glyph, ...]:
 
 
 def _characters(face: Face, text: str, glyphs: list[tuple[int, int]], *, from_right: bool) -> list[str]:
-    """Return a private character for each (glyph, start of its cluster), so that text can be extracted."""
+    """Return the character to draw for each glyph, so that PDF readers can extract the text.
+
+    `glyphs` are pairs of a glyph number and the index in `text` where the glyph's cluster starts."""
     in_order = glyphs[::-1] if from_right else glyphs
     starts = [start for _, start in in_order]
     ends = dict(pairwise([*dict.fromkeys(starts), len(text)]))
@@ -77,7 +81,9 @@ def _characters(face: Face, text: str, glyphs: list[tuple[int, int]], *, from_ri
 
 
 def _compose_ligature(face: Face, glyph: int, text: str) -> str:
-    """Return a ligature's letters as one character, if Unicode has one, because PDF readers reverse letters."""
+    """Return the text of a right-to-left ligature as one character, if Unicode has such a character.
+
+    PDF readers reverse right-to-left text, so several letters of one glyph would be extracted in the wrong order."""
     char = "".join(map(chr, face.face.glyphToChar.get(glyph, ())[:1]))
     return char if len(text) > 1 and normalize("NFKC", char) == text else text
 
@@ -85,9 +91,9 @@ def _compose_ligature(face: Face, glyph: int, text: str) -> str:
 def draw_glyphs(
     canvas: Canvas, x: float, y: float, face: Face, glyphs: tuple[Glyph, ...], *, size: float, reads_as: str
 ) -> None:
-    """Draw glyphs from (x, y) in points without a change of the canvas's current font.
+    """Draw glyphs on a baseline from the point (x, y), and leave the canvas's current font unchanged.
 
-    `reads_as` is the text that readers extract; if it is empty, they extract the text of each glyph."""
+    `reads_as` is the text that PDF readers extract; if it is empty, readers extract the text of each glyph."""
     document = canvas._doc  # noqa: SLF001 - holds the characters in use
     code = [f"BT 1 0 0 1 {x:.3f} {y:.3f} Tm"]
     rest = iter(glyphs)
