@@ -150,7 +150,7 @@ class CarrierFaxes(Faxes):
         return replace(self._after_failure(facts, INCOMPLETE), carrier_id=report.fax_id)
 
     def _after_failure(self, facts: MessageFacts, reason: str) -> AttemptResult:
-        """Return the result of a failed attempt: another attempt after a while, or the final failure."""
+        """Return the result of a failed attempt: a retry after a wait or the final failure, depending on the reason."""
         if remedy_of(reason) is Remedy.OUR_FAULT:
             # A metric filter turns this line into an alarm (docs/operations.md).
             logger.warning("fax carrier refuses", extra={"reason": reason, "delivery": facts.delivery.id})

@@ -40,9 +40,7 @@ def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
 
 
 def _quotas(delivery: Delivery) -> Mapping[str, int]:
-    """Return the daily limits that apply to a message, by what is counted together, such as `links` or `all`.
-
-    The mapping is empty for a message without a limit."""
+    """Return the daily limits for a message, by the name of the counter, such as `links`. A message may have none."""
     if delivery.type in _LINKS:
         return {"links": LINKS}
     if delivery.type == MessageType.ADDRESS_CODE:

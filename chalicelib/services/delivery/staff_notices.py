@@ -59,9 +59,7 @@ class StaffNotices:
         self._notifier = notifier
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Publish the notice on the SNS topic for staff, and return the result `DELIVERED`.
-
-        Raises `Unavailable` if the topic does not accept the notice."""
+        """Publish the notice to staff and return `DELIVERED`. Raises `Unavailable` if SNS rejects the notice."""
         notice = NOTICE_TEXTS[delivery.type]
         self._notifier.publish(
             practice_id=delivery.practice_id,

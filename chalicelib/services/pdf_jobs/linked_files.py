@@ -1,11 +1,11 @@
-"""Links to files for the function without rights."""
+"""Presigned links to files in the bucket, for the PDF function, which has no AWS rights of its own."""
 
 from chalicelib.services.pdf_requests import LINK_SECONDS, SourceLink, UploadLink
 from chalicelib.services.ports import Files
 
 
 def source_link(files: Files, key: str, sha256: str) -> SourceLink:
-    """Return a link to read the file with this key and SHA-256 (hex)."""
+    """Return a link to read the file with this key. The function refuses bytes with another SHA-256 (hex)."""
     return SourceLink(files.url(key, seconds=LINK_SECONDS), sha256)
 
 

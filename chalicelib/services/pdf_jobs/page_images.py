@@ -26,7 +26,7 @@ def text_key(document_id: str) -> str:
 
 
 def page_texts(document: Document, files: Files) -> Sequence[str] | None:
-    """Return the text of each page (empty for a scanned page), or None until the `prepare` job is done."""
+    """Return the text of each page (empty for a scanned page), or None until the `prepare` job stored the texts."""
     if (document.pages_ready or 0) < document.original.pages:
         return None
     data = files.find(text_key(document.id))

@@ -1,6 +1,6 @@
 """The `prepare` job, which makes the page images and the page texts that a browser shows.
 
-The images are made by the function without rights (`services/pdf_function/page_rendering.py`)."""
+The PDF function, which has no AWS rights, makes the images (`services/pdf_function/page_rendering.py`)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,7 +29,7 @@ class PagePreparation:
     def prepare(self, job: Job) -> None:
         """Store the image of every page at every width, and the text of every page.
 
-        As soon as the first page is ready, the document is marked, so that a provider can begin to read."""
+        As soon as the first page is ready, the document's row says so, and a provider can begin to read."""
         document = self._store.document(job.document_id or "")
         if document is None:
             return
@@ -41,7 +41,7 @@ class PagePreparation:
         self._mark_ready(document.id, pages, broken)
 
     def _render(self, document: Document, first: int, last: int) -> set[int]:
-        """Store the images of these pages, and the texts if the last page is among them. Return the broken pages."""
+        """Store the images of these pages, and all texts with the last page. Return the pages that cannot be drawn."""
         images = upload_link(
             self._files, pages_prefix(document.id), content_type="image/", max_bytes=_MAX_IMAGE_BYTES, many=True
         )
@@ -61,7 +61,7 @@ class PagePreparation:
         return set(self._pdf.run(request, RenderedPages).broken)
 
     def _mark_ready(self, document_id: str, pages: int, broken: Iterable[int]) -> None:
-        """Record on the document how many pages are ready, and the numbers of pages without an image."""
+        """Store in the document's row how many pages are ready, and the numbers of pages without an image."""
 
         def step() -> None:
             document = self._store.document(document_id)

@@ -1,8 +1,9 @@
-"""The sealed file of a decided document, made together with the function without rights.
+"""The sealed file (the signed PDF) of a decided document, made together with the PDF function.
 
-That function parses and draws: it prepares a file with a placeholder, and later checks the sealed bytes. This module
-has the key and parses nothing: it hashes the prepared file, signs the hash, and inserts the message. A file is only
-released if the function has checked the very bytes with the file's SHA-256."""
+The PDF function has no AWS rights. It parses and draws: it prepares a file with a placeholder, and later checks the
+sealed bytes. This module has the key and parses nothing: it hashes the prepared file, signs the hash, and inserts the
+signed message into the placeholder. A file is only released to readers if the function has checked the very bytes with
+the file's SHA-256."""
 
 import hashlib
 from base64 import b64encode
@@ -42,7 +43,7 @@ _MAX_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class SealedFile:
-    """A sealed file that may be released."""
+    """A PDF with the portal's digital signature (its seal) that passed all checks, so that it may be released."""
 
     data: bytes
     pages: int
@@ -51,7 +52,7 @@ class SealedFile:
 
 @dataclass(frozen=True)
 class Release:
-    """The sealed file of a document, and the certificate if it is a file of its own."""
+    """The sealed file of a document, and the certificate page if this page is a separate sealed file."""
 
     signed: SealedFile
     certificate: SealedFile | None = None
@@ -59,7 +60,9 @@ class Release:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A prepared file in the bucket, and the source that its pages must look like. `shown`: the signer saw them."""
+    """A prepared file in the bucket that has no seal yet, and the source that its pages must look like.
+
+    `shown` is true if the signer saw the source. `unseen` are the numbers of its pages that could not be shown."""
 
     key: str
     prepared: PreparedFile
@@ -69,12 +72,12 @@ class _Draft:
 
 
 class SealRefused(Exception):
-    """Error for a file with a fault, which must not be released. Another attempt may succeed."""
+    """Error for a file that failed a check and must not be released. Another way to make the file may succeed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseMaker:
-    """Maker of sealed files, with the sealer of the present certificate."""
+    """Maker of the sealed files of decided documents. `sealer` signs with the present certificate."""
 
     files: Files
     pdf: PdfFunction
@@ -84,10 +87,10 @@ class ReleaseMaker:
     now: datetime
 
     def make(self, document: Document, decision: Decision, events: Sequence[Event]) -> Release:
-        """Return the checked files. Raises `StoredFileCorrupt` if every attempt has a fault.
+        """Make, seal and check the files of a decided document, and return the files. The caller stores the files.
 
-        If a seal added to the original fails the checks, the file is rebuilt. The last resort is a file made from
-        pictures of the pages."""
+        If a file with a seal added to the original fails the checks, the file is rebuilt. The last resort is a file
+        made from pictures of the pages. Raises `StoredFileCorrupt` if every attempt fails the checks."""
         request, faults = self._first_request(document, decision, events), ""
         for attempt in get_args(Attempt):
             if (attempt, decision.action) == ("rebuilt", Action.SIGN_BY_HAND):
@@ -125,7 +128,7 @@ class ReleaseMaker:
         )
 
     def _new_draft(self, document_id: str) -> tuple[str, UploadLink]:
-        """Return a new key for a prepared file, and the link to write the file."""
+        """Return a new key for a prepared file, and the link with which the PDF function writes the file."""
         key = f"{WORK_PREFIX}seals/{document_id}/{self.ids.new('drf')}.pdf"
         return key, upload_link(self.files, key, content_type="application/pdf", max_bytes=_MAX_BYTES)
 
@@ -141,7 +144,7 @@ class ReleaseMaker:
         return Release(signed, self._seal(_Draft(key, self.pdf.run(separate, PreparedFile))))
 
     def _seal(self, draft: _Draft) -> SealedFile:
-        """Insert the message into the prepared file, and have the result checked. Raises `SealRefused` for a fault."""
+        """Seal the prepared file, and return it after the PDF function's check. Raises `SealRefused` for a fault."""
         prepared = draft.prepared
         if prepared.fault:
             raise SealRefused(prepared.fault)
@@ -170,7 +173,7 @@ class ReleaseMaker:
 
 
 def require_no_faults(checked: CheckedRelease, sealed: bytes) -> None:
-    """Raise an error unless the function checked these very bytes and found no fault."""
+    """Raise `SealRefused` unless the PDF function checked these very bytes and found no fault."""
     if checked.faults:
         raise SealRefused("; ".join(checked.faults))
     if checked.sha256 != _hash(sealed):

@@ -1,7 +1,7 @@
-"""The sealing certificates in the bucket: the present certificate, and all certificates ever published.
+"""The certificates of the key that seals PDFs, in the bucket: the present one, and all that were ever published.
 
-Both objects are PEM files. Deployment writes them (`infrastructure/seal_certificate.py`), and the functions
-only read them."""
+Both objects are PEM files. Deployment writes them (`infrastructure/seal_certificate.py`), and the functions only read
+them."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-
 
 
 def days_left(files: Files, now: datetime) -> int | None:
-    """Return the whole days until the present sealing certificate expires, or None before the first certificate."""
+    """Return the whole days until the present sealing certificate expires. Without a certificate, return None."""
     from chalicelib.pdf.signing.certificate_chain import read_pem
 
     if not files.exists(CURRENT_KEY):
@@ -35,7 +35,7 @@ def read_published(files: Files) -> bytes:
 
 
 def compute_fingerprints(pem: bytes) -> list[str]:
-    """Return the SHA-256 (hex) of the DER of each certificate.
+    """Return the fingerprint of every certificate in the PEM text: the SHA-256 (hex) of its DER bytes.
 
     The function uses no certificate library, because the import would slow down the web function."""
     texts = _CERTIFICATE.findall(pem.decode())

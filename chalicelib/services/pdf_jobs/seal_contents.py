@@ -26,7 +26,7 @@ _SEAL_REASONS: Mapping[Action, str] = {
 
 
 def seal_spec(document: Document, decision: Decision, now: datetime, reserved_bytes: int) -> SealSpec:
-    """Return the contents of the seal: the reason, the document's id, the time, and the room for the message."""
+    """Return the contents of the seal: reason, document id, time, and the bytes reserved for the signed message."""
     reason = _SEAL_REASONS[decision.action].format(signer=_signer_name(decision))
     return SealSpec(reason, document.id, now, reserved_bytes)
 
@@ -70,7 +70,7 @@ def requested_field(document: Document) -> SignatureBox | None:
 def certificate_facts(
     document: Document, decision: Decision, events: Sequence[Event], *, verify_url: str
 ) -> CertificateFacts:
-    """Return the contents of the certificate page.
+    """Return the contents of the certificate page, which documents how the decision was made.
 
     The audit trail on the page ends with the decision, so that another try of the seal job makes the same page."""
     trail = [event for event in events if event.at <= decision.decided_at]
@@ -106,7 +106,7 @@ def certificate_facts(
 
 
 def trail_entry(event: Event) -> TrailEntry:
-    """Return an audit event as a line of the certificate page, with its device in words, such as `Safari on iPhone`."""
+    """Return an audit event as a line of the certificate page. The device is in words, such as `Safari on iPhone`."""
     device = event.private.get("device")
     device = describe_device(device) if device else None
     return TrailEntry(at=event.at, event=describe_event(event), ip=event.private.get("address"), device=device)

@@ -1,8 +1,8 @@
 """The `seal` job, which makes the sealed PDF of a decided document, and the `timestamp` job.
 
-The decision is stored before the job runs, so the job may fail and run again without limit. The function without
-rights prepares the file and checks the sealed bytes (`release_maker.py`). The job stores the checked bytes, and only
-then releases them (DESIGN section 3)."""
+The decision is stored before the job runs, so the job may fail and run again without limit. The PDF function, which has
+no AWS rights, prepares the file and checks the sealed bytes (`release_maker.py`). The job stores the checked bytes, and
+only then releases them (DESIGN section 3)."""
 
 import hashlib
 from base64 import b64encode
@@ -24,7 +24,9 @@ from chalicelib.services.transaction import Claim, Job
 
 
 class SealJob:
-    """Service behind the `seal` and `timestamp` jobs. `wants_timestamp` asks for seals of level B-T."""
+    """Service behind the `seal` and `timestamp` jobs.
+
+    `wants_timestamp` asks for seals of level B-T, which have the timestamp of an independent authority."""
 
     def __init__(
         self,
@@ -57,11 +59,11 @@ class SealJob:
         self._release(document.id, self._store_pdf(document, release.signed), stored_certificate)
 
     def add_timestamp(self, job: Job) -> None:
-        """Add the timestamps that the sealed files still lack. Raises if the authority fails again.
+        """Add the timestamps that the sealed files still lack. Raises an error if the timestamp authority fails again.
 
-        A timestamp changes the bytes, and so the hash, of a file. The EMR already has the hash of the file
-        without the timestamp, so that file remains the signed PDF (or the certificate) of the document. The
-        file with the timestamp is stored in addition."""
+        A timestamp changes the bytes, and so the hash, of a file. The EMR already has the hash of the file without the
+        timestamp, so that file remains the signed PDF (or the certificate) of the document. The file with the timestamp
+        is stored in addition."""
         document = self._store.document(job.document_id or "")
         if document is None or not document.timestamp_due:
             return
@@ -70,7 +72,7 @@ class SealJob:
         self._record_timestamps(document.id, signed, certificate)
 
     def _add_timestamp(self, document_id: str, pdf: StoredPdf | None) -> StoredPdf | None:
-        """Store a copy of the PDF with a timestamp. Return None if the PDF needs no timestamp."""
+        """Store a copy of the PDF with a timestamp, and return its data. Return None if the PDF needs no timestamp."""
         if pdf is None or not pdf.timestamp_due:
             return None
         before, now = self._read_verified(pdf.key, pdf.sha256), self._clock.now()
@@ -110,7 +112,7 @@ class SealJob:
         return data
 
     def _store_pdf(self, document: Document, file: SealedFile) -> StoredPdf:
-        """Store the checked sealed PDF in the bucket, under the hash of its bytes."""
+        """Store the checked sealed PDF under the hash of its bytes, and return its data for the document's row."""
         key, sha256 = self._put(document.id, file.data)
         due = self._wants_timestamp and file.level == "B-B"
         return StoredPdf(key=key, sha256=sha256, pages=file.pages, level=file.level, timestamp_due=due)
@@ -171,7 +173,7 @@ class SealJob:
 
 
 def _claims(document_id: str, *files: StoredPdf | None) -> tuple[Claim, ...]:
-    """Return the claims on the hashes of a released file. `/verify` finds the file's document by them."""
+    """Return the claims (unique keys with an owner) by which `/verify` finds the document of a released file's hash."""
     return tuple(Claim(key=sealed_claim(pdf.sha256), owner=document_id) for pdf in files if pdf is not None)
 
 

@@ -33,7 +33,7 @@ _KEY = re.compile(r"uploads/verify/[A-Za-z0-9_-]{1,80}")
 _BACKOFF = Backoff(name="verify", free_attempts=30, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=1))
 _FORMS = Backoff(name="verify-form", free_attempts=60, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
 _ALL_FORMS = Quota(kind=SecretKind.THROTTLE, limit=1_000, period=timedelta(hours=1))
-"""Forms to upload a file. Each stores at most 25 MB for a day, at our cost."""
+"""The limit on upload forms for all clients together. An upload is stored for at most a day (25 MB), at our cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class SealVerification:
         return seal_certificates.read_published(self._files).decode()
 
     def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
-        """Verify the seal of the upload, then delete the upload. If it cannot be inspected for now, the upload remains.
+        """Verify the seal of the upload, then delete the upload. If the inspection fails for now, the upload remains.
 
         Raises `Invalid` if there is no such upload, and `TooManyRequests` if this client address checks too often."""
         source = address or "unknown"
@@ -110,8 +110,8 @@ class SealVerification:
     def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
         """Return the released file that equals the upload, or else the longest one with which the upload begins.
 
-        The claims name the document of the file. For a file that is older than the claims, the seal names the document.
-        """
+        The document of a file is known by the file's hash. For a file older than the stored hashes, the seal names the
+        document."""
         hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
         sealed_id = (finding.get("seal") or {}).get("document_id", "")
         owners, document = run_concurrently(
@@ -133,7 +133,7 @@ class SealVerification:
         return replace(_result(finding, "added"), revision_url=url)
 
     def _look_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the upload's versions (none if there is no upload), and the portal's certificates' fingerprints."""
+        """Return the upload's versions (none if there is no upload), and the fingerprints of all certificates."""
         if not _KEY.fullmatch(key):
             return (), ()
         return run_concurrently(

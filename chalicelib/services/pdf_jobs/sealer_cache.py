@@ -1,4 +1,4 @@
-"""The sealer of the documents function: the key and its certificate, read again every few minutes."""
+"""The cache of the sealer, which signs PDFs with the sealing key. Its certificate is read every few minutes."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ CACHE_LIFETIME = timedelta(minutes=5)
 
 
 class SealerCache:
-    """Cache of the sealer. A new certificate is used only if it belongs to the sealing key."""
+    """Cache of the sealer, which signs PDFs. A new certificate is used only if it belongs to the sealing key."""
 
     def __init__(
         self, files: Files, key: SealKey, authority: TimestampAuthority | None, pins: Collection[str] = ()

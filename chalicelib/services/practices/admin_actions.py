@@ -126,7 +126,7 @@ class AdminActions:
         return {"id": practice_id, "name": name}
 
     def _require_free_name(self, name: str, *, but: str | None = None) -> None:
-        """Raise `Conflict` if a practice has this name already. The practice with the id `but` does not count."""
+        """Raise `Conflict` if another practice has this name already. `but` is the id of the practice to be named."""
         if is_taken(name, (practice.name for practice in self.store.practices() if practice.id != but)):
             raise Conflict("Another practice has this name.", errors=(FieldError("name", "names another practice"),))
 
@@ -146,7 +146,7 @@ class AdminActions:
         return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Set the switches `electronic_signature` and `second_factor` of a practice, or one of them.
+        """Set a practice's settings `electronic_signature` and `second_factor` (true or false), or one of them.
 
         Return the new values."""
         practice_id = _read_practice_id(payload)
@@ -219,7 +219,7 @@ class AdminActions:
         return {"id": owner_id}
 
     def find_account(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Return `{"id", "name", "emails"}` of the account that holds this `email`."""
+        """Return `{"id", "name", "emails"}` of the account to which this `email` belongs."""
         _require_keys(payload, "email")
         account = self.account_administration.find(_require_text(payload, "email", normalization.normalize_email))
         return {"id": account.id, "name": account.name, "emails": list(account.proven_emails)}
@@ -241,7 +241,7 @@ class AdminActions:
         return {"id": provider_id}
 
     def release_address(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Take the address `email` from the account `provider_id`. Return `{"id"}` of the account."""
+        """Take the address `email` from the account `provider_id`, and return the account's `{"id"}`."""
         _require_keys(payload, "operator", "provider_id", "email")
         provider_id, action = _read_account_action(payload, now)
         email = _require_text(payload, "email", normalization.normalize_email)
@@ -256,7 +256,7 @@ class AdminActions:
         return {"id": provider_id}
 
     def move_account(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Email a link to `email`, by which the address's reader takes over the account `provider_id`.
+        """Email a link to `email`, with which the reader of this address takes over the account `provider_id`.
 
         Return `{"id"}` of the account."""
         _require_keys(payload, "operator", "provider_id", "email")
@@ -318,7 +318,7 @@ def _require_keys(payload: Mapping[str, Any], *required: str, optional: Collecti
 
 
 def _read_account_action(payload: Mapping[str, Any], now: datetime) -> tuple[str, SupportAction]:
-    """Return the id of the provider, and the action with the operator's name."""
+    """Return the provider's id from the payload, and the action's operator (the person of support) and time."""
     operator = _require_text(payload, "operator", _normalize_name)
     return _require_text(payload, "provider_id", _normalize_name), SupportAction(operator, now)
 

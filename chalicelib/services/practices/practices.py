@@ -40,7 +40,9 @@ class Practices:
         self._ids = ids
 
     def create(self, name: str, settings: Mapping[str, Any], now: datetime) -> NewPractice:
-        """Store a new practice with its first key and secret. `settings` are normalized fields of `Practice`."""
+        """Store a new practice, and return it with its first API key and webhook secret.
+
+        `settings` are normalized fields of `Practice`."""
         key, api_key = _new_key(self._ids, now)
         secret = _new_secret(self._ids, now)
         practice = Practice(
@@ -90,10 +92,10 @@ class Practices:
         return new.value
 
     def update(self, practice: Practice, settings: Mapping[str, Any], now: datetime) -> resources.PracticeResource:
-        """Store the given settings, which are normalized, and return the practice's settings as JSON.
+        """Store the given settings, which are normalized, and return all settings of the practice as JSON.
 
-        `electronic_signature` sets the switch that administrators see in the AWS console. `name` is accepted only if
-        it is the practice's present name."""
+        `electronic_signature` is stored as the setting that administrators see in the AWS console. `name` is accepted
+        only if it is the practice's present name."""
         columns = {name: value for name, value in settings.items() if name not in ("electronic_signature", "name")}
         if settings.get("name", practice.name) != practice.name:
             problem = "belongs to the portal's administrators. Ask them to change it"
@@ -133,10 +135,10 @@ class Practices:
         claims: tuple[Claim, ...] = (),
         outbox: Callable[[Practice], OutboxRow] | None = None,
     ) -> Practice:
-        """Store the result of `step` for the latest version of the practice, and return the practice.
+        """Store the result of `step` for the latest version of the practice, and return the changed practice.
 
-        `outbox` computes an outbox row for the same transaction from the practice before the change. Raises
-        `NotFound` if there is no such practice."""
+        `claims` (unique keys with an owner) are stored in the same transaction, and so is the outbox row that `outbox`
+        computes from the practice before the change. Raises `NotFound` if there is no such practice."""
 
         def attempt() -> Practice:
             practice = require_practice(self._store, practice_id)
@@ -160,13 +162,13 @@ def _new_secret(ids: Ids, now: datetime) -> WebhookSecret:
 
 
 def _newest_keys(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
-    """Return the valid API keys that stay valid after a new key is added."""
+    """Return the valid API keys that stay valid beside a new key: the newest `LIVE_KEYS - 1`."""
     live = [key for key in keys if is_live(key, now)]
     return tuple(sorted(live, key=lambda key: key.created_at))[-(LIVE_KEYS - 1) :]
 
 
 def _retire(secrets: tuple[WebhookSecret, ...], now: datetime) -> tuple[WebhookSecret, ...]:
-    """Return the valid webhook secrets. A secret without an expiry gets one, because a new secret replaces it."""
+    """Return the valid webhook secrets, which a new secret replaces. A secret without an expiry gets an expiry."""
     live = (secret for secret in secrets if is_live(secret, now))
     expires_at = now + OLD_SECRET_LIFETIME
     return tuple(secret if secret.expires_at else replace(secret, expires_at=expires_at) for secret in live)

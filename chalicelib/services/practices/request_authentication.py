@@ -78,7 +78,7 @@ class RequestAuthentication:
 
 
 def is_practice_id(text: str) -> bool:
-    """Return True if the text has the form of a practice's id. For any other text, the store is not asked."""
+    """Return True if the text has the form of a practice's id, so that it is worth a read from the store."""
     return _PRACTICE_ID.fullmatch(text) is not None
 
 
@@ -119,7 +119,7 @@ def _is_signed_with(secret: str, message_id: str, seconds: str, body: bytes, sig
 
 
 def _read_signature(text: str) -> bytes:
-    """Return the bytes of a signature such as `v1,<base64>`, or nothing for another version or invalid base64."""
+    """Return the bytes of a signature such as `v1,<base64>`. Another version or invalid base64 gives no bytes."""
     version, _, value = text.partition(",")
     try:
         return base64.b64decode(value, validate=True) if version == "v1" else b""

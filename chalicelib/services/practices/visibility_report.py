@@ -83,7 +83,7 @@ class VisibilityReport:
                     break
 
     def _claim(self, provider: Provider, proofs: list[Document]) -> None:
-        """Add the missing claims by which later faxes of the same practices lead to this provider."""
+        """Store the missing claims (unique keys with an owner) by which later faxes find this provider."""
         keys = sorted({key for proof in proofs for key in known_claims(proof.practice_id, proof.addressee)})
         for start in range(0, len(keys), _CLAIMS_PER_CHANGE):
             batch = keys[start : start + _CLAIMS_PER_CHANGE]

@@ -1,4 +1,6 @@
-"""Signing by hand without an account: a code opens the document, and the reader uploads a signed scan (DESIGN 5.5)."""
+"""Signing by hand without an account: a code opens one document, and the reader uploads a signed scan (DESIGN 5.5).
+
+An entered code starts a visit: for an hour, a token in the browser opens this document without another code."""
 
 import re
 from collections.abc import Mapping
@@ -57,7 +59,7 @@ class ScanForm:
 
 
 class ByHand:
-    """The actions of a person who opens a document with a code."""
+    """The actions of a person who opens one document with a code, and who has no account."""
 
     def __init__(self, writer: DocumentWriter, files: Files, inspector: Inspector) -> None:
         self._writer = writer
@@ -68,9 +70,9 @@ class ByHand:
     # The code
 
     def ask_for_code(self, document_id: str, visitor: CodeVisitor) -> None:
-        """Email a code to the document's address on file, within the quotas.
+        """Email a code to the document's address on file, within the limits per hour and per day.
 
-        The caller does not learn whether the document exists or has an address."""
+        The caller gets no result, and so does not learn whether the document exists or has an address."""
 
         def step() -> None:
             hour_key = secret_key(SecretKind.CODE, f"asked:{document_id}")
@@ -89,7 +91,7 @@ class ByHand:
         retry_on_conflict(step, retry_on=_RETRY_ON)
 
     def enter_code(self, document_id: str, typed: str, visitor: CodeVisitor) -> str:
-        """Return the token of a new visit. Raises the same `Invalid` for every code that does not open the document."""
+        """Return a token that opens the document for an hour. Every code that fails raises the same `Invalid`."""
 
         def step() -> str | None:
             source = network(visitor.actor.address)
@@ -103,9 +105,9 @@ class ByHand:
     # The visit
 
     def find_visit(self, token: str, document_id: str, now: datetime) -> tuple[Secret, Document] | None:
-        """Return the open visit with this token, and its document.
+        """Return the visit with this token (the hour after a code was entered), and the visit's document.
 
-        Return None if the visit no longer opens the document."""
+        Return None if the visit has ended or is for another document."""
         rows = self._store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
         visit, document = rows.session, rows.document
         if visit is None or document is None or not _is_open_visit(visit, document, now):
@@ -115,14 +117,14 @@ class ByHand:
     def open(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         """Return the document, and record its first view if its page images are ready.
 
-        Raises `Gone` if the visit no longer opens the document."""
+        Raises `Gone` if the visit (the hour after a code was entered) has ended."""
         _check_visit(document, visit, visitor.now)
         if not document.pages_ready or not needs_view(document):
             return document
         return self._record_view(document, visit, visitor)
 
     def record_download(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
-        """Record the download of the PDF as the first view, if there was none. Raises `Gone` like `open`."""
+        """Record the download of the PDF as the first view, if there was none. Raises `Gone` if the visit has ended."""
         _check_visit(document, visit, visitor.now)
         return self._record_view(document, visit, visitor) if needs_view(document) else document
 
@@ -142,12 +144,10 @@ class ByHand:
         return is_scan_key and self._files.exists(key)
 
     def take_scan(self, document: Document, form: ScanForm, visit: Secret, visitor: CodeVisitor) -> Document:
-        """Record the document as signed by hand, with the uploaded scan.
+        """Record the document as signed by hand, with the uploaded scan, and return the document.
 
-        A second upload of the same file changes nothing.
-
-        Raises `Invalid` with the wrong field, `Conflict` after another decision, and `Gone` if the visit no
-        longer opens the document."""
+        A second upload of the same file changes nothing. Raises `Invalid` with the wrong field of the form, `Conflict`
+        after another decision, and `Gone` if the visit (the hour after a code was entered) has ended."""
         _check_visit(document, visit, visitor.now)
         name = _read_signer_name(form.signer_name)
         practice, (scan_key, sha256) = run_concurrently(
@@ -165,10 +165,10 @@ class ByHand:
         )
 
     def _inspect_and_store(self, document: Document, uploaded: str) -> tuple[str, str]:
-        """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256.
+        """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256 (hex).
 
-        A scan that shows the unsigned original again is refused. The portal inspects and stores a copy of the upload,
-        because the sender could still replace the upload."""
+        Raises `Invalid` for a refused scan, such as a scan of the unsigned original. The portal inspects and stores a
+        copy of the upload, because the sender could still replace the upload."""
         if not self.has_upload(document.id, uploaded):
             raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
         copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
@@ -228,7 +228,7 @@ class ByHand:
         return self.start_visit(entry.document, entry, visitor)
 
     def start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
-        """Store a visit and return its token.
+        """Store a visit, in which the entered code opens the document for an hour, and return the visit's token.
 
         An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper."""
         token = self._writer.ids.token()
@@ -253,7 +253,7 @@ def scan_prefix(document_id: str) -> str:
 
 
 def _is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
-    """Return True if the visit opens the document. A correction, a recall or the time limit ends a visit."""
+    """Return True if the visit still opens the document. A new address, a recall or the time limit ends a visit."""
     same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
     return same and visit.is_live(now) and visit.access == document.access and is_readable(document.status)
 

@@ -1,7 +1,7 @@
 """Documents that are found by the code on a fax's cover page alone, on the page `/fax` (DESIGN 2a, rule (c)).
 
-Nothing but the code names the document, so the wrong codes of all sources together are limited too. The web layer
-limits each source (`web/http/credential_throttle.py`)."""
+A guessed code could open any document, so the wrong codes of all sources together are limited too. The web layer limits
+each source (`web/http/credential_throttle.py`)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ _BUSY = "Too many wrong codes are being entered. Scan the QR code on the fax's c
 
 
 class Addition(Enum):
-    """The result of entering a fax's code in an account."""
+    """The result of entering a fax's code in an account: the document was added to the account, or why not."""
 
     ADDED = auto()
     ALREADY_LISTED = auto()
@@ -49,7 +49,7 @@ class Addition(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class FaxedDocument:
-    """The document of the entered code, and the result for the account in which the code was entered."""
+    """The document of the code that a provider entered in an account, and the result for the account."""
 
     document: Document
     addition: Addition
@@ -64,7 +64,7 @@ class FaxDocuments:
         self._by_hand = by_hand
 
     def open(self, typed: str, visitor: CodeVisitor) -> tuple[str, str]:
-        """Return the id of the code's document, and the token of a new visit to the document.
+        """Return the id of the code's document, and a token that opens the document for an hour.
 
         Raises the same `Invalid` for an unknown, an expired and a recalled code, and `TooManyRequests` if too many
         wrong codes were entered by all visitors."""
@@ -76,7 +76,7 @@ class FaxDocuments:
         return retry_on_conflict(step, retry_on=_RETRY_ON)
 
     def add(self, typed: str, provider: Provider, actor: Actor, now: datetime) -> FaxedDocument:
-        """Add the code's document to the lists of this provider's account, if the document names the account's person.
+        """Add the code's document to the lists of this provider's account, if the document names the account's owner.
 
         A document in the lists of another account stays there. A document that is already in the provider's lists does
         not change. Raises the same errors as `open`."""
@@ -95,7 +95,9 @@ class FaxDocuments:
         return retry_on_conflict(step, retry_on=_RETRY_ON)
 
     def _find(self, typed: str, group: str, now: datetime) -> tuple[Document, CodeEntry]:
-        """Return the document of a typed code. Every wrong code costs the same calls and raises the same error."""
+        """Return the document that a typed code opens, and the code's row. Every wrong code raises the same `Invalid`.
+
+        Wrong codes are counted for the `group` (visitors or accounts). Too many of them raise `TooManyRequests`."""
         code = normalize_code(typed)
         key, count_key = fax_code_key(code), secret_key(SecretKind.THROTTLE, f"fax-page:{group}")
         rows = self._store.secrets([key, count_key])

@@ -3,9 +3,9 @@
 The code on a fax also finds its document by itself (`fax_documents`). The covers of earlier releases have codes of
 eight characters, which work on the page of their document only.
 
-Wrong tries are counted per source, so one reader's wrong codes do not stop another reader. After a few wrong
-tries, a source needs a new emailed code. After many wrong tries from several sources, the code is invalid for
-everybody. For the longer codes on faxes, a growing wait between the wrong tries of a source is enough."""
+Wrong tries are counted per source (the client's network), so one reader's wrong codes do not stop another reader. After
+a few wrong tries, a source needs a new emailed code. After many wrong tries from several sources, the code is invalid
+for everybody. For the longer codes on faxes, a growing wait between the wrong tries of a source is enough."""
 
 import hashlib
 import hmac
@@ -43,10 +43,10 @@ CODES_PER_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24)
 
 @dataclass(frozen=True, kw_only=True)
 class CodeEntry:
-    """A typed code with the rows that decide whether it opens the document. A missing row is None.
+    """A typed code, with the stored rows that decide whether the code opens the document. A missing row is None.
 
-    `wrong` counts the source's wrong codes of this document: its fax codes, or its tries of the emailed code
-    whose digest is in `wrong.link`. `source` is the client's network."""
+    `wrong` counts the source's wrong codes of this document: its fax codes, or its tries of the emailed code whose
+    digest is in `wrong.link`. `source` is the client's network."""
 
     typed: str
     source: str
@@ -55,7 +55,7 @@ class CodeEntry:
     wrong: Secret | None
 
     def is_blocked(self, now: datetime) -> bool:
-        """Return True if too many wrong codes came from this source (the client's network)."""
+        """Return True if this source (the client's network) entered too many wrong codes and must not try again now."""
         if is_fax_code(self.typed):
             return FAX_GUESSES.wait_left(self.wrong, now) > timedelta()
         return self._tries >= TRIES_PER_SOURCE
@@ -66,7 +66,7 @@ class CodeEntry:
         return self.wrong.tries if self.wrong is not None and is_same_code else 0
 
     def count_wrong(self, document: Document, now: datetime) -> tuple[Secret, ...]:
-        """Return the rows that count one more wrong code, or nothing if the document has no valid emailed code."""
+        """Return the rows to store that count one more wrong code, or nothing if no emailed code is valid."""
         code, wrong = self.code, self.wrong
         if is_fax_code(self.typed):
             return (FAX_GUESSES.add_attempt(wrong, f"{document.id}:{self.source}", now),)
@@ -87,7 +87,7 @@ class CodeEntry:
 
 
 def read_code_entry(store: Store, document_id: str, typed: str, source: str) -> CodeEntry:
-    """Return the typed code with its rows. The rows are read concurrently."""
+    """Return the typed code with the stored rows that decide whether the code opens the document."""
     typed = normalize_code(typed)
     guesses = secret_key(SecretKind.THROTTLE, _guesses_token(document_id, source))
     counter = FAX_GUESSES.key(f"{document_id}:{source}") if is_fax_code(typed) else guesses
@@ -105,7 +105,9 @@ def _guesses_token(document_id: str, source: str) -> str:
 
 
 def is_usable(code: Secret, document: Document, now: datetime) -> bool:
-    """Return True if the code is not expired, has had few wrong tries, and is newer than the address's correction."""
+    """Return True if the code is not expired or tried too often, and its document has the same address as then.
+
+    A recall of the document also makes the code unusable."""
     return code.is_live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
 
 
@@ -140,7 +142,7 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
 
 
 def fax_code_key(code: str) -> str:
-    """Return the key of the row of a normalized code on a fax. The key does not contain the document."""
+    """Return the store's key for a normalized code on a fax. The code alone is enough to find its document."""
     return secret_key(SecretKind.FAX_CODE, code)
 
 
@@ -150,7 +152,7 @@ def normalize_code(typed: str) -> str:
 
 
 def is_fax_code(code: str) -> bool:
-    """Return True if a normalized code has a length of the codes on faxes."""
+    """Return True if a normalized code is as long as a code on a fax, and so is not an emailed code."""
     return len(code) in (FAX_CODE_LENGTH, FORMER_FAX_CODE_LENGTH)
 
 

@@ -19,7 +19,7 @@ _BYTES = 12
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPage:
-    """A page that the browser has shown, with the `entry` of the form that says so."""
+    """A page that the browser reports as shown at the time `at`. `entry` is the text of the form with this report."""
 
     number: int
     at: datetime
@@ -27,13 +27,13 @@ class ShownPage:
 
 
 def make_page_token(key: bytes, reader: str, number: int, now: datetime) -> str:
-    """Return the token of a page, in letters and digits. `reader` names the document and the provider."""
+    """Return a signed token that proves that this reader got this page now. `reader` names document and provider."""
     stamp = f"{number}.{int(now.timestamp())}"
     return f"{stamp}.{to_base64url(_mac(key, reader, stamp))}"
 
 
 def read_shown_pages(keys: Iterable[bytes], reader: str, text: str, now: datetime) -> list[ShownPage]:
-    """Return the pages whose tokens came back from this reader, by number. Other entries are ignored."""
+    """Return the pages that the form's `text` reports as shown to this reader, by number. Ignore invalid tokens."""
     known = tuple(keys)
     entries = text[:MAX_TEXT].split(",")
     pages = {page.number: page for page in _read_entries(known, reader, entries, now)}

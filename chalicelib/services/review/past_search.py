@@ -42,7 +42,7 @@ class PastSearch:
         return has_words and self._includes_day(_decided_on(document))
 
     def is_past_end(self, document: Document) -> bool:
-        """Return True if this document and all older documents were decided before the first day of the search."""
+        """Return True if the search may stop: this and all older documents were decided before its first day."""
         decided = _decided_on(document)
         return self.first is not None and decided is not None and decided < self.first - timedelta(days=1)
 

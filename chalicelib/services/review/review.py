@@ -33,19 +33,19 @@ MAX_COUNT = 100
 """Pending documents are counted up to this number. The title of the list then says `99+`."""
 
 CONSENT_VERSION = "2026-11"
-"""The version of the text in `labels.CONSENT_TEXTS` to which signers agree now."""
+"""The version of the consent text (`labels.CONSENT_TEXTS`) to which signers agree now."""
 
 MAX_NOTE = 2000
 NOTE_REQUIRED: Mapping[DeclineReason, str] = {
     DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
     DeclineReason.OTHER: "Tell the clinic why, in a few words.",
 }
-"""The reasons that need a note, and the message that asks for it."""
+"""The reasons for declining that need a note, and the message that asks the provider for the note."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PendingDocuments:
-    """One page of the pending list. `count` is the number of documents on all pages, at most `MAX_COUNT`."""
+    """One page of a provider's documents that wait for a decision. `count` counts all pages, up to `MAX_COUNT`."""
 
     documents: tuple[Document, ...]
     next_after: str | None
@@ -54,7 +54,7 @@ class PendingDocuments:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedDocument:
-    """A document as a provider sees it. `can_sign` is true if Electronic Signature is on for the practice."""
+    """A document as a provider sees it. `can_sign` is true if the practice allows signatures in the portal."""
 
     document: Document
     can_sign: bool
@@ -79,9 +79,10 @@ class ProviderAction:
 class ApprovalForm:
     """The form that signs a document.
 
-    `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature.
-    `remember` saves the signature. `pages_shown` are page numbers from 1 that the browser has shown.
-    `consents_to` is the version of the consent text above the button."""
+    `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature. `remember`
+    saves the signature for later documents. `pages_shown` are page numbers from 1 that the browser has shown.
+    `read_statement` is true if the provider ticked to have read every page. `consents_to` is the version of the consent
+    text above the button."""
 
     typed_name: str
     signature: str = "typed"
@@ -115,7 +116,7 @@ class Review:
     # Lists
 
     def pending(self, provider: Provider, after: str | None) -> PendingDocuments:
-        """Return one page of the provider's pending documents, earliest due date first."""
+        """Return one page of the provider's documents that wait for a decision, earliest due date first."""
         page = self._page(Listing.PROVIDER_PENDING, provider, after)
         count = len(page.items)
         if after is not None or page.next_after is not None:
@@ -123,13 +124,13 @@ class Review:
         return PendingDocuments(documents=page.items, next_after=page.next_after, count=count)
 
     def past(self, provider: Provider, after: str | None, search: PastSearch | None = None) -> Page[Document]:
-        """Return one page of the provider's past documents, or of a search's results, newest first."""
+        """Return one page of the provider's decided documents, or of a search's results, newest first."""
         if search is not None:
             return find_past(self._store, provider, search, after)
         return self._page(Listing.PROVIDER_PAST, provider, after)
 
     def next_pending(self, provider: Provider, *, besides: str) -> Document | None:
-        """Return the provider's pending document that is due first, except the document with the id `besides`."""
+        """Return the provider's undecided document that is due first, except the document with the id `besides`."""
         page = read_visible(self._store, Listing.PROVIDER_PENDING, provider, limit=2)
         return next((document for document in page.items if document.id != besides), None)
 
@@ -140,23 +141,23 @@ class Review:
         return self._store.document(document_id)
 
     def reload(self, document: Document, provider: Provider) -> Document:
-        """Return the latest version of a document that another request may have changed."""
+        """Return the latest version of the document. Raises `NotFound` if the provider may not open this version."""
         latest = self._store.document(document.id) or document
         _check_owner(latest, provider)
         return latest
 
     def can_sign(self, document: Document | None) -> bool:
-        """Return True if a document can be signed in the portal, because its practice has Electronic Signature on.
+        """Return True if a document can be signed in the portal, by the practice's setting Electronic Signature.
 
         Also return True if there is no document, so that pages do not reveal which ids exist."""
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
-        """Return the practice of a document that may be viewed or decided, and cache the practice's switch."""
+        """Return the practice of an undecided document, or None, and cache its setting Electronic Signature."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
     def open(self, document: Document, action: ProviderAction) -> OpenedDocument:
-        """Open the document, and record its first view if its page images are ready."""
+        """Return the document for the provider, and record the first view if the document's page images are ready."""
         _check_owner(document, action.provider)
         if not document.pages_ready or not needs_view(document):
             return OpenedDocument(document=document, can_sign=self.can_sign(document))
@@ -164,7 +165,7 @@ class Review:
         return OpenedDocument(document=self._record_view(document, practice, action), can_sign=can_sign)
 
     def record_download(self, document: Document, action: ProviderAction) -> Document:
-        """Record the download of the original PDF as the first view, if there was none."""
+        """Record the download of the original PDF as the first view, if there was none, and return the document."""
         _check_owner(document, action.provider)
         if not needs_view(document):
             return document
@@ -172,7 +173,10 @@ class Review:
         return self._record_view(document, practice, action)
 
     def approve(self, document: Document, form: ApprovalForm, action: ProviderAction) -> Document:
-        """Sign the document; the same again changes nothing. Raises `Invalid` with the wrong fields, or `Conflict`."""
+        """Sign the document and return it. The same signature a second time changes nothing.
+
+        Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision or if the practice
+        does not allow signatures in the portal."""
         practice, can_sign = self._practice_and_switch(document, action.practice)
         signature, errors = read_signature(form.signature, form.typed_name, form.drawing, action.provider)
 
@@ -192,7 +196,7 @@ class Review:
         return self._decide(document, practice, decision, action, check, signature if form.remember else None)
 
     def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
-        """Decline the document with a reason. A second identical submit changes nothing.
+        """Decline the document with a reason, and return the document. A second identical submit changes nothing.
 
         Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision."""
         practice = action.practice or self._writer.practice_of(document)
@@ -237,7 +241,7 @@ class Review:
     def _changed_provider(
         self, decision: Decision, action: ProviderAction, signature: Signature | None
     ) -> tuple[Provider, ...]:
-        """Return the provider's row with a first consent and a saved signature, or nothing if unchanged."""
+        """Return the provider's row to store, with a new consent or saved signature, or nothing without a change."""
         if signature is None and decision.consent_version in (None, action.provider.consent_version):
             return ()
         latest = self._store.provider(action.provider.id) or action.provider
@@ -247,7 +251,7 @@ class Review:
         return () if changed == latest else (replace(changed, version=latest.version + 1),)
 
     def forget_signature(self, provider: Provider, now: datetime) -> Provider:
-        """Remove the provider's saved signature. Documents signed with it stay as they are."""
+        """Remove the provider's saved signature, and return the provider. Signed documents do not change."""
 
         def step() -> Provider:
             latest = self._store.provider(provider.id) or provider
@@ -285,7 +289,7 @@ def _check_owner(document: Document, provider: Provider) -> None:
 
 
 def _check_viewed(document: Document) -> None:
-    """Raise `Invalid` unless the page images are ready and the portal has recorded a view."""
+    """Raise `Invalid` unless the page images are ready and the portal has recorded a view of the document."""
     is_ready = (document.pages_ready or 0) >= document.original.pages
     if not is_ready or document.viewed_at is None:
         message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
@@ -366,7 +370,7 @@ def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> lis
 
 
 def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
-    """Return the note to the clinic, with the provider who signs instead: the contract has no such field."""
+    """Return the note to the clinic, with the provider who should sign instead, for whom the API has no field."""
     note = clean_text(form.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
         return note

@@ -21,9 +21,10 @@ TYPED, DRAWN, SAVED = "typed", "drawn", "saved"
 def read_signature(
     method: str, typed_name: str, drawing: str, provider: Provider
 ) -> tuple[Signature | None, list[FieldError]]:
-    """Return the signature, or None, and the errors by form field. If the signature is missing, there is an error.
+    """Return the signature in the form, or None, and the errors of the form's fields.
 
-    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON."""
+    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON. There is an error if the signature is
+    missing or is not the provider's own name."""
     if method == SAVED:
         signature = from_text(provider.saved_signature)
         if signature is None:

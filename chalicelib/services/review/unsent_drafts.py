@@ -1,6 +1,6 @@
-"""Drafts: the text that a provider sent with a decision after the session had expired.
+"""Drafts: the text that a provider sent with a decision after the session had expired, so that no text is lost.
 
-Only its author sees a draft, on the page of that document. A random token in the browser names its row."""
+Only its author sees a draft, on the page of that document. A random token in the browser names the draft's row."""
 
 import json
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
 
 MAX_LENGTH = 8000
-"""Characters of one field. This is more than a note may have, so that a longer note can be shortened."""
+"""The most characters of one field. A note may have fewer, so that a longer note can be shortened after login."""
 
 WRITTEN_FIELDS = ("note", "decline_note", "other_name", "other_address")
-"""A form with none of these fields is not worth a draft."""
+"""The fields with text that the provider wrote. A form without such text is not worth a draft."""
 
 DRAFT_FIELDS = (*WRITTEN_FIELDS, "reason", "typed_name")
-"""Consent and passwords are never stored."""
+"""The fields that a draft stores. Consent and passwords are never stored."""
 
 
 class UnsentDrafts:

@@ -8,7 +8,7 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.ports import Listing, Page, Store
 
 _MAX_READS = 20
-"""The reads of a list for one page. Only a list with very many hidden documents needs more than one."""
+"""The most reads of a list for one page. Only a list with many hidden documents needs more than one read."""
 
 
 def read_visible(
@@ -20,7 +20,7 @@ def read_visible(
     after: str | None = None,
     before: datetime | None = None,
 ) -> Page[Document]:
-    """Return a page of a list, with more rows in place of the documents that the account may not open."""
+    """Return a page of the documents in a list that the account may open. The other documents are skipped."""
     shown: list[Document] = []
     for _ in range(_MAX_READS):
         page = store.documents(listing, provider.id, limit=limit - len(shown), after=after, before=before)

@@ -1,4 +1,4 @@
-"""The tasks that run every minute: relay old outbox rows, queue overdue attempts and late seals, remove orphans."""
+"""The sweep, which runs every minute: it relays old outbox rows, queues overdue attempts and late seals, and more."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,16 +28,18 @@ from chalicelib.services.ports import Clock, Files, Queues
 from chalicelib.services.transaction import Change, Job
 
 OVERDUE_AFTER = timedelta(minutes=1)
-"""The age from which the sweep queues a due attempt. The queue usually still has a job for a younger one."""
+"""The age from which the sweep queues a due attempt. A younger attempt usually still has a job in the queue."""
 
 SEAL_WITHIN = timedelta(minutes=15)
 """The age of a decision from which an unsealed document counts as delayed."""
 
 SEAL_RETRIES: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
-"""Up to an age of the decision (minutes), the interval between retries of its seal (minutes)."""
+"""Pairs of minutes: up to this age of the decision, the interval between retries of the decision's seal."""
 
 ANCHOR_MINUTE = 10
-"""The minute of the hour in which the anchor job is queued, when the indexes show the events before midnight."""
+"""The minute of the hour in which the anchor job is queued. By then, the indexes show all events before midnight.
+
+The job stores an anchor: a signed copy of the heads of a day's audit trails, which nobody can change later."""
 
 BATCH_SIZE = 200
 
@@ -77,7 +79,7 @@ class ScheduledSweep:
         )
 
     def _queue_overdue(self, now: datetime) -> int:
-        """Queue the overdue attempts, and set a lease on their deliveries, so that the next sweep skips them."""
+        """Queue the overdue attempts, and mark their deliveries as queued, so that the next sweep skips them."""
         due = self._store.due_deliveries(now - OVERDUE_AFTER, limit=BATCH_SIZE)
         overdue = [delivery for delivery in due if _is_overdue(delivery, now)]
         self._queues.send([delivery_job(delivery) for delivery in overdue])
@@ -89,7 +91,7 @@ class ScheduledSweep:
         return len(overdue)
 
     def _follow_up(self, now: datetime) -> int:
-        """Handle the documents that are due for follow-up, and return the number of documents handled."""
+        """End the verbal certifications that are due for follow-up, and return the number of documents changed."""
         due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
         return sum(self._end_verbal(document, now) for document in due)
 
@@ -138,7 +140,7 @@ class ScheduledSweep:
         return len(jobs)
 
     def _queue_anchors(self, minute: datetime) -> int:
-        """Queue the anchor job once an hour. The first job after midnight UTC anchors the day before."""
+        """Queue the anchor job, which stores a signed copy of a day's audit-trail heads, once an hour."""
         if minute.minute != ANCHOR_MINUTE:
             return 0
         self._queues.send([Job(queue=QueueName.DOCUMENTS, name=JobName.ANCHOR, event_id=f"anchor-{minute:%Y%m%d%H}")])
