@@ -15,8 +15,7 @@ def addressee_claim(email: str) -> str:
 
 
 def external_claim(practice_id: str, external_id: str) -> str:
-    """Return the key of the row that reserves a practice's `external_id` for one document and leads to this
-    document."""
+    """Return the key of the row that reserves a practice's `external_id` for one document, and so leads to it."""
     return f"external#{practice_id}|{external_id}"
 
 

@@ -190,8 +190,7 @@ def count_failures(delivery: Delivery) -> int:
 
 
 def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
-    """Return the attempts. If the last one has no result, it becomes interrupted, or unknown if it must be looked
-    up."""
+    """Return the attempts, with a last attempt without a result marked as interrupted, or unknown if never repeated."""
     attempts = delivery.attempts
     if not attempts or attempts[-1].status is not AttemptStatus.SENDING:
         return attempts

@@ -89,9 +89,9 @@ class Provider:
 
 
 def has_same_name(provider: Provider, addressee: Addressee) -> bool:
-    """Return True if the names of the provider and the addressee match.
+    """Return True if the provider and the addressee have the same name, apart from case, accents and punctuation.
 
-    Case, accents, spaces and punctuation do not matter. A suffix such as Jr. matters only if both names have one."""
+    A suffix such as Jr. matters only if both names have one."""
     return _is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
 
 

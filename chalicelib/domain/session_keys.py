@@ -26,8 +26,7 @@ class SessionKeys:
         return (self.current, self.previous) if self.previous else (self.current,)
 
     def signing_key(self, now: datetime) -> bytes:
-        """Return the key that signs session tokens now: the previous key until `SIGNING_DELAY` has passed, then the
-        newest."""
+        """Return the key that signs session tokens now. The newest key signs only after `SIGNING_DELAY` has passed."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 

@@ -7,7 +7,7 @@ B = TypeVar("B")
 
 
 def run_concurrently(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-    """Run two functions at the same time and return their results. Two reads then take the time of one."""
+    """Run two functions at the same time and return both results. Two reads then take the time of one."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = pool.submit(second)
         return first(), pending.result()

@@ -1,4 +1,4 @@
-"""Builders of a delivery and of the rows that belong to a delivery: job, outbox row, and line on the document."""
+"""Builders of a delivery (an outgoing message) and its rows: the job, the outbox row, and the entry on the document."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Job, OutboxRow
 
 PORTAL_PRACTICE = "portal"
-"""The practice id of a delivery that no practice may see, such as the notice of a changed password."""
+"""The practice id of a delivery that no practice may see, such as the email about a changed password."""
 
 
 def new_delivery(
@@ -25,10 +25,10 @@ def new_delivery(
     access: int = 1,
     body: str | None = None,
 ) -> Delivery:
-    """Return a queued delivery that is due now.
+    """Return a new delivery (one outgoing message) that is queued and due now, for the caller to store.
 
-    The same event, channel, type and recipient always give the same id, so a job that runs twice writes one
-    row. The id of a webhook contains the practice and not the recipient, because the URL may change."""
+    The same event, channel, type and recipient always give the same id, so a job that runs twice writes one row. The id
+    of a webhook contains the practice and not the recipient, because the URL may change."""
     is_webhook = channel is Channel.WEBHOOK
     return Delivery(
         id=delivery_id(event_id, channel, message_type, practice_id if is_webhook else recipient),
@@ -51,9 +51,9 @@ def new_delivery(
 def account_notice(
     event_id: str, provider: Provider, message_type: str, now: datetime, *, recipient: str | None = None
 ) -> Delivery:
-    """Return the email that reports a change of an account to its owner, who may not have made the change.
+    """Return the email that informs an account's owner of a change, because somebody else may have made the change.
 
-    The email goes to the username, or to the `recipient`."""
+    The email goes to the `recipient`, or without one to the account's username."""
     return new_delivery(
         Channel.EMAIL,
         message_type,
@@ -68,14 +68,14 @@ def account_notice(
 def staff_notice(
     kind: NoticeKind, *, event_id: str, practice_id: str, now: datetime, document_id: str | None = None
 ) -> Delivery:
-    """Return a notice to the practice's staff, sent by SNS. An event gives at most one notice of each kind."""
+    """Return a notice to a practice's staff, which SNS sends. An event gives at most one notice of each kind."""
     return new_delivery(
         Channel.NOTICE, kind, practice_id, event_id=event_id, practice_id=practice_id, now=now, document_id=document_id
     )
 
 
 def notice_about(delivery: Delivery, kind: NoticeKind, event_id: str, now: datetime) -> Delivery:
-    """Return a notice to the practice's staff about a delivery and its document."""
+    """Return a notice to the practice's staff about a delivery, such as a failure. `event_id` is the notice's cause."""
     practice_id, document_id = delivery.practice_id, delivery.document_id
     return staff_notice(kind, event_id=event_id, practice_id=practice_id, now=now, document_id=document_id)
 
@@ -91,13 +91,15 @@ def delivery_job(delivery: Delivery) -> Job:
 
 
 def outbox_row(delivery: Delivery, *others: Delivery) -> OutboxRow:
-    """Return the outbox row that queues the jobs of deliveries with the same event. The row has the event's id."""
+    """Return the outbox row that queues the jobs of these deliveries, which one event caused. Its id is the event's.
+
+    A transaction stores the row with the deliveries, and the relay then puts the jobs on their queue."""
     jobs = tuple(delivery_job(message) for message in (delivery, *others))
     return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=jobs)
 
 
 def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
-    """Return the line that shows a delivery on its document, with the time of the delivery's last change."""
+    """Return the entry that shows a delivery in its document's list. `at` is the time of the delivery's last change."""
     return DeliveryLine(
         id=delivery.id,
         channel=delivery.channel,

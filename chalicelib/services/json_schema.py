@@ -1,6 +1,7 @@
-"""Types for the fields of the API's responses, which are `TypedDict` classes, and the function that builds a response.
+"""Types for the fields of the API's responses (`TypedDict` classes), and the function that builds a response.
 
-Pydantic generates the OpenAPI document from them. It takes 60 ms, so this module does not import it."""
+Pydantic generates the OpenAPI document from these types. This module does not import pydantic, because the import takes
+60 ms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,9 +30,9 @@ JsonObject = Annotated[Mapping[str, Any], FixedSchema({"type": "object"})]
 
 
 def to_response(kind: type[R], value: object, **others: Any) -> R:
-    """Return a response body with the fields of `kind` (a `TypedDict`), in their order.
+    """Return a response body: a dict with the fields of the `TypedDict` class `kind`, in their order.
 
-    A field's value is in `others`, or else it is the attribute of `value` with the field's name."""
+    The value of a field is that in `others`, or else the attribute of `value` with the field's name."""
     names = [name for name in kind.__annotations__ if name not in others]
     body = {name: _plain(getattr(value, name)) for name in names} | others
     return cast(R, {name: body[name] for name in kind.__annotations__})

@@ -1,4 +1,4 @@
-"""Labels of document kinds and decline reasons on pages, in emails and on certificates."""
+"""The words for document kinds and decline reasons, as people read them on pages, in emails and on certificates."""
 
 from collections.abc import Mapping
 from datetime import timedelta

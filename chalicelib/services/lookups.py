@@ -7,7 +7,7 @@ from chalicelib.services.ports import Store
 
 
 def require_practice(store: Store, practice_id: str) -> Practice:
-    """Return the practice with this id. Raises `NotFound` if there is none."""
+    """Return the practice with this id. Raises `NotFound` if there is no such practice."""
     practice = store.practice(practice_id)
     if practice is None:
         raise NotFound("There is no such practice.")
@@ -15,10 +15,10 @@ def require_practice(store: Store, practice_id: str) -> Practice:
 
 
 def require_document(store: Store, document_id: str | None, *, practice_id: str | None = None) -> Document:
-    """Return the document with this id. Raises `NotFound` if there is none.
+    """Return the document with this id. Raises `NotFound` if there is no such document, or if the id is None.
 
-    With `practice_id`, another practice's document raises the same `NotFound`, so that the error does not
-    reveal whether that document exists."""
+    With `practice_id`, another practice's document raises the same `NotFound`, so that the error does not reveal
+    whether that document exists."""
     document = store.document(document_id) if document_id else None
     if document is None or practice_id not in (None, document.practice_id):
         raise NotFound("There is no such document.")

@@ -1,4 +1,4 @@
-"""Validation and normalization of texts from outside. A `ValueError` says which text to send instead."""
+"""Validation and normalization of texts from outside. The `ValueError` of an invalid text says what is expected."""
 
 import re
 import unicodedata
@@ -27,12 +27,13 @@ _HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
 
 
 def is_printable(character: str) -> bool:
-    """Return True for a printable character or a joiner (which shapes the letters beside it)."""
+    """Return True for a printable character or a joiner (an invisible character that shapes the letters beside it)."""
     return character.isprintable() or character in JOINERS
 
 
 def normalize_line(text: str) -> str:
-    """Return the text without surrounding spaces. Control characters and line breaks are invalid."""
+    """Return the text without surrounding spaces. Raises `ValueError` for no text, line breaks and control
+    characters."""
     if any(_is_hidden(character) for character in text):
         raise ValueError("must not contain control characters or line breaks")
     stripped = text.strip()
@@ -42,7 +43,9 @@ def normalize_line(text: str) -> str:
 
 
 def normalize_paragraphs(text: str) -> str:
-    """Return the text with line feeds as its only control characters, without surrounding blank lines."""
+    """Return the text with line feeds as its only control characters, without surrounding blank lines.
+
+    Tabs become spaces. Raises `ValueError` for empty text and for other control characters."""
     lines = text.replace("\r\n", "\n").replace("\t", " ").split("\n")
     if any(_is_hidden(character) for line in lines for character in line):
         raise ValueError("must not contain control characters other than line breaks")
@@ -53,7 +56,7 @@ def normalize_paragraphs(text: str) -> str:
 
 
 def normalize_email(text: str) -> str:
-    """Return one email address in lower case. Display names, comments and non-ASCII text are invalid."""
+    """Return one email address in lower case. Raises `ValueError` for display names, comments and non-ASCII text."""
     match = _EMAIL.fullmatch(text.strip(" ")) if len(text) <= MAX_EMAIL_CHARS else None
     if match is None or len(match[1]) > MAX_LOCAL_PART_CHARS:
         raise ValueError("must be one email address such as dr.rivera@example.com, and nothing else")
@@ -61,7 +64,9 @@ def normalize_email(text: str) -> str:
 
 
 def normalize_phone(text: str) -> str:
-    """Return an E.164 number such as `+15125550100`. A number without a country code is a US number."""
+    """Return an E.164 number such as `+15125550100`. A number without a country code counts as a US number.
+
+    Raises `ValueError` for a number with an extension and for an invalid number."""
     import phonenumbers
 
     invalid = ValueError("must be a telephone number such as +15125550100, without an extension")
@@ -77,7 +82,8 @@ def normalize_phone(text: str) -> str:
 
 
 def normalize_fax(text: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
-    """Return a fax number in E.164, from one of the countries (ISO codes) and without extra charges."""
+    """Return a fax number in E.164. Raises `ValueError` if it is outside the `countries` (ISO codes) or
+    premium-rate."""
     import phonenumbers
 
     number = normalize_phone(text)
@@ -97,7 +103,7 @@ def display_phone(number: str) -> str:
 
 
 def validate_time_zone(text: str) -> str:
-    """Return the name of an IANA time zone."""
+    """Return the name of an IANA time zone. Raises `ValueError` if there is no such time zone."""
     try:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -105,9 +111,10 @@ def validate_time_zone(text: str) -> str:
 
 
 def validate_endpoint_url(text: str, *, allow_loopback: bool) -> str:
-    """Return the text if it is an `https` URL of a public host. The host is checked again before every delivery.
+    """Return the text if it is an `https` URL of a public host. Raises `ValueError` for any other text.
 
-    `allow_loopback` also permits `http` URLs of this machine, for the local run only."""
+    The host's address is checked again before every delivery. `allow_loopback` also permits `http` URLs of the local
+    machine, for the local run only."""
     invalid = ValueError("must be an https URL of a public host, without user name or fragment")
     if len(text) > MAX_URL_CHARS or not text.isascii() or any(_is_hidden(c) or c in ' \\"<>' for c in text):
         raise invalid

@@ -13,12 +13,12 @@ _NUMBER = re.compile(r"[0-9]{10,30}")
 
 
 def list_name(listing: str, owner: str) -> str:
-    """Return the name of one owner's list, which a cursor contains. The cursor is valid for this list only."""
+    """Return the name of one owner's list. A cursor contains the name, so that it is invalid for any other list."""
     return f"{listing}:{owner}"
 
 
 def encode_cursor(place: str | None, *, of: str = "") -> str | None:
-    """Return the opaque cursor for the store's position `next_after`. `of` is the name of the list."""
+    """Return the opaque cursor for a position of the store, or None at the end of the list. `of` is the list's name."""
     if place is None:
         return None
     return to_base64url(f"{of}~{place}".encode())
@@ -27,7 +27,9 @@ def encode_cursor(place: str | None, *, of: str = "") -> str | None:
 def decode_cursor(
     cursor: str | None, name: str = "cursor", *, of: str = "", pattern: re.Pattern[str] = _PLACE
 ) -> str | None:
-    """Return the position from a cursor. Raises `Invalid` for the parameter `name` if it is another list's cursor."""
+    """Return the position from a cursor, or None without a cursor. `of` is the list's name.
+
+    Raises `Invalid` for the parameter `name` if the cursor is of another list or does not match `pattern`."""
     if not cursor:
         return None
     place = _decode_position(cursor, of)
@@ -37,13 +39,13 @@ def decode_cursor(
 
 
 def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None:
-    """Return the position from a cursor of a list in the order of a number. Raises `Invalid` for any other cursor."""
+    """Return the position from a cursor of a list that is sorted by a number. Raises `Invalid` for any other cursor."""
     place = decode_cursor(cursor, name, pattern=_NUMBER)
     return int(place) if place else None
 
 
 def parse_limit(text: str | None) -> int:
-    """Return the number of rows per page from a query parameter. Raises `Invalid` for a bad number."""
+    """Return the number of rows per page (1 to 100) from a query parameter, or 50 for None. Raises `Invalid`."""
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:

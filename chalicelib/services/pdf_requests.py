@@ -1,7 +1,7 @@
-"""The requests to the functions without rights, which parse and draw PDFs and pictures, and their results.
+"""The requests to the Lambda functions without AWS rights, which parse and draw PDFs and pictures, and their results.
 
-A request carries presigned links to the few objects of its own piece of work. Requests and results travel as JSON, so
-files never travel in them."""
+A request carries presigned links to the few files that the work needs. Requests and results travel as JSON, so files
+never travel in them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ WORK_PREFIX = "work/"
 """The prefix of the files that the function writes for its caller. They expire after a day."""
 
 Attempt = Literal["as_is", "rebuilt", "pictures"]
-"""The ways to make a sealed file, in order of preference: from the source as it is, from the content of the pages that
-is shown, or from pictures of the pages."""
+"""The ways to make a sealed file, in order of preference.
+
+The file is made from the source as it is, from the shown content of its pages, or from pictures of its pages."""
 
 
 @dataclass(frozen=True)
 class SourceLink:
-    """A link to a file to read. Other bytes than those with this SHA-256 (hex) are refused."""
+    """A presigned link to a file to read. The function refuses bytes whose SHA-256 (hex) differs."""
 
     url: str
     sha256: str
@@ -46,9 +47,10 @@ class UploadLink:
 
 @dataclass(frozen=True)
 class RenderPages:
-    """Make the images of the pages from `first` to `last` at these widths in pixels, and the texts of all pages.
+    """Make the images of the pages from `first` to `last` in these widths in pixels, and the texts of all pages.
 
-    `images` writes objects named `<page>-<width>`. Without `texts`, no text is extracted."""
+    The images show the document to its provider. `images` writes objects named `<page>-<width>`. Without `texts`, no
+    text is extracted."""
 
     source: SourceLink
     images: UploadLink
@@ -61,7 +63,7 @@ class RenderPages:
 
 @dataclass(frozen=True)
 class RenderedPages:
-    """The numbers of the pages that cannot be rendered."""
+    """The result of `RenderPages`: the numbers of the pages that cannot be rendered."""
 
     broken: tuple[int, ...]
 
@@ -70,8 +72,9 @@ class RenderedPages:
 class PrepareDocument:
     """Make the file of a decided document, with a placeholder for the message of its seal, and write it to `target`.
 
-    An approval has a `block`, which goes into `field`. If `field` is missing or on no page, the function searches for
-    a place, unless `searched` is true. `found` is the result of that earlier search."""
+    The seal is a digital signature, which the caller makes afterwards. An approval has a `block` (the visible
+    signature), which goes into `field`. If `field` is missing or on no page, the function searches for a place, unless
+    `searched` is true. `found` is the result of that earlier search."""
 
     decision: CertificateType
     attempt: Attempt
@@ -88,7 +91,8 @@ class PrepareDocument:
 
 @dataclass(frozen=True)
 class PrepareCertificate:
-    """Make the certificate of a signed document as a separate file with a placeholder, and write it to `target`."""
+    """Make the certificate page of a signed document as a separate file in `target`, with a placeholder for its
+    seal."""
 
     target: UploadLink
     certificate: CertificateFacts
@@ -98,11 +102,11 @@ class PrepareCertificate:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedFile:
-    """A file that waits for the message of its seal, or the `fault` for which there is no such file.
+    """The result of a request to prepare a file: a file whose seal is still missing, or the `fault` that prevented it.
 
-    `start` and `end` are the byte offsets of the placeholder's digits. `place` is the box of the signature block, the
-    only part that looks different. `searched` and `found` belong to the next request, if there is one. `is_pdf`: the
-    source is a PDF, so another attempt may succeed."""
+    `start` and `end` are the byte offsets of the digits of the seal's placeholder. `place` is the box of the signature
+    block, the only part that looks different from the source. `searched` and `found` belong in the next request, if
+    there is one. `is_pdf`: the source is a PDF, so another attempt may succeed."""
 
     fault: str = ""
     start: int = 0
@@ -117,10 +121,11 @@ class PreparedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRelease:
-    """Insert the message (base64) into the prepared file, reopen the result, and compare its pages with the source.
+    """Insert the seal's message (base64) into the prepared file, and compare the pages of the result with the source.
 
     A separate certificate has no `source`. A source that nobody was `shown` is not compared. `unseen` are the pages of
-    the source that could not be shown. `certificate` and `pins` are fingerprints."""
+    the source that could not be shown. `certificate` and `pins` are fingerprints of the seal's certificate and of the
+    timestamp authority's certificates."""
 
     prepared: SourceLink
     start: int
@@ -138,7 +143,7 @@ class CheckRelease:
 
 @dataclass(frozen=True)
 class CheckTimestamp:
-    """Insert the message (base64) with a timestamp into the sealed file, and verify the result."""
+    """Insert the seal's message (base64) with its late timestamp into the sealed file, and verify the result."""
 
     sealed: SourceLink
     start: int
@@ -149,7 +154,9 @@ class CheckTimestamp:
 
 @dataclass(frozen=True)
 class CheckedRelease:
-    """The SHA-256 (hex) of the checked bytes, and their faults in words. Without faults, the bytes may be released."""
+    """The result of a check: the SHA-256 (hex) of the file's bytes, and its faults in words.
+
+    Without faults, the file may be released."""
 
     sha256: str
     faults: tuple[str, ...]
@@ -157,7 +164,7 @@ class CheckedRelease:
 
 @dataclass(frozen=True)
 class ComposeFax:
-    """Write the PDF to fax to `target`, unless the PDF has more than `max_bytes`: the cover page and the document."""
+    """Write the PDF to fax (cover page and document) to `target`, unless the PDF has more than `max_bytes`."""
 
     source: SourceLink
     target: UploadLink
@@ -167,14 +174,14 @@ class ComposeFax:
 
 @dataclass(frozen=True)
 class ComposedFax:
-    """The number of bytes of the PDF to fax, or 0 if the document cannot be made into a fax."""
+    """The result of `ComposeFax`: the number of bytes of the PDF, or 0 if the document cannot be made into a fax."""
 
     size: int
 
 
 @dataclass(frozen=True)
 class DrawPreview:
-    """Draw a signature block in a box of these points."""
+    """Draw a signature block as a picture, in a box of this size in points, to show the signer how it will look."""
 
     block: SignatureBlock
     width: float
@@ -183,14 +190,14 @@ class DrawPreview:
 
 @dataclass(frozen=True)
 class Preview:
-    """A PNG in base64."""
+    """The result of `DrawPreview`: a PNG in base64."""
 
     picture: str
 
 
 @dataclass(frozen=True)
 class MeasureLogo:
-    """Read the header of a picture (base64), whose sides may have this many pixels."""
+    """Read the header of a logo (base64). A picture with a side of more than `max_side` pixels is refused."""
 
     picture: str
     max_side: int
@@ -198,7 +205,7 @@ class MeasureLogo:
 
 @dataclass(frozen=True)
 class MeasuredLogo:
-    """The media type and the size of a logo in pixels, or the reason for which the picture is refused."""
+    """The result of `MeasureLogo`: a logo's media type and size in pixels, or the reason for which it is `refused`."""
 
     media_type: str = ""
     width: int = 0
