@@ -1,4 +1,4 @@
-"""The PDF engine: pure functions that inspect, render, sign and verify the bytes of PDF files.
+"""The PDF engine: functions that inspect, render, sign and verify the bytes of PDF files.
 
 The engine uses no AWS, no clock and no environment variables. A document that its provider signed or declined passes
 these steps: assemble the pages, prepare and add the seal (a digital signature over the whole file), check, release.

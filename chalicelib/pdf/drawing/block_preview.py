@@ -10,7 +10,7 @@ PIXELS_PER_POINT = 3
 
 
 def render_block(block: SignatureBlock, size: tuple[float, float]) -> bytes:
-    """Return a PNG of the block in a box of (width, height) points."""
+    """Return a PNG in grays of the signature block in a box of (width, height) points, as a preview before signing."""
     target = io.BytesIO()
     canvas = Canvas(target, pagesize=size)
     draw_block(canvas, block, *size)

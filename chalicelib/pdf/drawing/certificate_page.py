@@ -1,4 +1,6 @@
-"""The certificate page: the signer, the decision and the audit trail, legible after a fax transmission."""
+"""The certificate page at the end of a signed or declined document: the signer, the decision and the audit trail.
+
+The text is large and black enough to be legible after a fax transmission."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -43,7 +45,7 @@ def _statement(facts: CertificateFacts) -> str:
 
 
 def _add_header(flow: Flow, facts: CertificateFacts) -> None:
-    """Add the title, the statement and, at the right, the QR code with the link to verify the document."""
+    """Add the certificate's title and statement (who signed when), and at the right a QR code to verify the file."""
     limit = flow.width - _CAPTION - 12
     flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.y -= 4
@@ -76,7 +78,7 @@ def _add_signature(flow: Flow, block: SignatureBlock) -> None:
 
 
 def _group(digest: str) -> str:
-    """Return a hexadecimal hash in groups of eight digits, which people can compare."""
+    """Return a hexadecimal hash with a space after every eight digits, so that people can compare it."""
     return " ".join(digest[start : start + 8] for start in range(0, len(digest), 8))
 
 
@@ -186,7 +188,7 @@ def _draw_footer(canvas: Canvas, facts: CertificateFacts, page: int, pages: int)
 
 
 def draw_certificate(canvas: Canvas, facts: CertificateFacts, block: SignatureBlock | None) -> None:
-    """Draw the certificate on as many Letter pages as necessary, with the signature block on the first."""
+    """Draw the certificate on as many new Letter pages as necessary, with the signature block (if any) on the first."""
     flow = _fill_flow(facts, block)
     for index, operations in enumerate(flow.pages, start=1):
         canvas.setPageSize((WIDTH, HEIGHT))

@@ -1,4 +1,4 @@
-"""The cover page of a fax: who asks for a signature, and how to sign. It has no patient data."""
+"""The cover page of a fax to a provider: which clinic asks for a signature, and how to sign. It has no patient data."""
 
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,7 @@ def _draw_fitted(canvas: Canvas, x: float, y: float, text: str, *, face: str, si
 
 
 def _draw_paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: float, limit: float) -> float:
-    """Draw wrapped lines of text down from `y`, the top of the first line, and return the y below the last line."""
+    """Draw a text in lines of at most `limit` points, the first line below `y`; return the y below the last line."""
     for line in wrap(text, PLAIN, size, limit):
         y -= size * 1.35
         draw_text(canvas, x, y + 0.3 * size, line, size=size)
@@ -75,7 +75,7 @@ def _draw_invitation(canvas: Canvas, y: float, pages: int, *, online: bool) -> f
 
 
 def _draw_frame(canvas: Canvas, y: float, height: float, heading: str) -> float:
-    """Draw a frame with a heading down from `y`, and return the y below the heading."""
+    """Draw a frame across the page with a heading; `y` is its top edge. Return the y below the heading."""
     canvas.setLineWidth(1)
     canvas.roundRect(_MARGIN, y - height, _TEXT_WIDTH, height, 5)
     draw_text(canvas, _MARGIN + _PADDING, y - 28, heading, face=BOLD, size=15)

@@ -1,4 +1,6 @@
-"""Letter pages that fill from top to bottom. The content is recorded first and drawn when it is complete."""
+"""Letter pages that fill from top to bottom, such as a certificate.
+
+The content is recorded first and drawn later, because the footer of each page needs the total number of pages."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +13,9 @@ Operation = Callable[[Canvas], object]
 
 
 class Flow:
-    """Letter pages of recorded drawing operations, inside the given edges in points."""
+    """Letter pages of recorded drawing operations, which the caller later performs on a canvas.
+
+    The content fills the pages inside the given edges (in points). `y` is the height at which the next content goes."""
 
     def __init__(self, *, left: float, right: float, top: float, bottom: float) -> None:
         self.left, self.right, self.top, self.bottom = left, right, top, bottom
@@ -26,7 +30,7 @@ class Flow:
         self.pages[-1].append(operation)
 
     def need(self, height: float) -> bool:
-        """Start the next page if less than this height is left, and return True if a page was started."""
+        """Start the next page if the current page has less than `height` points left; return True if it was started."""
         if self.y - height >= self.bottom:
             return False
         self.pages.append([])
@@ -37,7 +41,7 @@ class Flow:
         self.add(lambda canvas: draw_text(canvas, x, y, line, face=face, size=size))
 
     def rule(self, *, weight: float = 0.5, left: float | None = None) -> None:
-        """Add a horizontal line at the current height."""
+        """Add a horizontal line at the current height, from `left` or the left edge to the right edge."""
         x, y = self.left if left is None else left, self.y
 
         def operation(canvas: Canvas) -> None:
@@ -47,14 +51,14 @@ class Flow:
         self.add(operation)
 
     def lines(self, lines: Sequence[str], *, x: float, face: str = PLAIN, size: float = 10, leading: float) -> None:
-        """Add lines of text, on more pages if necessary."""
+        """Add lines of text from the point `x`, `leading` points high each, on more pages if necessary."""
         for line in lines:
             self.need(leading)
             self.y -= leading
             self.text(x, self.y + 0.24 * leading, line, face=face, size=size)
 
     def heading(self, text: str, *, keep_with: float) -> None:
-        """Add a section's heading on the same page as the next `keep_with` points of content."""
+        """Add the heading of a section, on a page that has room for `keep_with` points of content below the heading."""
         self.need(28 + keep_with)
         self.y -= 23
         self.text(self.left, self.y, text, face=BOLD, size=12)
@@ -63,7 +67,7 @@ class Flow:
         self.y -= 4
 
     def row(self, label: str, value: str, *, indent: float, size: float = 10.5) -> None:
-        """Add a label with its value beside it, wrapped into lines."""
+        """Add a label at the left edge, and `indent` points to the right its value, wrapped into lines."""
         leading = size * 1.32
         self.need(leading)
         self.text(self.left, self.y - 0.76 * leading, label, size=size)

@@ -9,14 +9,16 @@ MILLIMETRE = 72 / 25.4
 
 
 def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> None:
-    """Draw a QR code with its lower left corner at (x, y), `size` points wide without the quiet zone."""
+    """Draw a QR code of the text `payload` with its lower left corner at (x, y).
+
+    The code is `size` points wide without the quiet zone, the blank margin that the caller leaves around it."""
     canvas.setFillGray(0)
     canvas.drawPath(_path(x, y, size, payload), stroke=0, fill=1)
 
 
 @lru_cache(maxsize=64)
 def _path(x: float, y: float, size: float, payload: str) -> PDFPathObject:
-    """Return the dark modules of a QR code. It is cached, as all certificates have the same link to `/verify`."""
+    """Return the path of a QR code's dark squares. The cache saves time, as all certificates link to `/verify`."""
     rows = segno.make(payload, error="m", micro=False).matrix
     module = size / len(rows)
     path = PDFPathObject()

@@ -1,4 +1,4 @@
-"""The signature block: the drawn or typed signature, and in words the signer, the time and the document."""
+"""The drawing of the signature block: the drawn or typed signature, with words about signer, time and document."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -18,17 +18,17 @@ LEGIBLE = 6.5
 """The smallest text size in points that a fax shows in its standard resolution (98 lines an inch)."""
 _SIZES = (10.0, 9.0, 8.5, 8.0, 7.5, 7.0, LEGIBLE)
 _TOO_SMALL = (6.0, 5.5, 5.0, 4.5, 4.0, 3.0)
-"""Illegible sizes, for a small box that a sender gave or for a long name in such a box."""
+"""Text sizes that a fax may not show, for a box that a sender chose too small for the words."""
 _SLACK = 0.01
 _MIN_SIGNATURE_SHARE = 0.27
-"""The least share of the height for a signature above the words."""
+"""The least share of the block's height that a signature above the words must get."""
 _LEADING = 1.18
 _INSET = 2.0
 _BAR = 1.0
 
 
 def format_local_time(at: dt.datetime, time_zone: str) -> str:
-    """Return an aware time as "November 22, 2026, 1:05:33 PM CST"."""
+    """Return an aware time in the IANA time zone as "November 22, 2026, 1:05:33 PM CST"."""
     local = at.astimezone(ZoneInfo(time_zone))
     clock = f"{local.hour % 12 or 12}:{local:%M:%S %p %Z}"
     return f"{local:%B} {local.day}, {local.year}, {clock}"
@@ -40,7 +40,9 @@ def format_utc_time(at: dt.datetime) -> str:
 
 
 def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
-    """Return the words of the signature block as (font, line), in lines no wider than `limit` points."""
+    """Return the words of the signature block (signer, time, document id) as pairs of a font and a line of text.
+
+    The lines are no wider than `limit` points. The brief form leaves out the time in UTC."""
     who = format_signer(isolate(block.signer_name), isolate(block.credential), block.npi)
     statements = (
         (BOLD, f"Electronically signed by {who}"),
@@ -51,7 +53,9 @@ def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool
 
 
 def _time_lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> tuple[str, ...]:
-    """Return the local time and UTC in one line if they fit, else in two lines. The brief form has no UTC."""
+    """Return the time of signing as lines of text: the local time and UTC in one line if they fit, else in two lines.
+
+    The brief form has only the local time."""
     local, utc = format_local_time(block.signed_at, block.time_zone), f"({format_utc_time(block.signed_at)})"
     if brief:
         return (local,)
@@ -61,7 +65,9 @@ def _time_lines(block: SignatureBlock, size: float, limit: float, *, brief: bool
 
 @dataclass(frozen=True)
 class _Layout:
-    """A layout of the block: text size, lines as (font, text), box of the text, and box of the signature, if any."""
+    """A layout of the signature block: the text size, the lines as (font, text), and the boxes of text and signature.
+
+    `signature` is None if the signature is drawn elsewhere."""
 
     size: float
     lines: list[tuple[str, str]]
@@ -70,7 +76,7 @@ class _Layout:
 
 
 def _stack(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out the block with the signature above the words; return None if there is not enough room."""
+    """Return a layout of the signature block with the signature above the words; None if the space is too small."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     if height - words < max(_MIN_SIGNATURE_SHARE * height, 1.6 * size):
@@ -79,7 +85,7 @@ def _stack(block: SignatureBlock, size: float, width: float, height: float, *, b
 
 
 def _place_beside(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out the block with the signature to the left of the words; return None if there is not enough room."""
+    """Return a layout of the block with the signature to the left of the words; None if the space is too small."""
     signature = 0.4 * width
     left = signature + 6
     lines = _wrap_words(block, size, width - left, brief=brief)
@@ -91,7 +97,7 @@ def _place_beside(block: SignatureBlock, size: float, width: float, height: floa
 
 
 def _place_words(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out only the words, from the top of their separate box; return None if there is not enough room."""
+    """Return a layout of only the block's words, at the top of their own box; None if the box is too small."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     return _Layout(size, lines, (0, height - words, width, height)) if words <= height else None
@@ -102,9 +108,9 @@ _ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_beside)
 
 
 def _choose_layout(block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
-    """Return the block's layout with the largest text: all words if they are legible, else the brief form.
+    """Return the signature block's layout with the largest text: all words if legible, else the brief form without UTC.
 
-    In a box that is too small for any layout, the smallest text overflows."""
+    In a box that is too small for any layout, the smallest text overflows. `arrangements` are the functions to try."""
     for sizes, brief in ((_SIZES, False), (_SIZES, True), (_TOO_SMALL, True)):
         for size in sizes:
             for arrange in arrangements:
@@ -116,20 +122,24 @@ def _choose_layout(block: SignatureBlock, width: float, height: float, arrangeme
 
 
 def is_legible(block: SignatureBlock, width: float, height: float, *, brief: bool) -> bool:
-    """Return True if a space of that size in points shows all words of the block large enough for a fax."""
+    """Return True if a space of that size in points has room for the signature block in text large enough for a fax.
+
+    The brief form of the block leaves out the time in UTC."""
     inner = (width - _BAR - 3 * _INSET, height - _INSET)
     return any(arrange(block, LEGIBLE, *inner, brief=brief) for arrange in _ARRANGEMENTS)
 
 
 @lru_cache(maxsize=16)
 def measure_words_height(block: SignatureBlock, width: float) -> float:
-    """Return the height in points of the block's words at the smallest legible size, in a space of that width."""
+    """Return the height in points that the signature block's words need in a box of that width, in the smallest text.
+
+    The smallest text is the smallest that is legible after a fax transmission."""
     lines = _wrap_words(block, LEGIBLE, width - _BAR - 3 * _INSET, brief=False)
     return len(lines) * LEGIBLE * _LEADING + _INSET + _SLACK
 
 
 def _fit_name(name: str, width: float, height: float) -> tuple[float, list[str]]:
-    """Return the largest text size for a typed name in a box, and the one to three lines of the name at that size."""
+    """Return the largest text size at which a typed signature fits into a box, and its one to three lines of text."""
     best: tuple[float, list[str]] = (0.0, [name])
     for count in (1, 2, 3):
         size = min(height / (1.15 * count), 40.0)
@@ -149,7 +159,7 @@ def _draw_name(canvas: Canvas, name: str, box: Box) -> None:
 
 
 def _scale_strokes(block: SignatureBlock, box: Box) -> list[list[Point]]:
-    """Return the strokes in points, scaled in proportion to fill the box."""
+    """Return the strokes of a drawn signature as points in the box, scaled in proportion to fill the box."""
     width, height = box[2] - box[0], box[3] - box[1]
     strokes = [[(x * block.strokes_aspect, 1 - y) for x, y in stroke] for stroke in block.strokes or () if stroke]
     xs, ys = [p[0] for s in strokes for p in s], [p[1] for s in strokes for p in s]
@@ -159,7 +169,7 @@ def _scale_strokes(block: SignatureBlock, box: Box) -> list[list[Point]]:
 
 
 def _draw_stroke(canvas: Canvas, points: list[Point]) -> None:
-    """Draw a smooth curve through the middles between the points; a single point is a dot."""
+    """Draw one stroke of a signature as a smooth curve through the middles between its points; one point is a dot."""
     path = canvas.beginPath()
     path.moveTo(*points[0])
     path.lineTo(*points[0])
@@ -189,9 +199,10 @@ def _draw_strokes(canvas: Canvas, block: SignatureBlock, box: Box) -> None:
 def draw_block(
     canvas: Canvas, block: SignatureBlock, width: float, height: float, parts: SignatureParts | None = None
 ) -> None:
-    """Draw the block (a bar, the signature and the words) into (0, 0, width, height) without a background.
+    """Draw the signature block (a bar, the signature and its words) into the box (0, 0, width, height) in points.
 
-    With `parts`, the signature goes into one box, and the words with the bar go into another box."""
+    The block has no background, so the document stays visible. With `parts`, the signature goes into one box, and the
+    words with the bar go into another box."""
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
     if parts is None:

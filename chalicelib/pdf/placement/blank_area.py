@@ -1,4 +1,4 @@
-"""Find a blank area for the signature in a file that does not ask for a signature and allows no added page."""
+"""The search for a blank area for the signature block, in a file that asks for no signature and allows no new page."""
 
 from contextlib import suppress
 
@@ -15,9 +15,10 @@ _PAPER = 250
 
 
 def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureBox:
-    """Return the lowest blank area on the last page that has one, else the bottom of the last page.
+    """Return a box for the signature block: the lowest blank area on the last page that has one.
 
-    `units` is the UserUnit of each page, which PDFium does not know."""
+    Without a blank area, return the lower left corner of the last page. `units` is the UserUnit (size in points of one
+    unit of length) of each page, which PDFium does not know. Raise `PdfRefused` if PDFium cannot open the file."""
     with open_for_display(data) as document:
         for index in range(len(document) - 1, -1, -1):
             corner = None
@@ -33,7 +34,7 @@ def _field_at(index: int, corner: tuple[float, float], unit: float) -> Signature
 
 
 def _find_blank_corner(page: pypdfium2.PdfPage) -> tuple[float, float] | None:
-    """Return the lower left corner of a blank area in displayed points; None if the page has none."""
+    """Return the lower left corner, in PDFium's units, of a page's lowest blank area; None if the page has none."""
     picture: Image.Image = page.render(scale=1).to_pil().convert("L")
     width, height = picture.size
     for bottom in range(int(_MARGIN), int(height - _HEIGHT - _MARGIN), _STEP):

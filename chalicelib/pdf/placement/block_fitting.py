@@ -1,4 +1,4 @@
-"""Fit the signature block into a blank space: whole, or the signature on the line and the words nearby."""
+"""The fit of the signature block into a blank space: the whole block, or the signature there and its words nearby."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,16 @@ _MIN_SIGNATURE_HEIGHT = 8.0
 _MAX_SIGNATURE = (150.0, 26.0)
 """The largest width and height in points of a signature that is separate from its words."""
 _WORDS_WIDTHS = (250.0, 200.0, 160.0, 130.0)
-"""The widths in points that separate words may have, the best first."""
+"""The widths in points that the block's words may have if they are separate from the signature, the best first."""
 _MIN_SHARE_OF_LARGEST = 0.6
-"""The least share of the largest signature that a likelier place must offer to be chosen."""
+"""The least area of a signature in a likelier place, as a share of the largest possible signature elsewhere."""
 
 
 @dataclass(frozen=True)
 class BlockPlacement:
-    """The box of the whole block, or the box of the signature with a separate box for the words."""
+    """The place of a signature block on a page: the box of the whole block, or two boxes for signature and words.
+
+    `words` is None if the whole block is in `box`; otherwise only the signature is in `box`."""
 
     box: Box
     words: Box | None = None
@@ -28,7 +30,7 @@ class BlockPlacement:
 
 @dataclass(frozen=True)
 class _Survey:
-    """A blank space, the free boxes at its bottom edge, and the obstacles around these boxes."""
+    """A blank space to sign in, with its free boxes along the bottom edge, and the boxes that must not be covered."""
 
     blank: Blank
     free: list[Box]
@@ -36,10 +38,10 @@ class _Survey:
 
 
 def fit_block(context: LabelContext, blanks: list[Blank], block: SignatureBlock) -> BlockPlacement | None:
-    """Return the best place for the block in the blank spaces; None if it is legible in none of them.
+    """Return the best place for the signature block in the blank spaces; None if the block is legible in no space.
 
     The whole block with all words is best, then the signature with all words nearby, then the whole block in
-    its brief form."""
+    its brief form (without the time in UTC)."""
     surveys = [_survey(context, blank) for blank in blanks]
 
     def whole(*, brief: bool) -> BlockPlacement | None:
@@ -70,7 +72,7 @@ def _fit_whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> BlockP
 
 
 def _cap(box: Box, size: tuple[float, float]) -> Box:
-    """Return the lower left part of the box, no larger than `size`."""
+    """Return the lower left part of the box, no larger than `size` (width, height)."""
     return (box[0], box[1], min(box[2], box[0] + size[0]), min(box[3], box[1] + size[1]))
 
 
@@ -79,7 +81,7 @@ def _area_of(box: Box) -> float:
 
 
 def _fit_in_parts(context: LabelContext, survey: _Survey, block: SignatureBlock) -> BlockPlacement | None:
-    """Return a place with the signature on the line and the words nearby; None if one of them has no room."""
+    """Return a place with the signature in the blank space and its words nearby; None if either has no room."""
     blank = survey.blank
     lines = [_cap((box[0], box[1], min(box[2], blank.line_end), box[3]), _MAX_SIGNATURE) for box in survey.free]
     lines = [b for b in lines if b[2] - b[0] >= MIN_LINE_TO_SIGN and b[3] - b[1] >= _MIN_SIGNATURE_HEIGHT]

@@ -1,4 +1,4 @@
-"""The blank spaces that a label may refer to: form field, line, box or empty space, the likeliest first."""
+"""The blank spaces where a label (such as "Physician signature") may ask to sign: field, line, box or empty area."""
 
 from collections.abc import Iterator
 
@@ -32,9 +32,9 @@ _CLEARANCE = 0.6
 
 
 def find_blanks(context: LabelContext) -> Iterator[list[Blank]]:
-    """Yield groups of equally likely blank spaces, the likeliest group first.
+    """Yield groups of equally likely blank spaces where the label asks to sign, the likeliest group first.
 
-    Within a group, a space that takes the whole block is better than an earlier space that takes only a part."""
+    Within a group, a space that has room for the whole signature block is better than an earlier space without it."""
     yield from ([blank] for blank in _find_fields(context))
     yield from ([blank] for blank in _find_lines_beside(context))
     if not context.label.has_colon:
@@ -54,7 +54,7 @@ def find_blanks(context: LabelContext) -> Iterator[list[Blank]]:
 
 
 def _label_end(label: Label) -> float:
-    """Return the right edge of the label, including a colon or credentials, but not a date."""
+    """Return the right edge of the label's text, including a colon or credentials, but without a request for a date."""
     boxes = [word.box for word in label.span.words if word.box[0] >= label.box[0]]
     dates = [word.box[0] for word in label.span.words if word.text.lower().startswith("date")]
     right = min([*dates, label.span.box[2] + 1]) if dates and min(dates) > label.box[2] else label.span.box[2] + 1
@@ -62,7 +62,9 @@ def _label_end(label: Label) -> float:
 
 
 def _find_fields(context: LabelContext) -> Iterator[Blank]:
-    """Yield the empty form field beside, above or below the label, unless its name is for someone else."""
+    """Yield the empty form fields that belong to the label, because they are beside, above or below it.
+
+    A field is left out if its name is for another person or for a fact such as a date."""
     label, end = context.label, _label_end(context.label)
     stacked = _find_stacked_field(context)
     for field in context.marks.fields:
@@ -79,7 +81,7 @@ def _find_fields(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_stacked_field(context: LabelContext) -> FormField | None:
-    """Return the field directly above or below the label; None if it is unclear which field is the label's."""
+    """Return the form field directly above or below the label; None without one, or if its owner is unclear."""
     boxes = [field.box for field in context.marks.fields]
     column = find_column(context, boxes, WRITING_HEIGHT)
     if column.above is not None and column.below is not None:
@@ -98,7 +100,7 @@ def _find_stacked_field(context: LabelContext) -> FormField | None:
 
 
 def blank_of_field(context: LabelContext, field: FormField) -> Blank:
-    """Return the space inside a form field, above a line that is drawn near the bottom of the field."""
+    """Return the space to sign inside a form field, above any line that is drawn near the bottom of the field."""
     left, bottom, right, top = field.box
     lines = [rule for rule in context.marks.rules if overlaps(rule, field.box)]
     low = [rule[3] for rule in lines if rule[3] < (bottom + top) / 2]
@@ -108,7 +110,7 @@ def blank_of_field(context: LabelContext, field: FormField) -> Blank:
 
 
 def _find_lines_beside(context: LabelContext) -> Iterator[Blank]:
-    """Yield the lines that start after the label, or continue from below the label."""
+    """Yield the spaces above drawn lines that start to the right of the label, or run from below the label to there."""
     label, end = context.label, _label_end(context.label)
     _, bottom, _, top = label.box
     cell, beyond = context.find_cell(label.box), context.next_left_edge(end)
@@ -125,7 +127,7 @@ def _find_lines_beside(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
-    """Yield the line directly above the label, unless it belongs to another label."""
+    """Yield the space above the drawn line that is directly above the label, unless another label owns the line."""
     label = context.label.box
     cell = context.find_cell(label)
     for rule in sorted(context.marks.rules, key=lambda box: box[1]):
@@ -143,7 +145,7 @@ def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
 
 
 def _own_share(context: LabelContext, rule: Box) -> tuple[float, float]:
-    """Return the left and right end of the label's part of a line that several labels may share."""
+    """Return the left and right end of the part of a drawn line that belongs to this label and not to its neighbors."""
     left, right, label = rule[0], rule[2], context.label.box
     for box in [*context.row_boxes, *context.label.rest]:
         if box[2] <= label[0] and box[0] >= rule[0] - GAP:
@@ -155,7 +157,7 @@ def _own_share(context: LabelContext, rule: Box) -> tuple[float, float]:
 
 
 def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) -> Blank:
-    """Return the space above the part of a line from `left` to `right`."""
+    """Return the space to sign above a drawn line (`rule`), on the part of the line from `left` to `right`."""
     floor = rule[3] + _CLEARANCE
     edge = min(max(right, left + MAX_WIDTH), context.printable[2])
     level = [other for other in context.marks.rules if abs(other[1] - rule[1]) <= GAP]
@@ -164,7 +166,9 @@ def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) 
 
 
 def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
-    """Yield the spaces in the drawn box around the label, the largest first, and then the empty box to the right."""
+    """Yield the spaces to sign in the drawn box `cell` around the label, the largest first: below, beside and above it.
+
+    The last space is the next drawn box to the right, if it has no text."""
     label = context.label.box
     left, bottom, right, top = (cell[0] + GAP, cell[1] + _CLEARANCE, cell[2] - GAP, cell[3] - _CLEARANCE)
     end = _label_end(context.label)
@@ -181,7 +185,7 @@ def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
 
 
 def _find_open_space(context: LabelContext) -> Iterator[Blank]:
-    """Yield spaces after the label, from the label's bottom edge down to 24 points below it."""
+    """Yield the spaces to the right of the label, at five heights from its bottom edge to 24 points below that edge."""
     left, bottom = _label_end(context.label) + 3 * GAP, context.label.box[1]
     right = min(left + MAX_WIDTH, context.printable[2])
     for lower in (0.0, 6.0, 12.0, 18.0, 24.0):
@@ -190,7 +194,9 @@ def _find_open_space(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_space_above(context: LabelContext) -> Iterator[Blank]:
-    """Yield the space above a label without a line, unless the label may be the end of a sentence."""
+    """Yield the space above a label without a line, and then, for a label without a colon, those to its right.
+
+    Yield nothing for a label that may be the end of a sentence."""
     left, _, _, top = context.label.box
     if context.label.span.text[0].islower() and not context.label.has_colon:
         return

@@ -1,9 +1,9 @@
-"""Find the place where a document asks for the provider's signature.
+"""The search for the place where a document asks for the provider's signature.
 
-A label is a text span that only asks for the signature (`label_patterns`). The label's blank space is the form
-field, line, box or empty area that belongs to the label (`candidate_spaces`). The whole signature block goes
-into the blank space if the block is legible there. Otherwise the signature goes there, and the words go nearby
-(`block_fitting`). In case of doubt the search finds no place, and only the certificate page shows the
+A label is a short text that only asks for the signature, such as "Physician signature" (`label_patterns`). The label's
+blank space is the form field, line, box or empty area that belongs to the label (`candidate_spaces`). The whole
+signature block goes into the blank space if the block is legible there. Otherwise the signature goes there, and its
+words go nearby (`block_fitting`). In case of doubt the search finds no place, and only the certificate page shows the
 signature."""
 
 from contextlib import suppress
@@ -29,12 +29,14 @@ from chalicelib.pdf.placement.page_marks import PageTooComplex, TextSpan
 from chalicelib.pdf.rendering import open_for_display
 
 _MAX_LABELS = 8
-"""The most labels of a document that are tried. No form for people has more."""
+"""The most labels of a document that the search tries. No form made for people has more labels."""
 _MAX_BLANKS = 16
 
 
 def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBlock) -> BlockPlacement | None:
-    """Return the block's place at a label, or at the signature label in the section that this label heads."""
+    """Return the signature block's place at a label such as "Physician signature"; None if no place is clear enough.
+
+    If the label is the heading of a section, the place may be at the *Signature* label in that section."""
     context = LabelContext(page_view, label)
     if label.kind == "named" and not _is_for_signing(context):
         return None
@@ -49,9 +51,10 @@ def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBloc
 
 
 def _is_for_signing(context: LabelContext) -> bool:
-    """Return True if a label with the provider's role is a place to sign, and not only a mention of the role.
+    """Return True if a label with the provider's role (*Referring physician*) is a place to sign, not only a mention.
 
-    A place to sign has only a date beside the label, or has nothing beside it and is low on the page."""
+    A place to sign has only a date beside the label, asks for a date itself, or has no text beside it and is in the
+    lower half of the page."""
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [span.text.lower() for span in context.other_spans if span.box[1] < top and bottom < span.box[3]]
@@ -62,7 +65,9 @@ def _is_for_signing(context: LabelContext) -> bool:
 
 
 def _is_for_other(context: LabelContext) -> bool:
-    """Return True if a text near the label names another signer, such as a therapist, the patient or a witness."""
+    """Return True if a bare *Signature* label is for another signer, because a text near it names such a person.
+
+    Other signers are, for example, a therapist, the patient or a witness."""
     left, bottom, right, top = context.label.box
     around_it = (left - NEIGHBORHOOD, bottom - NEIGHBORHOOD, right + MAX_WIDTH, top + NEIGHBORHOOD)
     before = (left - MAX_NAME_TO_LABEL, bottom, left, top)
@@ -71,7 +76,9 @@ def _is_for_other(context: LabelContext) -> bool:
 
 
 def _place_in_field(page_view: CandidatePage, block: SignatureBlock) -> BlockPlacement | None:
-    """Return the block's place in the only empty form field that is named for the provider's signature."""
+    """Return the signature block's place in the page's only empty form field named for the provider's signature.
+
+    Return None if there is no such field or more than one, or if the block is not legible there."""
     if len(page_view.provider_fields) != 1:
         return None
     field = page_view.provider_fields[0]
@@ -80,7 +87,9 @@ def _place_in_field(page_view: CandidatePage, block: SignatureBlock) -> BlockPla
 
 
 def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: int) -> BlockPlacement | None:
-    """Return the block's place in a field named for the provider, or at one of the first `max_labels` labels."""
+    """Return the signature block's place in a form field named for the provider, or at a label; None without a place.
+
+    Of the labels that ask for the provider's signature, only the first `max_labels` are tried, to limit the time."""
     place = _place_in_field(page_view, block)
     labels = page_view.labels("provider")[:max_labels] if place is None else []
     return place or next(filter(None, (_place_at_label(page_view, label, block) for label in labels)), None)
@@ -89,7 +98,10 @@ def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: 
 def _place_without_provider_label(
     pages: list[tuple[int, CandidatePage]], block: SignatureBlock
 ) -> tuple[int, BlockPlacement] | None:
-    """Return the page index and the place at the last label with a role, or at the only bare *Signature* label."""
+    """Return the page index and the place in a document without a label that asks for the provider's signature.
+
+    The place is at the last label with the provider's role (*Referring physician*), or else at the document's only
+    bare *Signature* label. Return None if there is no such place."""
     if any(page_view.labels("provider") for _, page_view in pages):
         return None
     for kind in ("named", "anybody"):
@@ -104,9 +116,10 @@ def _place_without_provider_label(
 
 
 def find_signature_box(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
-    """Return the last box in the document where the text asks for the provider's signature; None without one.
+    """Return the last place in a PDF that asks for the provider's signature, as the box for the signature block.
 
-    `units` is the UserUnit of each page, which PDFium does not know. `block` must be legible in the box."""
+    Return None if there is no such place, if it is unclear, or if `block` would not be legible there. `units` is the
+    UserUnit (size in points of one unit of length) of each page, which PDFium does not know."""
     with open_for_display(data) as document:
         pages: list[tuple[int, CandidatePage]] = []
         left, all_read = _MAX_LABELS, True
@@ -139,5 +152,5 @@ def _to_field(index: int, place: BlockPlacement) -> SignatureBox:
 
 
 def _move_to(corner: Point, box: Box) -> Box:
-    """Return the box with coordinates relative to `corner` instead of the page's corner."""
+    """Return the box with its coordinates relative to the point `corner` instead of the page's lower left corner."""
     return (box[0] - corner[0], box[1] - corner[1], box[2] - corner[0], box[3] - corner[1])

@@ -1,4 +1,4 @@
-"""Find free boxes on a page, for a signature on its line and for the words that belong to the signature."""
+"""The search for free boxes on a page: for a signature above a line, and for the words that belong to the signature."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice, product
@@ -6,9 +6,9 @@ from itertools import islice, product
 from chalicelib.pdf.geometry import Box, contains, overlaps
 
 ASIDE, ABOVE = 3.0, 1.0
-"""Points between the block and the marks beside it, and above or below it."""
+"""The least distance in points from the signature block to other content beside it, and above or below it."""
 _MAX_OBSTACLES = 60
-"""The most obstacles in one area. An area with more has no room to sign."""
+"""The most obstacles in one area. An area with more is not searched: it has no room to sign."""
 _MAX_EDGES = 45
 _MAX_FREE = 500
 _MAX_BELOW, _MAX_BESIDE = 40.0, 220.0
@@ -20,7 +20,9 @@ def _add_spacing(box: Box) -> Box:
 
 
 def free_boxes_on_floor(area: Box, obstacles: list[Box]) -> Iterator[Box]:
-    """Yield the free boxes along the bottom of the area, from the left, each as high as possible."""
+    """Yield the boxes along the bottom of an area that overlap no obstacle, from the left, each as high as possible.
+
+    The boxes are places for a signature, and they may overlap one another."""
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, area)]
     if len(near) > _MAX_OBSTACLES or area[2] <= area[0] or area[3] <= area[1]:
         return
@@ -40,10 +42,10 @@ def find_box_beside(
     obstacles: list[Box],
     allowed: Callable[[Box], bool],
 ) -> Box | None:
-    """Return the free box nearest to the signature, in one of the sizes; the first sizes are preferred.
+    """Return the free box nearest to a signature, for the words that belong to the signature; None without such a box.
 
-    The box is inside `within`, overlaps none of the obstacles, and passes the test `allowed`. The result is
-    None if there is no such box."""
+    The box has one of the sizes (width, height), the first ones preferred. The box is inside `within`, overlaps none
+    of the obstacles, and passes the test `allowed`."""
     left, bottom, right, top = signature
     reach = (left - _MAX_BESIDE, bottom - 2 * _MAX_BELOW, right + 2 * _MAX_BESIDE, top + 2 * _MAX_BELOW)
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, reach)]
@@ -71,7 +73,9 @@ def _bottom_edges(signature: Box, near: list[Box], height: float) -> set[float]:
 
 
 def _distance(signature: Box, box: Box) -> float | None:
-    """Return the weighted distance from the signature to a box for the words; None if it is too far away."""
+    """Return a distance by which the boxes for a signature's words are compared, the smallest being the best.
+
+    Return None if the box is too far away, diagonal to the signature, or to its left."""
     beside = max(box[0] - signature[2], signature[0] - box[2], 0.0)
     below = max(signature[1] - box[3], box[1] - signature[3], 0.0)
     if beside and below:

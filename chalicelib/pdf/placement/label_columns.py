@@ -1,4 +1,6 @@
-"""Columns of labels and blank spaces: decide if a blank belongs to the label above it or below it."""
+"""Columns in which labels ("Physician signature") and blank spaces alternate.
+
+From the whole column follows whether a blank space belongs to the label above or below the space."""
 
 from dataclasses import dataclass
 
@@ -16,15 +18,15 @@ from chalicelib.pdf.placement.label_context import (
 from chalicelib.pdf.placement.page_marks import TextSpan
 
 _LONGEST_COLUMN = 20
-"""The most blanks of one column that are followed up or down."""
+"""The most blank spaces of one column that the search follows up or down from a label."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The blanks directly above and below a label, and the first and last item of the label's column.
+    """The blank spaces directly above and below a label, and the kinds of item at both ends of the label's column.
 
-    A column in which each label is above its blank begins with a label and ends with a blank. `others_above`
-    and `others_below` are True if the next label in that direction is another signer's."""
+    A column in which each label is above its blank space begins with a label and ends with a blank space.
+    `others_above` and `others_below` are True if the next label in that direction is another signer's."""
 
     above: Box | None
     below: Box | None
@@ -35,7 +37,9 @@ class Column:
 
 
 def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Column:
-    """Return the column of a label. `reach` is the largest distance in points from a label to its blank."""
+    """Return the column of a label and the blank spaces above and below it, to decide which space is the label's.
+
+    `reach` is the largest distance in points from a label to its blank space."""
     label = context.label.box
     short = [span for span in context.other_spans if len(span.words) <= MAX_LABEL_WORDS]
     labels = [span for span in short if not span.text.endswith(".")]
@@ -47,10 +51,10 @@ def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Colum
 def _follow_column(
     start: Box, blanks: list[Box], labels: list[TextSpan], reach: float, *, up: bool
 ) -> tuple[Box | None, bool, bool]:
-    """Follow a label's column up or down.
+    """Follow a label's column of blank spaces and labels up or down, from the box `start` of the label.
 
-    Return three values: the next blank, whether the column ends with a blank, and whether the next label is
-    another signer's."""
+    Return three values: the next blank space (or None), whether the column ends with a blank space in that direction,
+    and whether the next label is another signer's."""
     boxes = [span.box for span in labels]
     nearest = _find_nearest(start, blanks, boxes, reach, up=up)
     if nearest is None:
@@ -67,7 +71,9 @@ def _follow_column(
 
 
 def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up: bool) -> Box | None:
-    """Return the nearest of the wanted boxes above or below `start`; None if another box is in between."""
+    """Return the nearest of the wanted boxes above (`up`) or below the box `start`, within `reach` points.
+
+    Return None if there is no such box, or if one of the boxes `between` is nearer."""
 
     def distance(box: Box) -> float:
         return box[1] - start[3] if up else start[1] - box[3]
@@ -85,7 +91,9 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 
 
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
-    """Return True if the line above a label may belong to another label above, since a line is below the label too."""
+    """Return True if the drawn line above the label may be another label's, so that nobody may sign there.
+
+    This is so if a similar line is below the label, and the column does not show which line is the label's."""
     long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
     alike = [line for line in long if line == rule or _are_alike(line, rule)]
     lines = [line for line in alike if line == rule or not belongs_to_other_label(context, line)]
@@ -97,7 +105,7 @@ def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
 
 
 def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
-    """Return True if another label directly to the left of a line owns that line."""
+    """Return True if another text directly to the left of a drawn line owns the line. The text "x" owns no line."""
     for span in context.other_spans:
         _, bottom, right, _ = span.box
         if abs(rule[0] - right) <= WRITING_HEIGHT and abs(bottom - rule[1]) <= WRITING_HEIGHT / 2:
@@ -106,13 +114,13 @@ def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
 
 
 def is_above_own_line(context: LabelContext) -> bool:
-    """Return True if the label's line may be below the label, and the space above the label another person's."""
+    """Return True if the label's line may be below the label, so that the space above the label may be another's."""
     box = context.label.box
     above = _find_nearest(box, context.marks.rules, [], MAX_HEIGHT, up=True)
     return above is not None and context.find_cell(box) is None and belongs_to_label_above(context, above)
 
 
 def _are_alike(one: Box, other: Box) -> bool:
-    """Return True if two lines have similar ends, so that both may belong to one column."""
+    """Return True if two drawn lines start and end at similar positions, so that both may belong to one column."""
     shorter, overlap = (min(one[2] - one[0], other[2] - other[0]), min(one[2], other[2]) - max(one[0], other[0]))
     return abs(one[0] - other[0]) <= MAX_SHIFT and overlap >= shorter / 2

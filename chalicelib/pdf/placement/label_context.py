@@ -1,4 +1,4 @@
-"""A label that asks for a signature, with the words, lines and fields around it on the page."""
+"""Labels that ask for a signature, such as "Physician signature", with the words, lines and fields around them."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,9 +26,9 @@ from chalicelib.pdf.reader import Display
 MAX_WIDTH, MAX_HEIGHT = 250.0, 58.0
 """The largest size of the signature block in points."""
 GAP = 2.0
-"""The tolerance in points for marks that touch."""
+"""The tolerance in points within which two marks (lines, words or fields) count as touching."""
 MAX_SHIFT = 25.0
-"""The largest distance in points from the start of a line to the block."""
+"""The largest distance in points from the start of a line to sign on to the left edge of the signature block."""
 MAX_LABEL_TO_LINE = 40.0
 """The largest distance in points from a label to a line or field beside it."""
 MAX_NAME_TO_LABEL = 200.0
@@ -40,7 +40,7 @@ MIN_LINE = 36.0
 MIN_SEPARATOR = 400.0
 """A longer rule, in points, separates sections and is no line to write on."""
 NEIGHBORHOOD = 45.0
-"""The distance in points within which a name belongs to a label."""
+"""The distance in points around a label within which a person's name belongs to the label."""
 MAX_LABEL_WORDS = 8
 """The most words in another person's label. A longer text is prose."""
 _MARGIN = 18.0
@@ -52,10 +52,10 @@ _MAX_LABELS = 40
 
 @dataclass(frozen=True)
 class Blank:
-    """A blank space to sign in. The bottom of `area` is on the line to sign on.
+    """A blank space to sign in, where the search tries to place the signature block.
 
-    `line_end` is the right end of that line, `own_rules` are the drawn lines that belong to the space, and
-    `cell` is the drawn box around the space."""
+    The bottom of `area` is on the line to sign on, and `line_end` is the right end of this line. `own_rules` are the
+    drawn lines that belong to the space. `cell` is the drawn box around the space, if there is one."""
 
     area: Box
     line_end: float
@@ -65,10 +65,10 @@ class Blank:
 
 @dataclass(frozen=True)
 class Label:
-    """A label that asks for a signature.
+    """A label: a short text on the page that asks for a signature, such as "Physician signature".
 
-    `span` is its text, `box` surrounds the words that ask for the signature, and `rest` has the boxes of the
-    other words."""
+    `span` is the text, `box` surrounds the words that ask for the signature, and `rest` has the boxes of the other
+    words, such as *Date*."""
 
     kind: LabelKind
     span: TextSpan
@@ -78,7 +78,9 @@ class Label:
 
 
 class CandidatePage:
-    """A page to search, in displayed points. Its drawings are read only after a label was found."""
+    """A page that may ask for a signature, with its texts and form fields in points on the displayed page.
+
+    The constructor reads no drawings, because that takes time: `read_marks` reads them for a label."""
 
     def __init__(self, page: pypdfium2.PdfPage, unit: float) -> None:
         display = Display(page.get_bbox(), page.get_rotation(), unit)
@@ -94,14 +96,14 @@ class CandidatePage:
 
     @cached_property
     def all_labels(self) -> list[Label]:
-        """The labels on the page, the last one first; raise `PageTooComplex` if there are too many."""
+        """The texts on the page that ask for a signature, the last one first; raise `PageTooComplex` above 40."""
         labels = [label for label in map(_parse_label, reversed(self._text.spans)) if label is not None]
         if len(labels) > _MAX_LABELS:
             raise PageTooComplex
         return [self._resolve_owner(label) for label in labels]
 
     def _resolve_owner(self, label: Label) -> Label:
-        """Mark a bare *Signature* label as the provider's if the provider's name is before it in the row."""
+        """Return the label; a bare *Signature* label becomes the provider's if the provider's name is to its left."""
         if label.kind != "anybody":
             return label
         left, bottom, _, top = label.box
@@ -118,7 +120,9 @@ class CandidatePage:
         return [label for label in self.all_labels if label.kind == kind]
 
     def read_marks(self, background: Box) -> PageMarks:
-        """Return all marks on the page. A shape that contains `background`, the label's box, is no obstacle."""
+        """Return all marks on the page: texts, lines, other shapes and form fields.
+
+        A shape that contains `background` (the box of a label) is left out unless it is a dark fill."""
         areas = list(self._annotation_areas)
         marks = replace(self._text, rules=[], vertical_rules=[], areas=areas, fields=self._fields)
         add_drawings(marks, self._page, self._move, background)
@@ -126,7 +130,7 @@ class CandidatePage:
 
 
 def _parse_label(span: TextSpan) -> Label | None:
-    """Return the span as a label; None if it asks for no signature or runs vertically."""
+    """Return a text of the page as a label; None if the text asks for no signature or runs vertically."""
     text, words = span.text, match_label(span.text)
     if words is None:
         return None
@@ -144,7 +148,9 @@ def _parse_label(span: TextSpan) -> Label | None:
 
 
 def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
-    """Return the bare *Signature* label below a label that is a section's heading; None without a heading."""
+    """Return the bare *Signature* label below `label`, if `label` is the heading of a section to sign, else None.
+
+    Only a label that asks for the provider's signature, and has no colon, can be such a heading."""
     if label.kind != "provider" or label.has_colon:
         return None
     left, bottom, _, _ = label.box
@@ -153,7 +159,7 @@ def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
 
 
 class LabelContext:
-    """A label with the marks around it, and the conditions that the search checks about them."""
+    """A label that asks for a signature, with the texts, lines and fields around it, to judge a place to sign."""
 
     def __init__(self, page_view: CandidatePage, label: Label) -> None:
         self.page_view, self.page_size, self.label = page_view, page_view.size, label
@@ -162,7 +168,9 @@ class LabelContext:
         self.printable: Box = (_MARGIN, _MARGIN, self.page_size[0] - _MARGIN, self.page_size[1] - _MARGIN)
 
     def obstacles(self, blank: Blank) -> list[Box]:
-        """Return the boxes that the block must not cover, including the spaces where other people write."""
+        """Return the boxes that the signature block must not cover if it goes into the blank space `blank`.
+
+        The boxes include the spaces where other people write."""
         marks = self.marks
         rules = [rule for rule in marks.rules if rule not in blank.own_rules]
         words = [word.box for word in self.label.span.words]
@@ -174,7 +182,7 @@ class LabelContext:
 
     @cached_property
     def _requested_places(self) -> list[Box]:
-        """The spaces where labels without a line or field ask someone to write."""
+        """The boxes beside or above other texts that ask someone to write there without a line or a form field."""
         places = []
         for span in self.other_spans:
             left, bottom, right, top = span.box
@@ -200,11 +208,13 @@ class LabelContext:
         return [span.box for span in self.other_spans if span.box[1] < top and bottom < span.box[3]]
 
     def next_left_edge(self, right: float) -> float:
-        """Return the left edge of the next text span in the row, or the page's right edge."""
+        """Return the left edge of the first text in the label's row from x = `right` on, or the page's right edge."""
         return min([self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)])
 
     def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
-        """Return True if another person's line or label is between the signature and the signature's words."""
+        """Return True if another person's line or label is between the boxes of a signature and of its words.
+
+        Then the words would seem to belong to that person, so the caller rejects the place."""
         left, right = min(signature[0], words[0]), max(signature[2], words[2])
         if words[1] >= signature[3]:
             between = (left, signature[3], right, words[1])
@@ -224,7 +234,7 @@ class LabelContext:
         return [span.box for span in self.other_spans if mentions_other_signer(span.text)]
 
     def find_cell(self, box: Box) -> Box | None:
-        """Return the drawn box around the center of `box`; None if there is none, or if it is too large."""
+        """Return the box of drawn lines (such as a table cell) around the center of `box`; None without a small one."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         rules = [rule for rule in self.marks.rules if rule[0] <= x <= rule[2] and rule not in self.marks.blanks]
         vertical_rules = [rule for rule in self.marks.vertical_rules if rule[1] <= y <= rule[3]]
@@ -238,12 +248,12 @@ class LabelContext:
 
 
 def mentions_other_signer(text: str) -> bool:
-    """Return True if the text names another signer, or is short and contains the word *signature*."""
+    """Return True if a text beside the provider's label is another signer's: it names one or is a signature label."""
     return names_other_signer(text) or ("signature" in text.lower() and len(text.split()) <= MAX_LABEL_WORDS)
 
 
 def _field_belongs_to_label(field: Box, label: Box) -> bool:
-    """Return True if a form field wider than a checkbox is directly beside, above or below a label."""
+    """Return True if a form field wider than a checkbox is directly beside, above or below the text `label`."""
     reach = (label[0], label[1] - WRITING_HEIGHT, label[2] + MAX_LABEL_TO_LINE, label[3] + WRITING_HEIGHT)
     return field[2] - field[0] >= MIN_LINE and overlaps(field, reach)
 

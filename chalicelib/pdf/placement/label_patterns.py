@@ -1,4 +1,4 @@
-"""Regular expressions for the labels that ask the provider, or another person, for a signature."""
+"""Regular expressions for labels: texts and form field names that ask the provider or another person to sign."""
 
 import re
 from typing import Literal
@@ -81,12 +81,14 @@ _NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def may_ask(text: str) -> bool:
-    """Return True if the text may contain a label for a signature, so that the page is worth a search."""
+    """Return True if a page's text may ask for a signature. This quick test saves the full search of other pages."""
     return _HINT.search(text) is not None
 
 
 def match_label(text: str) -> tuple[LabelKind, int] | None:
-    """Return the label's kind and the end index of the words that ask for the signature; None if it is no label."""
+    """Return the kind of a label, and the end index of its words that ask for the signature.
+
+    Return None if the whole text is no label, such as a sentence that mentions a signature."""
     for kind, pattern in _KINDS.items():
         match = pattern.fullmatch(text)
         if match is not None:
@@ -95,13 +97,15 @@ def match_label(text: str) -> tuple[LabelKind, int] | None:
 
 
 def is_providers_name(text: str) -> bool:
-    """Return True if the text is the provider's name or asks for that name."""
+    """Return True if the text introduces the provider's name (*Physician: ...*).
+
+    Then a bare *Signature* label in the same row is the provider's. Return False for a therapist's credential."""
     is_therapists = _ANY_CREDENTIAL.search(_DOTS.sub("", text)) is not None
     return _PROVIDERS_NAME.fullmatch(text) is not None and not is_therapists
 
 
 def names_other_signer(text: str) -> bool:
-    """Return True if the text names a therapist, the patient, a witness, or another signer."""
+    """Return True if the text names a therapist, the patient, a witness, or another signer who is not the provider."""
     plain = _DOTS.sub("", text)
     return bool(_OTHERS_HEAD.fullmatch(text) or _THERAPIST.search(plain) or _THERAPISTS_NAME.fullmatch(plain))
 
@@ -117,17 +121,17 @@ def field_is_for_provider(name: str, *, is_signature: bool) -> bool:
 
 
 def field_is_for_other(name: str) -> bool:
-    """Return True if a form field of that name is, or may be, for another person."""
+    """Return True if a form field of that name may be for another person than the provider, such as the patient."""
     return _FIELD_PEOPLE.search(_FIELD_ROLES.sub("", _split_name(name))) is not None
 
 
 def field_is_for_fact(name: str) -> bool:
-    """Return True if a form field of that name is for a date, a number, or only a name."""
+    """Return True if a form field of that name is for a fact (a date, a number or a printed name), not a signature."""
     parts = _split_name(name)
     fact = _FIELD_FACTS.search(parts)
     return fact is not None and (_FIELD_SIGNS.search(parts) is None or "date" in parts)
 
 
 def _split_name(name: str) -> str:
-    """Return the words of a field's name in lower case: `physicianSig_2` gives "physician sig"."""
+    """Return the words of a form field's name in lower case: `physicianSig_2` gives "physician sig"."""
     return " ".join(_NAME_PARTS.findall(name)).lower()

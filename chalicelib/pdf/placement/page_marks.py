@@ -1,6 +1,7 @@
-"""Read the marks on a page with PDFium: text spans, drawn lines, images and form fields, with limits.
+"""The marks on a page, read with PDFium for the search for a place to sign: texts, drawn lines, images, form fields.
 
-This module renders nothing and unpacks no images. All boxes are in displayed points."""
+Limits keep the time short for hostile files. This module renders nothing and unpacks no images. All boxes are in
+points on the displayed page."""
 
 import ctypes
 import math
@@ -35,7 +36,7 @@ _MAX_ASKING_LINES = 100
 """The most lines on a page that may ask for a signature. A page with more is no form."""
 _MAX_RULES = 2_000
 _MAX_RULE_THICKNESS = 3.0
-"""The largest thickness in points of a shape that counts as a rule."""
+"""The largest thickness in points of a shape that counts as a rule (a drawn line)."""
 _MIN_RULE_LENGTH = 6.0
 _MAX_RULE_GAP = 4.0
 _MIN_COLUMN_GAP = 10.0
@@ -45,7 +46,7 @@ _MAX_FORM_DEPTH = 12
 _REACH = 150.0
 """The distance in points above and below a label within which a block can be placed."""
 _MAX_SPAN_TEXT = 160
-"""The most characters of a span that are read. A longer span is prose."""
+"""The most characters that are read of the words in one text span. A longer text is prose."""
 _MAX_FIELD_NAME = 2000
 _PART = re.compile(r"(?P<blank>_{2,}|\.{4,}|\u2026{2,})|(?:(?!_{2,}|\.{4,}|\u2026{2,})\S)+")
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
@@ -53,7 +54,7 @@ _NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 
 
 class PageTooComplex(Exception):
-    """The error for a page with too many objects, words or labels to search."""
+    """The error for a page with too many objects, words or labels. The search for a place to sign skips the page."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Word:
 
 @dataclass(frozen=True)
 class TextSpan:
-    """Adjacent words on one line of one column."""
+    """Adjacent words on one line of one column, such as a label beside a blank space."""
 
     words: tuple[Word, ...]
 
@@ -81,7 +82,7 @@ class TextSpan:
 
 @dataclass(frozen=True)
 class FormField:
-    """A form field. `open` is True for an empty text field and for an empty signature field."""
+    """A form field on a page. `open` is True if a signature can go there: an empty text field or signature field."""
 
     name: str
     box: Box
@@ -91,10 +92,10 @@ class FormField:
 
 @dataclass(frozen=True)
 class PageMarks:
-    """The marks on a page.
+    """The visible marks on a page that decide where the signature block can go.
 
-    `rules` are horizontal lines, including the lines typed as underscores (`blanks`). `areas` are the other
-    shapes to keep free: images, curves, dark fills and annotations."""
+    `spans` are the texts. `rules` are horizontal lines, including the lines typed as underscores (`blanks`). `areas`
+    are the other shapes that must stay visible: images, curves, dark fills and annotations."""
 
     spans: list[TextSpan] = field(default_factory=list)
     blanks: list[Box] = field(default_factory=list)
@@ -108,7 +109,9 @@ class PageMarks:
 
 
 def _read_characters(reader: pypdfium2.PdfTextPage) -> str:
-    """Return one character for each character box of PDFium; raise `PageTooComplex` for too many."""
+    """Return the page's text, with one character for each character that PDFium counts, so that indexes match.
+
+    Raise `PageTooComplex` for more than 40,000 characters."""
     count = reader.count_chars()
     if count > _MAX_CHARACTERS:
         raise PageTooComplex
@@ -118,10 +121,10 @@ def _read_characters(reader: pypdfium2.PdfTextPage) -> str:
 
 
 def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[FormField]) -> PageMarks:
-    """Return the words and typed blanks near the fields and near any text that may ask for a signature.
+    """Return the words and the typed blank lines near `fields` and near any text that may ask for a signature.
 
-    Reading boxes takes time, so distant words are left out. Raise `PageTooComplex` for a page with too many
-    words."""
+    Distant words are left out, because to read their boxes takes time. The matrix `to_display` maps the page's user
+    space to the displayed page. Raise `PageTooComplex` for a page with too many words."""
     text = _read_characters(reader)
     if not fields and not may_ask(text):
         return PageMarks()
@@ -140,7 +143,7 @@ def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Fo
 
 
 def _line_bottoms(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str) -> dict[tuple[int, int], float]:
-    """Return the bottom edge of each line of text, by the start and end of the line in the text."""
+    """Return the bottom edge in points of each line of text. The keys are the indexes of a line's start and end."""
     bottoms = {}
     for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text):
         spots = (spot for spot in range(*line.span()) if not text[spot].isspace())
@@ -151,7 +154,7 @@ def _line_bottoms(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str) 
 
 
 def _character_box(reader: pypdfium2.PdfTextPage, spot: int, to_display: Matrix) -> Box | None:
-    """Return a character's box; None if the file gives it a box that is not finite."""
+    """Return the box on the displayed page of the character with index `spot`; None if its box is not finite."""
     box = transform_box(reader.get_charbox(spot), to_display)
     return box if _is_finite(box) else None
 
@@ -177,7 +180,7 @@ def _add_text_line(
 
 
 def _split_spans(words: list[Word]) -> Iterator[TextSpan]:
-    """Yield the words of a line as spans, split at wide gaps."""
+    """Yield the words of a line as text spans, one for each column: wide gaps separate columns."""
     start = 0
     for index in range(1, len(words) + 1):
         if index == len(words) or _is_gap(words[index - 1].box, words[index].box):
@@ -194,13 +197,13 @@ def _is_gap(one: Box, following: Box) -> bool:
 
 
 class _Budget:
-    """The number of objects of a page that the search may still read."""
+    """The number of objects on a page that the search may still read: a limit against hostile files."""
 
     def __init__(self) -> None:
         self.left = _MAX_OBJECTS
 
     def spend(self, count: int) -> int:
-        """Take this number of objects from the budget, and return the number, but at least 0.
+        """Take `count` objects from the budget, and return the number to read: `count`, but at least 0.
 
         Raise `PageTooComplex` if the budget has fewer objects left."""
         self.left -= max(0, count)
@@ -210,7 +213,9 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Add the page's drawings to the marks. A shape behind the label is an obstacle only if it is dark."""
+    """Add the page's lines, fills and images to `marks`. A shape behind the label's box counts only if it is dark.
+
+    Raise `PageTooComplex` for a page with too many objects."""
     budget, backgrounds = _Budget(), list[Box]()
     count = budget.spend(raw.FPDFPage_CountObjects(page))
     top = (raw.FPDFPage_GetObject(page, index) for index in range(count))
@@ -228,7 +233,9 @@ def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, 
 def _walk_objects(
     items: Iterable[object], matrix: Matrix, budget: _Budget, depth: int
 ) -> Iterator[tuple[object, Matrix]]:
-    """Yield every page object except text, also inside forms, with the object's matrix to displayed points."""
+    """Yield every page object except text, also inside form XObjects, with the matrix to the displayed page.
+
+    Raise `PageTooComplex` if there are too many objects or forms are nested too deeply."""
     for item in items:
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_FORM:
@@ -259,7 +266,9 @@ def _add_area(marks: PageMarks, box: Box | None, label: Box) -> None:
 
 
 def _darkest_shade(item: object, *, fill: bool) -> int:
-    """Return the darkest color channel of the fill or stroke, or `_TRANSPARENT`."""
+    """Return the darkest color channel (0 to 255) of an object's fill or stroke; `_TRANSPARENT` if it is see-through.
+
+    Return 0 if the color cannot be read."""
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     read = raw.FPDFPageObj_GetFillColor if fill else raw.FPDFPageObj_GetStrokeColor
     if not read(item, red, green, blue, alpha):
@@ -270,7 +279,9 @@ def _darkest_shade(item: object, *, fill: bool) -> int:
 def _add_path(
     marks: PageMarks, item: object, matrix: Matrix, budget: _Budget, label: Box, backgrounds: list[Box]
 ) -> None:
-    """Add the lines and areas of a path to the marks. `backgrounds` collects the dark fills behind the label."""
+    """Add the drawn lines and filled areas of a path to `marks`, as obstacles for the signature block.
+
+    Dark fills behind the label go into `backgrounds` instead, since a later light fill may cover them."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(item, fill, stroke)
     to_display = multiply(_matrix(item), matrix)
@@ -289,7 +300,9 @@ def _add_path(
 
 
 def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
-    """Add a filled shape to the marks. A dark fill is an area to keep free, unless the label is white on it."""
+    """Add a filled shape to `marks`: a thin one as a line, a thick one as an area to keep free.
+
+    A light fill is no obstacle. A dark fill behind the label is in `backgrounds` until a later light fill covers it."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:
@@ -308,7 +321,7 @@ def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: 
 
 
 def _add_line(marks: PageMarks, box: Box) -> None:
-    """Add a line as a horizontal or vertical rule; add a sloping or thick line as an area."""
+    """Add a drawn line to `marks`: as a horizontal or vertical rule, or as an area if it is sloping or thick."""
     if not _is_finite(box):
         return
     across, up = box[2] - box[0], box[3] - box[1]
@@ -321,7 +334,9 @@ def _add_line(marks: PageMarks, box: Box) -> None:
 
 
 def _outlines(item: object, matrix: Matrix) -> Iterator[list[Point]]:
-    """Yield the corners of each subpath; a curve counts as the polygon of its control points."""
+    """Yield the corners of each closed or open part of a path, in points on the displayed page.
+
+    A curve counts as the polygon of its control points."""
     points: list[Point] = []
     x, y = ctypes.c_float(), ctypes.c_float()
     for index in range(raw.FPDFPath_CountSegments(item)):
@@ -339,7 +354,7 @@ def _outlines(item: object, matrix: Matrix) -> Iterator[list[Point]]:
 
 
 def _merge_rules(rules: list[Box]) -> list[Box]:
-    """Merge lines of the same height that continue each other, and drop lines that are still short after that."""
+    """Return the horizontal lines with pieces of one line (such as a dashed line) merged, without very short lines."""
     rows: list[list[Box]] = []
     for rule in sorted(rules, key=lambda box: box[1]):
         if rows and rule[1] - rows[-1][0][1] <= 1:
@@ -364,7 +379,9 @@ def _join_row(row: list[Box]) -> list[Box]:
 
 
 def add_annotations(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix) -> None:
-    """Add the form fields and the other annotations that a viewer draws over the page."""
+    """Add the visible form fields to `marks`, and other visible annotations as areas that must stay visible.
+
+    Raise `PageTooComplex` for a page with too many annotations."""
     count = raw.FPDFPage_GetAnnotCount(page)
     if count > _MAX_ANNOTATIONS:
         raise PageTooComplex
