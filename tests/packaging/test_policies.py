@@ -225,9 +225,17 @@ def test_only_the_deliveries_function_sends_email(policies: dict[str, list[State
     assert statement["Condition"] == {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
 
 
+SECRETS = "${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
+
+
 def test_only_the_web_function_reads_the_session_secret(policies: dict[str, list[Statement]]) -> None:
-    wanted = "secretsmanager:GetSecretValue"
-    assert {role for role, rows in policies.items() if wanted in actions(rows)} == {"ApiHandlerRole"}
+    readable = {
+        role: [place for row in rows if "secretsmanager:GetSecretValue" in row["Action"] for place in row["Resource"]]
+        for role, rows in policies.items()
+    }
+    carrier = {"Fn::Sub": f"arn:{SECRETS}:secret:${{FaxCarrierSecret}}-*"}
+    assert readable.pop("DeliveriesRole") == [carrier], "the API key of the fax carrier"
+    assert {role for role, places in readable.items() if places} == {"ApiHandlerRole"}
 
 
 def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_it(
@@ -260,8 +268,8 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: 
         for place in statement["Resource"]
     }
     originals = {"originals/*", "${EvidenceBucket.Arn}/evidence/originals/*"}
-    strangers_bytes = {place for _, place in removable if place not in originals}
-    assert strangers_bytes == {"uploads/*", "intake/*"}
+    removed_after_use = {place for _, place in removable if place not in originals}
+    assert removed_after_use == {"uploads/*", "intake/*", "faxes/*"}
     assert {pair for pair in removable if pair[1] in originals} == {("FollowUpRole", place) for place in originals}
     erasing = [
         (role, statement["Resource"])
