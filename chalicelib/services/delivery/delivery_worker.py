@@ -68,8 +68,8 @@ class DeliveryWorker:
     def _claim(self, delivery_id: str) -> Delivery | None:
         """Reserve the delivery by a lease, so that no other worker sends the message, and return the delivery.
 
-        Return None if the delivery is done, not due, or leased by another worker, or if it fails without another
-        attempt."""
+        Return None if there is nothing to send: the delivery is done, not due, leased by another worker, or fails
+        now."""
         now = self.clock.now()
         delivery = self.store.delivery(delivery_id)
         if delivery is None:
@@ -102,10 +102,9 @@ class DeliveryWorker:
             return AttemptResult(verdict=verdict, detail=error.detail)
 
     def _record(self, claimed: Delivery, outcome: AttemptResult) -> Delivery | None:
-        """Store the attempt's result and return the delivery after it.
+        """Store the attempt's result, and return the delivery in its new state.
 
-        Return None if the result no longer counts, because a carrier's receipt or another worker stored a result
-        first."""
+        Return None if the result no longer counts, because a carrier's receipt or another worker was faster."""
         now = self.clock.now()
         row = self.store.delivery(claimed.id)
         if row is None or not attempts.is_waiting(row):

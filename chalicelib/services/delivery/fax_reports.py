@@ -50,8 +50,7 @@ class FaxReports:
     def _running_delivery(self, report: FaxReport) -> Delivery | None:
         """Return the delivery that sent the report's fax, or None if the report must not change a delivery.
 
-        A report names the delivery and attempt by a mark from the portal, or else only by the carrier's id of the
-        fax."""
+        A report names the delivery and attempt by a mark from the portal, or else only by the carrier's fax id."""
         delivery_id, attempt = read_fax_mark(report.client_state)
         delivery = self.store.delivery(delivery_id) if attempt else self.store.delivery_by_carrier(report.fax_id)
         if delivery is None or delivery.channel is not Channel.FAX or not _is_open(delivery):

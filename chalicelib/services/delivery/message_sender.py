@@ -60,8 +60,7 @@ class MessageSender(ABC):
     def send(self, delivery: Delivery) -> AttemptResult:
         """Compose the message, send it by SES (Amazon's email service), and return the result.
 
-        A message that is no longer wanted is cancelled, such as the announcement of a document that was decided
-        meanwhile."""
+        A message that is no longer wanted is cancelled, such as the announcement of a document that is decided."""
         facts = look_up(delivery, self.store, self.clock.now())
         reason = cancellation_reason(facts)
         if reason:
@@ -82,7 +81,7 @@ class MessageSender(ABC):
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
-    """Return the current data from which a message is composed. The practice is None if the message names none."""
+    """Return the current data from which a message is composed. The practice is None if it must not be named."""
     provider = store.provider(delivery.provider_id) if delivery.provider_id else None
     document = _document(delivery, provider, store)
     from_practice = document is not None and delivery.type in _FROM_PRACTICE

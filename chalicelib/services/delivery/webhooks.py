@@ -121,7 +121,7 @@ def _is_success(answer: HttpResult) -> bool:
 
 
 def _update_health(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
-    """Return the endpoint with its health after a response: healthy, failing, or switched off."""
+    """Return the endpoint with its health after a response (healthy, failing, or switched off), without storing it."""
     if _is_success(answer):
         return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:

@@ -1,4 +1,4 @@
-"""The sealed file (the signed PDF) of a decided document, made together with the PDF function.
+"""The sealed file of a decided document (a PDF with the portal's digital signature), made with the PDF function.
 
 The PDF function has no AWS rights. It parses and draws: it prepares a file with a placeholder, and later checks the
 sealed bytes. This module has the key and parses nothing: it hashes the prepared file, signs the hash, and inserts the
@@ -173,7 +173,7 @@ class ReleaseMaker:
 
 
 def require_no_faults(checked: CheckedRelease, sealed: bytes) -> None:
-    """Raise `SealRefused` unless the PDF function checked these very bytes and found no fault."""
+    """Raise `SealRefused` unless the PDF function checked exactly the sealed bytes and found no fault."""
     if checked.faults:
         raise SealRefused("; ".join(checked.faults))
     if checked.sha256 != _hash(sealed):

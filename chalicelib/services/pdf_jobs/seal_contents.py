@@ -40,7 +40,7 @@ def _signer_name(decision: Decision) -> str:
 
 
 def _addressee(document: Document) -> str:
-    """Return the addressee's name, and the practice that stated the name."""
+    """Return the addressee's name, and the practice that stated the name, for the certificate page of a scan."""
     addressee = document.addressee
     name = format_signer(addressee.name, addressee.credential or "", addressee.npi)
     return f"{name}, as stated by {document.practice.name}"
@@ -106,7 +106,7 @@ def certificate_facts(
 
 
 def trail_entry(event: Event) -> TrailEntry:
-    """Return an audit event as a line of the certificate page. The device is in words, such as `Safari on iPhone`."""
+    """Return an audit event as an entry of the certificate page. It names the device, such as `Safari on iPhone`."""
     device = event.private.get("device")
     device = describe_device(device) if device else None
     return TrailEntry(at=event.at, event=describe_event(event), ip=event.private.get("address"), device=device)

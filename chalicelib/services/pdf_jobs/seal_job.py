@@ -125,7 +125,7 @@ class SealJob:
         return key, sha256
 
     def _release(self, document_id: str, signed: StoredPdf, certificate: StoredPdf | None) -> None:
-        """Mark the document as sealed, in one transaction with its audit event and the webhook `document.approved`."""
+        """Mark the document as sealed, and store its audit event and an approval's webhook in one transaction."""
 
         def step() -> None:
             document = self._store.document(document_id)

@@ -1,9 +1,8 @@
 """The check behind `/verify`: anyone uploads a PDF and learns whether the portal sealed it and it is unchanged.
 
-Only the `inspect` function opens the upload. The service gives that function the fingerprints of the
-published certificates. A file is genuine only if its hash is the hash of a file that was released. All
-versions of the upload are erased after the inspection. If the inspection fails, the bucket's lifecycle
-deletes the upload."""
+Only the `inspect` function opens the upload. The service gives that function the fingerprints of the published
+certificates. A file is genuine only if its hash is the hash of a file that the portal released to readers. All versions
+of the upload are erased after the inspection. If the inspection fails, the bucket's lifecycle deletes the upload."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -110,7 +109,7 @@ class SealVerification:
     def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
         """Return the released file that equals the upload, or else the longest one with which the upload begins.
 
-        The document of a file is known by the file's hash. For a file older than the stored hashes, the seal names the
+        The file's hash is stored with the document's id. For a file from before this rule, the seal names the
         document."""
         hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
         sealed_id = (finding.get("seal") or {}).get("document_id", "")

@@ -241,7 +241,7 @@ class AdminActions:
         return {"id": provider_id}
 
     def release_address(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Take the address `email` from the account `provider_id`, and return the account's `{"id"}`."""
+        """Remove the address `email` from the account `provider_id`, and return the account's `{"id"}`."""
         _require_keys(payload, "operator", "provider_id", "email")
         provider_id, action = _read_account_action(payload, now)
         email = _require_text(payload, "email", normalization.normalize_email)
@@ -249,7 +249,7 @@ class AdminActions:
         return {"id": provider_id}
 
     def close_account(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Close the account `provider_id` for good. Return `{"id"}` of the account."""
+        """Close the account `provider_id` for good, and return the account's `{"id"}`."""
         _require_keys(payload, "operator", "provider_id")
         provider_id, action = _read_account_action(payload, now)
         self.account_administration.close(provider_id, action)

@@ -11,7 +11,7 @@ from chalicelib.services.ports import Files, PdfFunction
 from chalicelib.services.practices.practices import Practices
 
 MAX_BYTES = 20_000
-"""A page weighs at most 60 kB, and the landing page of a document needs about 15 kB without the logo."""
+"""The largest logo. A page weighs at most 60 kB, and a document's landing page needs about 15 kB without the logo."""
 
 MAX_SIDE = 1_000
 _MEDIA_TYPES = ("image/png", "image/jpeg")
@@ -36,7 +36,7 @@ def set_logo(
 def _measure(image: bytes, pdf: PdfFunction) -> MeasuredLogo:
     """Return the media type and the size of an image. Raises `ValueError` with the reason if the image is refused.
 
-    The function without rights reads the image."""
+    The PDF function, which has no AWS rights, reads the image."""
     if len(image) > MAX_BYTES:
         raise ValueError(f"must have at most {MAX_BYTES} bytes")
     measured = pdf.run(MeasureLogo(b64encode(image).decode(), MAX_SIDE), MeasuredLogo)

@@ -21,7 +21,7 @@ KEY_PREFIX = "pp_live_"
 LIVE_KEYS = 2
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 MAX_OLD_SECRETS = 4
-"""Every live secret signs every webhook, and the signature header has room for only a few."""
+"""The most old secrets beside a new one. Every live secret signs every webhook, and the header has little room."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +112,10 @@ class Practices:
     def set_endpoint(self, practice: Practice, url: str, now: datetime) -> resources.EndpointResource:
         """Send the practice's webhooks to this URL, including the webhooks held while the endpoint was off.
 
-        The jobs that release webhooks are written with the endpoint, so no webhook stays held after a crash.
-        Webhooks that wait for a later attempt become due only if the endpoint was off or had another URL.
-        Otherwise the endpoint also keeps its record of failures: an EMR may set the same endpoint at every
-        start, and must not suppress the notice to staff."""
+        The jobs that release webhooks are written with the endpoint, so no webhook stays held after a crash. Webhooks
+        that wait for a later attempt become due only if the endpoint was off or had another URL. Otherwise the endpoint
+        also keeps its record of failures: an EMR may set the same endpoint at every start, and must not suppress the
+        notice to staff."""
         from chalicelib.services.delivery.webhook_release import release_row
 
         changed = self.change(

@@ -78,7 +78,7 @@ class RequestAuthentication:
 
 
 def is_practice_id(text: str) -> bool:
-    """Return True if the text has the form of a practice's id, so that it is worth a read from the store."""
+    """Return True if the text has the form of a practice's id. The store is not read for any other text."""
     return _PRACTICE_ID.fullmatch(text) is not None
 
 

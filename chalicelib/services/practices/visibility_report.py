@@ -47,10 +47,10 @@ class VisibilityReport:
         return {"accounts": accounts, "checked": len(jobs), "next": providers.next_after}
 
     def check(self, job: Job) -> None:
-        """Derive from the provider's documents which practices addressed the provider, and find unaddressed documents.
+        """Check the documents of a provider, and store in the provider's row which practices addressed the provider.
 
         A document proves that its practice addressed the person at the document's email address. The provider's row
-        gets the list of documents that were never sent to one of the provider's addresses."""
+        also gets the list of documents that were never sent to one of the provider's addresses."""
         retry_on_conflict(lambda: self._check(job.provider_id or ""), retry_on=frozenset({"provider"}))
 
     def _check(self, provider_id: str) -> None:

@@ -97,7 +97,7 @@ class FaxDocuments:
     def _find(self, typed: str, group: str, now: datetime) -> tuple[Document, CodeEntry]:
         """Return the document that a typed code opens, and the code's row. Every wrong code raises the same `Invalid`.
 
-        Wrong codes are counted for the `group` (visitors or accounts). Too many of them raise `TooManyRequests`."""
+        Wrong codes are counted for the `group` (visitors or accounts). Too many wrong codes raise `TooManyRequests`."""
         code = normalize_code(typed)
         key, count_key = fax_code_key(code), secret_key(SecretKind.THROTTLE, f"fax-page:{group}")
         rows = self._store.secrets([key, count_key])

@@ -105,9 +105,7 @@ def _guesses_token(document_id: str, source: str) -> str:
 
 
 def is_usable(code: Secret, document: Document, now: datetime) -> bool:
-    """Return True if the code is not expired or tried too often, and its document has the same address as then.
-
-    A recall of the document also makes the code unusable."""
+    """Return True if the code still works: not expired, not tried too often, and no new address or recall since."""
     return code.is_live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
 
 

@@ -153,7 +153,7 @@ class Review:
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
-        """Return the practice of an undecided document, or None, and cache its setting Electronic Signature."""
+        """Return the practice of an undecided document, or None, and cache the setting Electronic Signature."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
     def open(self, document: Document, action: ProviderAction) -> OpenedDocument:

@@ -58,8 +58,8 @@ class ScheduledSweep:
         """Run every task once, and return the number of rows or files that each task handled.
 
         `scheduled_for` is the minute of the schedule (RFC 3339). It decides when hourly and daily tasks run, so a late
-        call skips none of them. A failed task does not stop the others, and the next run repeats it. The
-        first failure is raised at the end, for the alarm. Tasks that may hang are last."""
+        call skips none of them. A failed task does not stop the others, and the next run repeats it. The first failure
+        is raised at the end, for the alarm. Tasks that may hang are last."""
         now = self._clock.now()
         minute = from_text(scheduled_for) if scheduled_for else now
         unsealed = cache(lambda: self._store.unsealed_documents(now - SEAL_WITHIN, limit=BATCH_SIZE))
@@ -91,14 +91,15 @@ class ScheduledSweep:
         return len(overdue)
 
     def _follow_up(self, now: datetime) -> int:
-        """End the verbal certifications that are due for follow-up, and return the number of documents changed."""
+        """End the verbal certifications (spoken approvals) whose time is over, and return the number of documents."""
         due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
         return sum(self._end_verbal(document, now) for document in due)
 
     def _end_verbal(self, document: Document, now: datetime) -> bool:
-        """End a verbal certification whose time is over, and ask staff to act unless a signature has followed.
+        """End a verbal certification whose time is over. Without a signature since then, ask staff to act.
 
-        Return False if the index was out of date, or if another writer changed the document first."""
+        A verbal certification is a provider's spoken approval. Return False if the index was out of date, or if another
+        writer changed the document first."""
         if document.follow_up_at is None or document.follow_up_at > now:
             return False
         done = replace(document, follow_up_at=None)
