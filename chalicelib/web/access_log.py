@@ -1,7 +1,7 @@
-"""The log of access events: every read of a document's page, text or file.
+"""The record of who read a document: an access event for every read of a document's page, text or file.
 
-A read whose event cannot be stored is refused. Most events are stored while the handler works, and so also if
-the handler finds nothing to show."""
+If the event cannot be stored, the request fails and shows nothing. Most events are stored while the handler works, so
+an event may exist although the handler then found nothing to show."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,9 +16,10 @@ from chalicelib.web.route import Route
 
 
 def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]) -> Response:
-    """Return the handler's response, and record the access if the response shows a document.
+    """Call the route's handler and return its response. Store an access event if the response shows a document.
 
-    A form shows the document only if the form was refused. An accepted form leads to another page."""
+    The response to a form shows the document only if the form was refused. An accepted form redirects to another page.
+    Raises `Unavailable` if the event cannot be stored."""
     handler, is_form = route.load(), context.request.method == "POST"
     if not route.reads:
         return handler(context, **values)
@@ -33,12 +34,16 @@ def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]
 
 
 def record(route: Route, context: RequestContext, values: Mapping[str, str]) -> None:
-    """Store the access event of a read. Raises `Unavailable` if the database does not respond."""
+    """Store the access event for the document in the path and for the part that the route shows.
+
+    Raises `Unavailable` if the database does not respond."""
     record_access(context, values["document_id"], route.reads)
 
 
 def record_access(context: RequestContext, document_id: str, what: str) -> None:
-    """Store an access event about a document. Raises `Unavailable` if the database does not respond."""
+    """Store an access event: who reads which part (`what`) of the document, when, and in which login.
+
+    Raises `Unavailable` if the database does not respond."""
     services, now = context.services, context.now
     unique = int(hashlib.sha256(services.ids.token().encode()).hexdigest(), 16)
     event = AccessEvent(
@@ -53,7 +58,9 @@ def record_access(context: RequestContext, document_id: str, what: str) -> None:
 
 
 def _session_id(context: RequestContext) -> str:
-    """Return an opaque id of the requester's login, visit with a code, or API key."""
+    """Return a hash that identifies the reader's login, the code that the reader entered, or the EMR's API key.
+
+    With this id, the practice sees which access events belong together, and learns nothing secret."""
     session = context.session or context.by_hand
     if session is not None:
         secret = f"{session.kind}:{session.provider_id or session.document_id}:{session.created_at.isoformat()}"

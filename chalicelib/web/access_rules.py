@@ -1,4 +1,6 @@
-"""The decision whether a request may use a route. `denied_access` renders the page for a refused request."""
+"""The access rules: who may use a route, and which session, document or practice the route's handler gets.
+
+`denied_access` renders the page for a denied request."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +19,7 @@ _NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, o
 
 
 class Denial(Enum):
-    """A reason to show another page than the one that the browser asked for."""
+    """A reason why a request may not use its route. It decides which page the person sees instead, such as *Login*."""
 
     NOT_LOGGED_IN = auto()
     NOT_LOGGED_IN_FOR_DOCUMENT = auto()
@@ -26,25 +28,32 @@ class Denial(Enum):
 
 
 def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
-    """Return the context with the session, provider, document or practice that the route's access rule reads.
+    """Apply the route's access rule. Return the context with the session, provider, document or practice that it read.
 
-    Raises `NotFound` for another provider's document, and `Unauthenticated` for a wrong key or signature."""
+    Return a `Denial` if the person must first log in or enter a code. Raises `NotFound` for another provider's
+    document, and `Unauthenticated` for a wrong API key or signature. `values` are the parameters in the path."""
     return _RULES[route.access](context, values)
 
 
 def may_require_second_factor(route: Route, context: RequestContext) -> bool:
-    """Return True if the route shows patients and the provider has not set up a second factor."""
+    """Return True if the route shows patients' data and the provider has no second factor for the login.
+
+    Only then does `requires_second_factor` have to read the settings of the practices."""
     return route.access in SHOWS_PATIENTS and not context.require_provider().has_second_factor
 
 
 def requires_second_factor(context: RequestContext) -> bool:
-    """Return True if the portal, or a practice that sends this provider documents, requires two-step login."""
+    """Return True if the installation, or a practice that sends to this provider, requires a second factor at login.
+
+    Such a provider must set up a second factor before the portal shows patients' data."""
     of_document = (context.document.practice_id,) if context.document else ()
     return context.services.switches.second_factor((*context.require_provider().practices, *of_document))
 
 
 def is_read_only(route: Route, context: RequestContext) -> bool:
-    """Return True if the request will write nothing: it neither records a first view nor removes a saved draft."""
+    """Return True if the request writes nothing, so that its handler may run before the access decision is complete.
+
+    A request that records the first view of a document, or that removes a saved draft, is not read-only."""
     from chalicelib.services.documents.document_writer import needs_view
 
     document = context.document
@@ -81,9 +90,10 @@ def _document(context: RequestContext, values: dict[str, str]) -> RequestContext
 
 
 def _prefetch_switches(context: RequestContext, token: str) -> None:
-    """Cache the second-factor switches of the session's practices while the session is read.
+    """Read the setting *second factor required* of the practices in the session's cookie into the cache.
 
-    The rule `requires_second_factor` reads the switches that are missing, and raises the errors."""
+    This runs while the session itself is read, to save time. Errors are ignored here: `requires_second_factor` later
+    reads what is missing and raises errors."""
     claims = context.services.sessions.read(token, context.now)
     if claims is not None and claims.practices:
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""The pages that a browser gets when an access rule denies the page that the browser asked for."""
+"""The pages that a browser gets if an access rule denies its request, such as the login page."""
 
 from urllib.parse import quote, urlencode
 
@@ -11,7 +11,9 @@ from chalicelib.web.http.responses import format_cookie, redirect
 
 
 def render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
-    """Return the page or redirect with which the person can gain access. `values` are the parameters of the path."""
+    """Return the page, or the redirect to the page, on which the person can gain access: log in or enter a code.
+
+    `values` are the parameters in the path of the denied request."""
     if denial is Denial.NOT_LOGGED_IN:
         return _redirect_to_login(context)
     if denial is Denial.NO_SECOND_FACTOR:
@@ -22,7 +24,9 @@ def render_denial(denial: Denial, context: RequestContext, values: dict[str, str
 
 
 def _redirect_to_login(context: RequestContext) -> Response:
-    """Redirect to the login page. After a denied GET, the login page leads back to the requested page."""
+    """Return a redirect to the login page, which removes the cookie of an ended session.
+
+    After a denied GET, the login leads back to the requested page."""
     wanted = {"next": context.return_path} if context.request.method == "GET" else {}
     ended = {"reason": "ended"} if SESSION_COOKIE in context.cookies else {}
     query = urlencode({**wanted, **ended}, quote_via=quote, safe="/")
@@ -38,7 +42,10 @@ def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
 
 
 def _show_document_landing(context: RequestContext, document_id: str) -> Response:
-    """Return the document's landing page, or a redirect to it from a path below the document's path."""
+    """Return the page on which a person without a session can log in or choose another way to the document.
+
+    At a path below the document's path, return a redirect to this page. If the request was a decision whose session
+    had ended, save its form as a draft until the next login."""
     from chalicelib.web.pages.document_landing import show_landing
     from chalicelib.web.pages.unsent_drafts import save_draft
 

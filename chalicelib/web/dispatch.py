@@ -1,4 +1,4 @@
-"""The steps that every request passes through, from reading the request to writing one line in the log."""
+"""The steps of every HTTP request: read it, apply the access rule, call the handler, add headers, log one line."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +38,9 @@ logger = Logger(service="portal")
 
 
 def register(app: Chalice, routes: Iterable[Route]) -> None:
-    """Register the routes for every content type: Chalice's own refusal is neither a page nor a problem response."""
+    """Register the routes with the Chalice app, for every content type.
+
+    If a route refused a content type, Chalice would send its own error, which is neither a page nor problem+json."""
     for route in routes:
         app.route(route.path, methods=list(route.methods), content_types=[])(_view(app, route))
 
@@ -81,14 +83,16 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
 
 
 def _path(route: Route, request: Request, values: dict[str, str]) -> str:
-    """Return the path of the request. Chalice does not pass the value of a greedy `{proxy+}` to views."""
+    """Return the actual path of the request, such as `/documents/doc_1`, from the route's pattern and its `values`.
+
+    For the pattern `{proxy+}`, which matches every path, Chalice passes no values, so they come from the request."""
     if not route.path.endswith("+}"):
         return route.path.format(**values)
     return "/" + "/".join((request.uri_params or {}).values())
 
 
 def _open_context(route: Route, request: Request, services: bootstrap.Services, path: str) -> RequestContext:
-    """Return the context of a request before its access rule is applied."""
+    """Return the context of a request as the access rule gets it: without session, provider, document and practice."""
     cookies = request_parsing.read_cookies(request)
     return RequestContext(
         services=services,
@@ -104,15 +108,18 @@ def _open_context(route: Route, request: Request, services: bootstrap.Services, 
 
 
 def _has_foreign_query(route: Route, request: Request) -> bool:
-    """Return True if another website may have chosen the query of a page that may show a patient's name.
+    """Return True if another website may have chosen the query, and the page may show a patient's name.
 
-    Pages are compressed. If a page repeated a chosen text, its length would help to guess the name (BREACH)."""
+    The query is then ignored. Pages are compressed, so if a page repeated a text that an attacker chose, the length of
+    the page would help the attacker to guess the name (the BREACH attack)."""
     at_risk = route.access in WITH_SESSION and not route.trusts_query
     return at_risk and request_parsing.is_cross_site(request)
 
 
 def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
-    """Return the handler's response, or the page for a denied request."""
+    """Check the form, apply the access rule, and return the handler's response or the page for a denied request.
+
+    Raises `PortalError` for a request that is refused."""
     request_parsing.check_path(values)
     if context.request.method == "POST" and not route.is_api:
         form = request_parsing.read_form(context.request)
@@ -133,9 +140,9 @@ def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> R
 def _enforce_second_factor(route: Route, context: RequestContext, values: dict[str, str]) -> Response | None:
     """Return the handler's response, or None if this provider must set up a second factor first.
 
-    The switches are in another service, so another read runs at the same time. A handler that writes nothing
-    is called at the same time, and its result is discarded if a second factor is required. Every other
-    handler waits for the switches, and only the document's practice is prefetched."""
+    The practices' setting *second factor required* is in Parameter Store, and reading it takes time. So a handler that
+    writes nothing is called at the same time, and its response is discarded if a second factor is required. Every
+    other handler waits for the setting. In that case, only the document's practice is read in the meantime."""
     from chalicelib.services.concurrency import run_concurrently
 
     if is_read_only(route, context):
@@ -153,7 +160,9 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
 
 def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
-    """Return True if the provider must set up a second factor. Otherwise record the read of a document, if any."""
+    """Return True if the provider must set up a second factor. Otherwise store the access event of a route that reads.
+
+    An access event records who read a document. It runs at the same time as the handler."""
     required = requires_second_factor(context)
     if route.reads and not required:
         record(route, context, values)
@@ -169,7 +178,9 @@ def _call_handler(route: Route, context: RequestContext, values: dict[str, str])
 
 @contextmanager
 def _session_touched(context: RequestContext) -> Iterator[None]:
-    """Extend the session in a second thread while the handler works, so that no response waits for the write."""
+    """Store in a second thread, while the handler works, that the session is in use. Without a session, do nothing.
+
+    The session then does not end by idleness, and no response waits for the write. Use it as `with` around the work."""
     if context.session is None:
         yield
         return
@@ -189,7 +200,7 @@ def _touch(context: RequestContext, session: Secret) -> None:
 
 
 def _log_ids(context: RequestContext) -> dict[str, str]:
-    """Return the ids of the document and the practice for the log line, by which support finds the line."""
+    """Return the ids of the request's document and practice, by which support finds the request's line in the log."""
     ids = {}
     if context.document is not None:
         ids = {"document": context.document.id, "practice": context.document.practice_id}
@@ -206,7 +217,9 @@ def _refuse(route: Route, context: RequestContext, error: PortalError) -> Respon
 
 
 def _count_credential_failure(route: Route, context: RequestContext, response: Response) -> None:
-    """Count a wrong password, code, link or passkey. If the count fails, the response does not change."""
+    """Count a wrong password, code, link or passkey, by the response's status. Log an error of the count itself.
+
+    The count makes the client wait before further tries, and feeds an alarm."""
     try:
         credential_throttle.record_failure(route, context, response.status_code)
     except (PortalError, *_AWS_ERRORS) as error:
@@ -214,7 +227,9 @@ def _count_credential_failure(route: Route, context: RequestContext, response: R
 
 
 def _log_mistake(route: Route, context: RequestContext, error: Exception) -> None:
-    """Log the traceback's source lines without the error's message, because the message may quote the request."""
+    """Log an unexpected error with the file names and line numbers of its traceback, for the developers.
+
+    The error's message is left out, because it may quote a patient's data from the request."""
     places = [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(error.__traceback__)]
     logger.error(
         "unexpected",
@@ -227,7 +242,7 @@ def _log_mistake(route: Route, context: RequestContext, error: Exception) -> Non
 
 
 def _aws_code(error: Exception) -> str | None:
-    """Return the AWS error code of an error, such as `Throttling` or `AccessDenied`, or None for any other error."""
+    """Return the AWS error code for the log, such as `Throttling` or `AccessDenied`, or None for any other error."""
     cause = error.cause if isinstance(error, PynamoDBException) else error
     return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else None
 

@@ -1,4 +1,4 @@
-"""One row of the table of routes: a path, an access rule and a handler."""
+"""The type of a row in the table of routes: a path, the access rule for it, and the handler that responds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from chalice.app import Response
 
 
 class Access(Enum):
-    """The access rule of a route. The comment beside a rule lists the fields of `RequestContext` that the rule sets."""
+    """The access rule of a route: who may use the route. `access_rules.py` implements each rule.
+
+    The comment beside a rule lists the fields of `RequestContext` that the rule sets."""
 
     ANYONE = "anyone"
     ACCOUNT = "account"  # session, provider; also before the provider has set up a required second factor
@@ -35,15 +37,16 @@ class Route:
 
     - `handler`: a function that takes `(context, **path parameters)`, or the name of one as
       `module:function`, where the module is relative to `chalicelib.web`.
-    - `uses_bucket`: the page exchanges files with the S3 bucket although anyone may open the page.
-    - `failure_statuses`: the statuses with which a POST reports a wrong password, code, link or
-      passkey. `credential_throttle` slows such a route down by source.
-    - `throttles_itself`: the handler counts its own failures instead.
-    - `accepts_passkey`: the form may carry a passkey, which nobody can guess and which is not throttled.
-    - `trusts_query`: a link on another website may choose the query. The handler validates the query, and
-      the page shows no patient.
-    - `reads`: the part of a document that this route shows, for the access event. A form with `reads` shows the
-      document if the form is refused. Empty for other routes.
+    - `uses_bucket`: anyone may open the page, and it loads or uploads files of the S3 bucket. Pages that need a login
+      or a code may always do so.
+    - `failure_statuses`: the HTTP statuses with which a POST reports a wrong password, code, link or passkey.
+      `credential_throttle` then makes the client wait before further tries.
+    - `throttles_itself`: the handler counts wrong tries itself, so `credential_throttle` does not.
+    - `accepts_passkey`: the form may contain a passkey. A passkey causes no delay, as nobody can guess it.
+    - `trusts_query`: the handler reads the query even if a link on another website led here. The handler validates
+      the query, and the page shows no patient.
+    - `reads`: the part of a document that this route shows, for the log of who read the document. A form with `reads`
+      shows the document only if the form is refused. Empty for a route that shows no document.
     - `read_only`: this POST writes nothing except a first view and the removal of a saved draft."""
 
     methods: tuple[str, ...]
@@ -60,12 +63,12 @@ class Route:
 
     @property
     def is_api(self) -> bool:
-        """True if a program reads the response, so that errors are problem+json."""
+        """True if a program reads the response, so that errors are JSON (problem+json) and not pages."""
         return self.access in _FOR_PROGRAMS or self.path.startswith("/v1/")
 
     @property
     def shows_files(self) -> bool:
-        """True if the page shows or uploads files of the S3 bucket."""
+        """True if the page may show or upload files of the S3 bucket, which its Content-Security-Policy must allow."""
         return self.uses_bucket or self.access in _SHOWS_FILES
 
     def load(self) -> Handler:

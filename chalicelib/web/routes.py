@@ -1,4 +1,4 @@
-"""The table of routes, with the path, the access rule and the handler (see `Route`) of every route."""
+"""The table of all routes of the portal: method, path, access rule and handler (see `Route`)."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Handlers of the EMR's API, which `GET /v1/openapi.json` describes."""
+"""The handlers of the API for a clinic's EMR (its records system), which `GET /v1/openapi.json` describes."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -39,7 +39,9 @@ _NO_SUCH_VERSION = {
 
 
 def receive_event(context: RequestContext) -> Response:
-    """Pass an EMR's event to the service for its type. The access rule has verified the body's signature."""
+    """Validate an event that an EMR sends, such as `document.sent`, apply it, and return status 202 with the result.
+
+    The access rule has verified the body's signature. Raises `Invalid` with every wrong field."""
     from chalicelib.services.documents.idempotent_events import InboundEvent
     from chalicelib.web.api.schemas import read_event
 
@@ -56,7 +58,9 @@ def receive_event(context: RequestContext) -> Response:
 
 
 def _handle(services: "Services", inbound: "InboundEvent", command: "Event") -> "EventResponse":
-    """Return the response of the service that handles the command."""
+    """Call the service for the event's type (`command`), and return the service's response.
+
+    `inbound` has the practice, the `webhook-id` and the body, by which a repeated event gets the same response."""
     from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
     from chalicelib.services.documents.send_command import SendCommand
     from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
@@ -224,7 +228,7 @@ def _redirect_to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Res
 
 
 def _check_parameters(context: RequestContext, *known: str) -> None:
-    """Raise `Invalid` for an unknown query parameter, which an EMR could mistake for a working filter."""
+    """Raise `Invalid` if the query has a parameter that is not `known`, because an EMR could think that it filters."""
     unknown = tuple(FieldError(name, "is not a parameter of this list") for name in context.query if name not in known)
     if unknown:
         names = ", ".join(error.field for error in unknown)
@@ -232,7 +236,9 @@ def _check_parameters(context: RequestContext, *known: str) -> None:
 
 
 def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:
-    """Return the `Link` header (RFC 8288) to the next page of CSV. A list as JSON has `next_cursor` instead."""
+    """Return the `Link` header (RFC 8288) with the URL of the next page of a CSV list, or no header on the last page.
+
+    A list as JSON has the field `next_cursor` instead."""
     if cursor is None:
         return {}
     query = urlencode({**context.query, "cursor": cursor})

@@ -1,4 +1,6 @@
-"""The handler of the fax carrier's webhooks. It answers before any work, because the carrier waits only seconds."""
+"""The handler of the webhooks by which the fax carrier (the service that sends faxes) reports what became of a fax.
+
+It only queues the report, because the carrier waits only seconds for a response."""
 
 from chalice.app import Response
 
@@ -8,7 +10,9 @@ from chalicelib.web.http.responses import json_response
 
 
 def receive_report(context: RequestContext) -> Response:
-    """Queue the carrier's report about a fax. The access rule has verified the signature."""
+    """Queue the report in the webhook's body for a background job, and return 200. Ignore reports of incoming faxes.
+
+    The access rule has verified the carrier's signature. Raises `Invalid` for a body that is not a webhook."""
     from chalicelib.services.delivery.fax_reports import queue_report
 
     services = context.services

@@ -41,7 +41,7 @@ WEBHOOKS: Mapping[str, str] = {
     "document.declined": "The provider declined with a reason and an optional note.",
     "document.recalled": "The practice withdrew or replaced the document.",
 }
-"""Webhooks about a document, and the occasion of each webhook."""
+"""The types of webhooks that the portal sends about a document, with their occasion, for the OpenAPI document."""
 
 _ABOUT = (
     "Events in both directions follow Standard Webhooks (https://www.standardwebhooks.com). Sign "
@@ -116,7 +116,10 @@ _PAGING: tuple[Json, ...] = (
 
 @dataclass(frozen=True)
 class _Operation:
-    """One operation of the API. `response` is None for a redirect to a file."""
+    """What the OpenAPI document says about one operation of the API, beyond the route's path and access rule.
+
+    `status` is the status of success, and `problems` are the statuses of errors. `response` is the class that describes
+    the JSON body, or None for a redirect to a file. `body` are the classes that a request body may have."""
 
     summary: str
     response: type | None
@@ -166,7 +169,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
     "write_endpoint": _Operation("Set the URL for webhooks", EndpointResource, 200, _WRITING, body=(EndpointSettings,)),
     "test_endpoint": _Operation("Ask for an endpoint.test webhook", DeliveryResource, 202, (401, 409, 413)),
 }
-"""The operations by the names of their handlers in `emr`."""
+"""The descriptions of the operations, by the names of their handler functions in `emr.py`."""
 
 
 def openapi(portal_url: str) -> Json:

@@ -111,7 +111,7 @@ class _ResponseSchemas(GenerateJsonSchema):
 
 
 def component_schemas(bodies: Iterable[type[BaseModel]], responses: Iterable[Any]) -> dict[str, Json]:
-    """Return every schema of the API by its name, for request bodies and for responses."""
+    """Return the JSON schemas of the given request bodies and responses, and of the classes in them, by name."""
     incoming: list[Any] = [(model, "validation") for model in bodies]
     _, inbound = models_json_schema(incoming, ref_template=_REF)
     outgoing: list[Any] = [(model.__name__, "validation", TypeAdapter(model)) for model in responses]
@@ -121,5 +121,5 @@ def component_schemas(bodies: Iterable[type[BaseModel]], responses: Iterable[Any
 
 
 def ref(model: type) -> Json:
-    """Return a `$ref` to the component schema of a class."""
+    """Return a `$ref` with which the OpenAPI document refers to the schema of a class."""
     return {"$ref": _REF.format(model=model.__name__.removesuffix("Resource"))}

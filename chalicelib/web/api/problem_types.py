@@ -1,4 +1,4 @@
-"""The meaning and the remedy of every problem code, for the page about the code and for the EMR guide."""
+"""The meaning and the remedy of every error code (`code` in a problem response), for a page and for the EMR guide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ _BODY, _PDF = f"{MAX_BODY_MEGABYTES} MB", f"{MAX_UPLOAD_BYTES // 1024 // 1024} M
 
 @dataclass(frozen=True)
 class ProblemType:
-    """One problem code with its HTTP statuses. `for_emr` is False for a code that appears on pages only."""
+    """One error code with its HTTP statuses, its meaning, and what the caller can do (`remedy`).
+
+    `for_emr` is False for a code that appears on pages for people only, and so not in the EMR guide."""
 
     code: str
     statuses: tuple[int, ...]
@@ -213,11 +215,13 @@ TYPES: Mapping[str, ProblemType] = {
         *(ProblemType(code, (row[0],), *row[1:], for_emr=False) for code, row in _PAGES.items()),
     )
 }
-"""Every problem type by its code, in the order of the guide."""
+"""Every error code with its explanation, in the order of the EMR guide."""
 
 
 def explain(context: RequestContext, code: str) -> Response:
-    """Show the page at the URL of a problem's `type`. Raises `NotFound` for an unknown code."""
+    """Return the page that explains an error code, at the URL in the field `type` of a problem response.
+
+    Raises `NotFound` for an unknown code."""
     if code not in TYPES:
         raise NotFound("There is no problem of that name.")
     return render_page(context, "problem.html", problem=TYPES[code])

@@ -15,7 +15,9 @@ class Choice:
     description: str = ""
 
     def read(self, query: Mapping[str, str], default: str | None = None) -> str:
-        """Return the parameter's value in a query, or the default. Raises `Invalid` for a value that is not allowed."""
+        """Return the parameter's value from the query of a request, or the default if the query lacks the parameter.
+
+        Raises `Invalid` for a value that is not allowed. `default` replaces the first value as the default."""
         value = query.get(self.name, default or self.values[0])
         if value not in self.values:
             raise invalid_parameter(self.name, f"must be one of {', '.join(self.values)}")

@@ -1,6 +1,7 @@
-"""Throttling of wrong passwords and codes by source, and a count of all wrong credentials for the alarm.
+"""The delay after wrong passwords and codes from one source, and a count of all wrong credentials for an alarm.
 
-Nobody can guess a link (256 random bits) or a passkey. So a wrong link or passkey is counted for the alarm only."""
+A source is a client's IP address, or an account's known browser at that address. Nobody can guess a link (256 random
+bits) or a passkey, so a wrong link or passkey causes no delay and counts for the alarm only."""
 
 from __future__ import annotations
 
@@ -22,13 +23,16 @@ logger = Logger(service=SERVICE, child=True)
 
 
 def check(route: Route, context: RequestContext) -> None:
-    """Raise `TooManyRequests` if the source must still wait. The credential is not checked in this case."""
+    """Raise `TooManyRequests`, before a password or code is checked, if its source must wait after wrong tries."""
     if _is_throttled(route, context):
         context.services.source_throttle.check(_source(context), context.now)
 
 
 def record_failure(route: Route, context: RequestContext, status: int) -> None:
-    """Count and log a wrong credential or a request that came too soon, with its client address but no account."""
+    """Count a wrong password or code for its source, and log it with the client's IP address but no account.
+
+    `status` is the HTTP status of the response, which says whether the credential was wrong. Also log a request that
+    came too soon. Both count in the CloudWatch metric of the alarm. Do nothing for every other response."""
     if context.request.method != "POST" or not route.failure_statuses:
         return
     is_wrong = status in route.failure_statuses
@@ -40,7 +44,9 @@ def record_failure(route: Route, context: RequestContext, status: int) -> None:
 
 
 def _is_throttled(route: Route, context: RequestContext) -> bool:
-    """Return True if the route takes a credential that somebody could guess. Status 410 is no wrong guess."""
+    """Return True if the request contains a password or code, which somebody could guess, and so may have to wait.
+
+    A status 410 (Gone) reports an expired link or login, which is no wrong guess."""
     if context.request.method != "POST" or route.throttles_itself:
         return False
     if route.accepts_passkey and read_form(context.request).get("passkey"):
@@ -49,14 +55,18 @@ def _is_throttled(route: Route, context: RequestContext) -> bool:
 
 
 def _source(context: RequestContext) -> str:
-    """Return the source of guesses: the client's address, with the account that knows the browser, if there is one."""
+    """Return the text by which wrong tries are counted: the client's IP address, if known with the browser's account.
+
+    The browser's account comes from the cookie of an earlier login."""
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     address = context.address or "unknown"
     return f"{device.provider_id} at {address}" if device else address
 
 
 def _count_metric(namespace: str) -> None:
-    """Count one event in a CloudWatch metric, by a log line in Embedded Metric Format and without an AWS call."""
+    """Count one refused credential in the CloudWatch metric of the alarm, without an AWS call.
+
+    The count is a log line in Embedded Metric Format. `namespace` is the installation's stage, such as `prod`."""
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
     with single_metric(name=METRIC, unit=MetricUnit.Count, value=1, namespace=namespace) as metric:

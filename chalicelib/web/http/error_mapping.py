@@ -42,7 +42,7 @@ class Problem(TypedDict):
 
 @dataclass(frozen=True)
 class ErrorPresentation:
-    """An HTTP status with a title for the developer of an EMR and a heading for a page."""
+    """How a kind of error is shown: its HTTP status, its `title` in an API response, and its `heading` on a page."""
 
     status: int
     title: str
@@ -77,7 +77,9 @@ UNEXPECTED = InternalError("This wasn't your fault. Please try again. If it happ
 
 
 def present_error(error: PortalError) -> ErrorPresentation:
-    """Return the status and titles of an error's class, or of its nearest base class in the table."""
+    """Return the HTTP status, title and heading for an error, by its class or its nearest base class in `ERROR_TABLE`.
+
+    Raises `LookupError` if the table has none of these classes."""
     for kind in type(error).__mro__:
         if kind in ERROR_TABLE:
             return ERROR_TABLE[kind]
@@ -85,7 +87,7 @@ def present_error(error: PortalError) -> ErrorPresentation:
 
 
 def error_messages(error: PortalError | None) -> dict[str, str]:
-    """Return the error message of every wrong field, by the field's name."""
+    """Return the message of every wrong field by the field's name, for a form. Empty if there is no error."""
     return {item.field: item.message for item in error.errors} if error else {}
 
 

@@ -5,7 +5,9 @@ from chalicelib.domain.status import Outcome
 
 
 def decision_prefix(document: Document) -> str:
-    """Return the file name's prefix `signed` or `declined`. Nobody must file a declined document as a signed one."""
+    """Return `signed` or `declined`, the first word in the file name of a document's sealed PDF.
+
+    A declined document has a sealed PDF too, and nobody must file it as a signed document."""
     return "declined" if document.outcome is Outcome.DECLINED else "signed"
 
 

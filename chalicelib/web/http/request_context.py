@@ -22,21 +22,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SEARCH_PAGES = frozenset({"/documents/past"})
-"""Paths of pages whose form shows the same page again."""
+"""Paths of pages whose form returns the same page with other content, such as the results of a search."""
 
 _PAGES_WITH_POST = frozenset({*_SEARCH_PAGES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"})
-"""Paths of pages that also receive a form."""
+"""Paths at which a GET shows a page and a POST receives the page's form."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestContext:
-    """One request with its session, provider, document and practice.
+    """One request, with all that a handler may use: the services, the inputs, and what the access rule has read.
 
-    - `session`, `provider`, `document`, `practice`, `by_hand`: None unless the access rule fills them.
+    - `session`, `provider`, `document`, `practice`: None unless the route's access rule sets the field.
+    - `by_hand`: the row that a reader without an account gets by entering a document's code, or None.
     - `path`: the path of the request, where Chalice's `request.path` is the pattern of the route.
     - `address`: the client's IP address from API Gateway, never from X-Forwarded-For.
     - `device`: the first 200 characters of the User-Agent.
-    - `csrf`: the value of the CSRF cookie.
+    - `csrf`: the value of the CSRF cookie, from which the forms of a page get their tokens.
     - `log_fields`: more fields for the log line of the request."""
 
     services: Services
@@ -58,7 +59,7 @@ class RequestContext:
 
     @property
     def return_path(self) -> str:
-        """The path to which a login returns, without a query: the current page, or the page of the posted form."""
+        """The path, without a query, that a login opens afterwards: the current page, or the posted form's page."""
         if self.request.method == "GET" or self.path in _SEARCH_PAGES:
             return self.path
         if self.document is not None:
@@ -83,7 +84,9 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """An opaque id of the provider, or an empty text. Scripts use it to separate the drafts of two providers."""
+        """A hash of the provider's id, or an empty text. The page's script stores drafts under it in the browser.
+
+        So a provider on a shared computer never sees another provider's draft."""
         if self.provider is None:
             return ""
         return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The parsing of a request's cookies, forms and addresses, with limits on their size."""
+"""Readers of a request's cookies, query, form, IP address and User-Agent, and the protection of forms (CSRF)."""
 
 import hmac
 import re
@@ -35,18 +35,20 @@ def read_cookies(request: Request) -> Mapping[str, str]:
 
 
 def draft_cookie(document_id: str) -> str:
-    """Return the name of the cookie that identifies the saved draft of a note about this document."""
+    """Return the name of the cookie with the token of a saved draft: a decision about this document, not yet sent."""
     return f"__Host-draft-{document_id}"
 
 
 def read_address(request: Request) -> str | None:
-    """Return the client's IP address as API Gateway saw it. The client controls X-Forwarded-For, so it is ignored."""
+    """Return the client's IP address as API Gateway saw it, or None if API Gateway reports no address.
+
+    The header X-Forwarded-For is ignored, because a client can write any address there."""
     text = (request.context.get("identity") or {}).get("sourceIp")
     return str(text) if text else None
 
 
 def read_device(request: Request) -> str | None:
-    """Return the first 200 printable characters of the User-Agent."""
+    """Return the first 200 printable characters of the header User-Agent, which names the browser, or None."""
     text = request.headers.get("user-agent") or ""
     return "".join(c for c in text if c.isprintable())[:DEVICE_LENGTH] or None
 
@@ -92,7 +94,7 @@ def make_form_token(cookie: str, pad: str) -> str:
 
 
 def is_cross_site(request: Request) -> bool:
-    """Return True if the header `Sec-Fetch-Site` says that another website led the browser here."""
+    """Return True if a link or form on another website led the browser here, by the header `Sec-Fetch-Site`."""
     return request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
 
 

@@ -29,7 +29,8 @@ def render_page(
 ) -> Response:
     """Return a page made from a template in `templates/pages`, with `values` and the values that every page gets.
 
-    If a POST returns a page whose own path is another one, `values` must contain a `history_url`."""
+    A POST that returns a page may have another path than the page. If `context.history_url()` cannot derive the page's
+    path, the caller passes it as `history_url`."""
     all_values = {
         "csrf": make_form_token(context.csrf, context.services.ids.token()),
         "provider": context.provider,
@@ -45,7 +46,7 @@ def render_page(
 
 
 def session_seconds_left(context: RequestContext) -> int:
-    """Return the seconds until the session expires without another request; 0 without a session."""
+    """Return the seconds until the session ends if no request follows, for the page's warning; 0 without a session."""
     if context.session is None or context.provider is None:
         return 0
     from chalicelib.services.authentication.sessions import time_left
@@ -54,12 +55,14 @@ def session_seconds_left(context: RequestContext) -> int:
 
 
 def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
-    """Return a 303 response. After it, the browser loads the path with GET, even after a POST."""
+    """Return a redirect to the path `to` with status 303, with which a browser loads the path with GET after a POST."""
     return _response("", 303, {"Location": to, "Content-Type": HTML}, cookies)
 
 
 def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
-    """Return a redirect to a file of the bucket, to show it or (if the query has `download`) to save it."""
+    """Return a redirect to a presigned URL of the S3 object `key`, valid for `FILE_SECONDS`.
+
+    The browser shows the file, or saves it under `name` if the query has `download`."""
     inline = "download" not in context.query
     return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
 
@@ -89,7 +92,9 @@ def render_error_page(context: RequestContext, error: PortalError) -> Response:
 
 
 def format_cookie(name: str, value: str, max_age: int | None = None) -> str:
-    """Return a `Set-Cookie` header. 0 seconds removes the cookie; None keeps it until the browser closes."""
+    """Return the value of a `Set-Cookie` header. `max_age` is in seconds.
+
+    0 removes the cookie. With None, the browser has the cookie until it closes."""
     age = "" if max_age is None else f"; Max-Age={max_age}"
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
 

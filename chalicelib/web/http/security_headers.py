@@ -20,12 +20,16 @@ IMMUTABLE: Mapping[str, str] = {"Cache-Control": "public, max-age=31536000, immu
 
 
 def security_headers(files_origin: str | None) -> dict[str, str]:
-    """Return the security headers. `files_origin` is the origin of the S3 bucket, for a page that shows its files."""
+    """Return the security headers of a response.
+
+    `files_origin` is the scheme and host of the S3 bucket for a page that may load its files, or None."""
     return {**_ALWAYS, "Content-Security-Policy": content_policy(files_origin)}
 
 
 def content_policy(files_origin: str | None) -> str:
-    """Return the Content-Security-Policy, which allows only the portal's own content and files of `files_origin`."""
+    """Return the Content-Security-Policy header's value, which allows only the portal's own content.
+
+    It also allows files of the S3 bucket if `files_origin` (scheme and host) is given."""
     ours = "'self'"
     files = f"{ours} {files_origin}" if files_origin else ours
     framed = files_origin or "'none'"

@@ -28,7 +28,7 @@ class Asset:
 
 
 def asset_url(name: str) -> str:
-    """Return the URL of a static file. Raises `LookupError` if there is no file with this name."""
+    """Return the URL, with the content's hash, of a file in `templates/static`. Raises `LookupError` without a file."""
     asset = _load(name)
     if asset is None:
         raise LookupError(f"templates/static/{name} does not exist")
@@ -36,9 +36,10 @@ def asset_url(name: str) -> str:
 
 
 def find_asset(hashed_name: str) -> tuple[Asset, bool] | None:
-    """Return the static file with a hashed name, and whether the hash is current. Return None for an unknown file.
+    """Return the static file that a URL's name such as `portal-0123456789ab.css` means, or None for an unknown file.
 
-    During a deployment, pages of the previous version request names with an older hash."""
+    The second value is True if the hash is that of the current content. During a deployment, pages of the previous
+    release request an older hash. They get the current file, which browsers must then not cache."""
     matched = _HASHED.fullmatch(hashed_name)
     asset = _load(f"{matched['stem']}.{matched['ending']}") if matched else None
     return (asset, matched["digest"] == asset.digest) if matched and asset else None

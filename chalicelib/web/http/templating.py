@@ -21,12 +21,14 @@ LIFETIMES: Mapping[str, timedelta] = {
     "idle_session": expiring_records.SESSION_IDLE,
     "session": expiring_records.SESSION_LIFETIME,
 }
-"""The lifetimes that pages mention, by the name that templates use."""
+"""How long links, codes, drafts and sessions are valid, by the name under which a template shows the time."""
 
 
 @lru_cache(maxsize=1)
 def jinja_environment() -> Environment:
-    """Return the Jinja environment. It can read templates from a folder, a zip file or a Lambda layer."""
+    """Return the Jinja environment of the pages, created once. Its filters and globals are set here.
+
+    `PackageLoader` finds the templates in a folder, a zip file or a Lambda layer."""
     jinja = Environment(
         loader=PackageLoader("templates", "pages"),
         autoescape=True,
@@ -72,7 +74,7 @@ def contact_href(text: str) -> str | None:
 
 
 def mark_code(text: str) -> Markup:
-    """Return the text as escaped HTML, in which the parts between backticks are `code` elements."""
+    """Return the text as escaped HTML, in which parts between backticks become `code` elements (a Jinja filter)."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - the text is escaped in this line
 
 

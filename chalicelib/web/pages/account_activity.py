@@ -58,7 +58,9 @@ _WARNINGS = frozenset({AccountEventType.WRONG_PASSWORD, AccountEventType.WRONG_S
 
 @dataclass(frozen=True)
 class ActivityLine:
-    """One account event on the activity page. `place` is the device and the address, or empty if they are unknown."""
+    """One event of an account on the activity page: what happened, when and where.
+
+    `place` is the device and the IP address, or empty. `is_trouble` marks a wrong password or code."""
 
     what: str
     at: datetime

@@ -1,4 +1,4 @@
-"""The forms for the email addresses of an account: request a code, enter the code, remove an address."""
+"""The handlers of the forms for an account's email addresses: request a code, enter the code, remove an address."""
 
 from chalice.app import Response
 
@@ -18,7 +18,10 @@ _EXPIRED = "The code has expired. Please request a new one."
 
 
 def request_code(context: RequestContext) -> Response:
-    """Email a code to the address. The response is the same whether or not the address belongs to an account."""
+    """Queue an email with a code to the typed address, which the owner wants to add, and redirect to the code form.
+
+    The response does not reveal whether another account has the address. If the request is refused, return a page with
+    the error. If the owner's last login is too old, redirect to the account page, which asks for the password."""
     session, provider = context.session, context.require_provider()
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
@@ -53,7 +56,7 @@ def remove_email(context: RequestContext) -> Response:
 
 
 def _render_code_form(context: RequestContext, _session: Secret, error: PortalError | None = None) -> Response:
-    """Return the page with the code form, or the account page if the account's request has expired."""
+    """Return the page for the code that was emailed to an address, or the account page if the code has expired."""
     email = context.services.account_emails.pending_email(context.require_provider(), context.now)
     if email is None:
         expired = Invalid(_EXPIRED, errors=[FieldError("email", _EXPIRED)])

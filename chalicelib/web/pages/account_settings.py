@@ -1,4 +1,4 @@
-"""The account page, with its forms for passkeys, authenticator app, recovery codes, password and logout."""
+"""The account page, and the handlers of its forms for passkeys, app, recovery codes, password and logout."""
 
 from collections.abc import Callable, Mapping
 
@@ -37,7 +37,9 @@ _DONE: Mapping[str, str] = {
 
 
 def extend_session(context: RequestContext) -> Response:
-    """Return the seconds until the session ends, as JSON. The request itself extends the session."""
+    """Return the seconds until the session ends, as JSON, for the page's button *Stay logged in*.
+
+    Every request of a session extends it, so this handler has nothing to store."""
     return json_response({"seconds": session_seconds_left(context)})
 
 
@@ -85,7 +87,9 @@ def create_recovery_codes(context: RequestContext) -> Response:
 
 
 def change_password(context: RequestContext) -> Response:
-    """Change the password. The form needs the current password even right after a login (ASVS 6.2.3)."""
+    """Store the new password of the form, if the form also has the current password, and return the response.
+
+    The current password is required even right after a login (ASVS 6.2.3)."""
     password = context.form.get("new_password", "")
 
     def change(owner: AccountOwner) -> AccountChange:
@@ -109,7 +113,11 @@ def change_account(
     *,
     render_error: Callable[..., Response] | None = None,
 ) -> Response:
-    """Make a change of the account if the session was authenticated recently. Show new recovery codes, if any, once."""
+    """Call `change` for the logged-in owner, and return a redirect to the account page with the message for `done`.
+
+    If the change made recovery codes, return the page that shows them once. If the change is refused, return a page
+    with the error, from `render_error` if given. If the owner has not entered the password or a passkey recently,
+    change nothing and redirect to the account page, which asks for it."""
     session, provider = context.session, context.require_provider()
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
@@ -132,13 +140,13 @@ def change_account(
 
 
 def _next_path(context: RequestContext) -> str | None:
-    """Return the path to go to after the form, or None if the form was on the account page."""
+    """Return the path of the page that follows the form, or None if the form was on the account page."""
     next_path = context.form.get("next")
     return local_path(next_path) if next_path else None
 
 
 def _render_error(context: RequestContext, error: PortalError) -> Response:
-    """Return the page that contained the form, with the error."""
+    """Return the page that contained the refused form, with the error: the account page or the second-factor page."""
     next_path = _next_path(context)
     if next_path is None or context.require_provider().has_second_factor:
         return show_account(context, error)

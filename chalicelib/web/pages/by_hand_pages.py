@@ -1,4 +1,6 @@
-"""Pages for signing by hand without an account: the code form, the document, and the upload of the scan."""
+"""The pages for a provider without an account, who prints a document, signs it by hand and uploads a scan of it.
+
+A code by email or fax opens the document to its reader for `BY_HAND_LIFETIME`, which the code here calls a visit."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -30,7 +32,9 @@ from chalicelib.web.pages.view_models import (
 
 
 def show_code_form(context: RequestContext, document_id: str, errors: Mapping[str, str] | None = None) -> Response:
-    """Show the form for the code that opens a document. The form is the same for unknown documents."""
+    """Return the page with the form for the code that opens a document, with the errors of a wrong code.
+
+    The page is the same for an unknown document, so that it does not reveal which documents exist."""
     review = context.services.review
     return render_page(
         context,
@@ -59,7 +63,9 @@ def enter_code(context: RequestContext, document_id: str) -> Response:
 
 
 def redirect_to_visit(document_id: str, token: str) -> Response:
-    """Return the redirect to the document that a code has opened, with the cookie of the visit."""
+    """Return a redirect to the document that a code has opened.
+
+    The cookie with `token` lets the browser read this one document for `BY_HAND_LIFETIME`."""
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
     return redirect(f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, token, lifetime)])
 
@@ -75,10 +81,11 @@ def download_original(context: RequestContext, document_id: str) -> Response:
 
 
 def confirm_upload(context: RequestContext, document_id: str) -> Response:
-    """Show the form for the signer's name, after the bucket has redirected the browser from the upload.
+    """Return the page that asks for the signer's name, to which the bucket redirects the browser after the upload.
 
-    Another website can link to this page too. A page with a patient's name must not repeat text that an
-    attacker chooses (BREACH), so the page repeats the key only if an upload has that key."""
+    The query has the `key` of the uploaded scan. Another website can link here too, and a page with a patient's name
+    must not repeat text that an attacker chooses (the BREACH attack). So if no upload has this key, or the document is
+    already decided, return a redirect to the document."""
     document, key = context.require_document(), context.query.get("key", "")
     if not is_decidable(document.status) or not context.services.by_hand.has_upload(document_id, key):
         return redirect(f"/by-hand/{document_id}/document")

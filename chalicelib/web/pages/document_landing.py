@@ -13,9 +13,9 @@ LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 
 
 def show_landing(context: RequestContext, document_id: str) -> Response:
-    """Show the ways to open a document: log in, request a setup link, or sign by hand.
+    """Return the page with the ways to open a document: log in, request a setup link, or sign by hand.
 
-    For an unknown document, the page names no practice."""
+    For an unknown document, the page is the same but names no practice."""
     document = context.services.review.find_document(document_id)
     return render_page(
         context,

@@ -19,7 +19,10 @@ FAX = "/fax"
 
 
 def show_form(context: RequestContext) -> Response:
-    """Show the form for a fax's code. For a provider who is logged in, the form adds the document to the account."""
+    """Return the page with the form for the code that is printed on a fax.
+
+    Without a login, the form opens the document to sign it by hand. For a provider who is logged in, the form adds the
+    document to the account."""
     visit = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     if visit is not None:
         context = replace(context, session=visit.session, provider=visit.provider)
@@ -36,7 +39,9 @@ def open_by_hand(context: RequestContext) -> Response:
 
 
 def add_document(context: RequestContext) -> Response:
-    """Add the document to the account and redirect to it, or say why it cannot be added."""
+    """Add the document of a fax's code to the account, and return a redirect to the document.
+
+    If the code is wrong or the document names another person, return a page with the reason."""
     code, provider = context.form.get("code", ""), context.require_provider()
     try:
         faxed = context.services.fax_documents.add(code, provider, context.actor, context.now)

@@ -1,4 +1,4 @@
-"""Login, logout, the second step of a login, requests for a link, and the page that sets a password."""
+"""The handlers of login, logout, the login's second step, *Forgot password*, and the page that sets a password."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -74,7 +74,9 @@ def show_second_factor(context: RequestContext) -> Response:
 
 
 def finish_login(context: RequestContext) -> Response:
-    """Finish a login that waits for a second factor, with the second factor from the form."""
+    """Check the passkey or code from the form at the login's second step, and redirect with the session cookie.
+
+    If the check fails, return this page with the error. If the first step was too long ago, return the login page."""
     next_path = local_path(context.form.get("next"))
     response = SecondFactorResponse(
         code=context.form.get("code", "")[:100],
@@ -101,7 +103,9 @@ def log_out(context: RequestContext) -> Response:
 
 
 def _finish(context: RequestContext, next_path: str, provider: Provider, session: str) -> Response:
-    """Return the redirect after a login, with the session cookie and the cookie that makes the browser known."""
+    """Return the redirect to `next_path` after a login, with the session cookie (`session`).
+
+    A second cookie makes the browser known to the account, so that strangers' wrong passwords cannot make it wait."""
     cookies = [
         format_cookie(SESSION_COOKIE, session),
         format_cookie(USERNAME_COOKIE, "", 0),
@@ -122,7 +126,9 @@ def _second_factor_url(next_path: str) -> str:
 
 
 def _render_second_factor(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
-    """Return the page of the login's second step, or the login page if the login has expired."""
+    """Return the page that asks for a passkey or code at the login's second step, with the error of a wrong one.
+
+    If the first step was too long ago, return the login page."""
     token = context.cookies.get(PENDING_LOGIN_COOKIE, "")
     try:
         owner = context.services.second_factor.find_pending_login(token, context.now)
@@ -150,7 +156,9 @@ def show_forgot_password(context: RequestContext) -> Response:
 
 
 def request_link(context: RequestContext) -> Response:
-    """Queue an email with a link. The response does not reveal whether the address is known."""
+    """Queue an email with a setup or reset link to the typed address (*Forgot password*), and return a redirect.
+
+    The response is the same for every address, so that it does not reveal whether the portal knows the address."""
     typed, next_path = context.form.get("email", ""), local_path(context.form.get("next"))
     try:
         email = normalize_email(typed)
@@ -164,13 +172,15 @@ def request_link(context: RequestContext) -> Response:
 
 
 def request_document_link(context: RequestContext, document_id: str) -> Response:
-    """Queue an email with a link to the document's address on file."""
+    """Queue an email with a setup or reset link to the document's provider, and return a redirect to the document."""
     context.services.link_requests.ask_for_document(document_id, context.now)
     return redirect(f"/documents/{document_id}?sent=1")
 
 
 def accept_link(_context: RequestContext, token: str) -> Response:
-    """Move the link's token from the URL to a cookie. The link is not used up, because email scanners open links."""
+    """Open a setup or reset link: return a redirect that moves the link's token from the URL to a cookie.
+
+    Opening a link does not use it up, because programs that scan emails open links too."""
     return redirect("/setup", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
@@ -226,9 +236,10 @@ def _render_link_expired(context: RequestContext, expired: LinkExpired) -> Respo
 
 
 def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Response:
-    """Redirect to the login page after a link has set a password, and make this browser known to the account.
+    """Return a redirect to the login page after a person has chosen a password with a link. Nobody is logged in yet.
 
-    The link itself logs nobody in."""
+    A cookie makes this browser known to the account, so that strangers' wrong passwords cannot make it wait. Another
+    cookie fills in the email address."""
     next_path = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup or link.is_move else "password-changed"
     cookies = [

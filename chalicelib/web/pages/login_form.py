@@ -1,4 +1,4 @@
-"""The root path and the login page. A cold start imports this module, so nothing in it needs the database."""
+"""The root path and the login page. This module imports no database code, so that the first page loads fast."""
 
 import re
 from urllib.parse import quote, unquote
@@ -18,7 +18,9 @@ DEVICE_SECONDS = 365 * 24 * 60 * 60
 _LOCAL_PATH = re.compile(
     r"/(documents|account|fax)(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*(\?[A-Za-z0-9_.~=&%+-]*)?", re.ASCII
 )
-"""Only pages for a logged-in provider. A link to `/setup/…` would replace the browser's setup link."""
+"""The paths that a login may open afterwards: only pages for a logged-in provider.
+
+A path `/setup/…`, which an attacker could choose, would replace the browser's setup link."""
 _DOCUMENT_PATH = re.compile(r"/documents/([a-z0-9_]+)(?:[/?].*)?", re.ASCII)
 _MAX_PATH_CHARS = 300
 
@@ -36,24 +38,28 @@ def show_login(context: RequestContext) -> Response:
 
 
 def restart_login(_context: RequestContext) -> Response:
-    """Redirect a GET of the login form's target, such as a reload, to the login page."""
+    """Return a redirect to the login page, for a GET of the path to which the login form posts, such as a reload."""
     return redirect("/login")
 
 
 def local_path(text: str | None) -> str:
-    """Return the path in `text` if a login may lead there, or else the path of the list of documents."""
+    """Return `text` if it is a path of the portal that a login may open afterwards, or else the list of documents.
+
+    The text comes from a query or form, so a stranger may have chosen it."""
     path = text or ""
     return path if len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path) else HOME
 
 
 def document_in(path: str) -> str | None:
-    """Return the id of the document whose page has this path, or None."""
+    """Return the id of the document in a path such as `/documents/doc_1`, or None for every other path."""
     matched = _DOCUMENT_PATH.fullmatch(path)
     return matched[1] if matched else None
 
 
 def known_device_cookie(context: RequestContext, provider_id: str, session_generation: int) -> str:
-    """Return the cookie that makes this browser known to the account, until all sessions of the account end."""
+    """Return the `Set-Cookie` value that makes this browser known to the account, until all sessions of it end.
+
+    Wrong passwords from unknown browsers then do not make this browser wait."""
     value = context.services.known_devices.issue(provider_id, session_generation)
     return format_cookie(DEVICE_COOKIE, value, DEVICE_SECONDS)
 
@@ -64,7 +70,9 @@ def _is_logged_in(context: RequestContext) -> bool:
 
 
 def render_login(context: RequestContext, next_path: str, email: str, error: PortalError | None = None) -> Response:
-    """Return the login page with the email address filled in, and with the error of a failed login."""
+    """Return the login page with the email address filled in, and with the error of a failed login, if any.
+
+    A login opens `next_path` afterwards."""
     return render_page(
         context,
         "login.html",

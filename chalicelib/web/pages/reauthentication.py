@@ -1,4 +1,4 @@
-"""Reauthentication by password or passkey, before a signature and before a change of an account."""
+"""The repeated check of a logged-in provider's password or passkey, before a signature or a change of the account."""
 
 from dataclasses import replace
 
@@ -14,31 +14,37 @@ from chalicelib.web.http.responses import format_cookie
 
 
 def is_recently_authenticated(context: RequestContext) -> bool:
-    """Return True if the session was authenticated within `REAUTH_AFTER`."""
+    """Return True if the provider entered the password or a passkey within the last minutes (`REAUTH_AFTER`).
+
+    Then the provider may sign and change the account without another check."""
     return context.session is not None and context.session.is_recently_authenticated(context.now)
 
 
 def passkey_options(context: RequestContext) -> str | None:
-    """Return the WebAuthn options (JSON) to reauthenticate with a passkey, or None.
+    """Return the WebAuthn options (JSON) with which the page asks for a passkey in place of the password.
 
-    None means that the account has no passkey, or that no reauthentication is needed."""
+    Return None if the account has no passkey, or if the last check of password or passkey is recent enough."""
     if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
 
 
 def reauthenticate_to_sign(context: RequestContext) -> tuple[RequestContext, list[str]]:
-    """Reauthenticate the provider before a signature, unless the document is already decided."""
+    """Check the password or passkey in the form before a decision, if the last check is too old.
+
+    Return the context and the cookies to set, like `reauthenticate`, and raise its errors. If the document is already
+    decided, check nothing: the decision is refused later."""
     if not is_decidable(context.require_document().status):
         return context, []
     return reauthenticate(context)
 
 
 def reauthenticate(context: RequestContext) -> tuple[RequestContext, list[str]]:
-    """Return the context with a recently authenticated session, and the cookies to set.
+    """Check the form's `password` or `passkey`, if the last check in this session is too old.
 
-    If the last authentication is too old, check the form's `password` or `passkey`. Raise `Invalid` for
-    the field `password` if the check fails, and `TooManyRequests` after too many failures."""
+    Return the context with the renewed session, and the cookies to set. If no check is needed, return the same context
+    and no cookies. Raise `Invalid` for the field `password` if the check fails, and `TooManyRequests` after too many
+    failures."""
     if context.session is None or is_recently_authenticated(context):
         return context, []
     try:
@@ -60,7 +66,9 @@ def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
 
 
 def login_attempt(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
-    """Return the attempt for a repeated password. The browser of a live session counts as known to the account."""
+    """Return the input of the login service for the repeated password of a logged-in provider.
+
+    A browser with a session counts as known to the account, so that wrong passwords elsewhere do not make it wait."""
     provider = context.require_provider()
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     if device is None or not device.is_known_to(provider):

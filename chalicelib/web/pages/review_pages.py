@@ -49,10 +49,10 @@ _ID = re.compile(r"[^a-z0-9_]")
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewForms:
-    """The values of the approval and decline forms of the review page, and the errors of their fields.
+    """The values to fill into the approval form and the decline form of the review page, and the fields' errors.
 
-    `trouble` is the heading above the errors, `declining` opens the decline form, and `is_draft` means that
-    the values were saved when the session ended."""
+    `trouble` is the heading above the errors. `declining` opens the decline form. `is_draft` means that the values come
+    from a form that was sent after the session had ended."""
 
     typed_name: str
     signature: str = ""
@@ -95,7 +95,9 @@ def list_past(context: RequestContext) -> Response:
 
 
 def search_past(context: RequestContext) -> Response:
-    """Show the past documents that match a search. The form is a POST, so that no URL contains a patient's name."""
+    """Return the list of the provider's past documents that match the search form, or a redirect if it is empty.
+
+    The search is a POST, so that no URL contains a patient's name."""
     sought = {name: context.form.get(name, "")[:100] for name in SEARCH_FIELDS}
     search = parse_search(sought["q"], sought["from"], sought["to"])
     if search is None:
@@ -123,7 +125,9 @@ def approve(context: RequestContext, document_id: str) -> Response:
 
 
 def remove_signature(context: RequestContext, document_id: str) -> Response:
-    """Remove the provider's saved signature, and show the review again with the values of its form."""
+    """Delete the provider's saved signature, and return the review page with the values of its form as typed so far.
+
+    If the document has been decided, return a redirect to its page."""
     provider = context.services.review.forget_signature(context.require_provider(), context.now)
     if not is_decidable(context.require_document().status):
         return redirect(f"/documents/{document_id}")
@@ -173,7 +177,9 @@ def download_signed(context: RequestContext, document_id: str) -> Response:
 
 
 def download_certificate(context: RequestContext, document_id: str) -> Response:
-    """Redirect to the certificate of a document whose certificate is a separate file."""
+    """Return a redirect to the certificate page of a document, if this page is a file apart from the signed PDF.
+
+    The certificate is a separate file for a PDF that others had signed before. Raises `NotFound` otherwise."""
     document = context.require_document()
     if document.certificate is None:
         raise NotFound("There is no certificate apart from the signed copy.")
@@ -181,7 +187,10 @@ def download_certificate(context: RequestContext, document_id: str) -> Response:
 
 
 def show_text(context: RequestContext, document_id: str) -> Response:
-    """Show the text of a document. Before the first view, redirect to the page that records the first view."""
+    """Return the page with the text of the document's PDF, for screen readers and long documents.
+
+    If the provider has not viewed the document yet, redirect to its page, which records the first view. Raises `Gone`
+    for a recalled document, and `NotFound` if the text is not ready."""
     document = context.require_document()
     if not is_readable(document.status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
@@ -211,7 +220,9 @@ def _show_past(
 
 
 def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Response:
-    """Return the review page of a document with its forms. `page` may contain the response's `status` and `cookies`."""
+    """Return the review page, on which a provider reads a document and approves or declines it.
+
+    The first view of the document is recorded. `page` may contain the response's `status` and `cookies`."""
     files = context.services.files
     opened, texts = run_concurrently(
         lambda: context.services.review.open(context.require_document(), _make_action(context)),
@@ -247,9 +258,10 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
 
 
 def _show_decision(context: RequestContext, document: Document, **details: Any) -> Response:
-    """Return the page with the outcome of a decided document, and a link to the next pending document.
+    """Return the page with the outcome of a decided or recalled document, and a link to the next pending document.
 
-    `details` may contain `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`."""
+    `details` may contain the response's `status` and `cookies`. After a refused second decision, it has `conflict`
+    (the reason) and `unsent_note` (the note that was not sent, for the provider to copy)."""
     upcoming = context.services.review.next_pending(context.require_provider(), besides=document.id)
     at = document.decided_at or document.recalled_at
     return render_page(
@@ -265,7 +277,10 @@ def _show_decision(context: RequestContext, document: Document, **details: Any) 
 
 
 def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[str], *, declining: bool) -> Response:
-    """Return the review page with the refused form, or the outcome if the document has been decided meanwhile."""
+    """Return the review page with the refused form and the errors of `trouble`.
+
+    If somebody has decided the document in the meantime, return the page with the outcome instead. `declining` says
+    which of the two forms was refused."""
     rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
     errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
     entered = _read_fields(context, context.form)
@@ -281,7 +296,9 @@ def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[s
 
 
 def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewForms:
-    """Return the forms with the fields of the saved draft. Consent, signature and password are never restored."""
+    """Return the forms of the review page with the fields of the saved draft, which may be empty.
+
+    A draft never has the consent, the signature or the password."""
     of_decline = ("reason", "decline_note", "other_name", "other_address")
     declining = any(draft.get(name) for name in of_decline)
     return replace(_read_fields(context, draft), declining=declining, is_draft=bool(draft))
@@ -317,7 +334,9 @@ def _make_action(context: RequestContext) -> ProviderAction:
 
 
 def _describe_authentication(context: RequestContext, *, again: bool) -> str:
-    """Return how and when the provider was authenticated, in words for the certificate."""
+    """Return how and when the provider was authenticated, in words for the certificate page of the signed PDF.
+
+    `again` means that the provider was authenticated again after the login, to sign."""
     method = (context.session.method if context.session else None) or PASSWORD
     at = context.session.authenticated_at if context.session else None
     if at is None:
@@ -327,25 +346,31 @@ def _describe_authentication(context: RequestContext, *, again: bool) -> str:
 
 
 def _next_url(context: RequestContext) -> str:
-    """Return the URL of the pending document that is due next, or of the pending list if there is no such document."""
+    """Return the path for *Approve and next*: the pending document that is due next, or the pending list if none is."""
     document_id = context.require_document().id
     upcoming = context.services.review.next_pending(context.require_provider(), besides=document_id)
     return f"/documents/{upcoming.id}?signed={document_id}" if upcoming else f"/documents?signed={document_id}"
 
 
 def _parse_signed_id(context: RequestContext) -> str:
-    """Return the id of the just signed document in the query. The linked page checks access to the document."""
+    """Return the id of the document that was just signed, from the query, for a link *Signed* on this page.
+
+    The id may be made up. The page behind the link checks who may open the document."""
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 
 def _read_pages_shown(context: RequestContext, fields: Mapping[str, str]) -> list[ShownPage]:
-    """Return the pages whose tokens the form returns."""
+    """Return the pages of the document that the provider's browser has shown, with the times.
+
+    The form sends back a signed token for every shown page. Wrong tokens are ignored."""
     keys, text = context.services.keys.known_session_keys(), fields.get("pages_shown", "")
     return read_shown_pages(keys, _reader(context), text, context.now) if text else []
 
 
 def _with_tokens(context: RequestContext, images: list[PageImage]) -> list[PageImage]:
-    """Return the page images with the tokens that an approval must return."""
+    """Return the page images, each with a signed token. The approval form sends back the tokens of the shown pages.
+
+    The tokens prove to the portal which pages the provider has seen."""
     key, reader = context.services.keys.session_key(), _reader(context)
     return [replace(image, token=make_page_token(key, reader, image.number, context.now)) for image in images]
 

@@ -1,4 +1,6 @@
-"""The page for setting up a second factor, because a clinic requires one or because the provider wants one."""
+"""The page on which a provider sets up a second factor: a passkey or an authenticator app.
+
+A provider opens the page by choice, or is redirected here because a clinic requires a second factor."""
 
 from urllib.parse import quote, unquote
 
@@ -16,12 +18,14 @@ SETUP_PATH = "/account/second-factor"
 
 
 def setup_url(next_path: str) -> str:
-    """Return the path of the setup page. After the setup, the page leads to `next_path`."""
+    """Return the path of the page that sets up a second factor, with `next_path` in its query.
+
+    The provider gets to `next_path` after the setup."""
     return f"{SETUP_PATH}?next={quote(local_path(next_path), safe='')}"
 
 
 def path_after_setup(url: str) -> str:
-    """Return the path to go to after the setup, from a URL that `setup_url` built."""
+    """Return the `next_path` in a path that `setup_url` made, or the list of documents if it is not allowed."""
     return local_path(unquote(url.removeprefix(f"{SETUP_PATH}?next=")))
 
 
@@ -53,6 +57,8 @@ def render_setup(context: RequestContext, next_path: str, error: PortalError | N
 
 
 def decline_offer(context: RequestContext) -> Response:
-    """Stop offering a second factor to the provider. The account page still has the offer."""
+    """Store that the provider does not want a second factor, so that the list of documents no longer offers it.
+
+    The account page still has the forms. Return a redirect to the list of documents."""
     context.services.account_settings.decline_second_factor(context.require_provider(), context.now)
     return redirect(HOME)

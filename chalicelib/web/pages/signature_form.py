@@ -16,7 +16,9 @@ from chalicelib.web.http.responses import json_response
 
 @dataclass(frozen=True)
 class SavedSignature:
-    """The provider's saved signature for display: a `typed` name, or an SVG `path` in a box of `width` by 100 units."""
+    """The provider's saved signature, which the review page offers to use again.
+
+    It is a `typed` name, or a drawing as an SVG `path` in a box of `width` by 100 units."""
 
     typed: str | None
     path: str
@@ -47,7 +49,10 @@ def parse_approval(form: Mapping[str, str], pages: Sequence[ShownPage]) -> Appro
 
 
 def preview_signature(context: RequestContext, document_id: str) -> Response:
-    """Return JSON with an image of the signature block as in the signed PDF (base64 PNG), or with an error."""
+    """Return JSON for the preview before signing: `picture` or `trouble`. Nothing is stored.
+
+    `picture` shows the signature as in the signed PDF (base64 PNG). `trouble` is the error of the first wrong field,
+    or empty."""
     provider = context.require_provider()
     form = parse_approval(context.form, ())
     signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)

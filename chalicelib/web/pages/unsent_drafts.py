@@ -1,4 +1,6 @@
-"""Drafts of decisions that were sent after the session ended. A draft is saved until the provider logs in again."""
+"""Drafts: the forms of decisions that a provider sent after the session had ended, so that no typed note is lost.
+
+A draft is stored for a limited time. The review page fills in its fields after the next login."""
 
 from collections.abc import Mapping
 
@@ -10,7 +12,9 @@ from chalicelib.web.http.responses import format_cookie
 
 
 def save_draft(context: RequestContext, document_id: str) -> list[str]:
-    """Save the form as a draft if the ended session belongs to the document's provider. Return the cookies to set."""
+    """Store the posted form as a draft, if the session that has ended belongs to the document's provider.
+
+    Return the cookie with the draft's token, or an empty list if nothing was stored."""
     from chalicelib.domain.visibility import opens_to
 
     services = context.services
@@ -26,15 +30,17 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
 
 
 def read_draft(context: RequestContext) -> Mapping[str, str]:
-    """Return the fields of this provider's draft about the open document, or nothing without the draft's cookie."""
+    """Return the fields of the draft that the logged-in provider sent about the requested document.
+
+    The result is empty if the browser has no cookie of such a draft, or if the draft has expired."""
     drafts, document = context.services.unsent_drafts, context.require_document()
     return drafts.load(_token(context), context.require_provider(), document, context.now)
 
 
 def discard_draft(context: RequestContext) -> list[str]:
-    """Delete the draft about the open document, and return the cookie that removes the draft's cookie.
+    """Delete the draft about the requested document, and return the cookie that removes the draft's cookie.
 
-    If the row cannot be deleted, the browser's cookie remains. The row then expires."""
+    Return an empty list if there is no draft, or if the row cannot be deleted. Such a row expires later."""
     token, document = _token(context), context.require_document()
     if not token:
         return []

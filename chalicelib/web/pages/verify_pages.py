@@ -9,7 +9,10 @@ from chalicelib.web.http.responses import render_page
 
 
 def show_result(context: RequestContext) -> Response:
-    """Verify the uploaded PDF and show the result. The bucket redirects the browser to this page after the upload."""
+    """Check the seal of the PDF that the visitor has uploaded to the bucket, and return the page with the result.
+
+    After the upload, the bucket redirects the browser to this page with the file's `key` in the query. If the file
+    cannot be checked, return the form with the reason."""
     try:
         key = context.query.get("key", "")
         result = context.services.seal_verification.check(key, address=context.address, now=context.now)
@@ -19,7 +22,9 @@ def show_result(context: RequestContext) -> Response:
 
 
 def download_certificates(context: RequestContext) -> Response:
-    """Return every sealing certificate used so far as PEM, so that anyone can check files without this portal."""
+    """Return a file (PEM) with every certificate that the portal has used to seal PDFs.
+
+    With these certificates, anyone can check sealed PDFs without this portal. Raises `NotFound` if there are none."""
     text = context.services.seal_verification.published_certificates()
     if not text:
         raise NotFound("There is no seal certificate yet.")

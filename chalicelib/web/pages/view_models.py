@@ -1,4 +1,4 @@
-"""The values that pages show about a document: its dates in the practice's time zone, and its page images."""
+"""The values that templates show about a document: its dates in the practice's time zone, and its page images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +13,14 @@ from chalicelib.services.ports import Files
 
 IMAGE_SECONDS = 600
 PREPARED_WITHIN = timedelta(minutes=10)
-"""Time after sending during which a page waits for page images. Later the page offers the PDF instead."""
+"""How long after the sending of a document its page reloads until the page images are made.
+
+Later, the page offers the PDF instead."""
 
 MAX_TEXT_ON_PAGE = 24_000
-"""Maximum number of characters of text shown with the page images. A longer document has a text page."""
+"""The most characters of a PDF's text that the review page contains beside the page images, for screen readers.
+
+A longer document also has a separate page with the text."""
 
 SOON_DAYS = 7
 REFRESH_SECONDS = 3
@@ -27,7 +31,9 @@ _POINTS_TO_PIXELS = 2
 
 @dataclass(frozen=True)
 class Due:
-    """A due date in words, such as `Due in 5 days`. `tone` is a tone of the pill macro in `macros.html`."""
+    """A document's due date in words, such as `Due in 5 days`.
+
+    `tone` (`late`, `soon` or `neutral`) chooses its color in `macros.html`."""
 
     words: str
     tone: str
@@ -44,7 +50,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """Return the document's kind and title, to distinguish two plans of one patient.
+        """Return the text for the document in a list: its kind and title, such as `Plan of care: Knee, spring`.
 
         If the title begins with the kind, return the title alone."""
         kind, title = KINDS[self.document.kind], self.document.title
@@ -53,10 +59,11 @@ class Row:
 
 @dataclass(frozen=True)
 class PageImage:
-    """A page of the original: the URLs of its two images, and the size in pixels to reserve for them.
+    """A page of the document's PDF as the review page shows it: the URLs of a `small` and a `large` image, and a size.
 
-    `ready` means that the images exist, and `broken` that the page cannot be rendered. `text` is the text
-    of the page, empty for a scanned page, or None if the text is not shown with the images."""
+    The browser reserves `width` by `height` CSS pixels for the image. `ready` means that the images exist, and `broken`
+    that the page cannot be rendered. `text` is the text of the page, empty for a scanned page, or None if the review
+    page does not contain it. `token` is what the form sends back to prove that the provider saw the page."""
 
     number: int
     width: int
@@ -74,7 +81,7 @@ def make_row(document: Document, now: datetime) -> Row:
 
 
 def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return each practice's name with its rows. Practices and rows have the order of `rows`."""
+    """Return the rows of a list grouped by practice: pairs of the practice's name and its rows, in the same order."""
     groups: dict[str, tuple[str, list[Row]]] = {}
     for row in rows:
         practice = row.document.practice
@@ -83,7 +90,7 @@ def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def describe_due_date(document: Document, now: datetime) -> Due:
-    """Return the due date in words, counted from today's date at the practice."""
+    """Return the document's due date in words, counted from today's date in the practice's time zone."""
     days = (document.due_on - local_day(now, document)).days
     if days < 0:
         what = "certification due" if document.kind in PLANS else "due"
@@ -94,7 +101,9 @@ def describe_due_date(document: Document, now: datetime) -> Due:
 
 
 def list_page_images(document: Document, files: Files, texts: Sequence[str] | None = None) -> list[PageImage]:
-    """Return all pages of the original. Pages have text until all texts exceed `MAX_TEXT_ON_PAGE` characters."""
+    """Return all pages of the document's PDF for the review page, with presigned URLs of their images.
+
+    The first pages also get their text from `texts`, up to `MAX_TEXT_ON_PAGE` characters in total."""
     images = [_make_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
     lengths = accumulate(len(text) for text in texts or ())
     shown = [text for text, length in zip(texts or (), lengths, strict=False) if length <= MAX_TEXT_ON_PAGE]
@@ -106,7 +115,9 @@ def are_pages_ready(document: Document) -> bool:
 
 
 def is_preparing(document: Document, now: datetime) -> bool:
-    """Return True if page images are missing and the document was sent less than `PREPARED_WITHIN` ago."""
+    """Return True if page images are missing and are still expected, so that the page should reload.
+
+    They are expected for `PREPARED_WITHIN` after the document was sent."""
     return not are_pages_ready(document) and now < document.sent_at + PREPARED_WITHIN
 
 
@@ -122,5 +133,7 @@ def _make_page_image(document: Document, number: int, files: Files) -> PageImage
 
 
 def refresh_header(*, waiting: bool) -> Mapping[str, str]:
-    """Return the `Refresh` header of a page that waits for a background job, or no header if `waiting` is False."""
+    """Return the `Refresh` header, by which a page reloads after `REFRESH_SECONDS`, or no header if not `waiting`.
+
+    A page waits if a background job is still making its images or file."""
     return {"Refresh": str(REFRESH_SECONDS)} if waiting else {}
