@@ -32,8 +32,7 @@ def is_printable(character: str) -> bool:
 
 
 def normalize_line(text: str) -> str:
-    """Return the text without surrounding spaces. Raises `ValueError` for no text, line breaks and control
-    characters."""
+    """Return the text without surrounding spaces. Raises `ValueError` for empty text and for control characters."""
     if any(_is_hidden(character) for character in text):
         raise ValueError("must not contain control characters or line breaks")
     stripped = text.strip()
@@ -82,8 +81,7 @@ def normalize_phone(text: str) -> str:
 
 
 def normalize_fax(text: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
-    """Return a fax number in E.164. Raises `ValueError` if it is outside the `countries` (ISO codes) or
-    premium-rate."""
+    """Return a fax number in E.164. Raises `ValueError` outside the `countries` (ISO codes) and for premium numbers."""
     import phonenumbers
 
     number = normalize_phone(text)

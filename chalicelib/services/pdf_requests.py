@@ -91,8 +91,7 @@ class PrepareDocument:
 
 @dataclass(frozen=True)
 class PrepareCertificate:
-    """Make the certificate page of a signed document as a separate file in `target`, with a placeholder for its
-    seal."""
+    """Make the certificate page of a signed document as a separate file in `target`, with a placeholder for a seal."""
 
     target: UploadLink
     certificate: CertificateFacts

@@ -1,4 +1,4 @@
-"""Protocols of everything outside the services, such as the database and AWS.
+"""The protocols of everything outside the services, such as the database, AWS, the fax carrier and the clock.
 
 `adapters` implement the protocols, and `bootstrap` passes the implementations to services."""
 
@@ -42,7 +42,7 @@ class Ids(Protocol):
 
 
 class Listing(StrEnum):
-    """The lists of documents. The cost of a page does not grow with the length of the list."""
+    """The lists of a practice's or a provider's documents. Reading a page costs the same in a list of any length."""
 
     PRACTICE_ALL = "practice_all"
     PRACTICE_UNSIGNED = "practice_unsigned"
@@ -68,7 +68,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Visit:
-    """The rows that one BatchGetItem reads for a request with a session cookie. None means that a row is missing."""
+    """The session, provider and document of a request with a session cookie. None means that a row is missing."""
 
     session: Secret | None
     provider: Provider | None
@@ -76,12 +76,13 @@ class Visit:
 
 
 class Store(Protocol):
-    """The database with the portal's state. Reads of single rows are strongly consistent.
+    """The database with the portal's state. Reads of single rows are strongly consistent, and return None for no row.
 
     Lists read an index first, and then the rows themselves."""
 
     def commit(self, change: Change) -> None:
-        """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` or `Unavailable`."""
+        """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` for a changed row, or
+        `Unavailable`."""
 
     def document(self, document_id: str) -> Document | None: ...
     def events(self, document_id: str) -> tuple[Event, ...]: ...
@@ -93,7 +94,8 @@ class Store(Protocol):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
     def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return documents whose `follow_up_at` has come. The index may be out of date."""
+        """Return documents that staff may have to act on: their `follow_up_at` has come. The index may be out of
+        date."""
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
     def provider(self, provider_id: str) -> Provider | None: ...
@@ -113,12 +115,13 @@ class Store(Protocol):
     def documents(
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
-        """Return a page of the documents of a practice or provider, in two calls.
+        """Return a page of the documents in a list of the practice or provider `owner`. This takes two calls.
 
         `before` is for lists that are sorted by a time. Rows at or after `before` are left out."""
 
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
-        """Return a page of the documents of a shard whose last audit event was on this day (UTC)."""
+        """Return a page of the documents of a shard (one of four parts) with their last audit event on this day
+        (UTC)."""
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """Return the number of documents in a list, at most `most`."""
@@ -127,7 +130,7 @@ class Store(Protocol):
         """Store an access event in one call. Raises `Unavailable`."""
 
     def access_events(self, document_id: str, *, limit: int, before: int | None) -> Page[AccessEvent]:
-        """Return a page of a document's access events, newest first, in one call. `before` is a `sort_key`."""
+        """Return a page of the log of who read a document, newest first, in one call. `before` is a `sort_key`."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         """Return a page of an account's events, newest first, in two calls. `before` is a `sort_key`."""
@@ -136,10 +139,10 @@ class Store(Protocol):
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return sealed documents whose seals still lack a timestamp, because the timestamp authority had failed."""
+        """Return sealed documents to which a job must add a timestamp, because the timestamp authority had failed."""
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Return the owner of each claimed key, in one call. Keys without an owner are missing from the result."""
+        """Return the owner of each key that a claim (a row which reserves a unique value) has, by key, in one call."""
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
         """Return the rows with these keys, in one call. Expired rows are included, because DynamoDB deletes late."""
@@ -149,26 +152,28 @@ class Store(Protocol):
 
 
 EVIDENCE = "evidence/"
-"""The prefix of objects in the bucket with Object Lock: originals, scans, sealed files and anchors.
+"""The prefix of objects in the bucket with Object Lock: originals, scans, sealed files, copies of audit-trail hashes.
 
 Objects of earlier releases have other keys, and stay in the private bucket."""
 
 
 class EvidenceExists(Exception):
-    """Error for a write below `EVIDENCE` where other bytes have this key: such objects are written once."""
+    """Error for a write below `EVIDENCE` of a key that exists with other bytes: such objects are written only once."""
 
 
 class StoredFileCorrupt(Exception):
     """Error for a stored file whose bytes have changed, or for a sealed file with a fault.
 
-    Such a file is never released. An engineer must look at the cause."""
+    The portal never releases such a file. An engineer must look at the cause."""
 
 
 class Files(Protocol):
-    """The private bucket and the bucket with Object Lock. Keys never contain text of a stranger."""
+    """The private bucket, and the bucket with Object Lock, which has the keys below `EVIDENCE`.
+
+    No key contains text that a stranger chose."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store an object. Below `EVIDENCE`, nothing is replaced, and other bytes raise `EvidenceExists`."""
+        """Store an object. Below `EVIDENCE`, a key is written only once, and other bytes raise `EvidenceExists`."""
 
     def get(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
@@ -191,30 +196,33 @@ class Files(Protocol):
         """Return the keys of objects with this prefix that are older than this time, among the first 1,000 keys."""
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        """Return a presigned URL for a GET request, without a call to AWS."""
+        """Return a presigned URL for a GET request, valid for `seconds`. The method makes no call to AWS.
+
+        `file_name` is the name under which a browser saves the file, and `inline` lets the browser display it."""
 
     def upload_form(
         self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
     ) -> tuple[str, Mapping[str, str]]:
-        """Return a presigned POST request: its URL, and the form fields that precede the file."""
+        """Return a presigned POST request with which a browser uploads a file: its URL and the form fields before the
+        file."""
 
     def origin(self) -> str:
-        """Return the scheme and host of presigned URLs, for the Content-Security-Policy header."""
+        """Return the scheme and host of presigned URLs, which the Content-Security-Policy header must allow."""
 
 
 class Queues(Protocol):
     def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
-        """Put every job on its queue. Raises `Unavailable` if a queue refuses a job."""
+        """Put every job on its queue, after `delay_seconds`. Raises `Unavailable` if a queue refuses a job."""
 
 
 class Switches(Protocol):
     def electronic_signature(self, practice_id: str) -> bool:
-        """Return True if Electronic Signature is on for the practice. A change takes effect within 60 seconds."""
+        """Return True if the practice lets providers sign electronically. A change takes effect within 60 seconds."""
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
 
     def second_factor(self, practice_ids: Collection[str]) -> bool:
-        """Return True if one of these practices requires a second factor. A change takes effect within 60 seconds."""
+        """Return True if one of the practices requires a second factor. A change takes effect within 60 seconds."""
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
 
@@ -229,29 +237,29 @@ class Inspector(Protocol):
         authorities: Sequence[str] = (),
         original: str | None = None,
     ) -> Mapping[str, Any]:
-        """Return the facts that the `inspect` function found in an upload.
+        """Return the facts that the `inspect` Lambda function found in an uploaded file, or the reason of its refusal.
 
-        `kind` is `pdf`, `scan` or `seal`. For a seal, `certificates` are the fingerprints of the portal's own
-        certificates, and `authorities` those of the timestamp authorities. For a scan, `original` is the key of
-        the document's original: the same pages again are refused. The result is `{"pages": 3, …}` or
-        `{"refused": {"code": "encrypted", "detail": "…"}}`."""
+        `key` is the file's S3 key, and `kind` is `pdf`, `scan` or `seal`. For a seal (a PDF to verify), `certificates`
+        are the fingerprints of the portal's own certificates, and `authorities` those of the timestamp authorities. For
+        a scan of a signed copy, `original` is the key of the document's original: a scan with the same pages is
+        refused. The result is `{"pages": 3, …}` or `{"refused": {"code": "encrypted", "detail": "…"}}`."""
 
 
 class PdfFunction(Protocol):
-    """A function without rights, which parses and draws PDFs and pictures (`services/pdf_function`)."""
+    """A Lambda function without AWS rights, which parses and draws PDFs and pictures (`services/pdf_function`)."""
 
     def run(self, request: object, result: type[T]) -> T:
-        """Return the function's result for a request of `services/pdf_requests.py`.
+        """Return the function's result, of the type `result`, for a request of `services/pdf_requests.py`.
 
-        Raises `Unavailable` if there is no result, and `StoredFileCorrupt` if a source has other bytes than the
-        request says."""
+        Raises `Unavailable` if there is no result, and `StoredFileCorrupt` if a source has other bytes than the request
+        says."""
 
 
 class LinkedFiles(Protocol):
-    """The files behind the presigned links of a request, for the function without rights."""
+    """The files to which a request's presigned links lead, for the Lambda function without AWS rights."""
 
     def read(self, link: SourceLink) -> bytes:
-        """Return the bytes of a file. Raises `Unavailable`, and `StoredFileCorrupt` for other bytes."""
+        """Return the bytes of a file. Raises `Unavailable`, and `StoredFileCorrupt` if the SHA-256 differs."""
 
     def write(self, link: UploadLink, data: bytes, content_type: str, *, name: str = "") -> None:
         """Store an object. `name` follows the prefix of a link for many objects. Raises `Unavailable`."""
@@ -259,51 +267,52 @@ class LinkedFiles(Protocol):
 
 class Keys(Protocol):
     def session_key(self) -> bytes:
-        """Return the key that signs session tokens. The keys are cached, so most calls make no call to AWS."""
+        """Return the key that signs session tokens. Keys are cached, so most calls make no call to AWS."""
 
     def known_session_keys(self) -> Sequence[bytes]:
         """Return the session keys whose signatures are valid, newest first: one key, or two keys after a rotation."""
 
     def find_session_key(self, kid: str) -> bytes | None:
-        """Return the session key with this `kid`, or None. An unknown `kid` causes at most one read a minute."""
+        """Return the session key whose public id is `kid`, or None. An unknown `kid` causes at most one read a
+        minute."""
 
 
 class SessionKeyRotation(Protocol):
     """Rotation of the key that signs sessions. The implementation may write the key, but not read it."""
 
     def rotated_at(self) -> datetime | None:
-        """Return the creation time of the newest session key."""
+        """Return the creation time of the newest session key, or None if there is no key."""
 
     def rotate(self, key: str) -> None:
         """Store this key as the newest session key. The previous key stays valid, and all older keys become invalid."""
 
 
 class SealKey(Protocol):
-    """The private key of the seals. The key never leaves KMS."""
+    """The private key that signs sealed PDFs. The key never leaves KMS."""
 
     def sign(self, digest: bytes) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest (32 bytes)."""
 
     def public_key(self) -> bytes:
-        """Return the public key of the seals as SubjectPublicKeyInfo (DER)."""
+        """Return the public key that verifies sealed PDFs, as SubjectPublicKeyInfo (DER)."""
 
 
 class TimestampAuthority(Protocol):
     def request(self, query: bytes) -> bytes:
-        """Return the authority's reply to a DER-encoded RFC 3161 query. Raises `OSError` if no reply comes."""
+        """Return the authority's reply (DER) to a DER-encoded RFC 3161 query. Raises `OSError` if no reply comes."""
 
 
 class Mailer(Protocol):
     def send(self, *, to: str, message: bytes) -> str:
-        """Send a MIME message by SES, and return the message id from SES."""
+        """Send a MIME message by SES, and return the id by which SES names the message in its receipts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaxOrder:
-    """One fax for the carrier to send.
+    """One fax for the fax carrier to send.
 
-    `to` is the number, such as `+15125550100`. `pdf_url` is a presigned URL of the pages. `client_state` comes back in
-    every report about the fax."""
+    `to` is the number, such as `+15125550100`. `pdf_url` is a presigned URL of the PDF. `client_state` identifies the
+    attempt, and the carrier repeats it in every report about the fax."""
 
     to: str
     pdf_url: str
@@ -312,7 +321,7 @@ class FaxOrder:
 
 
 class FaxRefused(Exception):
-    """Error for a fax that the carrier refused, and so did not send. `reason` is the carrier's error code."""
+    """Error for a fax that the fax carrier refused, and so did not send. `reason` is the carrier's error code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -320,11 +329,11 @@ class FaxRefused(Exception):
 
 
 class FaxUnknown(Exception):
-    """Error for a fax that the carrier may or may not have accepted, because no response came."""
+    """Error for a fax that the fax carrier may or may not have accepted, because no response came."""
 
 
 class FaxCarrier(Protocol):
-    """The carrier that sends faxes. The carrier cannot recognize a repeated fax."""
+    """The fax carrier: the service that sends faxes. It cannot recognize a fax that it gets twice."""
 
     def send(self, order: FaxOrder) -> str:
         """Send a fax, and return the carrier's id of the fax.
@@ -336,22 +345,22 @@ class FaxCarrier(Protocol):
         """Return the carrier's statement about a fax, or None for an unknown id. Raises `Unavailable`."""
 
     def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
-        """Return the statement about the fax with this `client_state`, sent to a number since a time, or None.
+        """Return the carrier's report about the fax with this `client_state` to a number, or None for no such fax.
 
-        Raises `Unavailable`."""
+        Only faxes after `since` are searched. Raises `Unavailable`."""
 
     def is_signed(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
         """Return True if the carrier signed the body of a webhook within the last minutes."""
 
     def read_report(self, body: bytes) -> FaxReport | None:
-        """Return the report in a webhook, or None for a webhook about an incoming fax.
+        """Return the report in a webhook of the carrier, or None for a webhook about an incoming fax.
 
         Raises `Invalid` for a body that is not an event of the carrier."""
 
 
 class Notifier(Protocol):
     def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
-        """Publish a notice to the SNS topic. Subscribers filter by the attribute `practice`."""
+        """Publish a notice to a practice's staff on the SNS topic. Subscribers filter by the attribute `practice`."""
 
 
 @dataclass(frozen=True)

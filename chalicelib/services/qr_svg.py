@@ -1,5 +1,5 @@
 def qr_svg_path(text: str) -> tuple[int, str]:
-    """Return a QR code's number of modules per side and the SVG path of its dark modules, one unit per module."""
+    """Return a QR code for a text: its modules per side, and the SVG path of its dark modules, one unit per module."""
     import segno
 
     rows = [bytes(row) for row in segno.make(text, error="m", micro=False).matrix]

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 
 def sign(key: bytes, message: bytes) -> bytes:
-    """Return the signature (32 bytes) of a message, which starts with its purpose, so no token fits two purposes."""
+    """Return the signature (32 bytes) of a message. It starts with its purpose, so a token is valid for one purpose
+    only."""
     return hmac.digest(key, message, "sha256")
 
 
@@ -20,5 +21,5 @@ def to_base64url(data: bytes) -> str:
 
 
 def from_base64url(text: str) -> bytes:
-    """Decode base64url without padding. Raise `ValueError` for anything else."""
+    """Return the bytes in base64url text without padding. Raises `ValueError` for other text."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))

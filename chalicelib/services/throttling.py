@@ -1,4 +1,4 @@
-"""Growing delays and quotas. The counts are in rows that expire, so no counter locks anyone out for good."""
+"""Growing delays and quotas against guesses and floods. The counters expire, so nobody is locked out for good."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """A growing delay between attempts.
+    """A growing delay between attempts, such as guesses of a password.
 
-    The first `free_attempts` need no wait. The next waits are 1, 2, 4… seconds, up to `max_wait`. The counter
-    expires after `lifetime`. With `lifetime_per_attempt`, a counter of few attempts expires sooner: after
-    that time for every attempt, and after `lifetime` at the latest."""
+    The first `free_attempts` need no wait. The next waits are 1, 2, 4… seconds, up to `max_wait`. The counter expires
+    after `lifetime`. With `lifetime_per_attempt`, a counter of few attempts expires sooner: after that time for every
+    attempt, and after `lifetime` at the latest."""
 
     name: str
     free_attempts: int
@@ -24,18 +24,19 @@ class Backoff:
     lifetime_per_attempt: timedelta | None = None
 
     def key(self, subject: str) -> str:
-        """Return the key of the counter for a subject, such as an account, an address or a document."""
+        """Return the key of the row that counts the attempts for a subject: an account, an address or a document."""
         return secret_key(SecretKind.THROTTLE, f"{self.name}:{subject}")
 
     def wait_left(self, count: Secret | None, now: datetime) -> timedelta:
-        """Return the time until the next attempt is allowed. Zero or less means now."""
+        """Return the time until the next attempt is allowed. Zero or less means now. `count` is the counter's row."""
         if count is None or not count.is_live(now) or count.tries < self.free_attempts:
             return timedelta()
         seconds = min(2.0 ** min(count.tries - self.free_attempts, 30), self.max_wait.total_seconds())
         return (count.last_seen_at or count.created_at) + timedelta(seconds=seconds) - now
 
     def add_attempt(self, count: Secret | None, subject: str, now: datetime) -> Secret:
-        """Return the counter's row after one more attempt."""
+        """Return the counter's row after one more attempt, to be stored. `count` is the stored row, or None at
+        first."""
         if count is None or not count.is_live(now):
             return _first(count, self.key(subject), SecretKind.THROTTLE, now, self._lifetime(1))
         tries = count.tries + 1
@@ -50,7 +51,7 @@ class Backoff:
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """A limit of `limit` uses within `period` after the first use, with `min_interval` between two uses."""
+    """A quota: at most `limit` uses within `period` after the first use, with `min_interval` between two uses."""
 
     kind: SecretKind
     limit: int
@@ -58,7 +59,7 @@ class Quota:
     min_interval: timedelta = timedelta()
 
     def count_use(self, count: Secret | None, key: str, now: datetime) -> Secret | None:
-        """Return the counter's row after one more use, or None if the quota forbids another use now."""
+        """Return the counter's row after one more use, to be stored, or None if the quota forbids another use now."""
         if count is None or not count.is_live(now):
             return _first(count, key, self.kind, now, self.period)
         too_soon = count.last_seen_at is not None and now < count.last_seen_at + self.min_interval
@@ -68,7 +69,7 @@ class Quota:
 
 
 def network(address: str | None) -> str:
-    """Return an IPv4 address, or the /64 network of an IPv6 address, because one client has a whole /64 network."""
+    """Return the network to which attempts are counted: an IPv4 address, or an IPv6 client's /64 network."""
     try:
         ip = ip_address(address or "")
     except ValueError:
@@ -77,7 +78,7 @@ def network(address: str | None) -> str:
 
 
 def require_no_wait(*waits: timedelta) -> None:
-    """Raise `TooManyRequests` with the longest of the waits, if any wait is longer than zero."""
+    """Raise `TooManyRequests` with the longest of the waits, if any wait is longer than zero. Otherwise do nothing."""
     longest = math.ceil(max(wait.total_seconds() for wait in waits))
     minutes, unit = math.ceil(longest / 60), "second" if longest == 1 else "seconds"
     wait = f"{minutes} minutes" if minutes > 1 else f"{longest} {unit}"
@@ -86,7 +87,7 @@ def require_no_wait(*waits: timedelta) -> None:
 
 
 def _first(expired: Secret | None, key: str, kind: SecretKind, now: datetime, lifetime: timedelta) -> Secret:
-    """Return a counter that starts at one. If there is an expired row with the same key, the counter replaces it."""
+    """Return a new counter that starts at one, which replaces an expired row with the same key, if there is one."""
     return Secret(
         key=key,
         version=expired.version + 1 if expired else 1,

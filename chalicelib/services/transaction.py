@@ -24,7 +24,7 @@ from chalicelib.domain.providers import Provider
 class Job:
     """A piece of background work for a queue. A job contains ids of rows and no patient data.
 
-    `after` is the cursor of a job that works through a list. `receipt` is a receipt that came before its
+    `after` is the cursor of a job that works through a list. `receipt` is an email receipt that came before its
     delivery had the carrier's id."""
 
     queue: QueueName
@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxRow:
-    """The jobs that a transaction makes due. The relay puts the jobs on their queues and then deletes the row."""
+    """The jobs that a transaction makes due. The relay function puts them on their queues and then deletes the row."""
 
     id: str
     created_at: datetime
@@ -50,7 +50,9 @@ class OutboxRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The reservation of a unique value for one owner. It may be taken from the owner with the id `replaces`."""
+    """The reservation of a unique value, such as an email address, for one owner. Any other owner gets a conflict.
+
+    With `replaces`, the claim takes the value from the owner with that id."""
 
     key: str
     owner: str
@@ -59,7 +61,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRecord:
-    """A handled event of an EMR with its response. A repeat of the same `webhook-id` gets the same response."""
+    """A handled event of an EMR with its response, stored so that a repeated `webhook-id` gets the same response."""
 
     practice_id: str
     webhook_id: str
@@ -72,7 +74,9 @@ class RequestRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """The rows of one transaction. `spent` secrets must be live at `at`. They and `dropped` secrets are deleted."""
+    """The rows of one transaction. `released` are claims that end.
+
+    `spent` secrets must not have expired at the time `at`. The store deletes `spent` and `dropped` secrets."""
 
     at: datetime
     documents: tuple[Document, ...] = ()
@@ -91,6 +95,6 @@ class Change:
 
 
 def merge(first: Change, second: Change) -> Change:
-    """Return one transaction from two changes of different rows, made at the same time."""
+    """Return one transaction with all rows of two changes. The changes must have different rows and the same time."""
     names = [field.name for field in fields(Change) if field.name != "at"]
     return replace(first, **{name: getattr(first, name) + getattr(second, name) for name in names})
