@@ -115,7 +115,7 @@ class CarrierFaxes(Faxes):
         )
 
     def _look_up(self, facts: MessageFacts) -> AttemptResult:
-        """Ask the carrier for the result of the running attempt, and return the result. The fax is not sent again."""
+        """Ask the fax carrier for the running attempt's result, and return the result. The fax is not sent again."""
         delivery = facts.delivery
         reserve_line(self.store, delivery.recipient, delivery.id, facts.now)
         mark, since = fax_mark(delivery.id, len(delivery.attempts)), delivery.attempts[-1].at
@@ -133,7 +133,7 @@ class CarrierFaxes(Faxes):
         return result
 
     def result_of(self, facts: MessageFacts, report: FaxReport) -> AttemptResult:
-        """Return the result of the running attempt, derived from a report of the carrier. The caller stores the result.
+        """Return the running attempt's result, derived from a report of the fax carrier. The caller stores the result.
 
         Only the carrier's webhook reports how many pages arrived. Without this number, the fax counts as sent, not as
         delivered, and is not repeated."""

@@ -23,7 +23,7 @@ FAILED_EVENTS = 3
 """The number of failed events from which a long failure switches the endpoint off. One event may be at fault."""
 GONE = 410
 LONGEST_RETRY_AFTER = timedelta(hours=24)
-"""The longest wait that a receiver can ask for."""
+"""The longest wait before the next attempt that a receiver can ask for in its response."""
 
 logger = Logger(service="portal", child=True)
 

@@ -146,7 +146,7 @@ class AdminActions:
         return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Set a practice's settings `electronic_signature` and `second_factor` (true or false), or one of them.
+        """Set a practice's settings `electronic_signature` and `second_factor` (true or false), or only one setting.
 
         Return the new values."""
         practice_id = _read_practice_id(payload)

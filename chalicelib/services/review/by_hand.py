@@ -253,7 +253,9 @@ def scan_prefix(document_id: str) -> str:
 
 
 def _is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
-    """Return True if the visit still opens the document. A new address, a recall or the time limit ends a visit."""
+    """Return True if the visit (the hour after a code was entered) still opens the document.
+
+    A correction of the document's address and a recall end a visit early."""
     same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
     return same and visit.is_live(now) and visit.access == document.access and is_readable(document.status)
 

@@ -12,7 +12,7 @@ from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.services.signed_tokens import from_base64url, sign, to_base64url
 
 MAX_TEXT = 16_000
-"""The longest list of tokens: 200 pages with room to spare."""
+"""The longest text of page tokens, in characters: 200 pages with room to spare."""
 
 _BYTES = 12
 

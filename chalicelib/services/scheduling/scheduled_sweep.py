@@ -34,7 +34,7 @@ SEAL_WITHIN = timedelta(minutes=15)
 """The age of a decision from which an unsealed document counts as delayed."""
 
 SEAL_RETRIES: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
-"""Pairs of minutes: up to this age of the decision, the interval between retries of the decision's seal."""
+"""Pairs of minutes: an age of the decision, and the interval between retries of its seal up to this age."""
 
 ANCHOR_MINUTE = 10
 """The minute of the hour in which the anchor job is queued. By then, the indexes show all events before midnight.
@@ -91,15 +91,15 @@ class ScheduledSweep:
         return len(overdue)
 
     def _follow_up(self, now: datetime) -> int:
-        """End the verbal certifications (spoken approvals) whose time is over, and return the number of documents."""
+        """End the verbal certifications (approvals by telephone) that have lapsed, and return their number."""
         due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
         return sum(self._end_verbal(document, now) for document in due)
 
     def _end_verbal(self, document: Document, now: datetime) -> bool:
-        """End a verbal certification whose time is over. Without a signature since then, ask staff to act.
+        """End a verbal certification that has lapsed. Without a signature since then, ask staff to act.
 
-        A verbal certification is a provider's spoken approval. Return False if the index was out of date, or if another
-        writer changed the document first."""
+        A verbal certification is a provider's approval by telephone. Return False if the index was out of date, or if
+        another writer changed the document first."""
         if document.follow_up_at is None or document.follow_up_at > now:
             return False
         done = replace(document, follow_up_at=None)
