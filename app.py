@@ -1,7 +1,7 @@
-"""The Chalice app: the routes of `web/routes.py`, and every event handler.
+"""The Chalice app, which makes the Lambda functions: the web routes, and a handler for every event source.
 
-Handlers of a blueprint would bypass `app.py` (chalice issues 1566 and 1615), so every handler is declared here.
-The ARNs are placeholders. The merge template connects each event source to its real resource."""
+Handlers in a Chalice blueprint would bypass `app.py` (chalice issues 1566 and 1615), so all handlers are declared here.
+The ARNs are placeholders. The CloudFormation merge template connects every event source to its real resource."""
 
 from typing import Any
 
@@ -16,7 +16,9 @@ register(app, ROUTES)
 
 
 class Notification(SNSEvent):
-    """An SNS event with the message alone. The local AWS omits empty attributes that Chalice's own class requires."""
+    """An SNS event of which only the message is read.
+
+    Chalice's own class also reads attributes that may be missing from events of the local AWS for tests."""
 
     def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
         self.message = event_dict["Records"][0]["Sns"]["Message"]

@@ -1,4 +1,4 @@
-"""AWS clients, created at first use and reused for the life of the function, and the meaning of their errors."""
+"""The boto3 clients of AWS services, created at first use and then reused, and the meaning of their errors."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -15,7 +15,7 @@ logger = Logger(service="portal", child=True)
 
 
 def _plain_client(service: str) -> Any:
-    """Return a cached property of `Clients` that creates the client of an AWS service with the common settings."""
+    """Return an attribute for the class `Clients`: the client of this AWS service, created at the first access."""
     return cached_property(lambda clients: clients._make(service, clients._config))  # noqa: SLF001 - part of the class
 
 
@@ -23,29 +23,35 @@ class Clients:
     """The AWS clients of one session. Every client has timeouts far below the 29 seconds of API Gateway."""
 
     def __init__(self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None) -> None:
-        """Create every client with `make(service, config)`, or with boto3's session if `make` is None."""
+        """Remember how to create clients: with `make(service, config)`, or with a boto3 session if `make` is None.
+
+        `region` is for the boto3 session. Without it, boto3 reads the region from the environment."""
         session = boto3.session.Session(region_name=region)
         self._make = make or (lambda service, config: session.client(service, config=config))
         self._config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
     @cached_property
     def s3(self) -> Any:
-        """The S3 client. It uses Signature Version 4, which presigned URLs need for files encrypted with SSE-KMS.
+        """The S3 client. It signs with Signature Version 4, which presigned URLs need for files encrypted with SSE-KMS.
 
-        The host of presigned URLs contains the region, because the global host redirects and a redirect
-        breaks a signed request. The URLs of the local AWS still have the bucket in the path."""
+        The host of presigned URLs contains the bucket and the region. The global host would redirect, and a redirect
+        breaks a signed request. With the local AWS for tests, the bucket is in the URL's path."""
         regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
         return self._make("s3", self._config.merge(Config(signature_version="s3v4", s3=regional)))
 
     @cached_property
     def functions(self) -> Any:
-        """The Lambda client for `inspect`. It never retries a call, and `inspect` limits its own time."""
+        """The Lambda client for calls of the function `inspect`, for which a person waits.
+
+        The client waits 12 seconds at most and never retries a call."""
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._make("lambda", self._config.merge(once))
 
     @cached_property
     def slow_functions(self) -> Any:
-        """The Lambda client for the `pdf` function, which ends after 120 seconds. The client never retries a call."""
+        """The Lambda client for calls of the function `pdf` by background jobs. `pdf` ends after 120 seconds.
+
+        The client waits 125 seconds and never retries a call, because the job runs again anyway."""
         once = Config(read_timeout=125, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         return self._make("lambda", self._config.merge(once))
 
@@ -58,9 +64,10 @@ class Clients:
 
 
 def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
-    """Return the domain error to raise after the AWS service `service` refused a message.
+    """Return the error to raise after AWS refused an email or notice, or did not respond. `service` names the service.
 
-    The error text holds only the AWS error code, because the AWS text may quote an email address."""
+    The error is `Unprocessable` if another try is useless, or else `Unavailable`. Its text has only the AWS error code,
+    because AWS's own text may quote an email address."""
     if isinstance(error, BotoCoreError):
         logger.warning("no response", cause=error_code(error))
         return Unavailable(f"{service} did not respond.")

@@ -1,4 +1,6 @@
-"""Conversion of domain values to table rows, with the attributes that the indexes need."""
+"""Conversion of the domain's values to rows of the DynamoDB tables, with the attributes that the indexes need.
+
+An attribute of None means that the row is not in the index."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -21,14 +23,18 @@ from chalicelib.services.transaction import Claim, OutboxRow, RequestRecord
 SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
 
 UNTIMED = "untimed-"
-"""The prefix of the shard of a document whose seal still lacks its timestamp."""
+"""The prefix that separates documents whose seal still lacks a timestamp from unsealed documents, in one index."""
 
 WAITING = "waiting-"
-"""The prefix of the practice's id in the index of held deliveries, for webhooks that wait for a retry."""
+"""The prefix that separates webhooks that wait for a retry from held webhooks (without an endpoint), in one index.
+
+The prefix precedes the practice's id."""
 
 
 def shard(row_id: str) -> str:
-    """Return the partition key of a row in an index. The id's hash spreads the rows over a few partitions."""
+    """Return the partition key, `0` to `3`, of a row in an index of all practices' rows, from a hash of the row's id.
+
+    One partition alone would limit the speed of writes."""
     return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
 
 
@@ -53,12 +59,16 @@ def document_row(document: Document) -> tables.DocumentRow:
 
 
 def moved_key(day: date, shard: str) -> str:
-    """Return the partition key of a document in the index of documents by the day of their last audit event."""
+    """Return the partition key of the index that lists documents by the day (UTC) of their last audit event.
+
+    By this index, the daily job finds the audit trails that grew on a day, to store signed evidence of them."""
     return f"{day.isoformat()}#{shard}"
 
 
 def _unsealed(document: Document) -> str | None:
-    """Return the document's partition key in the index of documents that need a seal or a timestamp, or None."""
+    """Return the document's partition key in the index of documents that still need a seal or its timestamp.
+
+    Return None if the document needs neither."""
     if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
         return shard(document.id)
     return UNTIMED + shard(document.id) if document.timestamp_due else None
@@ -69,7 +79,9 @@ def event_row(event: Event) -> tables.EventRow:
 
 
 def access_key(document_id: str) -> str:
-    """Return the partition key of a document's access events. The id of a document never contains a `#`."""
+    """Return the partition key of a document's access events, which record who read the document.
+
+    They share a table with the audit events, whose key is the document's id. An id never contains a `#`."""
     return f"access#{document_id}"
 
 
@@ -114,7 +126,9 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
 
 
 def _held(delivery: Delivery) -> str | None:
-    """Return the delivery's partition key in the index of webhooks that are held or wait for a retry, or None."""
+    """Return the delivery's partition key in the index of webhooks that are held or wait for a retry.
+
+    A webhook is held while its practice has no endpoint. Return None for every other delivery."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
     is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)

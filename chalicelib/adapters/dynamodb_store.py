@@ -1,4 +1,4 @@
-"""The store of the portal's state in DynamoDB. It implements the `Store` of `services/ports.py`."""
+"""The database of the portal's state, in DynamoDB: the implementation of the `Store` of `services/ports.py`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -43,7 +43,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Model)
 
 _Index = tuple[Any, str, str, bool]
-"""An index with its hash and range attributes, and True for ascending order."""
+"""How a list is read: the index, its hash attribute, its range attribute, and True for ascending order."""
 
 _LISTINGS: Mapping[Listing, _Index] = {
     Listing.PRACTICE_ALL: (DocumentRow.by_practice, "practice_all", "sent_key", False),
@@ -63,7 +63,9 @@ _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoStore:
-    """The DynamoDB store. Lists read an index and then the rows themselves, as an index may lag behind."""
+    """The implementation of `Store` with DynamoDB, where every method is described.
+
+    A list reads an index, which may be out of date, and then the rows themselves."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -152,7 +154,10 @@ class DynamoStore:
         )
 
     def _get_one_of_each(self, keys: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
-        """Return one row of each table, read in one BatchGetItem call. PynamoDB's models have no such call."""
+        """Return the row with the given key from each of several tables, read in one BatchGetItem call.
+
+        `keys` maps the class of a table's rows to a key. A missing row is missing from the result. PynamoDB has no call
+        for several tables. Raises `Unavailable` if DynamoDB did not read all rows."""
         names = {model.Meta.table_name: key for model, key in keys.items()}
         request = {name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True} for name, key in names.items()}
         response = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
@@ -228,7 +233,9 @@ class DynamoStore:
         return tuple(codec.load(Document, row.record) for row in fresh if row.unsealed in shards)
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
-        """Return the outbox rows older than `before`, by a scan: relayed rows are deleted, so the table is small."""
+        """Return at most `limit` outbox rows older than `before`, whose jobs the relay has forgotten.
+
+        The scan is cheap: the relay deletes a row after it has queued the row's jobs, so the table is small."""
         outbox = OutboxTableRow.scan(OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True)
         return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
@@ -237,9 +244,10 @@ _Part = tuple[str, Model, Condition | None, bool]
 
 
 def _parts(change: Change) -> Iterable[_Part]:
-    """Yield the actions of a transaction: the row's name, the row, its condition, and whether the row is deleted.
+    """Yield the writes of a transaction as tuples: the name of the part, the row, the condition, True for a delete.
 
-    Deletes come first, because PynamoDB sends them first."""
+    `ConcurrentUpdate` reports the names of the parts whose conditions failed. Deletes come first, because PynamoDB
+    sends deletes first and DynamoDB reports failures by position."""
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
@@ -298,7 +306,9 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
-    """Return the ids of the shards' rows, alternating between shards, so no shard of stuck rows hides another."""
+    """Return the ids of rows from several partitions of an index (shards), one from every shard in turn.
+
+    Callers take only the first ids. So rows of one shard that fail again and again do not block other shards."""
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 
@@ -330,7 +340,10 @@ def _read_page(
     after: str | None,
     condition: Condition | None = None,
 ) -> Page[T]:
-    """Return one page of an index, read from the table. Rows that no longer belong to the index are left out."""
+    """Return one page of the list of an `owner`, such as a practice: keys from an index, then the rows themselves.
+
+    The index may be out of date, so rows that no longer belong to the list are left out. `after` is the cursor of the
+    page before, and `condition` limits the range attribute."""
     index, hash_name, range_name, ascending = place
     start = _start_key(hash_name, owner, range_name, after)
     keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=condition)
@@ -354,15 +367,18 @@ def _query(
 
 
 def _newest(model: Any, key: str, *, before: int | None, limit: int) -> list[Any]:
-    """Return the newest events with the hash key `key`, at most `limit`. With `before`, return only earlier events."""
+    """Return the rows of the newest events under the hash key `key`, newest first, at most `limit`.
+
+    With `before` (a sequence number), return only events before it."""
     earlier = None if before is None else model.sequence < before
     return list(model.query(key, earlier, consistent_read=True, scan_index_forward=False, limit=limit))
 
 
 def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:
-    """Return the DynamoDB key after which the next page starts, from the cursor `after`.
+    """Return the DynamoDB key after which the next page of a list starts, or None for the first page.
 
-    `owner` is always the caller. So a cursor that belongs to another owner cannot read that owner's rows."""
+    The cursor `after` comes from the client, but `owner` is always the practice or provider of the request. So a
+    cursor from another owner's list cannot read that owner's rows."""
     if after is None:
         return None
     range_value, _, row_id = after.rpartition("|")

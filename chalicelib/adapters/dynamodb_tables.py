@@ -1,6 +1,6 @@
-"""The DynamoDB tables. The attribute `record` holds the domain value as JSON.
+"""The DynamoDB tables as PynamoDB models. The attribute `record` of a row holds the whole domain value as JSON.
 
-The other attributes are copies of its fields for the indexes."""
+The other attributes are the key, and copies of some fields for the indexes and for conditions of writes."""
 
 from typing import Any
 
@@ -16,7 +16,9 @@ _TIMEOUTS: dict[str, Any] = {"connect_timeout_seconds": 1, "read_timeout_seconds
 
 
 def _index(name: str, hash_key: str, range_key: str | None = None) -> Any:
-    """Return a global secondary index of keys only. A row is in the index while it has both keys."""
+    """Return a PynamoDB index (global secondary index) that contains only keys of rows.
+
+    A row is in the index while the row has both attributes, `hash_key` and `range_key`."""
     members: dict[str, Any] = {hash_key: UnicodeAttribute(hash_key=True)}
     if range_key is not None:
         members[range_key] = UnicodeAttribute(range_key=True)
@@ -34,9 +36,10 @@ class _VersionedRow(_RecordRow):
 
 
 class DocumentRow(_VersionedRow):
-    """A document's row. `unsealed` is the partition key in the index of documents that need a seal or a timestamp.
+    """A document's row. An optional attribute is set while the document is in the index that uses the attribute.
 
-    `follow_up` and `follow_up_at` are set while the scheduled sweep must look at the document at that time."""
+    `unsealed` is set while the decided document still needs a sealed PDF or its timestamp. `follow_up` is set while the
+    job that runs every minute must look at the document at the time `follow_up_at`."""
 
     class Meta:
         table_name = "documents"
@@ -64,9 +67,10 @@ class DocumentRow(_VersionedRow):
 
 
 class EventRow(Model):
-    """A row of an audit event, or of an access event under the hash key `access#…`. No row expires.
+    """A row of a document's audit event, under the document's id. No row expires.
 
-    Earlier releases also stored account events in this table, under the hash key `account#…`."""
+    Under the hash key `access#…`, the table also has the document's access events, which record who read it. Earlier
+    releases also stored account events here, under `account#…`."""
 
     class Meta:
         table_name = "events"
@@ -77,7 +81,7 @@ class EventRow(Model):
 
 
 class AccountEventRow(Model):
-    """An account event's row, which expires at `ttl` (epoch seconds)."""
+    """A row of an account's event, such as a login. DynamoDB deletes the row some time after `ttl` (epoch seconds)."""
 
     class Meta:
         table_name = "account_events"
@@ -96,9 +100,10 @@ class OutboxTableRow(_RecordRow):
 
 
 class DeliveryRow(_VersionedRow):
-    """A delivery's row. `due_shard` and `due_at` are set while the delivery still needs an attempt.
+    """A row of a delivery: one email, fax, webhook or notice. `due_shard` and `due_at` are set until its last attempt.
 
-    `practice_held` is set for a webhook that is held or waits for a retry. The two groups have separate partitions."""
+    `practice_held` is set for a webhook that is held, because its practice has no endpoint, or that waits for a retry.
+    Held and waiting webhooks have separate partitions in this index."""
 
     class Meta:
         table_name = "deliveries"
@@ -130,7 +135,9 @@ class PracticeRow(_VersionedRow):
 
 
 class SecretRow(_VersionedRow):
-    """A row that DynamoDB deletes some time after `ttl` (epoch seconds), so writes check `expires_at`."""
+    """A row that expires: a link, code, session, counter of failures, or draft. The id is a hash of the secret token.
+
+    DynamoDB deletes the row only some time after `ttl` (epoch seconds), so readers and writes check `expires_at`."""
 
     class Meta:
         table_name = "secrets"
@@ -156,9 +163,9 @@ class RequestRow(_RecordRow):
 
 
 def bind(settings: Settings) -> Connection:
-    """Bind the PynamoDB models to the tables of this deployment, and return the connection that the models share.
+    """Set the table names of this deployment in the PynamoDB models, and return the connection that all models share.
 
-    By default, PynamoDB has one client per model. This costs ten TLS handshakes at every cold start."""
+    By default, PynamoDB has one client for each model, which costs ten TLS handshakes at every cold start."""
     names: dict[type[Model], str] = {
         DocumentRow: settings.table_documents,
         EventRow: settings.table_events,

@@ -1,6 +1,7 @@
-"""Conversion of the domain's frozen dataclasses to JSON text and back, by their type hints.
+"""Conversion of the domain's frozen dataclasses to JSON text and back, for the database and the queues.
 
-A field whose metadata has `stored_as` is stored under that name, so that old rows can be read after a rename."""
+The type hints of a dataclass say how its JSON is read. A field whose metadata has `stored_as` is stored under that
+name, so that old rows can be read after the field was renamed."""
 
 import json
 import types
@@ -17,12 +18,14 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> str:
-    """Return the JSON text of a dataclass. A field is left out if both its value and its default are None."""
+    """Return a dataclass as JSON text, for `load`. A field is left out if both its value and its default are None."""
     return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def load(kind: type[T], text: str) -> T:
-    """Return the dataclass that a JSON text describes. Unknown fields are ignored, missing fields get their default."""
+    """Return the dataclass of the class `kind` from the JSON text that `dump` made, maybe in another release.
+
+    Unknown fields are ignored, and missing fields get their default."""
     return cast(T, _build(kind, json.loads(text)))
 
 
@@ -52,7 +55,7 @@ def _stored(field: Field[Any]) -> str:
 
 @cache
 def _stored_fields(kind: Any) -> dict[str, tuple[str, Any]]:
-    """Map each stored name of a dataclass to the name and type of its field."""
+    """Return, for the name under which JSON stores a field of the dataclass, the field's own name and its type."""
     hints = get_type_hints(kind)
     return {_stored(field): (field.name, hints[field.name]) for field in fields(kind)}
 

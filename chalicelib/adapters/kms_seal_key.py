@@ -1,4 +1,4 @@
-"""The private key of the seals, which KMS holds. It implements the `SealKey` of `services/ports.py`."""
+"""The private key that seals (digitally signs) PDFs, inside AWS KMS: the `SealKey` of `services/ports.py`."""
 
 from chalicelib.adapters.aws_clients import Clients
 

@@ -1,4 +1,6 @@
-"""Calls of the Lambda functions without rights: the `Inspector` and the `PdfFunction` of `services/ports.py`."""
+"""Calls of the Lambda functions `inspect` and `pdf`, which parse strangers' files and have no AWS rights.
+
+The classes implement the `Inspector` and the `PdfFunction` of `services/ports.py`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +24,10 @@ logger = Logger(service="portal", child=True)
 
 
 class LambdaInspector:
-    """Client of the sandboxed Lambda function `inspect`, which parses strangers' files.
+    """Client of the Lambda function `inspect`, which parses the files that strangers upload, in a sandbox.
 
-    `presign` returns the presigned URL of an upload. The Lambda function has no rights. It can read only that
-    upload and, for a scan, the original of its document."""
+    `presign` returns the presigned URL for an S3 key. The function has no AWS rights, so it can read only the upload
+    and, for a scan, the original PDF of its document."""
 
     def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
         self._clients = clients
@@ -41,12 +43,12 @@ class LambdaInspector:
         authorities: Sequence[str] = (),
         original: str | None = None,
     ) -> Mapping[str, Any]:
-        """Return the facts of the file at the S3 key `key`. `kind` is `pdf`, `scan` or `seal`.
+        """Return the facts of the uploaded file at the S3 key `key`, or `{"refused": …}` with the reason.
 
-        A scan is compared with the PDF at the S3 key `original`.
-
-        A crash or a timeout of the `inspect` function counts as the fault of the file, so the file is refused.
-        Raises `Unavailable` for an error of AWS, which says nothing about the file."""
+        `kind` is `pdf` (a PDF to sign), `scan` (of a page signed by hand) or `seal` (a sealed PDF to verify). A scan is
+        compared with the PDF at the S3 key `original`. For a seal, `certificates` and `authorities` are the
+        fingerprints of the portal's certificates and of its timestamp authorities. If the function crashes or takes too
+        long, the file is refused. Raises `Unavailable` for an error of AWS, which says nothing about the file."""
         pins = {"certificates": list(certificates), "authorities": list(authorities)}
         request = {"url": self._presign(key), "kind": kind, **pins}
         if original is not None:
@@ -59,17 +61,19 @@ class LambdaInspector:
 
 
 class LambdaPdf:
-    """Client of the Lambda function `pdf`, or of its smaller twin `inspect`."""
+    """Client of the Lambda function `pdf`, which makes page images, sealed PDFs and faxes, in a sandbox.
+
+    `function` may also name `inspect`, which does the same with less time, for what a person waits for."""
 
     def __init__(self, client: Any, function: str) -> None:
         self._client = client
         self._function = function
 
     def run(self, request: object, result: type[T]) -> T:
-        """Return the function's result for a request.
+        """Call the function with a request of `services/pdf_requests.py`, and return its result as the class `result`.
 
-        A crash or a timeout of the function raises `Unavailable`, like an error of AWS: a job then runs again. The
-        function itself reports a file that it cannot work on."""
+        A crash or a timeout of the function, or an error of AWS, raises `Unavailable`, after which a job runs again.
+        Raises `StoredFileCorrupt` if a stored file has other bytes than recorded."""
         payload = {"work": type(request).__name__, "request": codec.dump(request)}
         body = invoke(self._client, self._function, payload, unavailable=_NOT_DONE)
         if body is None:
@@ -80,9 +84,9 @@ class LambdaPdf:
 
 
 def invoke(client: Any, function: str, request: Mapping[str, Any], *, unavailable: str) -> Mapping[str, Any] | None:
-    """Return the JSON object that a function without rights returns, or None if the function crashed or timed out.
+    """Call a Lambda function, and return the JSON object that it returns, or None if it crashed or timed out.
 
-    Raises `Unavailable` with the text `unavailable` for an error of AWS, and for a link that does not work."""
+    Raises `Unavailable` with the text `unavailable` for an error of AWS, or if a link in the request does not work."""
     try:
         response = client.invoke(FunctionName=function, Payload=json.dumps(request).encode())
         body = json.loads(response["Payload"].read())

@@ -1,6 +1,7 @@
-"""The files behind presigned links, for the functions without rights. There is no AWS client here.
+"""Downloads and uploads by presigned S3 links, for the Lambda functions without any AWS rights (`inspect`, `pdf`).
 
-`PresignedLinks` implements the `LinkedFiles` of `services/ports.py`."""
+These functions parse strangers' files, so they reach only the files whose links a call contains. `PresignedLinks`
+implements the `LinkedFiles` of `services/ports.py`."""
 
 import hashlib
 import time
@@ -20,10 +21,10 @@ most, and parsing them may take 5 s of CPU time, of which the function gets a li
 """
 
 WORK_SECONDS = 20.0
-"""The limit for one download of a file to work on, and for one step of an upload."""
+"""The limit in seconds for one download of a background job, and for one step of an upload."""
 
 MAX_WORK_BYTES = 256 * 1024 * 1024
-"""The largest file to work on. A sealed file made from pictures may be larger than an original."""
+"""The most bytes that are read of one file. A sealed PDF made from pictures may be larger than its original PDF."""
 
 _PIECE = 1024 * 1024
 _FILE_NAME = "${filename}"
@@ -70,7 +71,9 @@ def _read_body(response: HTTPResponse, wire: socket, most: int, until: float) ->
 
 
 def _wait_until(wire: socket, until: float) -> None:
-    """Set the timeout of the socket's next read to the time that is left. Raises `TimeoutError` if none is left."""
+    """Set the timeout of the socket's next read to the time left until `until`, by the monotonic clock.
+
+    Raises `TimeoutError` if no time is left."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError
@@ -78,7 +81,9 @@ def _wait_until(wire: socket, until: float) -> None:
 
 
 class PresignedLinks:
-    """Reader and writer of the files of one request. All writes to a host use one connection."""
+    """Reader and writer of the files behind the links in one request to a function without rights.
+
+    Writes to the same host reuse one connection, which `close` ends."""
 
     def __init__(self) -> None:
         self._connection: HTTPConnection | None = None
@@ -115,7 +120,7 @@ class PresignedLinks:
 
 
 def _post(connection: HTTPConnection, path: str, body: bytes, headers: dict[str, str]) -> bool:
-    """Return True if S3 stored the file."""
+    """Send a POST request with a file to S3. Return True if S3 stored the file, and False after any error."""
     try:
         connection.request("POST", path, body=body, headers=headers)
         with connection.getresponse() as response:

@@ -43,7 +43,9 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Return True if the address is public. An IPv6 address that contains an IPv4 address is judged by the latter."""
+    """Return True if the portal may send webhooks to the IP address, because the address is public.
+
+    If an IPv6 address contains an IPv4 address, the IPv4 address decides. Raises `ValueError` for no IP address."""
     parsed = _parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _CLOSED_4)

@@ -1,4 +1,7 @@
-"""The private S3 bucket and the bucket with Object Lock. They implement the `Files` of `services/ports.py`."""
+"""The files in S3: the private bucket, and the bucket with Object Lock, whose objects are written once.
+
+A key that begins with `EVIDENCE` is in the bucket with Object Lock. `S3Files` implements the `Files` of
+`services/ports.py`, where every method is described."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +16,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.services.ports import EVIDENCE, EvidenceExists
 
 _MISSING = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
-"""The error codes of a missing object. A role without the right to list the bucket gets a 403."""
+"""The error codes with which S3 reports a missing object. A function that may not list the bucket gets a 403."""
 
 logger = Logger(service="portal", child=True)
 
@@ -25,7 +28,9 @@ class S3Files:
         self._evidence_bucket = evidence_bucket
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store an object. In the bucket with Object Lock, the same bytes again change nothing."""
+        """Store an object, and replace an older object with this key in the private bucket.
+
+        In the bucket with Object Lock, the same bytes again change nothing, and other bytes raise `EvidenceExists`."""
         once = {"IfNoneMatch": "*"} if key.startswith(EVIDENCE) else {}
         try:
             self._s3.put_object(**self._place(key), Body=data, ContentType=content_type, **once)
@@ -56,7 +61,9 @@ class S3Files:
         return True
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object. S3 does not copy into the bucket with Object Lock, so the bytes pass through here."""
+        """Copy an object to another key. Into the bucket with Object Lock, the bytes are read and stored with `put`.
+
+        So an existing object there is never replaced."""
         if target.startswith(EVIDENCE):
             stored = self._s3.get_object(**self._place(source))
             self.put(target, stored["Body"].read(), stored["ContentType"])
@@ -67,9 +74,9 @@ class S3Files:
         self._s3.delete_object(**self._place(key))
 
     def versions(self, key: str) -> Sequence[str]:
-        """Return the ids of an object's versions. In a bucket without versioning, the one id is `null`.
+        """Return the ids of all stored versions of an object, for `erase`. Without versioning, the one id is `null`.
 
-        Returns nothing for an object behind a delete marker, which cannot be read."""
+        Return nothing for a missing or deleted object, although a deleted object may still have older versions."""
         listed = self._s3.list_object_versions(Bucket=self._place(key)["Bucket"], Prefix=key).get("Versions", ())
         versions = [version for version in listed if version["Key"] == key]
         is_readable = any(version["IsLatest"] for version in versions)

@@ -1,7 +1,7 @@
-"""The keys that sign sessions: the newest and the previous version of a secret in Secrets Manager.
+"""The keys that sign session cookies: the newest and the previous version of a secret in Secrets Manager.
 
-To rotate the key, the admin function or an administrator in the console stores a new value of the secret.
-Secrets Manager then labels the old value `AWSPREVIOUS`."""
+To rotate the key, the admin function or an administrator in the AWS console stores a new value of the secret. Secrets
+Manager then labels the old value `AWSPREVIOUS`. Cookies that were signed with the old value stay valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from chalicelib.services.ports import Clock
 
 REREAD_INTERVAL = timedelta(minutes=1)
-"""The least time between two reads that unknown values of `kid` cause. Anybody can make up a `kid`."""
+"""The least time between two reads of the keys because of a cookie with an unknown key id (`kid`).
+
+Anybody can send a cookie with a made-up `kid`, so reads at every such cookie would be too many."""
 
 _CURRENT, _PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
 
@@ -30,7 +32,9 @@ logger = Logger(service="portal", child=True)
 
 
 class SecretsManagerKeys:
-    """Reader of the session keys, which implements the `Keys` of `services/ports.py`. It rereads every five minutes."""
+    """Reader of the keys that sign session cookies: the implementation of the `Keys` of `services/ports.py`.
+
+    The keys are cached, and are read from Secrets Manager again after `CACHE_LIFETIME`."""
 
     def __init__(self, clients: Clients, secret_id: str, clock: Clock) -> None:
         self._clients = clients
@@ -60,7 +64,9 @@ class SecretsManagerKeys:
         return self._read()
 
     def _read(self) -> SessionKeys:
-        """Return the session keys, read now. If Secrets Manager does not respond, return the cached keys."""
+        """Read the session keys from Secrets Manager into the cache, and return them.
+
+        If the read fails, return the cached keys. Raises the error of the read if nothing is cached."""
         self._read_at = self._clock.now()
         try:
             self._cached = self._read_both()
@@ -83,7 +89,9 @@ class SecretsManagerKeys:
 
 
 class SecretsManagerKeyRotation:
-    """Rotation of the session key: the `SessionKeyRotation` of `services/ports.py`. It cannot read the key."""
+    """Writer of a new key that signs session cookies: the `SessionKeyRotation` of `services/ports.py`.
+
+    The function that uses it, `admin`, has no right to read the key."""
 
     def __init__(self, clients: Clients, secret_id: str) -> None:
         self._clients = clients
@@ -99,7 +107,7 @@ class SecretsManagerKeyRotation:
 
 
 def read_secret_once(clients: Clients, secret_id: str) -> Callable[[], str]:
-    """Return a function that returns the secret's text, which only its first call reads."""
+    """Return a function that returns the text of a secret. Only its first call reads the text from Secrets Manager."""
 
     @cache
     def read() -> str:

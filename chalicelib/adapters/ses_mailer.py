@@ -1,4 +1,4 @@
-"""Delivery of emails by SES: the `Mailer` of `services/ports.py`."""
+"""The sending of emails by Amazon SES: the implementation of the `Mailer` of `services/ports.py`."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -6,14 +6,16 @@ from chalicelib.adapters.aws_clients import Clients, refusal
 
 
 class SesMailer:
-    """Sender of emails by SES. `sender` is the sender's address in the SMTP envelope."""
+    """Sender of emails by Amazon SES. `sender` is the sender's address in the SMTP envelope."""
 
     def __init__(self, clients: Clients, sender: str) -> None:
         self._clients = clients
         self._sender = sender
 
     def send(self, *, to: str, message: bytes) -> str:
-        """Send the message. Raises `Unprocessable` for an address that SES never accepts, else `Unavailable`."""
+        """Send the MIME message, and return the message id of SES, by which later receipts name the email.
+
+        Raises `Unprocessable` if SES will never accept the message, and `Unavailable` for other errors."""
         try:
             raw = {"Data": message}
             response = self._clients.ses.send_raw_email(Source=self._sender, Destinations=[to], RawMessage=raw)

@@ -1,4 +1,4 @@
-"""Job queues in SQS: the `Queues` of `services/ports.py`."""
+"""The queues of background jobs, in Amazon SQS: the implementation of the `Queues` of `services/ports.py`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ _BATCH = 10
 
 
 class SqsQueues:
-    """Sender of jobs to SQS. `urls` maps each queue's name to its URL."""
+    """Sender of background jobs to their SQS queues. `urls` maps the name of a queue to its URL."""
 
     def __init__(self, clients: Clients, urls: Mapping[QueueName, str]) -> None:
         self._clients = clients

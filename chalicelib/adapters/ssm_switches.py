@@ -1,8 +1,9 @@
-"""The practices' switches, stored as SSM parameters that administrators change in the AWS console.
+"""The switches: settings of a practice that are on or off, stored as SSM parameters that administrators change.
 
-`{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation. A parameter
-such as `{prefix}/practices/{id}/electronic-signature` exists only if the practice differs from the default.
-A value other than `on` and `off` counts as the safe state: nobody signs, and a second factor is required."""
+The switch *electronic signature* lets providers sign a practice's documents in the portal. The switch *second factor*
+makes them use two-step login. `{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the
+installation. A parameter `{prefix}/practices/{id}/electronic-signature` exists only if the practice differs from the
+default. Any other text than `on` and `off` counts as the safe state: nobody signs, and a second factor is required."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,10 @@ from chalicelib.adapters.aws_clients import Clients
 from chalicelib.services.ports import Clock
 
 CACHE_LIFETIME = timedelta(seconds=30)
-"""Far below the 60 seconds in which a change must take effect. Missing parameters are cached too."""
+"""How long a switch that was read stays in memory. A change must take effect within 60 seconds."""
 
 BATCH_SIZE = 9
-"""The number of practices in one call. GetParameters accepts ten names, and one is the default."""
+"""The most practices in one call. SSM's GetParameters accepts ten names, and one name is that of the default."""
 
 _ON, _OFF = "on", "off"
 _SIGNATURE, _FACTOR = "electronic-signature", "second-factor"
@@ -52,7 +53,7 @@ class SsmSwitches:
         self._set(_FACTOR, practice_id, on=on)
 
     def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
-        """Return True if the switch is on for at least one of the practices. Reads only values that are not cached."""
+        """Return True if the switch is on for at least one of the practices. Cached values are not read again."""
         now = self._clock.now()
         stale = [name for name in practice_ids if not self._is_fresh(switch, name, now)]
         groups = [stale[at : at + BATCH_SIZE] for at in range(0, len(stale), BATCH_SIZE)]
@@ -76,7 +77,7 @@ class SsmSwitches:
             self._seen[switch, practice_id] = (now, states.get(name, states.get(default, False)))
 
     def _set(self, switch: str, practice_id: str, *, on: bool) -> None:
-        """Write the practice's parameter, or delete the parameter if the new value equals the default."""
+        """Set a practice's switch: write its SSM parameter, or delete the parameter if the new value is the default."""
         name, default = self._name(switch, practice_id), self._name(switch, _NO_PRACTICE)
         if self._values(default).get(default, _OFF) == (_ON if on else _OFF):
             self._clients.ssm.delete_parameters(Names=[name])
@@ -87,7 +88,7 @@ class SsmSwitches:
         self._seen.pop((switch, practice_id), None)
 
     def _name(self, switch: str, practice_id: str) -> str:
-        """Return the SSM name of the practice's parameter. An empty `practice_id` means the installation's default."""
+        """Return the name of a switch's SSM parameter for a practice, or of the default if `practice_id` is empty."""
         path = f"{self._prefix}/practices/{practice_id}" if practice_id else self._prefix
         return f"{path}/{switch}"
 
@@ -97,7 +98,9 @@ class SsmSwitches:
 
 
 def _state(switch: str, name: str, value: str) -> bool:
-    """Return True if a switch's text is `on`. Log an invalid text's parameter, and return the safe state."""
+    """Return True if the text of a switch's SSM parameter is `on`, and False if it is `off`.
+
+    For any other text, log the parameter's name and return the safe state of the switch."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

@@ -1,7 +1,8 @@
-"""The fax carrier Telnyx: the `FaxCarrier` of `services/ports.py`, and the reports that the carrier posts.
+"""The client of Telnyx, the service (fax carrier) that sends the portal's faxes and reports what became of a fax.
 
-The carrier's API is at https://developers.telnyx.com (Programmable Fax). `POST /faxes` has no idempotency key, so a
-request without a response is looked up and never repeated (docs/decisions/043)."""
+It implements the `FaxCarrier` of `services/ports.py`, with the API at https://developers.telnyx.com (Programmable Fax).
+Telnyx would send a repeated request as a second fax. So after a request without a response, the caller searches for
+the fax and never repeats the request (docs/decisions/043)."""
 
 import base64
 import binascii
@@ -23,7 +24,7 @@ from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown
 from chalicelib.settings import FaxCarrierSettings
 
 TOLERANCE = timedelta(seconds=300)
-"""The largest difference between the time of a report and the present time."""
+"""The largest difference between the time in a webhook's signature and the present. Older webhooks are refused."""
 
 logger = Logger(service="portal", child=True)
 
@@ -36,9 +37,10 @@ _NO_ANSWER = "The fax service did not respond."
 
 
 class TelnyxFaxCarrier:
-    """Client of the carrier's API, and reader of its webhooks.
+    """Client of the carrier's API, and reader of the webhooks by which the carrier reports on a fax.
 
-    `key` returns the API key, and is called at the first request. `account` has the other facts of the account."""
+    `key` returns the API key. It is called only when a request to Telnyx is due.
+    `account` has the portal's other settings at Telnyx, and `webhook_url` is where Telnyx posts its reports."""
 
     def __init__(self, account: FaxCarrierSettings, *, webhook_url: str, key: Callable[[], str]) -> None:
         self._account = account
@@ -100,7 +102,9 @@ class TelnyxFaxCarrier:
         return True
 
     def read_report(self, body: bytes) -> FaxReport | None:
-        """Return the report in a webhook. The carrier's documentation shows webhooks with and without `data`."""
+        """Return the report in the body of a webhook, or None for an incoming fax. Raises `Invalid` for any other body.
+
+        The carrier's documentation shows webhooks with and without the field `data` around the event."""
         try:
             event = json.loads(body)
             event = event.get("data", event)
@@ -109,7 +113,7 @@ class TelnyxFaxCarrier:
             raise Invalid("The body is not an event of the fax carrier.") from error
 
     def _get(self, path: str) -> urllib3.BaseHTTPResponse:
-        """Return the response to a GET request. Raises `Unavailable` for every response that says nothing."""
+        """Return the response to a GET request, with status 200 or 404. Raises `Unavailable` for any other result."""
         try:
             response = self._request("GET", path)
         except urllib3.exceptions.HTTPError:
@@ -137,7 +141,9 @@ def _data(response: urllib3.BaseHTTPResponse) -> Any:
 
 
 def _error_code(response: urllib3.BaseHTTPResponse) -> str:
-    """Return the carrier's error code. The carrier's text may quote the fax number, so it is not used."""
+    """Return the carrier's error code for the log, or an empty text if the response has none.
+
+    The carrier's error text is not logged, because it may quote the fax number."""
     try:
         return str(response.json()["errors"][0]["code"])[:64]
     except (ValueError, KeyError, TypeError, IndexError):
@@ -145,9 +151,9 @@ def _error_code(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def read_fax(fax: Mapping[str, Any]) -> FaxReport | None:
-    """Return the report in the carrier's description of a fax, or None for an incoming fax.
+    """Return the state of a fax from the carrier's JSON description of the fax, or None for an incoming fax.
 
-    The description also has a link to the pages, which this function drops."""
+    The carrier's link to the pages of the fax is left out."""
     fax_id = fax.get("fax_id") or fax.get("id")
     if fax.get("direction") != "outbound" or not fax_id:
         return None

@@ -1,4 +1,6 @@
-"""A timestamp authority over HTTPS (RFC 3161, 3.4): the `TimestampAuthority` of `services/ports.py`."""
+"""The client of a timestamp authority (RFC 3161), which signs the time at which a PDF was sealed.
+
+It implements the `TimestampAuthority` of `services/ports.py`."""
 
 from http.client import HTTPException
 from typing import Any
@@ -17,7 +19,9 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 class HttpTimestampAuthority:
-    """Client of a timestamp authority. `url` (https) is a parameter of the stack. Redirects are not followed."""
+    """Client of the timestamp authority at `url`, which must begin with `https://`, or `ValueError` is raised.
+
+    The installation's settings have the URL. Redirects are not followed."""
 
     def __init__(self, url: str) -> None:
         if urlsplit(url).scheme != "https":

@@ -37,7 +37,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class Refused(Exception):
-    """Error for a webhook that was not sent or got no complete response. The error text is for the EMR's owner."""
+    """Error for a webhook that was not sent or got no complete response. Its text is for the practice."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Target:
 
 
 class Deadline:
-    """The end of a webhook's time limit. The time starts when the object is created, by the monotonic clock."""
+    """The time limit of one webhook, in seconds from the creation of the object, by the monotonic clock."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -96,11 +96,13 @@ class HttpsWebhookSender:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """The TLS context, created at first use because reading the CA certificates takes 0.1 s."""
+        """The settings of TLS connections, created at first use because reading the CA certificates takes 0.1 s."""
         return self._given_tls or ssl.create_default_context()
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """Send one POST request. The result's `status` or `error` reports a failure of the receiver."""
+        """Send one POST request to a practice's endpoint, and return the status of the response, or the error.
+
+        A failure raises nothing: the result's `error` describes it for the practice."""
         deadline = Deadline(self._seconds)
         try:
             target = parse(url)
@@ -115,7 +117,9 @@ class HttpsWebhookSender:
             return HttpResult(None, error=_describe(error))
 
     def _connect(self, target: Target, deadline: Deadline) -> socket.socket:
-        """Connect to one address of the host, with TLS. Raises `Refused` unless every address is allowed."""
+        """Return a connection to one IP address of the target's host, with TLS for https.
+
+        Raises `Refused` if the host has an address to which the portal may not send, such as a private address."""
         addresses = _resolve_in_time(deadline, lambda: self._resolver(target.host, target.port))
         for address in addresses:
             self._check_address(target, address)
@@ -139,7 +143,7 @@ class HttpsWebhookSender:
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the IP addresses of a host. `localhost` and its subdomains always mean this machine (RFC 6761)."""
+    """Return the IP addresses of a host name, from DNS. `localhost` and its subdomains mean this machine (RFC 6761)."""
     if host == "localhost" or host.endswith(".localhost"):
         return ("127.0.0.1", "::1")
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -147,7 +151,7 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def parse(url: str) -> Target:
-    """Return the parts of a webhook URL. Raises `Refused` unless the URL is a plain http or https URL."""
+    """Return the parts of a webhook URL. Raises `Refused` unless it is an http or https URL without a user name."""
     refusal = Refused("The endpoint's address is not a URL that can be posted to.")
     try:
         parts = urlsplit(url)
@@ -163,9 +167,9 @@ def parse(url: str) -> Target:
 
 
 def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """Return the result of `resolver`, which runs in a thread because name resolution cannot be interrupted.
+    """Return the IP addresses that `resolver` finds. Raises `Refused` if it finds none before the deadline.
 
-    Raises `Refused` after the deadline. The thread is then left behind."""
+    It runs in a thread, because name resolution cannot be interrupted. After the deadline, its result is lost."""
     addresses: list[str] = []
 
     def run() -> None:
@@ -181,7 +185,9 @@ def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) 
 
 
 def _connect_to_first(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
-    """Return a connection to the first address that accepts. Each try gets an equal share of the time that is left."""
+    """Return a TCP connection to the first address that accepts one. Every try gets an equal share of the time left.
+
+    Raises the `OSError` of the last address if no address accepts."""
     for position, address in enumerate(addresses):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM)
@@ -215,7 +221,7 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
 
 
 def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
-    """Return the response's HTTP status and its `Retry-After`. The response's body is read and discarded."""
+    """Read the response to a webhook, and return its HTTP status and `Retry-After`. The body is discarded."""
     source = _Incoming(connection, deadline)
     response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
@@ -228,7 +234,9 @@ def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
 
 
 def _retry_after(headers: Message) -> int | None:
-    """Return `Retry-After` in whole seconds, or None. A date counts from the response's `Date` header."""
+    """Return the seconds that the receiver asks to wait in `Retry-After`, or None if it asks for nothing valid.
+
+    If the header has a date, the seconds count from the date in the response's `Date` header."""
     text = (headers.get("retry-after") or "").strip()
     if _WHOLE.fullmatch(text):
         return int(text)
@@ -255,7 +263,9 @@ def _describe(error: Exception) -> str:
 
 
 class _Incoming(io.RawIOBase):
-    """The readable side of a webhook's connection. It enforces the deadline and `MAX_RESPONSE_BYTES`."""
+    """The bytes that arrive on a webhook's connection, as a stream for Python's `HTTPResponse`.
+
+    A read raises `Refused` after the deadline, or after more than `MAX_RESPONSE_BYTES`."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
@@ -274,5 +284,5 @@ class _Incoming(io.RawIOBase):
         return read
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a buffered reader of the connection. `HTTPResponse` calls no other method of a socket."""
+        """Return a buffered reader of the connection. This is the only method of a socket that `HTTPResponse` calls."""
         return io.BufferedReader(self)
