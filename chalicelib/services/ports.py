@@ -81,8 +81,9 @@ class Store(Protocol):
     Lists read an index first, and then the rows themselves."""
 
     def commit(self, change: Change) -> None:
-        """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` for a changed row, or
-        `Unavailable`."""
+        """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` for changed rows, or `Unavailable`.
+
+        The error names the rows that another request has changed."""
 
     def document(self, document_id: str) -> Document | None: ...
     def events(self, document_id: str) -> tuple[Event, ...]: ...
@@ -94,8 +95,7 @@ class Store(Protocol):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
     def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return documents that staff may have to act on: their `follow_up_at` has come. The index may be out of
-        date."""
+        """Return documents that staff may have to act on, by their `follow_up_at`. The index may be out of date."""
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
     def provider(self, provider_id: str) -> Provider | None: ...
@@ -120,8 +120,7 @@ class Store(Protocol):
         `before` is for lists that are sorted by a time. Rows at or after `before` are left out."""
 
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
-        """Return a page of the documents of a shard (one of four parts) with their last audit event on this day
-        (UTC)."""
+        """Return a page of one shard's documents (one part of four) whose last audit event was on this day (UTC)."""
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """Return the number of documents in a list, at most `most`."""
@@ -203,8 +202,7 @@ class Files(Protocol):
     def upload_form(
         self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
     ) -> tuple[str, Mapping[str, str]]:
-        """Return a presigned POST request with which a browser uploads a file: its URL and the form fields before the
-        file."""
+        """Return a presigned POST request by which a browser uploads one file: its URL, and the form's other fields."""
 
     def origin(self) -> str:
         """Return the scheme and host of presigned URLs, which the Content-Security-Policy header must allow."""
@@ -273,8 +271,7 @@ class Keys(Protocol):
         """Return the session keys whose signatures are valid, newest first: one key, or two keys after a rotation."""
 
     def find_session_key(self, kid: str) -> bytes | None:
-        """Return the session key whose public id is `kid`, or None. An unknown `kid` causes at most one read a
-        minute."""
+        """Return the session key with the public id `kid`, or None. A wrong `kid` causes at most one read a minute."""
 
 
 class SessionKeyRotation(Protocol):

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 
 def sign(key: bytes, message: bytes) -> bytes:
-    """Return the signature (32 bytes) of a message. It starts with its purpose, so a token is valid for one purpose
-    only."""
+    """Return the signature (32 bytes) of a message, which starts with its purpose, so no token fits two purposes."""
     return hmac.digest(key, message, "sha256")
 
 

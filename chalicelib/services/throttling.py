@@ -35,8 +35,7 @@ class Backoff:
         return (count.last_seen_at or count.created_at) + timedelta(seconds=seconds) - now
 
     def add_attempt(self, count: Secret | None, subject: str, now: datetime) -> Secret:
-        """Return the counter's row after one more attempt, to be stored. `count` is the stored row, or None at
-        first."""
+        """Return the counter's row after one more attempt, to be stored. `count` is the stored row, if there is one."""
         if count is None or not count.is_live(now):
             return _first(count, self.key(subject), SecretKind.THROTTLE, now, self._lifetime(1))
         tries = count.tries + 1

@@ -1,7 +1,7 @@
-"""The daily job that anchors the audit trails to which events were added (docs/decisions/036).
+"""The daily job that anchors audit trails: it copies the last event's number and hash to the bucket with Object Lock.
 
-The job repeats a day until the signed object of the day exists, and does not repeat finished shards. The
-number of its reads depends only on how many trails grew."""
+Nobody can change such a copy (docs/decisions/036). The job repeats a day until the signed object of the day exists, and
+does not repeat finished shards. The number of its reads depends only on how many trails grew."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from chalicelib.services.documents.anchors import Anchor, day_key, part_key, pos
 from chalicelib.services.ports import Clock, EvidenceExists, Files, SealKey, Store, TimestampAuthority
 
 DAYS_BACK = 7
-"""The number of finished days that a job anchors if earlier jobs failed."""
+"""The number of past days that a job anchors if earlier jobs failed."""
 
 SHARDS = tuple(str(number) for number in range(4))
 _PAGE, _WRITERS = 100, 16
@@ -44,7 +44,9 @@ class AnchorJob:
         self._timestamps = TimestampSource(authority.request, pins) if authority is not None else None
 
     def anchor(self) -> None:
-        """Anchor the audit trails of the last few days, oldest first. A day with a signed object is skipped."""
+        """Copy the audit trails' last hashes of each of the last 7 days, oldest first, to the bucket with Object Lock.
+
+        A day that already has a signed object is skipped."""
         today = self._clock.now().date()
         for age in range(DAYS_BACK, 0, -1):
             day = today - timedelta(days=age)
@@ -67,7 +69,9 @@ class AnchorJob:
             self._files.put(day_key(day), _canonical(envelope).encode(), _JSON)
 
     def _anchor_shard(self, day: date, shard: str) -> bytes:
-        """Return a shard's anchored positions as JSON. Write them unless an earlier job has written them."""
+        """Return the last event's number and hash of a shard's audit trails as JSON, and write them to the bucket.
+
+        If an earlier job has already written them, return what was written."""
         key = part_key(day, shard)
         written = self._files.find(key)
         if written is not None:
@@ -82,7 +86,7 @@ class AnchorJob:
         return data
 
     def _grown(self, day: date, shard: str) -> Iterator[Document]:
-        """Yield the documents whose last audit event was on this day.
+        """Yield the documents whose last audit event was on this day, because their audit trails must be anchored.
 
         A document whose trail has grown again since midnight belongs to yesterday too. Otherwise a trail that grows
         every night would never be anchored."""
@@ -95,7 +99,9 @@ class AnchorJob:
                 after, more = page.next_after, page.next_after is not None
 
     def _timestamp(self, signature: bytes) -> bytes | None:
-        """Return a timestamp token, or None without a timestamp authority. Raises `OSError` if the authority fails."""
+        """Return the authority's timestamp (DER) of a signature, or None if the portal has no timestamp authority.
+
+        Raises `OSError` if the authority fails."""
         if self._timestamps is None:
             return None
         return bytes(request_timestamp(signature, self._timestamps, self._clock.now()).dump())

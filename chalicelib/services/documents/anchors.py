@@ -17,7 +17,7 @@ _POSITION = re.compile(r"([0-9]{9})-([0-9a-f]{64})-([0-9]{4}-[0-9]{2}-[0-9]{2})"
 
 @dataclass(frozen=True, kw_only=True)
 class Anchor:
-    """An anchored position in a document's audit trail (an event's number and hash), and the day of the anchor."""
+    """A copy of a position in a document's audit trail: an event's number and hash, and the day of the copy."""
 
     day: date
     sequence: int
@@ -25,22 +25,22 @@ class Anchor:
 
 
 def day_key(day: date) -> str:
-    """Return the S3 key of the signed object that covers all anchors of a day."""
+    """Return the S3 key of the signed object that covers the anchored hashes of all audit trails of a day."""
     return f"{EVIDENCE}anchors/{day.isoformat()}.json"
 
 
 def part_key(day: date, shard: str) -> str:
-    """Return the S3 key of the object with the anchored positions of one shard on one day."""
+    """Return the S3 key of the object with a day's audit-trail hashes of one shard (one part of four)."""
     return f"{EVIDENCE}anchors/{day.isoformat()}/{shard}.json"
 
 
 def position_key(document_id: str, anchor: Anchor) -> str:
-    """Return the S3 key of the empty object whose key anchors a position of a document's audit trail."""
+    """Return the S3 key of the empty object that proves a position of an audit trail. The key contains the position."""
     return f"{_prefix(document_id)}{anchor.sequence:09}-{anchor.head}-{anchor.day.isoformat()}"
 
 
 def read_anchors(files: Files, document_id: str) -> tuple[Anchor, ...]:
-    """Return every anchor of a document's audit trail, the lowest position first.
+    """Return every position of a document's audit trail that was copied to the bucket with Object Lock, lowest first.
 
     The positions are in the keys. Keys of objects that somebody deleted afterwards are included."""
     prefix = _prefix(document_id)
@@ -51,7 +51,7 @@ def read_anchors(files: Files, document_id: str) -> tuple[Anchor, ...]:
 
 
 def agrees(anchors: Sequence[Anchor], events: Sequence[Event]) -> bool:
-    """Return True if the audit trail still contains the event of every anchor."""
+    """Return True if the audit trail still contains the event of every anchor. Otherwise the trail was rewritten."""
     hashes = {event.sequence: event.hash for event in events}
     return all(hashes.get(anchor.sequence) == anchor.head for anchor in anchors)
 

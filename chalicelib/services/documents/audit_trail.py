@@ -1,4 +1,4 @@
-"""The audit trail as sentences, for the certificate page and for the audit trail on a screen."""
+"""The events of the audit trail in words, for the certificate page and for the audit trail on a screen."""
 
 import json
 from collections.abc import Mapping

@@ -28,7 +28,7 @@ _NEXT_LIST = {Listing.PROVIDER_PENDING: Listing.PROVIDER_PAST}
 
 
 def move_job(provider_id: str, *, practice_id: str | None = None) -> Job:
-    """Return the job that moves documents out of this provider's lists if they belong to another provider.
+    """Return the job that moves documents from this provider's lists to the providers to whom they belong.
 
     With `practice_id`, the job moves the documents of this practice only."""
     return Job(
@@ -41,7 +41,7 @@ def move_job(provider_id: str, *, practice_id: str | None = None) -> Job:
 
 
 class DocumentMoves:
-    """Service behind the `move` jobs. A job that comes twice does no harm."""
+    """The service that does the `move` jobs. A job that comes twice does no harm."""
 
     def __init__(self, writer: DocumentWriter, clock: Clock) -> None:
         self._writer = writer
@@ -49,7 +49,8 @@ class DocumentMoves:
         self._clock = clock
 
     def move(self, job: Job) -> None:
-        """Move the documents on one page of the provider's lists, and queue the job for the next page."""
+        """Move the documents on one page of the provider's lists if they belong to another provider, and queue the next
+        page."""
         provider_id, now = job.provider_id or "", self._clock.now()
         listing, after = _read_place(job.after)
         page = self._store.documents(listing, provider_id, limit=PAGE, after=after)
@@ -82,9 +83,9 @@ class DocumentMoves:
 
 
 def _may_move(document: Document, provider: Provider) -> bool:
-    """Return True if the provider's account cannot open the document, and no act opened it to one account alone.
+    """Return True if the document may leave this provider's lists: the provider's account cannot open the document.
 
-    A document that was opened by the code of its fax moves if support has separated its addressee from the
+    A document that was opened to one account (`granted`) moves only if support has separated its addressee from the
     provider. The documents of a closed account do not move."""
     if provider.closed_at is not None or opens_to(provider, document):
         return False
@@ -92,7 +93,7 @@ def _may_move(document: Document, provider: Provider) -> bool:
 
 
 def _read_place(after: str | None) -> tuple[Listing, str | None]:
-    """Return the list and the position in the list at which a job continues. `after` is the job's cursor."""
+    """Return the list and the position in it at which a job continues. `after` is the job's cursor."""
     if after is None:
         return Listing.PROVIDER_PENDING, None
     listing, _, position = after.partition(":")

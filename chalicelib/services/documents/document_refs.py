@@ -18,9 +18,9 @@ class DocumentRef:
 
 
 def find_document(store: Store, practice_id: str, ref: DocumentRef) -> Document:
-    """Return the practice's document.
+    """Return the practice's document that an EMR names.
 
-    Raises `NotFound` if there is none, or if the two ids name different documents."""
+    Raises `NotFound` if the practice has no such document, or if the two ids name different documents."""
     document_id = ref.document_id
     if ref.external_id is not None:
         key = external_claim(practice_id, ref.external_id)

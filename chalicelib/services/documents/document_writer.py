@@ -1,4 +1,4 @@
-"""Changes to one document. A change applies to the latest version, and is retried if another writer was faster."""
+"""The way to change one document. A change is retried on the latest version if another request was faster."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from chalicelib.services.ports import Ids, Store
 
 
 class DocumentWriter:
-    """Writer of changes to documents, which every service that changes documents uses."""
+    """The writer of changes to documents. Every service that changes documents uses it."""
 
     def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
         self.store = store
@@ -31,25 +31,27 @@ class DocumentWriter:
         return require_practice(self.store, document.practice_id)
 
     def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
-        """Return a recorder of events that `actor` causes at the time `now`."""
+        """Return a recorder, which collects the events that `actor` causes at the time `now`. Nothing is stored yet."""
         return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
 
     def report_to_owner(self, recorder: Recorder, document: Document) -> Recorder:
-        """Email the decision of the last event to the account's owner if the document is in the lists of an account.
+        """Let the recorder email the last event's decision to an account's owner, if the account lists the document.
 
-        Call this method for every decision that was made outside the account's session."""
+        The owner then learns of a decision that somebody made outside the account's session. Call this method for every
+        such decision."""
         owner = self.store.provider(document.provider_id)
         is_listed = owner is not None and opens_to(owner, document)
         return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
 
     def commit(self, recorder: Recorder, *, providers: tuple[Provider, ...] = ()) -> Document:
-        """Store the recorder's change, with further `providers` rows, and return the changed document."""
+        """Store the recorder's change, with the rows `providers`, and return the changed document. Raises
+        `ConcurrentUpdate`."""
         change = replace(recorder.change(), providers=providers)
         self.store.commit(change)
         return change.documents[0]
 
     def apply_to_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
-        """Return the result of `step`, which checks the document, commits a change and returns the document.
+        """Return the result of `step`: a function that checks the document, commits a change, and returns the document.
 
         `step` gets the document as the caller read it, and after each conflict the latest version."""
         return retry_on_latest(
@@ -71,8 +73,8 @@ class DocumentWriter:
     ) -> Document:
         """Record that `actor` opened the document, if nobody has opened it before, and return the document.
 
-        `check_access` raises an error if the viewer may no longer see the latest version of the document.
-        The first view also counts as the transmission to the addressee by `via`, unless a fax came first (CY2025)."""
+        `check_access` raises an error if the viewer may no longer see the latest version of the document. The first
+        view also counts as the transmission to the addressee by `via`, unless a fax came first (CY2025)."""
 
         def step(current: Document) -> Document:
             check_access(current)
@@ -86,7 +88,9 @@ class DocumentWriter:
 
 
 def record_transmission(recorder: Recorder, before: Document, after: Document) -> Recorder:
-    """Record that the change from `before` to `after` transmitted the plan, and that this certified the plan."""
+    """Add an event to the recorder if the change from `before` to `after` transmitted the plan to its addressee.
+
+    Add another event if the transmission certified the plan."""
     if after.transmitted_at == before.transmitted_at:
         return recorder
     return recorder.event(DocumentEventType.TRANSMITTED, {"via": after.transmitted_via}, webhook=True).certification(
@@ -95,5 +99,5 @@ def record_transmission(recorder: Recorder, before: Document, after: Document) -
 
 
 def needs_view(document: Document) -> bool:
-    """Return True if opening the document now would be its first view."""
+    """Return True if opening the document now would be its first view, which must be recorded."""
     return document.viewed_at is None and is_decidable(document.status)

@@ -25,7 +25,7 @@ EventResponse = Mapping[str, Any]
 """The body of the `202`: `document_id`, `status`, and `warnings` if there are any."""
 
 OTHER_PERSON = "other-person-at-address"
-"""The warning that the same practice has addressed another person at this email address before."""
+"""The code of the warning that the same practice has addressed another person at this email address before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class HandledEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class InboundEvent:
-    """A signed event from an EMR: its practice, its `webhook-id`, the signed body, and the time of arrival."""
+    """A webhook event from an EMR: its practice, its `webhook-id`, the signed body, and the time of arrival."""
 
     practice: Practice
     webhook_id: str
@@ -53,10 +53,10 @@ class InboundEvent:
 
 
 def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], HandledEvent]) -> EventResponse:
-    """Return the stored response to an event. If there is none, commit the change of `step` with a new response.
+    """Return the stored response to an event. If there is none, do the work and commit it with a new response.
 
-    `step` reads, decides, and returns the document with the change to commit. After a conflict with another
-    writer it runs again. Raises `Conflict` if the `webhook-id` was used for another body."""
+    `step` reads, decides, and returns the document with the change to commit. After a conflict with another request,
+    `step` runs again. Raises `Conflict` if the `webhook-id` was used for another body."""
 
     def attempt() -> EventResponse:
         earlier = store.request(inbound.practice.id, inbound.webhook_id)

@@ -1,4 +1,4 @@
-"""The facts about a signer's identity, as they are known at the time of the decision (DESIGN 2a, 5.5)."""
+"""The facts about a signer's identity that a decision records, as they are known at that time (DESIGN 2a, 5.5)."""
 
 from dataclasses import asdict
 
@@ -7,7 +7,7 @@ from chalicelib.domain.providers import Provider
 
 
 def identify_account(provider: Provider, document: Document) -> Identity:
-    """Return the facts about the identity of an account's owner who decides on the document."""
+    """Return the facts that show who decided on the document, for the owner of an account who is logged in."""
     email, practice = document.addressee.email, document.practice.name
     is_known = email is not None and email in provider.proven_emails
     sent_to = mask(email or "") if is_known else None
@@ -25,7 +25,9 @@ def identify_account(provider: Provider, document: Document) -> Identity:
 
 
 def identify_visitor(document: Document, email: str | None) -> Identity:
-    """Return the facts about the identity of a person who entered a code. `email` is None for a code on a fax."""
+    """Return the facts that show who decided on the document, for a person without an account who entered a code.
+
+    `email` is the address to which the code was sent, or None if the code was on the document's fax."""
     sent_to, practice = code_recipient(document, email), document.practice.name
     route = f"a code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
     return Identity(
@@ -53,7 +55,7 @@ def mask(address: str) -> str:
 
 
 def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str]:
-    """Return the source of the account's NPI, as a code and as a sentence. Other practices are not named."""
+    """Return the source of the account's NPI, as a code and as a sentence. The sentence names no other practice."""
     if provider.npi is None:
         return None, ""
     states_npi = document.addressee.npi == provider.npi
@@ -68,7 +70,7 @@ def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str
 
 
 def identity_data(identity: Identity | None) -> dict[str, object]:
-    """Return the facts about the signer's identity for the audit event of a decision."""
+    """Return the facts about the signer's identity, except the sentence, for the audit event of the decision."""
     if identity is None:
         return {}
     facts = {name: value for name, value in asdict(identity).items() if name != "statement"}

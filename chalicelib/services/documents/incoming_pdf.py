@@ -19,7 +19,8 @@ _PDF = "application/pdf"
 
 @dataclass(frozen=True, kw_only=True)
 class PdfSource:
-    """The bytes of an event's PDF, or the id of an upload, with the SHA-256 (lower-case hex) of its bytes, if given."""
+    """The source of an event's PDF: bytes or the id of an upload, and the SHA-256 (lower-case hex) that the EMR
+    stated."""
 
     data: bytes | None = None
     upload_id: str | None = None
@@ -49,16 +50,16 @@ def original_key(practice_id: str, document_id: str) -> str:
 
 
 def former_original_key(practice_id: str, document_id: str) -> str:
-    """Return the S3 key that a document's original PDF got before there was a bucket with Object Lock."""
+    """Return the S3 key of a document's original PDF in releases before there was a bucket with Object Lock."""
     return f"originals/{practice_id}/{document_id}.pdf"
 
 
 @dataclass
 class IncomingPdf:
-    """The PDF of one event. The PDF is read, inspected and stored at most once.
+    """The PDF of one `document.sent` event. The PDF is read, inspected and stored at most once.
 
-    After a conflict, the intake decides again, with the same PDF. `validate` may raise an error to refuse a PDF that
-    `inspect` accepted. It runs before the original is stored."""
+    If the intake must decide again after a conflict, it uses the same object and does not repeat this work. `validate`
+    may raise an error to refuse a PDF that `inspect` accepted. It runs before the original is stored."""
 
     practice_id: str
     document_id: str
@@ -71,7 +72,7 @@ class IncomingPdf:
 
     @property
     def staging_key(self) -> str:
-        """Return the S3 key of the staged copy, which exists until the document is stored (see `orphan_cleanup`)."""
+        """Return the S3 key of the temporary copy, which exists until the document is stored (see `orphan_cleanup`)."""
         return f"{STAGING_PREFIX}{self.practice_id}/{self.document_id}"
 
     def read(self) -> bytes:
@@ -89,8 +90,8 @@ class IncomingPdf:
     def inspect_and_store(self) -> InspectedPdf:
         """Inspect the PDF, store it as an original and return its facts. Raises `Unprocessable` for a refused PDF.
 
-        The portal inspects and stores its own staged copy, because the sender could still replace the upload.
-        A refused upload is deleted. The staged copy remains until the document is stored, and marks the
+        The portal inspects and stores its own staged (temporary) copy, because the sender could still replace the
+        upload. A refused upload is deleted. The staged copy remains until the document is stored, and marks the
         original of an intake that crashed."""
         if self._inspected is None:
             self.files.put(self.staging_key, self.read(), _PDF)
@@ -104,7 +105,8 @@ class IncomingPdf:
         return self._inspected
 
     def discard_staging(self, stored_document_id: str) -> None:
-        """Delete the staged copy if the PDF's document was stored. Otherwise the orphan cleanup deletes both files."""
+        """Delete the staged copy if the PDF's document was stored. Otherwise the orphan cleanup deletes copy and
+        original."""
         if self._inspected is not None and stored_document_id == self.document_id:
             self.files.delete(self.staging_key)
 
