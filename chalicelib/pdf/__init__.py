@@ -1,7 +1,7 @@
 """The PDF engine: functions that inspect, render, sign and verify the bytes of PDF files.
 
 The engine uses no AWS, no clock and no environment variables. A document that its provider signed or declined passes
-these steps: assemble the pages, prepare and add the seal (a digital signature over the whole file), check, release.
+these steps: assemble the pages, prepare and add the seal (a digital signature of the whole file), check, release.
 Any module may import `models`, `geometry` and `text.graphemes`. The other modules load PDF libraries, so import them
 inside the function that needs them."""
 

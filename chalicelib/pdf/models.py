@@ -185,7 +185,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class SealSpec:
-    """The contents of a seal, the portal's digital signature over a whole PDF.
+    """The contents of a seal, the portal's digital signature of a whole PDF.
 
     `reason` says who signed the document, and `at` is the aware time of sealing. `reserved_bytes` is the room in the
     file for the CMS message that holds the signature."""

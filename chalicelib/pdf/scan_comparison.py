@@ -108,7 +108,7 @@ def _adds_nothing(page: _View, original: _View) -> bool:
 
 
 def _count_added(ink: Picture, marks: Picture, *, reach: int) -> int:
-    """Count the pixels of ink that are more than `reach` pixels away from all marks."""
+    """Count the pixels of a scan's ink that are more than `reach` pixels away from all marks of the original."""
     box = (0, 0, ink.width, min(ink.height, marks.height))
     near = marks.crop(box)
     for across in (1, 0):

@@ -1,4 +1,4 @@
-"""Run `python -m chalicelib.pdf.verify`, the command that the documentation names."""
+"""The command `python -m chalicelib.pdf.verify`, which verifies the portal's seal on a PDF without a network."""
 
 import sys
 

@@ -40,7 +40,7 @@ def _make_seed(*parts: object) -> bytes:
 
 
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
-    """Append every page of `reader`, rebuilt in its own size and rotation.
+    """Append every page of `reader` to the writer, rebuilt from its visible content in its own size and rotation.
 
     `stamp` is the index of a page (from 0) and the form to draw on that page, the signature block."""
     for index, page in enumerate(reader.pages):
@@ -87,7 +87,7 @@ def assemble_signed(
     certificate: CertificateFacts,
     find: FieldFinder = find_signature_box,
 ) -> bytes:
-    """Return the PDF of an electronically signed document: rebuilt pages, signature block and certificate.
+    """Return the PDF of an electronically signed document: rebuilt pages, signature block, certificate page.
 
     The block goes into `field`, or into the place that `find` returns. Without a place, only the certificate shows the
     block. Equal input gives equal bytes. Raise `PdfRefused` (damaged) for an unreadable original."""
@@ -120,7 +120,7 @@ def center_on_sheet(size: tuple[float, float], sheet: tuple[float, float]) -> Ma
 
 
 def _append_on_letter(writer: PdfWriter, reader: PdfReader) -> None:
-    """Append every page of `reader`, centered on an upright or landscape Letter page."""
+    """Append every page of `reader` (a scan) to the writer, centered on an upright or landscape Letter page."""
     for page in reader.pages:
         display = read_display(page)
         width, height = display.size
@@ -157,7 +157,7 @@ def _draw_picture(canvas: Canvas, picture: Image.Image, sheet: tuple[float, floa
 
 
 def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
-    """Return the PDF of a document signed on paper: its scan (PDF, JPEG or PNG) on Letter pages, and a certificate."""
+    """Return the PDF of a document signed on paper: the scan (PDF, JPEG or PNG) on Letter pages and a certificate."""
     is_pdf = b"%PDF-" in scan[:1024]
     writer = PdfWriter()
     _append_on_letter(writer, open_as_shown(scan) if is_pdf else _draw_on_letter(scan))

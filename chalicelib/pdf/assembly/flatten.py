@@ -149,9 +149,9 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedF
 
 
 def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[PlacedForm]:
-    """Copy a page's content and visible annotations into the writer, and return them as placed forms.
+    """Copy a page's content and visible annotations into the writer, and return the copies as placed forms.
 
-    The list is in drawing order: the content first, then the annotations on top."""
+    A placed form is a form XObject with its matrix. The content is first, before the annotations on top of it."""
     layers: list[PlacedForm] = [(import_page_form(writer, page, display), IDENTITY)]
     for item in read_array(page.get("/Annots")):
         placed = _annotation_form(writer, read_dictionary(item))

@@ -188,7 +188,9 @@ def _draw_footer(canvas: Canvas, facts: CertificateFacts, page: int, pages: int)
 
 
 def draw_certificate(canvas: Canvas, facts: CertificateFacts, block: SignatureBlock | None) -> None:
-    """Draw the certificate on as many new Letter pages as necessary, with the signature block (if any) on the first."""
+    """Draw the certificate of a signed or declined document on as many new Letter pages as necessary.
+
+    The signature block, if there is one, is on the first page."""
     flow = _fill_flow(facts, block)
     for index, operations in enumerate(flow.pages, start=1):
         canvas.setPageSize((WIDTH, HEIGHT))

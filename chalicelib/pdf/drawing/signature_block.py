@@ -85,7 +85,7 @@ def _stack(block: SignatureBlock, size: float, width: float, height: float, *, b
 
 
 def _place_beside(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Return a layout of the block with the signature to the left of the words; None if the space is too small."""
+    """Return a layout of the signature block with the signature left of the words; None if the space is too small."""
     signature = 0.4 * width
     left = signature + 6
     lines = _wrap_words(block, size, width - left, brief=brief)
@@ -97,7 +97,7 @@ def _place_beside(block: SignatureBlock, size: float, width: float, height: floa
 
 
 def _place_words(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Return a layout of only the block's words, at the top of their own box; None if the box is too small."""
+    """Return a layout of only the signature block's words, at the top of a box; None if the box is too small."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     return _Layout(size, lines, (0, height - words, width, height)) if words <= height else None

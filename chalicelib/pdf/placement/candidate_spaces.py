@@ -32,7 +32,7 @@ _CLEARANCE = 0.6
 
 
 def find_blanks(context: LabelContext) -> Iterator[list[Blank]]:
-    """Yield groups of equally likely blank spaces where the label asks to sign, the likeliest group first.
+    """Yield groups of equally likely blank spaces for a label such as "Physician signature", the likeliest group first.
 
     Within a group, a space that has room for the whole signature block is better than an earlier space without it."""
     yield from ([blank] for blank in _find_fields(context))
@@ -54,7 +54,7 @@ def find_blanks(context: LabelContext) -> Iterator[list[Blank]]:
 
 
 def _label_end(label: Label) -> float:
-    """Return the right edge of the label's text, including a colon or credentials, but without a request for a date."""
+    """Return the right edge of a text that asks for a signature, with its colon or credentials, but without *Date*."""
     boxes = [word.box for word in label.span.words if word.box[0] >= label.box[0]]
     dates = [word.box[0] for word in label.span.words if word.text.lower().startswith("date")]
     right = min([*dates, label.span.box[2] + 1]) if dates and min(dates) > label.box[2] else label.span.box[2] + 1
@@ -62,7 +62,7 @@ def _label_end(label: Label) -> float:
 
 
 def _find_fields(context: LabelContext) -> Iterator[Blank]:
-    """Yield the empty form fields that belong to the label, because they are beside, above or below it.
+    """Yield the empty form fields beside, above or below a signature label, as spaces to sign in.
 
     A field is left out if its name is for another person or for a fact such as a date."""
     label, end = context.label, _label_end(context.label)
@@ -81,7 +81,7 @@ def _find_fields(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_stacked_field(context: LabelContext) -> FormField | None:
-    """Return the form field directly above or below the label; None without one, or if its owner is unclear."""
+    """Return the form field directly above or below a signature label; None without one, or if its owner is unclear."""
     boxes = [field.box for field in context.marks.fields]
     column = find_column(context, boxes, WRITING_HEIGHT)
     if column.above is not None and column.below is not None:
@@ -110,7 +110,7 @@ def blank_of_field(context: LabelContext, field: FormField) -> Blank:
 
 
 def _find_lines_beside(context: LabelContext) -> Iterator[Blank]:
-    """Yield the spaces above drawn lines that start to the right of the label, or run from below the label to there."""
+    """Yield the spaces above drawn lines that go to the right of a signature label, as places to sign."""
     label, end = context.label, _label_end(context.label)
     _, bottom, _, top = label.box
     cell, beyond = context.find_cell(label.box), context.next_left_edge(end)
@@ -127,7 +127,7 @@ def _find_lines_beside(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
-    """Yield the space above the drawn line that is directly above the label, unless another label owns the line."""
+    """Yield the space to sign above the drawn line directly above a signature label, unless another label owns it."""
     label = context.label.box
     cell = context.find_cell(label)
     for rule in sorted(context.marks.rules, key=lambda box: box[1]):
@@ -145,7 +145,7 @@ def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
 
 
 def _own_share(context: LabelContext, rule: Box) -> tuple[float, float]:
-    """Return the left and right end of the part of a drawn line that belongs to this label and not to its neighbors."""
+    """Return the left and right end of the part of a drawn line that is for this signature label, not for neighbors."""
     left, right, label = rule[0], rule[2], context.label.box
     for box in [*context.row_boxes, *context.label.rest]:
         if box[2] <= label[0] and box[0] >= rule[0] - GAP:
@@ -166,7 +166,7 @@ def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) 
 
 
 def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
-    """Yield the spaces to sign in the drawn box `cell` around the label, the largest first: below, beside and above it.
+    """Yield the spaces below, beside and above a signature label in the drawn box around it, the largest first.
 
     The last space is the next drawn box to the right, if it has no text."""
     label = context.label.box
@@ -185,7 +185,7 @@ def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
 
 
 def _find_open_space(context: LabelContext) -> Iterator[Blank]:
-    """Yield the spaces to the right of the label, at five heights from its bottom edge to 24 points below that edge."""
+    """Yield spaces to sign to the right of a signature label, from its bottom edge down to 24 points below it."""
     left, bottom = _label_end(context.label) + 3 * GAP, context.label.box[1]
     right = min(left + MAX_WIDTH, context.printable[2])
     for lower in (0.0, 6.0, 12.0, 18.0, 24.0):
@@ -194,7 +194,7 @@ def _find_open_space(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_space_above(context: LabelContext) -> Iterator[Blank]:
-    """Yield the space above a label without a line, and then, for a label without a colon, those to its right.
+    """Yield the space above a signature label that has no line, then, if it has no colon, the spaces to its right.
 
     Yield nothing for a label that may be the end of a sentence."""
     left, _, _, top = context.label.box

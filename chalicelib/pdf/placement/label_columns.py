@@ -37,7 +37,7 @@ class Column:
 
 
 def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Column:
-    """Return the column of a label and the blank spaces above and below it, to decide which space is the label's.
+    """Return the column of a signature label and blank spaces, to decide if the label's space is above or below it.
 
     `reach` is the largest distance in points from a label to its blank space."""
     label = context.label.box
@@ -51,7 +51,7 @@ def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Colum
 def _follow_column(
     start: Box, blanks: list[Box], labels: list[TextSpan], reach: float, *, up: bool
 ) -> tuple[Box | None, bool, bool]:
-    """Follow a label's column of blank spaces and labels up or down, from the box `start` of the label.
+    """Follow a column of labels ("Signature", "Date") and blank spaces up or down, from the box `start` of a label.
 
     Return three values: the next blank space (or None), whether the column ends with a blank space in that direction,
     and whether the next label is another signer's."""
@@ -91,7 +91,7 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 
 
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
-    """Return True if the drawn line above the label may be another label's, so that nobody may sign there.
+    """Return True if the drawn line above a signature label may be for another label, so the search must not use it.
 
     This is so if a similar line is below the label, and the column does not show which line is the label's."""
     long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
@@ -114,7 +114,7 @@ def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
 
 
 def is_above_own_line(context: LabelContext) -> bool:
-    """Return True if the label's line may be below the label, so that the space above the label may be another's."""
+    """Return True if the line of a signature label may be below it, so that the space above may be another person's."""
     box = context.label.box
     above = _find_nearest(box, context.marks.rules, [], MAX_HEIGHT, up=True)
     return above is not None and context.find_cell(box) is None and belongs_to_label_above(context, above)

@@ -103,7 +103,7 @@ class CandidatePage:
         return [self._resolve_owner(label) for label in labels]
 
     def _resolve_owner(self, label: Label) -> Label:
-        """Return the label; a bare *Signature* label becomes the provider's if the provider's name is to its left."""
+        """Return the label, as the provider's if it is a bare *Signature* with the provider's name to its left."""
         if label.kind != "anybody":
             return label
         left, bottom, _, top = label.box
@@ -203,7 +203,7 @@ class LabelContext:
 
     @cached_property
     def row_boxes(self) -> list[Box]:
-        """The boxes of the other text spans in the label's row."""
+        """The boxes of the other texts in the same row of the page as the signature label."""
         _, bottom, _, top = self.label.box
         return [span.box for span in self.other_spans if span.box[1] < top and bottom < span.box[3]]
 
@@ -259,5 +259,5 @@ def _field_belongs_to_label(field: Box, label: Box) -> bool:
 
 
 def writing_area(rule: Box) -> Box:
-    """Return the box of a drawn line together with the space above the line where people write."""
+    """Return the box of a drawn line together with the 12 points above the line where people write."""
     return (rule[0], rule[1], rule[2], rule[3] + WRITING_HEIGHT)

@@ -86,7 +86,7 @@ def may_ask(text: str) -> bool:
 
 
 def match_label(text: str) -> tuple[LabelKind, int] | None:
-    """Return the kind of a label, and the end index of its words that ask for the signature.
+    """Return the kind of a signature label, and the index in the text where the words that ask for the signature end.
 
     Return None if the whole text is no label, such as a sentence that mentions a signature."""
     for kind, pattern in _KINDS.items():

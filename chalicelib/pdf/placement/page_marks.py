@@ -213,7 +213,9 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Add the page's lines, fills and images to `marks`. A shape behind the label's box counts only if it is dark.
+    """Add the page's lines, fills and images to `marks`, as obstacles for a signature at a label.
+
+    A shape that contains the box `label` of that text is an obstacle only if it is a dark fill.
 
     Raise `PageTooComplex` for a page with too many objects."""
     budget, backgrounds = _Budget(), list[Box]()
@@ -281,7 +283,7 @@ def _add_path(
 ) -> None:
     """Add the drawn lines and filled areas of a path to `marks`, as obstacles for the signature block.
 
-    Dark fills behind the label go into `backgrounds` instead, since a later light fill may cover them."""
+    Dark fills behind the box `label` (a signature label) go into `backgrounds`: a later light fill may cover them."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(item, fill, stroke)
     to_display = multiply(_matrix(item), matrix)

@@ -22,7 +22,7 @@ class ChainRefused(ValueError):
 
 @dataclass(frozen=True)
 class Chain:
-    """The sealing certificate, followed by the certificates of its issuers in order."""
+    """The certificates for the seal (a digital signature): the one of the key, then those of its issuers in order."""
 
     certificates: tuple[x509.Certificate, ...]
 
@@ -38,7 +38,7 @@ class Chain:
 
     @property
     def key_bytes(self) -> int:
-        """The length in bytes of a signature by the sealing certificate's key."""
+        """The length in bytes of a signature by the sealing certificate's key, for the space to reserve in a file."""
         bits: int = self.leaf.public_key.bit_size
         return bits // 8
 

@@ -115,7 +115,7 @@ def read_digest(message: bytes) -> bytes:
 
 
 def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> bytes:
-    """Return the CMS message with a timestamp by an authority over the message's signature (PAdES level B-T).
+    """Return the CMS message with an authority's timestamp of the message's signature added (PAdES level B-T).
 
     The signed part of the message does not change, so a timestamp can also be added to a file sealed before. Raise
     `OSError` if the authority returns no usable timestamp near `at`, the present time."""

@@ -19,7 +19,7 @@ _TOLERANCE = 96
 def compare_pages(
     source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int] = ()
 ) -> Iterator[str]:
-    """Yield, for each page of the sealed file, the page's fault in words, or an empty string if it has no fault.
+    """Yield, for each page of a sealed (digitally signed) PDF, the page's fault in words, or "" if it has no fault.
 
     The caller releases no file with a fault. A page must look the same in print, on a screen and in `source` (the
     file that the signer saw), except inside the signature block `block`. `unseen` are the numbers of the source's pages

@@ -13,9 +13,9 @@ _MESSAGE = re.compile(rb"<([0-9a-f]{2048,})>")
 
 @dataclass(frozen=True)
 class Placeholder:
-    """The byte offsets of the space for a seal's CMS message: the hexadecimal digits between `<` and `>`.
+    """The byte offsets of the space for the CMS message of a seal (the portal's digital signature) in a PDF.
 
-    The seal covers each byte of the file except these digits and their brackets."""
+    The space is the hexadecimal digits between `<` and `>`. The seal covers all bytes outside these brackets."""
 
     start: int
     end: int

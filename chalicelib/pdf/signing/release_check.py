@@ -1,6 +1,6 @@
 """The last check of a sealed file before the portal releases it.
 
-The check reads the final bytes of the file with PDF readers that took no part in writing them."""
+A sealed file is a PDF with the portal's digital signature. The check reads its final bytes with three PDF readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.pdf.signing.verification import SignatureReport, find_signature_
 def find_faults(
     data: bytes, *, pages: int, level: Level, source: bytes, certificate: str, pins: Collection[str] = ()
 ) -> list[str]:
-    """Return the faults of a sealed file in words for an engineer; an empty list allows the release.
+    """Return the faults of a sealed (digitally signed) PDF in words for an engineer; an empty list allows the release.
 
     `pages` and `level` are the expected number of pages and PAdES level. `source` is the original or the scan (empty
     for a separate certificate). `certificate` is the fingerprint of the certificate that must have made the seal, and
@@ -53,7 +53,7 @@ def _find_seal_faults(signatures: tuple[SignatureReport, ...], source: bytes, ce
 
 
 def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
-    """Return True if the seal broke none of the earlier signatures: those valid in `source` are still valid.
+    """Return True if the seal broke none of the earlier digital signatures: those valid in `source` are still valid.
 
     `earlier` are the signatures in the sealed file before the seal. A rebuilt file has none, which is no fault."""
     if not earlier:
@@ -66,7 +66,7 @@ def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
 
 
 def find_timestamp_faults(data: bytes, before: bytes, pins: Collection[str]) -> list[str]:
-    """Return the faults of a sealed file that got its timestamp later; an empty list allows the release.
+    """Return the faults of a digitally signed PDF that got its timestamp later; an empty list allows the release.
 
     `before` is the sealed file without the timestamp, and only the bytes of the signature may differ from it. `pins`
     are the fingerprints of the timestamp authorities' certificates."""

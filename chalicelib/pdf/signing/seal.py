@@ -1,6 +1,6 @@
 """The first half of sealing, without the key: a PDF gets a field for the seal, with room for the signature.
 
-The seal is one PAdES signature over the whole file. The other half, `sealer.py`, makes the signature with a key in KMS
+The seal is one PAdES signature of the whole file. The other half, `sealer.py`, makes the signature with a key in KMS
 and parses no PDF.
 
 The seal allows no later change: all fields are locked (P=1), and in a file without other signatures the seal
@@ -42,7 +42,7 @@ _LOCK = FieldMDPSpec(FieldMDPAction.ALL)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file that is complete except for its seal's CMS message, and the placeholder where the message goes."""
+    """A PDF that is complete except for its digital signature (the seal), and the placeholder where that goes."""
 
     data: bytes
     placeholder: Placeholder
@@ -63,14 +63,16 @@ class SealFieldSpec:
 
 
 def prepare(data: bytes, seal: SealSpec) -> Prepared:
-    """Return the file with an invisible field for the seal, ready for the seal's CMS message.
+    """Return the file with an invisible field for the seal (the portal's signature), ready for the CMS message.
 
     Raise `NotExtensible` if the file is malformed."""
     return prepare_opened(open_to_extend(data), seal, SealFieldSpec())
 
 
 def prepare_opened(writer: IncrementalPdfFileWriter, seal: SealSpec, field: SealFieldSpec) -> Prepared:
-    """Return the file with the writer's changes and a field for the seal, ready for the seal's CMS message.
+    """Return the file with the writer's changes and a visible or invisible field for the seal, the portal's signature.
+
+    The file is then complete except for the CMS message that holds the signature.
 
     Raise `NotExtensible` if the file is malformed."""
     with requires_extensible():

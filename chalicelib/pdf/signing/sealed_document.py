@@ -56,7 +56,7 @@ _TURNS: dict[int, Matrix] = {
 
 @dataclass(frozen=True)
 class PreparedDocument:
-    """A file that is complete except for its seal's CMS message, which goes into the placeholder.
+    """A PDF that is complete except for its digital signature (the seal), which goes into the placeholder.
 
     `pages` is the number of pages. `place` is the box of the signature block on a page of the original, the only part
     that looks different; None without a block there. `needs_certificate`: the file can hold no certificate page, so the
@@ -79,7 +79,7 @@ def prepare_signed(
     rebuild: bool = False,
     find: FieldFinder = find_signature_box,
 ) -> PreparedDocument:
-    """Return the electronically signed document with its signature block and certificate, ready for the seal.
+    """Return the electronically signed document with signature block and certificate page, ready for the digital seal.
 
     The block goes into `field`; if that is None or not on a page, `find` searches the text for a place. Without a
     place, only the certificate shows the block. With `rebuild` the file is rebuilt even if the original could be
@@ -104,7 +104,7 @@ def _add_to_original(
 def prepare_declined(
     original: bytes, *, certificate: CertificateFacts, seal: SealSpec, rebuild: bool = False
 ) -> PreparedDocument:
-    """Return the original with the certificate that its provider declined to sign, ready for the seal.
+    """Return the original with a page that certifies that the provider declined to sign, ready for the digital seal.
 
     With `rebuild` the file is rebuilt even if the original could be extended."""
     with suppress(NotExtensible):
@@ -115,13 +115,13 @@ def prepare_declined(
 
 
 def prepare_by_hand(scan: bytes, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
-    """Return the scan (PDF, JPEG or PNG) of a document signed on paper, with its certificate, ready for the seal."""
+    """Return the scan (PDF, JPEG or PNG) of a document signed on paper with a certificate page, ready for the seal."""
     pdf = assemble.assemble_by_hand(scan, certificate)
     return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 
 def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
-    """Return the certificate as a separate PDF, ready for a seal, because the signed file can hold no more pages.
+    """Return the certificate page as a separate PDF, ready for a seal, because the signed file can hold no more pages.
 
     The certificate names the signed file by its SHA-256 hash."""
 

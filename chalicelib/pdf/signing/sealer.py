@@ -19,7 +19,7 @@ from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 
 @dataclass(frozen=True)
 class Message:
-    """The CMS message (DER) of a seal, and the PAdES level: `B-T` if the message has a timestamp, else `B-B`."""
+    """The CMS message (DER) of a seal (digital signature), and its PAdES level: `B-T` with a timestamp, else `B-B`."""
 
     data: bytes
     level: Level
@@ -27,7 +27,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Sealer:
-    """The means to seal files: the signing key, its certificate chain, and the timestamp authority, if there is one."""
+    """The means to seal (digitally sign) files: the key, its certificate chain, and a timestamp authority, if any."""
 
     chain: Chain
     sign: SignDigest

@@ -47,7 +47,7 @@ class TimestampSource:
 
 
 def request_timestamp(signature: bytes, source: TimestampSource, at: dt.datetime) -> cms.ContentInfo:
-    """Return a verified timestamp token over a signature from the authority.
+    """Request a timestamp of a signature from the authority, and return the verified token.
 
     Raise `OSError` if the authority fails, or if the token is not sound, not pinned or not within 5 minutes of `at`."""
     nonce = source.nonce()
@@ -76,7 +76,7 @@ def _read_reply(reply: bytes, nonce: int) -> cms.ContentInfo:
 
 
 def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.datetime | None:
-    """Verify a timestamp token (SignedData) over a signature, and return the token's time.
+    """Verify a timestamp token (SignedData) of a signature, and return the token's time.
 
     Return None if the token is not sound, is for another signature, or has a certificate chain that ends at no pinned
     certificate. A malformed token raises `ValueError`, `TypeError`, `KeyError` or `AttributeError`."""

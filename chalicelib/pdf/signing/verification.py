@@ -1,6 +1,6 @@
-"""Verify offline whether a PDF has a seal of this installation, and whether the file is still intact.
+"""The offline verification of a PDF: whether it has a seal of this installation, and whether the file is still intact.
 
-A seal is the portal's digital signature over a whole file. A seal is trusted if it was made with one of the given
+A seal is the portal's digital signature of a whole file. A seal is trusted if it was made with one of the given
 certificates. A certificate may have expired, and the key may have been replaced since: only the match of the seal and
 the bytes counts. No data is fetched from anywhere.
 
@@ -94,7 +94,7 @@ def hash_revisions(data: bytes) -> list[str]:
     """Return the SHA-256 hashes (hex) of the file up to the end of each of its first 64 revisions, the shortest first.
 
     A revision is a version of the file before later additions. So the portal recognizes a file that it released even
-    if bytes were added later. The search reads raw bytes, so nothing in the file can hide a revision from a parser."""
+    if bytes were added later. The search needs no PDF parser, so nothing in the file can hide a revision."""
     digest, hashes, start = hashlib.sha256(), [], 0
     for end in islice((match.end() for match in _END_OF_REVISION.finditer(data)), _MAX_REVISIONS):
         digest.update(data[start:end])
@@ -176,7 +176,7 @@ def _subject_name(certificate: x509.Certificate) -> str:
 
 
 def _read_timestamp(signature: Any, pins: Collection[str]) -> dt.datetime | None:
-    """Return the time of a sound timestamp over this signature by a trusted authority; None if there is none.
+    """Return the time of a sound timestamp of this signature by a trusted authority; None if there is none.
 
     `pins` are the fingerprints of the authorities' certificates. A timestamp more than 5 minutes before the signature's
     own time is ignored, because a true timestamp comes after the signature."""
@@ -216,7 +216,7 @@ def _decide_verdict(seal: SignatureReport) -> Verdict:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Verify one file, print the result as JSON, and return 0 if its seal is intact, else 1."""
+    """Verify the seal of one PDF, print the result as JSON, and return the exit status: 0 if it is intact, else 1."""
     parser = argparse.ArgumentParser(prog="python -m chalicelib.pdf.verify", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--certificates", type=Path, help="PEM, from /verify/certificates")

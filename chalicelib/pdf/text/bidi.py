@@ -28,9 +28,10 @@ def has_right_to_left(text: str) -> bool:
 
 
 def isolate(text: str) -> str:
-    """Wrap inserted text in Unicode isolates so that its direction cannot affect the sentence around it.
+    """Return a text to insert into a sentence, so that the text's direction cannot affect the sentence around it.
 
-    Without isolates, a number after a Hebrew or Arabic name would be drawn before the name."""
+    If the text has right-to-left letters, two invisible characters (Unicode isolates) surround it. Without isolates, a
+    number after a Hebrew or Arabic name would be drawn before the name."""
     if not has_right_to_left(text):
         return text
     inner = clean_text(text).translate(dict.fromkeys(map(ord, ISOLATES)))

@@ -29,7 +29,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         self._codes = count(_FIRST_PRIVATE)
 
     def has(self, char: str) -> bool:
-        """Return True if the font has a glyph for the character. The private characters do not count."""
+        """Return True if the font has a glyph for the character. Private characters (from `character`) do not count."""
         return ord(char) < _FIRST_PRIVATE and ord(char) in self.face.charToGlyph
 
     def width(self, char: str) -> int:
