@@ -20,7 +20,9 @@ def _plain_client(service: str) -> Any:
 
 
 class Clients:
-    """The AWS clients of one session. Every client has timeouts far below the 29 seconds of API Gateway."""
+    """The AWS clients of a Lambda function, each created at first use.
+
+    All timeouts are far below the 29 seconds of API Gateway, except that of `slow_functions` for background jobs."""
 
     def __init__(self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None) -> None:
         """Remember how to create clients: with `make(service, config)`, or with a boto3 session if `make` is None.
@@ -77,5 +79,5 @@ def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:
-    """Return the AWS error code, or the error's class name if the error happened before AWS responded."""
+    """Return the AWS error code for a log line, or the error's class name if AWS did not respond."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

@@ -91,7 +91,9 @@ def access_row(event: AccessEvent) -> tables.EventRow:
 
 
 def old_account_key(provider_id: str) -> str:
-    """Return the key under which earlier releases stored an account's events in the table of document events."""
+    """Return the key under which earlier releases stored an account's events, in the table of documents' events.
+
+    Lists of an account's events still read these rows."""
     return f"account#{provider_id}"
 
 

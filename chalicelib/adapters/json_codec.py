@@ -30,7 +30,9 @@ def load(kind: type[T], text: str) -> T:
 
 
 def plain(value: Any) -> Any:
-    """Return the value as JSON data: times as RFC 3339 text, enums as their values, tuples as lists."""
+    """Return the value as data for `json.dumps`: dataclasses as objects, times as RFC 3339 text, tuples as lists.
+
+    Enums become their values."""
     if is_dataclass(value):
         pairs = ((f, getattr(value, f.name)) for f in fields(value))
         return {_stored(f): plain(item) for f, item in pairs if not (item is None and f.default is None)}

@@ -100,6 +100,6 @@ def invoke(client: Any, function: str, request: Mapping[str, Any], *, unavailabl
 
 
 def _is_aws_error(body: Any) -> bool:
-    """Return True if the Lambda function ended with an error of the AWS client, not with an error about the file."""
+    """Return True if the failed Lambda function's result (`body`) names an error of boto3, not of the file."""
     kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
     return kind.rpartition(".")[2] in vars(botocore.exceptions)

@@ -32,11 +32,11 @@ _FAILED = "The file could not be read or written right now."
 
 
 def fetch(url: str, *, most: int, seconds: float = SECONDS) -> bytes | None:
-    """Return the first `most` bytes of the file at the URL, or None if the download fails.
+    """Return the first `most` bytes of the file at a presigned URL, or None if the download fails.
 
-    The download fails on an HTTP error, a redirect or a timeout. An incomplete download is never returned, because
-    it would look like a damaged file. `url` comes from another function of the portal, never from a stranger.
-    Proxies are not used."""
+    The download fails after an HTTP error, a redirect, or more than `seconds`. A part of a file is never returned,
+    because it would look like a damaged file. `url` comes from another function of the portal, never from a stranger.
+    Raises `ValueError` for a URL without http or https."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
         raise ValueError("a URL must begin with http:// or https://")
@@ -132,7 +132,7 @@ def _post(connection: HTTPConnection, path: str, body: bytes, headers: dict[str,
 
 
 def _form(fields: dict[str, str], data: bytes, content_type: str, boundary: str) -> bytes:
-    """Return the body of a multipart form. The file is the last field, as S3 requires."""
+    """Return the body of a multipart form with the fields and the file. The file is the last field, as S3 requires."""
     head = "".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

@@ -118,7 +118,9 @@ def read_secret_once(clients: Clients, secret_id: str) -> Callable[[], str]:
 
 
 def _version(client: Any, secret_id: str, stage: str) -> tuple[bytes, datetime] | None:
-    """Return the key in one version of the secret and its creation time, or None for a missing or too short key."""
+    """Return the session key in one version of the secret, with its creation time, read from Secrets Manager.
+
+    `stage` is `AWSCURRENT` or `AWSPREVIOUS`. Return None for a missing key, and for a key that is too short."""
     try:
         response = client.get_secret_value(SecretId=secret_id, VersionStage=stage)
     except client.exceptions.ResourceNotFoundException:

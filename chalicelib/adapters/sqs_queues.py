@@ -40,5 +40,5 @@ class SqsQueues:
 
 
 def read_job(text: str) -> Job:
-    """Return the job that a queue message contains as JSON."""
+    """Return the background job in the text of a message that a queue delivers to a worker (JSON)."""
     return codec.load(Job, text)

@@ -12,7 +12,7 @@ _MAX_BYTES = 64 * 1024
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Handler that refuses redirects, because a redirect could lead to an address without encryption."""
+    """Handler for `urllib` that follows no redirects, because a redirect could lead to an unencrypted address."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None

@@ -1,8 +1,8 @@
-"""HTTP client for webhooks: public HTTPS addresses only, no redirects, 15 seconds in total.
+"""The HTTP client that posts webhooks to the URLs that practices chose: public HTTPS addresses only, no redirects.
 
-The host name is resolved once, every resolved address is checked, and the client connects to one of them. So a
-name that resolves differently a moment later cannot reach a private address. One deadline covers the
-resolution, the connection, TLS, and every byte in both directions."""
+The host name is resolved once, every resolved IP address is checked, and the client connects to a checked address. So
+a host name that resolves differently a moment later cannot make the portal reach a private address. One deadline (15
+seconds) covers the resolution, the connection, TLS, and every byte in both directions."""
 
 import http.client
 import io
@@ -42,7 +42,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """The parts of a webhook URL. `host` is ASCII. `path` starts with a slash and includes the query."""
+    """The parts of a webhook URL that a request needs. `path` starts with a slash and includes the query.
+
+    `host` is in ASCII (IDNA), and `port` is the default port of the scheme if the URL has none."""
 
     scheme: str
     host: str
@@ -64,7 +66,7 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds until the deadline. Raises `Refused` after the deadline."""
+        """Return the seconds until the deadline, for the next socket timeout. Raises `Refused` after the deadline."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise Refused(self.message)

@@ -72,7 +72,9 @@ class Route:
         return self.uses_bucket or self.access in _SHOWS_FILES
 
     def load(self) -> Handler:
-        """Return the route's handler. The handler's module is imported at the first request for the route."""
+        """Return the route's handler function, and import its module first, if `handler` is a name.
+
+        So a cold start imports only the modules of the requested routes."""
         if not isinstance(self.handler, str):
             return self.handler
         module, _, name = self.handler.partition(":")

@@ -39,7 +39,7 @@ class AccountAdministration:
         self._ids = ids
 
     def find(self, email: str) -> Provider:
-        """Return the account that holds this email address. Raises `Invalid` if no account holds the address."""
+        """Return the provider whose account has this email address. Raises `Invalid` if no account has the address."""
         key = email_claim(email)
         provider = self._store.provider(self._store.claims([key]).get(key, "prv_nobody"))
         if provider is None or email not in provider.proven_emails:

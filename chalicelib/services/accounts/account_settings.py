@@ -152,7 +152,7 @@ class AccountSettings:
         return [provider.name, provider.email or "", provider.npi or "", *names]
 
     def practice_names(self, provider: Provider) -> list[str]:
-        """Return the names of the practices that ever sent the provider a document, in alphabetical order."""
+        """Return the names of all practices that ever sent the provider a document, sorted, for the activity page."""
         practices = self._store.practices(provider.practices) if provider.practices else ()
         return sorted((practice.name for practice in practices), key=str.casefold)
 
@@ -163,7 +163,9 @@ class AccountSettings:
         return self._store.account_events(provider_id, limit=limit, before=before)
 
     def decline_second_factor(self, provider: Provider, now: datetime) -> None:
-        """Store that the owner declined the offer of a second factor, so that the portal does not repeat the offer."""
+        """Store that the owner declined the offer of a second factor, so that the list of documents stops the offer.
+
+        This change ends no session and sends no email."""
 
         def step() -> None:
             latest = self._store.provider(provider.id) or provider
@@ -238,7 +240,7 @@ def end_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:
 
 
 def authenticator_uri(secret: str, email: str) -> str:
-    """Return the `otpauth:` URI that an authenticator app reads from a QR code."""
+    """Return the `otpauth:` URI, for a QR code, by which an authenticator app receives the secret (base32)."""
     import pyotp
 
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Provider Portal")

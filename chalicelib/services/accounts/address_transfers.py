@@ -1,4 +1,4 @@
-"""The transfer of an email address to an account, or from an account to a person without an account (DESIGN 2a).
+"""The transfer of an email address to an account, or from an account to a person without an account.
 
 Practices send documents to addresses whose readers have no account. For such a reader, the database has a provider
 row without a password, here called a person. When an account proves an address, it receives the names, NPIs and
@@ -39,7 +39,7 @@ class AddressTransfer:
 
 
 def is_free(store: Store, email: str) -> bool:
-    """Return True if the email address belongs to no account."""
+    """Return True if no account has this email address, so that an account may add it."""
     return not store.claims([email_claim(email)])
 
 

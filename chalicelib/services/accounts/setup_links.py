@@ -68,12 +68,12 @@ class ValidLink:
 
     @property
     def is_setup(self) -> bool:
-        """Whether the link sets a first password. Otherwise, the link replaces a forgotten password."""
+        """Whether the link creates an account with a first password. Other links change an existing account."""
         return self.secret.kind is SecretKind.SETUP
 
     @property
     def is_move(self) -> bool:
-        """Whether the link moves an account to the email address to which the link was sent."""
+        """Whether the link gives an existing account to the reader of the email address to which the link was sent."""
         return self.secret.kind is SecretKind.NEW_ADDRESS
 
     @property

@@ -29,7 +29,7 @@ _FAILED = "We couldn't verify this passkey. Try again, or use your password."
 
 @dataclass(frozen=True)
 class _Response:
-    """A browser's WebAuthn response, and the challenge that the response names."""
+    """A browser's parsed WebAuthn response, and the random challenge of the portal that the response repeats."""
 
     credential: Mapping[str, Any]
     challenge: bytes

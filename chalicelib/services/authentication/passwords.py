@@ -1,4 +1,4 @@
-"""Rules for passwords, and hashes of passwords (NIST SP 800-63B-4, OWASP password storage)."""
+"""The rules for new passwords, and the hashes in which passwords are stored (NIST SP 800-63B-4, OWASP)."""
 
 import re
 import unicodedata

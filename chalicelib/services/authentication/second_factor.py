@@ -1,4 +1,4 @@
-"""The second step of a login: a passkey, a code of an authenticator app, or a recovery code."""
+"""The second step of a login, after the password: a passkey, a code of an authenticator app, or a recovery code."""
 
 import hmac
 from dataclasses import dataclass, replace

@@ -152,7 +152,9 @@ class Sessions:
             return
 
     def end(self, session: Secret, now: datetime, origin: Origin) -> None:
-        """Delete the session's row and record the logout as an account event."""
+        """End a session at logout: delete its row, and store the logout as an event for the account's activity page.
+
+        `origin` is the client's IP address and browser."""
         owner = session.provider_id or ""
         event = account_event(owner, AccountEventType.LOGGED_OUT, now, origin, unique=session.key)
         self._store.commit(Change(at=now, dropped=(session,), account_events=(event,)))
@@ -182,7 +184,9 @@ def switched_practices(provider: Provider) -> tuple[str, ...]:
 
 
 def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
-    """Return the account event of a login. The caller commits the event together with the new session's row."""
+    """Return the event of a login, which the account's activity page shows, for the caller to commit with the session.
+
+    `origin` is the client's IP address and browser."""
     return account_event(
         provider.id, AccountEventType.LOGGED_IN, session.created_at, origin, unique=session.key, method=session.method
     )

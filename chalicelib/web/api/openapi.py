@@ -173,7 +173,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
 
 
 def openapi(portal_url: str) -> Json:
-    """Return the OpenAPI document of the installation at this URL."""
+    """Return the OpenAPI document of the EMR's API, for the installation of the portal at this URL."""
     bodies = [model for operation in _OPERATIONS.values() for model in operation.body]
     responses = dict.fromkeys(operation.response for operation in _OPERATIONS.values() if operation.response)
     return {
@@ -227,7 +227,7 @@ def _describe(route: Route, method: str) -> Json:
 
 
 def _operation_id(handler: str) -> str:
-    """Return a handler's name as an operation id: `readTrail` for `read_trail`."""
+    """Return the `operationId` in OpenAPI for a handler's name, such as `readTrail` for `read_trail`."""
     first, *others = handler.split("_")
     return first + "".join(word.capitalize() for word in others)
 

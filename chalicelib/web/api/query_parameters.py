@@ -1,4 +1,4 @@
-"""The query parameters of the API that take one of a few values, for the handlers and for OpenAPI."""
+"""The query parameters of the EMR's API that take one of a few values, for the handlers and the OpenAPI document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from chalicelib.services.pagination import invalid_parameter
 
 @dataclass(frozen=True)
 class Choice:
-    """A query parameter with a closed set of values. The first value is the default."""
+    """A query parameter that takes one of the `values`. The first value is the default."""
 
     name: str
     values: tuple[str, ...]

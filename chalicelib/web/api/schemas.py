@@ -46,10 +46,10 @@ MAX_INLINE_BYTES = 4 * 1024 * 1024
 EARLIEST_BIRTH = date(1880, 1, 1)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MAX_POINTS = 14_400
-"""The longest side of a PDF page in points."""
+"""The longest side that a PDF page may have, in points (1/72 inch)."""
 
 MIN_WIDTH, MIN_HEIGHT = 36, 12
-"""The smallest box to sign in, in points: half an inch wide, and as high as a line of text."""
+"""The smallest box for a signature that an EMR may ask for, in points: half an inch wide, and one line of text high."""
 
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand | CallCommand | CopyCommand
 M = TypeVar("M", bound=BaseModel)
@@ -106,7 +106,7 @@ _EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
 
 
 def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
-    """Return a JSON Schema that also allows null and blank text, for an optional field."""
+    """Return the annotation of an optional field, whose JSON Schema allows `schema`, null and blank text."""
     return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
 
 
@@ -250,9 +250,9 @@ class Content(_Model):
         return value
 
     def decode(self) -> PdfSource:
-        """Return the bytes of the PDF, or the upload's id.
+        """Return where intake finds the PDF: its bytes, decoded from `base64`, or the id of an earlier upload.
 
-        Raises `Invalid` if `base64` is not base64 without line breaks."""
+        Raises `Invalid` if the text is not base64 without line breaks."""
         data = None if self.base64 is None else _decode_base64(self.base64)
         return PdfSource(data=data, upload_id=self.upload_id, sha256=self.sha256)
 
@@ -469,18 +469,25 @@ class EndpointSettings(_Model):
 
 
 def read_event(body: bytes, today: date, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Event:
-    """Return the event in a request body. Raises `NotJson`, or `Invalid` with every wrong field."""
+    """Return the validated event from the JSON body of `POST /v1/events`, as the command for the event's service.
+
+    `fax_countries` are the countries whose fax numbers are allowed. Raises `NotJson`, or `Invalid` with every wrong
+    field."""
     event_type = _read(_Envelope, body, {}).type
     return _read(EVENTS[event_type], body, {"today": today, "fax_countries": fax_countries}).command()
 
 
 def read_settings(body: bytes, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Mapping[str, Any]:
-    """Return the settings in a request body in their normal form. Omitted settings are missing from the result."""
+    """Return a practice's new settings from a JSON body, in their normal form. Omitted settings are missing.
+
+    Raises `NotJson`, or `Invalid` with every wrong field."""
     return _read(PracticeSettings, body, {"fax_countries": fax_countries}).model_dump(exclude_unset=True)
 
 
 def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:
-    """Return the webhook URL in a request body. Raises `Invalid` for a URL that is not public."""
+    """Return the URL to which webhooks are posted from a JSON body. Raises `Invalid` for a URL that is not public.
+
+    `allow_loopback` permits URLs of this machine, for the local run only. Raises `NotJson` for other bodies."""
     return _read(EndpointSettings, body, {"allow_loopback": allow_loopback}).url
 
 

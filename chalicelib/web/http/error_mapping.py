@@ -50,7 +50,7 @@ class ErrorPresentation:
 
 
 class InternalError(PortalError):
-    """Error for a failure of the portal. The log has the cause, and the response does not."""
+    """Error for a mistake in the portal's own code (status 500). The log has the cause, and the response does not."""
 
     code = CommonCode.INTERNAL_ERROR
 
@@ -103,7 +103,9 @@ def error_headers(error: PortalError) -> dict[str, str]:
 
 
 def problem_body(error: PortalError, portal_url: str) -> Problem:
-    """Return the body of a problem response. `infrastructure/template.yaml` builds the field `type` in the same way."""
+    """Return the JSON body of an API response for an error (application/problem+json).
+
+    API Gateway sends some errors itself. `infrastructure/template.yaml` builds their `type` in the same way."""
     presentation = present_error(error)
     body: Problem = {
         "type": f"{portal_url}/problems/{error.code}",

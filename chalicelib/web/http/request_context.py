@@ -67,10 +67,10 @@ class RequestContext:
         return "/account" if self.path.startswith("/account") else "/documents"
 
     def history_url(self, path: str = "") -> str:
-        """Return the path at which a GET shows the page that this POST returns, or an empty text for a GET.
+        """Return the path under which a GET shows the page that this POST returns, or an empty text for a GET.
 
-        A script writes the path into the browser's history. Otherwise *Back* and *Reload* would make the
-        browser ask whether to send the form again. `path` overrides the path that the form's path suggests."""
+        The page's script writes the path into the browser's history. Otherwise, *Back* and *Reload* would make the
+        browser ask whether to send the form again. Without `path`, the result is derived from the form's own path."""
         return "" if self.request.method == "GET" else path or self._form_page
 
     @property
@@ -100,7 +100,7 @@ class RequestContext:
 
     @property
     def origin(self) -> Origin:
-        """The client address and device of the request, in the form that an account's events record."""
+        """The client's IP address and browser (User-Agent), in the form that an account's events record."""
         from chalicelib.domain.account_events import Origin
 
         return Origin(self.address, self.device)

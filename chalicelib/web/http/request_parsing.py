@@ -64,7 +64,9 @@ def read_body(request: Request) -> bytes:
 
 
 def read_form(request: Request) -> Mapping[str, str]:
-    """Return the fields of a posted form. Raises `Invalid` for other bodies, and `TooLarge` above `MAX_FORM_BYTES`."""
+    """Return the fields of a posted form by name. Raises `TooLarge` for more than `MAX_FORM_BYTES`.
+
+    Raises `Invalid` for a body that is not a form, or that has more than `MAX_FIELDS` fields."""
     kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
         raise Invalid(f"Send the form as {FORM_TYPE}.")
@@ -79,16 +81,17 @@ def read_form(request: Request) -> Mapping[str, str]:
 
 
 def check_path(values: Mapping[str, str]) -> None:
-    """Raise `NotFound` for a path parameter that cannot be an id, a token or a file name of the portal."""
+    """Raise `NotFound` if a parameter in the path has characters or a length that no id, token or file name has."""
     if not all(_SAFE_VALUE.fullmatch(value) for value in values.values()):
         raise NotFound("There is nothing at this address.")
 
 
 def make_form_token(cookie: str, pad: str) -> str:
-    """Return the CSRF token of a form, which proves that the form comes from one of the portal's pages.
+    """Return the token to put into a page's forms, which proves that a posted form comes from a page of the portal.
 
-    The token is an HMAC of the random `pad` with the CSRF cookie as key. Each page uses another `pad`,
-    because pages are compressed and their length would help to guess a constant secret (BREACH)."""
+    `check_same_site` verifies the token. It consists of the random text `pad` and an HMAC of `pad` with the CSRF
+    cookie as the key. Every page has another `pad`, because pages are compressed, and the length of pages would help
+    an attacker to guess a constant secret (the BREACH attack)."""
     proof = hmac.digest(cookie.encode(), pad.encode(), "sha256")
     return f"{pad}.{urlsafe_b64encode(proof).decode().rstrip('=')}"
 
@@ -99,10 +102,10 @@ def is_cross_site(request: Request) -> bool:
 
 
 def check_same_site(request: Request, fields: Mapping[str, str], portal_url: str) -> None:
-    """Raise `Forbidden` if the form does not come from one of the portal's own pages.
+    """Raise `Forbidden` if a posted form (`fields`) does not come from one of the portal's own pages.
 
-    Pages have `Referrer-Policy: no-referrer`, so browsers send `Origin: null` with the portal's own forms.
-    This value is accepted. Any other origin, and any other fetch site, is refused."""
+    The form's token must fit the CSRF cookie, and the headers `Origin` and `Sec-Fetch-Site` must name no other website.
+    `Origin: null` is accepted, because browsers send it with the portal's forms (`Referrer-Policy: no-referrer`)."""
     cookie, token = read_cookies(request).get(CSRF_COOKIE, ""), fields.get("csrf", "")
     expected = make_form_token(cookie, token.partition(".")[0])
     if not cookie or not hmac.compare_digest(expected.encode(), token.encode()):

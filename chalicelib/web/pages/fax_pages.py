@@ -1,4 +1,4 @@
-"""The page `/fax`, where a reader types the code of a fax: to open the document by hand, or to add it to an account."""
+"""The page `/fax`, where a reader types the code of a fax, to sign by hand or to add the document to an account."""
 
 from collections.abc import Mapping
 from dataclasses import replace

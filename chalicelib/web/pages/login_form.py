@@ -26,7 +26,7 @@ _MAX_PATH_CHARS = 300
 
 
 def redirect_home(context: RequestContext) -> Response:
-    """Redirect to the list of documents, or to the login page if the browser has no session cookie."""
+    """Return a redirect from `/` to the list of documents, or to the login page if there is no session cookie."""
     return redirect(HOME if SESSION_COOKIE in context.cookies else "/login")
 
 

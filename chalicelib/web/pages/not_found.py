@@ -11,7 +11,9 @@ _FOR_A_PERSON = "This page does not exist. Check the address, or open the link i
 
 
 def show_not_found(context: RequestContext) -> Response:
-    """Return a page to a browser. Return problem+json below `/v1`, or if the request does not accept HTML."""
+    """Return the 404 response for an unknown path: a page for a browser, or JSON (problem+json) for software.
+
+    Software is a request for a path below `/v1`, or a request that does not accept HTML."""
     is_api = f"{context.path}/".startswith("/v1/")
     if is_api or "text/html" not in (context.request.headers.get("accept") or ""):
         return problem_response(NotFound(_NOTHING), context.services.settings.portal_url)

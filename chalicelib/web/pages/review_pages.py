@@ -1,4 +1,4 @@
-"""The pages of a provider's documents: the pending and past lists, the review, the decision and the files."""
+"""The pages on which a logged-in provider reads and decides documents: the lists, review, decision and files."""
 
 import re
 from collections.abc import Mapping

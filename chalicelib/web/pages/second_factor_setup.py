@@ -37,7 +37,9 @@ def show_setup(context: RequestContext) -> Response:
 
 
 def render_setup(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
-    """Return the setup page, which offers a passkey first and an authenticator app second."""
+    """Return the page that sets up a second factor: it offers a passkey first and an authenticator app second.
+
+    `next_path` is the page that follows the setup. `error` is the error of a form on this page, if any."""
     fresh, provider = is_recently_authenticated(context), context.require_provider()
     # A document's page redirects here only if a second factor is required.
     return render_page(

@@ -1,4 +1,4 @@
-"""The signature fields of the review page, and the preview of the signature on the document."""
+"""The signature fields in the approval form of the review page, and the preview of the signature before signing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Row:
-    """A document in the pending or past list, with its dates in the practice's time zone."""
+    """One document in a provider's list of pending or past documents, with dates in the practice's time zone."""
 
     document: Document
     sent_on: date
