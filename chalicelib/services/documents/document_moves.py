@@ -49,8 +49,7 @@ class DocumentMoves:
         self._clock = clock
 
     def move(self, job: Job) -> None:
-        """Move the documents on one page of the provider's lists if they belong to another provider, and queue the next
-        page."""
+        """Move the documents on one page of the provider's lists if necessary, and queue the job for the next page."""
         provider_id, now = job.provider_id or "", self._clock.now()
         listing, after = _read_place(job.after)
         page = self._store.documents(listing, provider_id, limit=PAGE, after=after)

@@ -41,14 +41,14 @@ from chalicelib.services.transaction import Change, Claim, OutboxRow, merge
 
 @dataclass(frozen=True, kw_only=True)
 class _Superseded:
-    """The older version that a new version of a document replaces, and the audit event for the older version."""
+    """The older version that a new version of a document replaces, and the type of the older version's audit event."""
 
     document: Document
     event: DocumentEventType
 
 
 class Intake:
-    """The handler of `document.sent`. A refused document leaves no rows or files behind."""
+    """The handler of `document.sent`, which stores new documents. A refused document leaves no rows or files behind."""
 
     def __init__(self, writer: DocumentWriter, *, files: Files, inspector: Inspector, switches: Switches) -> None:
         self._writer = writer
@@ -58,7 +58,9 @@ class Intake:
         self._switches = switches
 
     def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
-        """Store the document, queue its messages and return the response. Raises `Conflict` or `Unprocessable`."""
+        """Store the document, queue its messages and return the response. Raises `Conflict` or `Unprocessable`.
+
+        A document that was already sent changes nothing, and the response names the stored document."""
         pdf = IncomingPdf(
             inbound.practice.id,
             self._writer.ids.new("doc"),
@@ -106,7 +108,7 @@ class Intake:
     def _first_change(
         self, inbound: InboundEvent, document: Document, match: ProviderMatch, data: Mapping[str, Any]
     ) -> Change:
-        """Return the transaction with the document, its first event, its messages and the `prepare` job."""
+        """Return the transaction with the new document, its first event, its messages and the `prepare` job."""
         recorder = self._recorder(document, inbound)
         recorder.event(DocumentEventType.SENT, data, private=certification_data(document))
         setup = needs_setup_email(match, document, self._switches)
@@ -119,7 +121,8 @@ class Intake:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
     def _has_dead_setup_link(self, provider: Provider, superseded: _Superseded | None) -> bool:
-        """Return True if the provider has no account and the last emailed setup link no longer works."""
+        """Return True if the provider has no account and needs a new setup link, because the last one no longer
+        works."""
         if provider.has_account or provider.setup_document is None:
             return False
         if superseded is not None and superseded.document.id == provider.setup_document:
@@ -128,7 +131,9 @@ class Intake:
         return document is None or document.recalled_at is not None or document.provider_id != provider.id
 
     def _supersede(self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand) -> _Superseded | None:
-        """Return the older version that the command replaces, recalled and marked as superseded, or None."""
+        """Return the older version that the command replaces, recalled and marked as superseded, or None.
+
+        Raises `Unprocessable` or `Conflict` if the command names a document that cannot be replaced."""
         if command.supersedes is None:
             return None
         older = self._claimed(inbound, owners, command.supersedes)
@@ -158,7 +163,9 @@ class Intake:
 
 
 def needs_setup_email(match: ProviderMatch, document: Document, switches: Switches) -> bool:
-    """Return True if the provider must get a setup link with this document."""
+    """Return True if the provider must get a link to create an account with this document, and got none before.
+
+    Without Electronic Signature (a setting of the practice), no provider gets such a link."""
     provider = match.provider
     is_new = not provider.has_account and provider.setup_mailed_at is None
     return is_new and match.may_set_up and switches.electronic_signature(document.practice_id)
@@ -169,7 +176,8 @@ def warnings_of(match: ProviderMatch) -> tuple[str, ...]:
 
 
 def move_rows(ids: Ids, provider_ids: Iterable[str], inbound: InboundEvent) -> tuple[OutboxRow, ...]:
-    """Return the outbox rows of the jobs that move this practice's documents out of these providers' lists."""
+    """Return the outbox rows with the jobs that move this practice's documents from these providers to the right
+    ones."""
     return tuple(
         OutboxRow(
             id=ids.new("out"), created_at=inbound.now, jobs=(move_job(provider_id, practice_id=inbound.practice.id),)
@@ -183,8 +191,8 @@ def queue_messages(
 ) -> ProviderMatch:
     """Queue the emails and the fax that inform the provider of the document. The recorder's last event is their cause.
 
-    If `setup` is true and the document is sent by email, queue the setup email too. Return the match of the
-    provider, with the setup email recorded."""
+    If `setup` is true and the document is sent by email, queue the setup email too. Return the match of the provider,
+    with the setup email recorded."""
     addressee = document.addressee
     if document.delivery in BY_EMAIL and addressee.email:
         recorder.message(Channel.EMAIL, MessageType.READY, addressee.email)
@@ -205,7 +213,8 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
 
 
 def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
-    """Return the claim of the document on its `external_id`. The claim replaces that of a recalled document."""
+    """Return the claim (a row) that reserves the practice's `external_id` for this document, or takes it from
+    `recalled`."""
     return Claim(
         key=external_claim(document.practice_id, document.external_id),
         owner=document.id,
@@ -216,7 +225,7 @@ def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
 def _new_document(
     inbound: InboundEvent, command: SendCommand, match: ProviderMatch, document_id: str, pdf: StoredPdf
 ) -> Document:
-    """Return the new document with version 0. Its first event makes the version 1."""
+    """Return the new document with version 0, for the recorder, which makes it version 1 with the first event."""
     sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
     default = Payer(kind=inbound.practice.default_payer or PayerKind.OTHER, stated=False)
     payer = command.payer or default
@@ -268,7 +277,8 @@ def _off_page(name: str, message: str) -> Unprocessable:
 
 
 def check_patient(older: Document, command: SendCommand) -> None:
-    """Raise `Unprocessable` if a wrong digit in `supersedes` would recall the plan of another patient."""
+    """Raise `Unprocessable` if the document to replace is another patient's, because of a wrong digit in
+    `supersedes`."""
     if older.patient.external_id == command.patient.external_id:
         return
     problem = "names a document of another patient (patient.external_id). Nothing was replaced"
@@ -280,7 +290,7 @@ def check_patient(older: Document, command: SendCommand) -> None:
 
 
 def _check_newest(older: Document, command: SendCommand) -> None:
-    """Check that no other document has replaced `older`: only one version of a plan may be pending."""
+    """Raise `Conflict` if another document has already replaced `older`, because only one version may be pending."""
     newer = older.superseded_by
     if newer is None or newer == command.external_id:
         return
@@ -291,7 +301,7 @@ def _check_newest(older: Document, command: SendCommand) -> None:
 
 
 def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, Any]:
-    """Return the data of the audit event. The data has no patient data, because the audit trail is permanent."""
+    """Return the data of the audit event. It contains no patient data, because the audit trail is permanent."""
     return {
         "sha256": original.pdf.sha256,
         "pages": original.pdf.pages,

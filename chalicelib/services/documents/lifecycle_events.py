@@ -30,7 +30,7 @@ from chalicelib.services.transaction import Change
 
 @dataclass(frozen=True, kw_only=True)
 class ResendCommand:
-    """The data of `document.resend`. A field that is None leaves the document's present value unchanged."""
+    """The data of `document.resend`, with corrections. A field that is None leaves the document's value unchanged."""
 
     document: DocumentRef
     email: str | None = None
@@ -55,7 +55,9 @@ class ReturnCommand:
 
 
 class LifecycleEvents:
-    """The handler of an EMR's events about its documents. Raises `NotFound` if the practice has no such document."""
+    """The handler of an EMR's events about its documents. Each method returns the response for the EMR.
+
+    A repeated event gets the stored response. Raises `NotFound` if the practice has no such document."""
 
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
@@ -63,15 +65,21 @@ class LifecycleEvents:
         self._switches = switches
 
     def resend(self, inbound: InboundEvent, command: ResendCommand) -> EventResponse:
-        """Send the messages again, after a correction, if any. Raises `Conflict` unless the document is pending."""
+        """Correct the document if the EMR sent corrections, and send its messages to the provider another time.
+
+        Raises `Conflict` unless the document is pending, and `Invalid` if an address is missing."""
         return handle_once(self._store, inbound, lambda: self._resend(inbound, command))
 
     def recall(self, inbound: InboundEvent, command: RecallCommand) -> EventResponse:
-        """Recall a pending or declined document. A document that is already recalled does not change."""
+        """Recall a pending or declined document, so that nobody can open it. Raises `Conflict` for other documents.
+
+        A document that is already recalled does not change."""
         return handle_once(self._store, inbound, lambda: self._recall(inbound, command))
 
     def mark_returned(self, inbound: InboundEvent, command: ReturnCommand) -> EventResponse:
-        """Mark the document as returned. A document that is already returned does not change."""
+        """Mark the document as returned to the clinic. Raises `Conflict` for a recalled document.
+
+        A document that is already returned does not change."""
         return handle_once(self._store, inbound, lambda: self._mark_returned(inbound, command))
 
     def _recall(self, inbound: InboundEvent, command: RecallCommand) -> HandledEvent:
@@ -135,7 +143,10 @@ class LifecycleEvents:
         unlinked: Provider | None,
         owners: Mapping[str, str],
     ) -> ProviderMatch:
-        """Return the provider after a correction. If the addressee is the same person, the provider does not change."""
+        """Return the provider after a correction. If the addressee is the same person, the provider does not change.
+
+        `unlinked` is the provider's row without the old address. `owners` maps keys of claims to the ids of
+        providers."""
         if provider is not None and _stays(before, after, provider):
             return ProviderMatch(provider=provider, stored=provider)
         matcher = ProviderMatcher(
@@ -145,9 +156,9 @@ class LifecycleEvents:
 
 
 def correct(document: Document, command: ResendCommand) -> Document:
-    """Return the document with the command's corrections. Raises `Invalid` if an address is missing.
+    """Return the document with the command's corrections, to be stored. Raises `Invalid` if an address is missing.
 
-    A correction raises `access` by one, which invalidates all links and visits of the old address. A new
+    A correction raises `access` by one, which invalidates all links to the document and all entered codes. A new
     address also revokes the access that a code or a handover gave to an account."""
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
@@ -161,10 +172,10 @@ def correct(document: Document, command: ResendCommand) -> Document:
 
 
 def _invalidates_setup_link(before: Document, after: Document, provider: Provider) -> bool:
-    """Return True if a correction invalidates the setup link that was already emailed.
+    """Return True if a correction invalidates the setup link that was already emailed to a provider without an account.
 
-    A new address always invalidates the link. A new delivery method invalidates the link only if the link was
-    emailed for this document."""
+    A new address always invalidates the link. A new delivery method invalidates the link only if the link was emailed
+    for this document."""
     was_for_document = after.access != before.access and provider.setup_document == before.id
     return not provider.has_account and (after.addressee != before.addressee or was_for_document)
 
@@ -172,7 +183,7 @@ def _invalidates_setup_link(before: Document, after: Document, provider: Provide
 def _stays(before: Document, after: Document, provider: Provider) -> bool:
     """Return True if the document stays in the lists of the same provider after a correction.
 
-    The document of a closed account goes to the person who reads the address now."""
+    The document of a closed account never stays: it goes to the person who reads the address now."""
     if provider.closed_at is not None:
         return False
     is_same_mailbox = after.addressee.email == before.addressee.email and after.granted == before.granted
@@ -180,7 +191,8 @@ def _stays(before: Document, after: Document, provider: Provider) -> bool:
 
 
 def _without_old_address(provider: Provider | None, before: Document, after: Document) -> Provider | None:
-    """Return the provider's row after a correction: the practice's record of the old email address is removed."""
+    """Return the provider's row without the old email address of this practice, if the correction changed the
+    address."""
     email = before.addressee.email
     if provider is None or email is None or email == after.addressee.email:
         return provider
@@ -188,7 +200,7 @@ def _without_old_address(provider: Provider | None, before: Document, after: Doc
 
 
 def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Provider | None) -> tuple[Provider, ...]:
-    """Return the changed rows of the new provider and of the old provider, each in its next version."""
+    """Return the rows to store for the new provider and the old provider, each in its next version, if changed."""
     rows = match.changed_rows()
     if provider is None or unlinked is None or unlinked == provider or provider.id in {row.id for row in rows}:
         return rows

@@ -28,12 +28,13 @@ BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderMatch:
-    """The provider of a document, with the rows that are still to be written: the changed provider and new claims.
+    """The provider of a document, with the rows that must be stored with the document: the provider and new claims.
 
-    `stored` is the row as it was read, or None for a new provider. `may_set_up` is false if the email address
-    already belongs to another account. `names_other_person` is true if the same practice addressed another
-    person at this email address before. `displaced` are the ids of providers without an email address to whom the
-    practice's faxes led before. Their documents move to this provider."""
+    A claim is a row that reserves a unique value for one owner. `stored` is the provider's row as it was read, or None
+    for a new provider. `may_set_up` is false if the email address already belongs to another account.
+    `names_other_person` is true if the same practice addressed another person at this email address before. `displaced`
+    are the ids of providers without an email address to whom the practice's faxes led before. Their documents move to
+    this provider."""
 
     provider: Provider
     stored: Provider | None
@@ -43,19 +44,20 @@ class ProviderMatch:
     displaced: tuple[str, ...] = ()
 
     def changed_rows(self) -> tuple[Provider, ...]:
-        """Return the provider's row in its next version, or nothing if the row has not changed."""
+        """Return the provider's row to store, in its next version, or nothing if the row has not changed."""
         if self.provider == self.stored:
             return ()
         version = self.stored.version + 1 if self.stored else 1
         return (replace(self.provider, version=version),)
 
     def with_setup_email(self, document_id: str, now: datetime) -> "ProviderMatch":
-        """Return the match with a setup email recorded on the provider: its document and its time."""
+        """Return the match, with a setup email recorded on the provider: its document and its time."""
         provider = replace(self.provider, setup_mailed_at=now, setup_document=document_id)
         return replace(self, provider=provider)
 
     def without_setup_email(self) -> "ProviderMatch":
-        """Return the match without the provider's record of an earlier setup email, whose link no longer works."""
+        """Return the match without the provider's record of a setup email with a dead link, so that a new one is
+        sent."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
 
@@ -73,10 +75,10 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
 
 
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
-    """Return the claim that marks the document as the newest one emailed to its address.
+    """Return the claim (a row) that marks the document as the newest one emailed to its address, or nothing.
 
-    A person without an account who asks for a setup link gets the link for that document. A document that
-    is not sent by email gives no such claim."""
+    If a person without an account asks for a setup link, the link is for that document. A document that is not sent by
+    email gives no claim."""
     email = document.addressee.email
     if document.delivery not in BY_EMAIL or email is None:
         return ()
@@ -85,11 +87,11 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
 
 
 class ProviderMatcher:
-    """The search for the provider who is a practice's addressee.
+    """The search for the provider to whom a practice addressed a document.
 
-    `owners` are the owners of `matching_claims`. `unlinked` is a provider's row with changes that are not
-    stored yet, and is used in place of the stored row. `is_newest` is true for the newest document of the
-    practice: the practice's faxes then lead to the provider of this document."""
+    `owners` maps the keys of `matching_claims` to their owners: the ids by which a provider is found. `unlinked` is a
+    provider's row with changes that are not stored yet, and is used in place of the stored row. `is_newest` is true for
+    the newest document of the practice: the practice's faxes then lead to the provider of this document."""
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class ProviderMatcher:
         self._rows = {unlinked.id: unlinked} if unlinked else {}
 
     def match(self) -> ProviderMatch:
-        """Return the existing provider who is the addressee, or a new provider, with the claims to write."""
+        """Return the existing provider who is the addressee, or a new provider, with the claims that must be stored."""
         addressee = self._addressee
         stored = self._account_at_address() or self._person_at_address() or self._known_person()
         provider = stored or Provider(
@@ -131,9 +133,9 @@ class ProviderMatcher:
     # Where the provider is looked for, in this order
 
     def _account_at_address(self) -> Provider | None:
-        """Return the account whose owner reads the email address, if the document names the account's person.
+        """Return the account whose owner reads the addressee's email address, if the owner is the addressee, or None.
 
-        The claim may be older than the removal of the address from the account, so the account's list decides."""
+        A claim may be older than the removal of the address from the account, so the account's list decides."""
         email = self._addressee.email or ""
         account = self._row(self._owners.get(email_claim(email)))
         is_proven = account is not None and email in account.proven_emails
@@ -142,12 +144,13 @@ class ProviderMatcher:
         return None
 
     def _person_at_address(self) -> Provider | None:
-        """Return the person without an account whom any practice addressed at the same email address."""
+        """Return the person without an account whom any practice addressed at this email address and by this name, or
+        None."""
         people = filter(self._is_at_address, self._claim_owners(person_claims(self._addressee)))
         return next((person for person in people if names_person(person, self._addressee, at_address=True)), None)
 
     def _known_person(self) -> Provider | None:
-        """Return the person whom the same practice addressed before by another address or by fax."""
+        """Return the person whom the same practice addressed before by another address or by fax, or None."""
         people = filter(self._may_hold, self._claim_owners(known_claims(self._practice_id, self._addressee)))
         return next((person for person in people if names_person(person, self._addressee, at_address=False)), None)
 
@@ -158,7 +161,8 @@ class ProviderMatcher:
     def _may_hold(self, person: Provider) -> bool:
         """Return True if a document for the addressee may be in this person's lists.
 
-        The person's account can open the document by rule (b) of `domain/visibility.py`, or the mailbox is the same."""
+        This is true if the person's account can open the document by rule (b) of `domain/visibility.py`, or if the
+        mailbox is the same."""
         addressed = set(person.addressed_by.get(self._practice_id, ()))
         if person.has_account:
             return not addressed.isdisjoint(person.proven_emails)
@@ -169,10 +173,10 @@ class ProviderMatcher:
     # Claims
 
     def _person_claims(self, provider: Provider) -> tuple[Claim, ...]:
-        """Return the claims that reserve a name and an NPI at the email address for a person without an account.
+        """Return the claims that lead from the email address, with a name or an NPI, to a person without an account.
 
-        A claim of another person at the same address is not replaced. A claim of an account, an old claim of a
-        person who has another address, and a claim of a provider who is ruled out are replaced."""
+        A claim of another person at the same address is not replaced. A claim of an account, an old claim of a person
+        who has another address, and a claim of a provider who is ruled out are replaced."""
         if not self._is_at_address(provider):
             return ()
         keys = person_claims(self._addressee)
@@ -185,7 +189,8 @@ class ProviderMatcher:
         return tuple(claims)
 
     def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
-        """Return True if the owner of a claim is another person at the addressee's email address."""
+        """Return True if the owner of a claim is another person at the addressee's email address, whose claim
+        remains."""
         holder = self._row(owner)
         return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
 
@@ -198,16 +203,17 @@ class ProviderMatcher:
         )
 
     def _is_given_up(self, holder: Provider | None, key: str) -> bool:
-        """Return True if support has ruled the owner of a claim out for the addressee.
+        """Return True if a claim may be taken from its owner, who is not the addressee by a decision of support.
 
-        The claim on the owner's own name or NPI stays, unless the owner's account was closed."""
+        The claim on the owner's own name or NPI remains, unless the owner's account was closed."""
         if holder is None or not is_ruled_out(holder, self._addressee):
             return False
         own = self._as_addressee(holder, holder.npi)
         return holder.closed_at is not None or key not in (*person_claims(own), *known_claims(self._practice_id, own))
 
     def _separate(self, provider: Provider) -> Provider:
-        """Return the provider of the addressee, separated from the people from whom support separated the addressee."""
+        """Return the addressee's provider, marked as another person than those from whom support separated the
+        addressee."""
         people = [
             self._as_addressee(row, self._addressee.npi)
             for row in self._rows.values()
@@ -237,7 +243,8 @@ class ProviderMatcher:
         return npi != own_npi if npi and own_npi else name != own_name
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
-        """Return the ids of the replaced claims' owners who have neither an account nor an email address."""
+        """Return the ids of the owners who lose a claim and have no account and no email address: their documents
+        move."""
         rows = (self._row(claim.replaces) for claim in known)
         ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]
         return tuple(dict.fromkeys(ids))
@@ -247,9 +254,9 @@ class ProviderMatcher:
         return email is not None and not person.has_account and person.mailed_to == email
 
     def _row(self, provider_id: str | None) -> Provider | None:
-        """Return the row of a provider, or of the account into which the person was merged, or None.
+        """Return the row of a provider, or of the account into which the person was merged, or None for no such row.
 
-        Each row is read from the store only once."""
+        A row is read from the store only once."""
         if provider_id is None:
             return None
         if provider_id not in self._rows:
@@ -262,13 +269,13 @@ class ProviderMatcher:
 
 
 def match_again(store: Store, ids: Ids, document: Document) -> ProviderMatch:
-    """Return the provider who is the addressee of a stored document, found by a new search."""
+    """Return the provider to whom a stored document belongs now, found by a new search. Nothing is stored."""
     owners = store.claims(matching_claims(document.practice_id, document.addressee))
     return ProviderMatcher(store, ids, document.practice_id, document.addressee, owners, is_newest=False).match()
 
 
 def unlink(provider: Provider, practice_id: str, email: str) -> Provider:
-    """Return the provider without the record that this practice addressed the person at this email address."""
+    """Return the provider's row without the record that this practice addressed the person at this email address."""
     remaining = tuple(other for other in provider.addressed_by.get(practice_id, ()) if other != email)
     others = {key: value for key, value in provider.addressed_by.items() if key != practice_id}
     return replace(provider, addressed_by={**others, practice_id: remaining} if remaining else others)
@@ -279,7 +286,7 @@ def _as_named(addressee: Addressee) -> str:
 
 
 def complete(provider: Provider, addressee: Addressee, practice_id: str) -> Provider:
-    """Return the provider with the addressee's facts added, as this practice has stated them.
+    """Return the provider's row with what this practice states about the addressee: NPI, credential and addresses.
 
     The owner of an account has confirmed the account's facts, so a practice can only confirm the account's NPI."""
     if provider.has_account:
@@ -303,6 +310,6 @@ def complete(provider: Provider, addressee: Addressee, practice_id: str) -> Prov
 
 
 def _confirm_npi(account: Provider, addressee: Addressee) -> Provider:
-    """Return the account with its NPI confirmed, if the clinic states the same NPI and name as the owner did."""
+    """Return the account with its NPI confirmed if the clinic states the same NPI and name as the account's owner."""
     same = addressee.npi is not None and addressee.npi == account.npi and has_same_name(account, addressee)
     return replace(account, npi_self_stated=account.npi_self_stated and not same)
