@@ -233,9 +233,9 @@ class DynamoStore:
         return tuple(codec.load(Document, row.record) for row in fresh if row.unsealed in shards)
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
-        """Return at most `limit` outbox rows older than `before`, whose jobs the relay has forgotten.
+        """Return at most `limit` rows of the outbox that are older than `before`: jobs that did not get to their queue.
 
-        The scan is cheap: the relay deletes a row after it has queued the row's jobs, so the table is small."""
+        The function `relay` queues the jobs of a new row and then deletes the row, so the table is small."""
         outbox = OutboxTableRow.scan(OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True)
         return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
@@ -306,9 +306,9 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
-    """Return the ids of rows from several partitions of an index (shards), one from every shard in turn.
+    """Return the ids of rows from the partitions of an index (`shards`), one from every partition in turn.
 
-    Callers take only the first ids. So rows of one shard that fail again and again do not block other shards."""
+    Callers use only the first ids. So rows of one partition that fail again and again do not block the others."""
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 

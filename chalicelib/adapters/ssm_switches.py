@@ -53,7 +53,7 @@ class SsmSwitches:
         self._set(_FACTOR, practice_id, on=on)
 
     def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
-        """Return True if the switch is on for at least one of the practices. Cached values are not read again."""
+        """Return True if the setting `switch` is on for at least one of the practices. Cached values are not reread."""
         now = self._clock.now()
         stale = [name for name in practice_ids if not self._is_fresh(switch, name, now)]
         groups = [stale[at : at + BATCH_SIZE] for at in range(0, len(stale), BATCH_SIZE)]
@@ -77,7 +77,7 @@ class SsmSwitches:
             self._seen[switch, practice_id] = (now, states.get(name, states.get(default, False)))
 
     def _set(self, switch: str, practice_id: str, *, on: bool) -> None:
-        """Set a practice's switch: write its SSM parameter, or delete the parameter if the new value is the default."""
+        """Store a practice's setting: write its SSM parameter, or delete the parameter if the value is the default."""
         name, default = self._name(switch, practice_id), self._name(switch, _NO_PRACTICE)
         if self._values(default).get(default, _OFF) == (_ON if on else _OFF):
             self._clients.ssm.delete_parameters(Names=[name])
@@ -88,7 +88,7 @@ class SsmSwitches:
         self._seen.pop((switch, practice_id), None)
 
     def _name(self, switch: str, practice_id: str) -> str:
-        """Return the name of a switch's SSM parameter for a practice, or of the default if `practice_id` is empty."""
+        """Return the name of the SSM parameter with a practice's setting `switch`. An empty id means the default."""
         path = f"{self._prefix}/practices/{practice_id}" if practice_id else self._prefix
         return f"{path}/{switch}"
 
@@ -98,9 +98,10 @@ class SsmSwitches:
 
 
 def _state(switch: str, name: str, value: str) -> bool:
-    """Return True if the text of a switch's SSM parameter is `on`, and False if it is `off`.
+    """Return True if the text `value` of the SSM parameter `name` is `on`, and False if the text is `off`.
 
-    For any other text, log the parameter's name and return the safe state of the switch."""
+    For any other text, log the parameter's name and return the safe state of the setting `switch`: no electronic
+    signature, and a required second factor."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

@@ -102,9 +102,10 @@ class TelnyxFaxCarrier:
         return True
 
     def read_report(self, body: bytes) -> FaxReport | None:
-        """Return the report in the body of a webhook, or None for an incoming fax. Raises `Invalid` for any other body.
+        """Return what Telnyx reports about a sent fax in the body of a webhook, or None for an incoming fax.
 
-        The carrier's documentation shows webhooks with and without the field `data` around the event."""
+        Telnyx's documentation shows webhooks with and without the field `data` around the event. Raises `Invalid` for
+        any other body."""
         try:
             event = json.loads(body)
             event = event.get("data", event)
@@ -113,7 +114,7 @@ class TelnyxFaxCarrier:
             raise Invalid("The body is not an event of the fax carrier.") from error
 
     def _get(self, path: str) -> urllib3.BaseHTTPResponse:
-        """Return the response to a GET request, with status 200 or 404. Raises `Unavailable` for any other result."""
+        """Send a GET request to Telnyx, and return the response with status 200 or 404. Else raise `Unavailable`."""
         try:
             response = self._request("GET", path)
         except urllib3.exceptions.HTTPError:
@@ -141,9 +142,9 @@ def _data(response: urllib3.BaseHTTPResponse) -> Any:
 
 
 def _error_code(response: urllib3.BaseHTTPResponse) -> str:
-    """Return the carrier's error code for the log, or an empty text if the response has none.
+    """Return the error code in a response of Telnyx for the log, or an empty text if there is none.
 
-    The carrier's error text is not logged, because it may quote the fax number."""
+    The error's text is not logged, because it may quote the fax number."""
     try:
         return str(response.json()["errors"][0]["code"])[:64]
     except (ValueError, KeyError, TypeError, IndexError):
@@ -151,9 +152,9 @@ def _error_code(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def read_fax(fax: Mapping[str, Any]) -> FaxReport | None:
-    """Return the state of a fax from the carrier's JSON description of the fax, or None for an incoming fax.
+    """Return the state of a sent fax from Telnyx's JSON description of it, or None for an incoming fax.
 
-    The carrier's link to the pages of the fax is left out."""
+    Telnyx's link to the pages of the fax is left out."""
     fax_id = fax.get("fax_id") or fax.get("id")
     if fax.get("direction") != "outbound" or not fax_id:
         return None

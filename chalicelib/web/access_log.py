@@ -60,7 +60,7 @@ def record_access(context: RequestContext, document_id: str, what: str) -> None:
 def _session_id(context: RequestContext) -> str:
     """Return a hash that identifies the reader's login, the code that the reader entered, or the EMR's API key.
 
-    With this id, the practice sees which access events belong together, and learns nothing secret."""
+    By this id, the practice sees which reads of a document belong together, and learns nothing secret."""
     session = context.session or context.by_hand
     if session is not None:
         secret = f"{session.kind}:{session.provider_id or session.document_id}:{session.created_at.isoformat()}"

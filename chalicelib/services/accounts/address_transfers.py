@@ -98,7 +98,8 @@ def _check_job(account_id: str) -> Job:
 def _people(store: Store, account: Provider, email: str, owners: Mapping[str, str]) -> list[Provider]:
     """Return the provider rows without an account at this address whose name and NPI are those of the account's owner.
 
-    `owners` maps the keys of claims to the ids of their owners."""
+    A claim reserves a value, here a name or NPI at the address, for one provider row. `owners` maps the keys of claims
+    to the ids of these rows."""
     rows = [store.provider(owner) for owner in dict.fromkeys(owners.values())]
     return [row for row in rows if row is not None and _is_same_person(account, row, email)]
 
@@ -115,18 +116,19 @@ def _new_person(ids: Ids, account: Provider, email: str) -> Provider:
 
 
 def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Mapping[str, str]) -> list[Claim]:
-    """Return the claims by which later documents at the address are matched with the `heir`, and not with the account.
+    """Return the reservations (claims) by which later documents to the address are matched with the `heir`.
 
-    The heir is the person without an account who receives the address."""
+    The heir is the person without an account who receives the address. Until now, the account owned these claims.
+    `owners` maps the keys of claims to the ids of their owners."""
     keys = [key for key in _keys(account, email) if owners.get(key) in (None, account.id)]
     return [Claim(key=key, owner=heir.id, replaces=account.id) for key in keys]
 
 
 def _claims_of_faxes(store: Store, lost: Provider, heir: Provider, practices: Collection[str]) -> list[Claim]:
-    """Return the claims by which later faxes of these practices are matched with the `heir`, and not with the account.
+    """Return the reservations (claims) by which later faxes of these practices are matched with the `heir`.
 
-    The heir is the person without an account who receives the address. A practice that has also sent to a remaining
-    address of the account is left out: its faxes stay with the account."""
+    The heir is the person without an account who receives the address. `lost` is the account without the address. Its
+    claims are replaced, except those of a practice that has also sent to a remaining address of the account."""
     proven = set(lost.proven_emails)
     ended = [practice_id for practice_id in practices if proven.isdisjoint(lost.addressed_by.get(practice_id, ()))]
     named = _addressee(lost, None)
@@ -140,7 +142,9 @@ def _keys(account: Provider, email: str) -> tuple[str, ...]:
 
 
 def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
-    """Return the person as an addressee of this practice: with the NPI only if this practice itself stated the NPI."""
+    """Return the person as this practice addresses the person: with the NPI only if the practice itself stated it.
+
+    So one practice's statement about an NPI never counts as another practice's."""
     addressee = _addressee(person, email)
     return addressee if practice_id in person.npi_stated_by else replace(addressee, npi=None)
 

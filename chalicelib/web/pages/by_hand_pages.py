@@ -1,6 +1,6 @@
 """The pages for a provider without an account, who prints a document, signs it by hand and uploads a scan of it.
 
-A code by email or fax opens the document to its reader for `BY_HAND_LIFETIME`, which the code here calls a visit."""
+A code by email or fax opens one document to its reader for `BY_HAND_LIFETIME`. This time is called a visit."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
