@@ -44,7 +44,7 @@ class DocumentWriter:
         return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
 
     def commit(self, recorder: Recorder, *, providers: tuple[Provider, ...] = ()) -> Document:
-        """Store the recorder's change with further `providers` rows, and return the changed document. May raise as
+        """Store the recorder's change, with further `providers` rows, and return the document. Raises as
         `Store.commit`."""
         change = replace(recorder.change(), providers=providers)
         self.store.commit(change)

@@ -19,8 +19,7 @@ _PDF = "application/pdf"
 
 @dataclass(frozen=True, kw_only=True)
 class PdfSource:
-    """The source of an event's PDF: its bytes or an upload's id, with the SHA-256 (lower-case hex) if the EMR sent
-    one."""
+    """The source of an event's PDF: its bytes or an upload's id, and the SHA-256 (lower-case hex) that the EMR sent."""
 
     data: bytes | None = None
     upload_id: str | None = None
@@ -105,8 +104,7 @@ class IncomingPdf:
         return self._inspected
 
     def discard_staging(self, stored_document_id: str) -> None:
-        """Delete the staged copy if the document was stored. Otherwise the orphan cleanup deletes it with the
-        original."""
+        """Delete the staged copy of a stored document's PDF. Otherwise the orphan cleanup deletes copy and original."""
         if self._inspected is not None and stored_document_id == self.document_id:
             self.files.delete(self.staging_key)
 

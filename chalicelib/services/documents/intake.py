@@ -121,8 +121,7 @@ class Intake:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
     def _has_dead_setup_link(self, provider: Provider, superseded: _Superseded | None) -> bool:
-        """Return True if the provider has no account and needs a new setup link, because the last one no longer
-        works."""
+        """Return True if a provider without an account needs a new setup link, because the last one no longer works."""
         if provider.has_account or provider.setup_document is None:
             return False
         if superseded is not None and superseded.document.id == provider.setup_document:
@@ -176,8 +175,7 @@ def warnings_of(match: ProviderMatch) -> tuple[str, ...]:
 
 
 def move_rows(ids: Ids, provider_ids: Iterable[str], inbound: InboundEvent) -> tuple[OutboxRow, ...]:
-    """Return the outbox rows with the jobs that move this practice's documents from these providers to the right
-    ones."""
+    """Return the outbox rows with the jobs that move this practice's documents out of these providers' lists."""
     return tuple(
         OutboxRow(
             id=ids.new("out"), created_at=inbound.now, jobs=(move_job(provider_id, practice_id=inbound.practice.id),)
@@ -213,8 +211,8 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
 
 
 def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
-    """Return the claim (a row) that reserves the practice's `external_id` for this document, or takes it from
-    `recalled`."""
+    """Return the claim (a row) that reserves an `external_id` for this document. `recalled` is its owner before, if
+    any."""
     return Claim(
         key=external_claim(document.practice_id, document.external_id),
         owner=document.id,
@@ -277,8 +275,7 @@ def _off_page(name: str, message: str) -> Unprocessable:
 
 
 def check_patient(older: Document, command: SendCommand) -> None:
-    """Raise `Unprocessable` if the document to replace is another patient's, because of a wrong digit in
-    `supersedes`."""
+    """Raise `Unprocessable` if the document to replace is another patient's, by a wrong digit in `supersedes`."""
     if older.patient.external_id == command.patient.external_id:
         return
     problem = "names a document of another patient (patient.external_id). Nothing was replaced"

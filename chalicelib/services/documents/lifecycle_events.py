@@ -191,8 +191,7 @@ def _stays(before: Document, after: Document, provider: Provider) -> bool:
 
 
 def _without_old_address(provider: Provider | None, before: Document, after: Document) -> Provider | None:
-    """Return the provider's row without the old email address of this practice, if the correction changed the
-    address."""
+    """Return the provider's row without the practice's old email address, if the correction changed this address."""
     email = before.addressee.email
     if provider is None or email is None or email == after.addressee.email:
         return provider

@@ -1,8 +1,8 @@
-"""Removal of original PDFs that belong to no document, because the intake crashed (docs/decisions/013).
+"""The removal of original PDFs that belong to no document, because the intake crashed (docs/decisions/013).
 
-An original is stored before its document, so that no stored document lacks its PDF. A staged copy below
-`intake/` marks an unfinished intake, and is deleted once the document is stored. The cleanup looks only at
-originals with a staged copy, so a stored document's original is safe even if the tables are wrong."""
+An original is stored before its document, so that no stored document lacks its PDF. A staged (temporary) copy below
+`intake/` marks an unfinished intake, and is deleted once the document is stored. The cleanup looks only at originals
+with a staged copy, so a stored document's original is safe even if the tables are wrong."""
 
 import re
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX, former_or
 from chalicelib.services.ports import Files, Store
 
 ORPHANED_AFTER = timedelta(days=1)
-"""The API function times out after 28 seconds, so an intake this old is not merely slow."""
+"""The age at which an intake has crashed and is not merely slow: the API function times out after 28 seconds."""
 
 BATCH_SIZE = 50
 
@@ -19,9 +19,9 @@ _STAGING_KEY = re.compile(re.escape(STAGING_PREFIX) + r"([a-z0-9_]{1,64})/([a-z0
 
 
 def remove_orphans(store: Store, files: Files, now: datetime) -> int:
-    """Remove the originals and staged copies of unfinished intakes, and return the number of intakes.
+    """Delete the originals and temporary copies of intakes that crashed, and return the number of these intakes.
 
-    An intake of an earlier release has its original in the first bucket. A call looks at up to `BATCH_SIZE` staged
+    An intake of an earlier release has its original in the first bucket. A call looks at up to `BATCH_SIZE` temporary
     copies that are older than `ORPHANED_AFTER`."""
     removed = 0
     for key in files.older(STAGING_PREFIX, now - ORPHANED_AFTER)[:BATCH_SIZE]:

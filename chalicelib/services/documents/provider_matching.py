@@ -56,8 +56,8 @@ class ProviderMatch:
         return replace(self, provider=provider)
 
     def without_setup_email(self) -> "ProviderMatch":
-        """Return the match without the provider's record of a setup email with a dead link, so that a new one is
-        sent."""
+        """Return the match without the provider's record of a setup email with a dead link. Another setup email
+        follows."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
 
@@ -144,7 +144,7 @@ class ProviderMatcher:
         return None
 
     def _person_at_address(self) -> Provider | None:
-        """Return the person without an account whom any practice addressed at this email address and by this name, or
+        """Return the addressee as a person without an account, whom any practice addressed at this email address, or
         None."""
         people = filter(self._is_at_address, self._claim_owners(person_claims(self._addressee)))
         return next((person for person in people if names_person(person, self._addressee, at_address=True)), None)
@@ -189,8 +189,8 @@ class ProviderMatcher:
         return tuple(claims)
 
     def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
-        """Return True if the owner of a claim is another person at the addressee's email address, whose claim
-        remains."""
+        """Return True if the owner of a claim is another person at the addressee's email address, and so stays the
+        owner."""
         holder = self._row(owner)
         return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
 
@@ -212,8 +212,7 @@ class ProviderMatcher:
         return holder.closed_at is not None or key not in (*person_claims(own), *known_claims(self._practice_id, own))
 
     def _separate(self, provider: Provider) -> Provider:
-        """Return the addressee's provider, marked as another person than those from whom support separated the
-        addressee."""
+        """Return the addressee's provider, separated from the same people from whom support separated the addressee."""
         people = [
             self._as_addressee(row, self._addressee.npi)
             for row in self._rows.values()
@@ -243,7 +242,7 @@ class ProviderMatcher:
         return npi != own_npi if npi and own_npi else name != own_name
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
-        """Return the ids of the owners who lose a claim and have no account and no email address: their documents
+        """Return the ids of the people who lose a claim and have no account and no email address. Their documents
         move."""
         rows = (self._row(claim.replaces) for claim in known)
         ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]

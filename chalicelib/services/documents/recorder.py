@@ -1,7 +1,7 @@
-"""The builder of a document's transaction: the new state, its audit events, and the messages and jobs.
+"""The builder of a document's transaction: the document's new state, its audit events, messages and jobs.
 
-Every service that changes a document uses a `Recorder`, so that state, audit event and outbox row are always
-written in one transaction (DESIGN section 3)."""
+Every service that changes a document uses a `Recorder`, so that state, audit event and outbox row (stored jobs) are
+always written in one transaction (DESIGN section 3)."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 
 @dataclass(frozen=True)
 class Actor:
-    """The cause of an event, with the client address and device if there was a browser.
+    """The cause of an audit event: who acted, with the client address and device if there was a browser.
 
     `name` is a kind and an opaque id: `provider:prv_…`, `practice:prc_…` or `portal`."""
 
@@ -34,7 +34,7 @@ class Actor:
     device: str | None = None
 
     def private(self) -> dict[str, Any]:
-        """Return the actor's personal data, which stays outside the hashed bytes of an audit event."""
+        """Return the actor's client address and device, which stay outside the hashed bytes of an audit event."""
         facts = {"address": self.address, "device": self.device}
         return {name: value for name, value in facts.items() if value}
 
@@ -43,7 +43,11 @@ PORTAL = Actor("portal")
 
 
 class Recorder:
-    """A collector of the events, messages and jobs of one document at one time. A recorder gives one transaction."""
+    """A collector of the events, messages and jobs of one document at one time, which `change` turns into a
+    transaction.
+
+    Nothing is stored before the caller commits it. The other methods return the recorder, so that calls can be
+    chained."""
 
     def __init__(
         self, document: Document, *, practice: Practice, now: datetime, ids: Ids, portal_url: str, actor: Actor
@@ -89,23 +93,23 @@ class Recorder:
         return self
 
     def certification(self, before: Document) -> Self:
-        """Announce the certification if the changes of this recorder to the document `before` have certified it."""
+        """If this recorder's changes to the document `before` certified it, add an event and a webhook for the EMR."""
         state, earlier = certify(self._document, self._now), certify(before, self._now)
         if state is None or (earlier is not None and earlier.by is state.by):
             return self
         return self.event(DocumentEventType.CERTIFIED, {"by": state.by, "on": state.on.isoformat()}, webhook=True)
 
     def attention(self, reason: AttentionReason) -> Self:
-        """Store that staff should act on the document, and announce the reason."""
+        """Mark the document as one that needs staff's attention for this reason, and add an event and a webhook."""
         self._document = replace(self._document, attention=reason)
         return self.event(DocumentEventType.NEEDS_ATTENTION, {"reason": reason}, webhook=True)
 
     def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:
         """Queue an email or fax to the provider. The recorder's last event is the cause of the message.
 
-        `shown` adds the delivery's line to the document. A message that anyone with a link can request must
-        not be shown, because the document's row would grow without limit. An email about an account is
-        never shown, and belongs to no practice."""
+        `shown` adds the message to the document's list `deliveries`. A message that anyone with a link can request must
+        not be shown, because the document's row would grow without limit. An email about an account is never shown, and
+        belongs to no practice."""
         owner = {"provider_id": self._document.provider_id, "access": self._document.access}
         is_private = type in ACCOUNT_MESSAGES
         if is_private:
@@ -117,7 +121,8 @@ class Recorder:
         return self
 
     def report_to_owner(self, email: str) -> Self:
-        """Email the decision of the last event to the account's owner. No practice sees the email."""
+        """Queue an email that informs an account's owner of the decision in the last event. No practice sees the
+        email."""
         kind, event_id, access = MessageType.DECIDED_ELSEWHERE, self._event_id, self._document.access
         owner = {"provider_id": self._document.provider_id, "practice_id": PORTAL_PRACTICE}
         self._add(self._delivery(Channel.EMAIL, kind, email, event_id, access=access, **owner))
@@ -136,7 +141,7 @@ class Recorder:
         return self
 
     def change(self) -> Change:
-        """Return the transaction with everything recorded. The document's version rises by one."""
+        """Return the transaction with everything recorded, to be committed. The document's version rises by one."""
         document = replace(self._document, version=self._document.version + 1)
         for event_id, type in self._webhooks:
             self._add(self._webhook(document, event_id, type))

@@ -114,15 +114,15 @@ class Reports:
         self._files = files
 
     def page(self, report: str, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
-        """Return one page of a report, which is a key of `REPORTS`. `after` is the cursor of the page."""
+        """Return one page of the documents of a report (a key of `REPORTS`). `after` is the cursor of the page."""
         return self._store.documents(REPORTS[report], practice_id, limit=limit, after=after)
 
     def document(self, practice_id: str, document_id: str) -> Document:
-        """Return the practice's document. Raises the same `NotFound` for another practice's document."""
+        """Return the practice's document. Raises `NotFound` for a missing or another practice's document."""
         return require_document(self._store, document_id, practice_id=practice_id)
 
     def audit_trail(self, practice_id: str, document_id: str) -> TrailResource:
-        """Return the document's audit trail as JSON values.
+        """Return the document's audit trail as JSON values, with the result of a check that nobody changed it.
 
         Raises `NotFound` for a missing or another practice's document."""
         document = self.document(practice_id, document_id)
@@ -142,7 +142,7 @@ class Reports:
 
 
 def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str:
-    """Return the documents as CSV (RFC 4180) with a header line."""
+    """Return the documents as CSV text (RFC 4180) with a header line. `now` decides on verbal certifications."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -153,9 +153,9 @@ def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str
 
 
 def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[Anchor, ...]) -> TrailResource:
-    """Return a document's audit events as JSON values, oldest first.
+    """Return a document's audit events as JSON values, oldest first, and whether the audit trail is intact.
 
-    `anchors` are the anchored positions of the trail, lowest first."""
+    `anchors` are the positions of the trail that were copied to the bucket with Object Lock, lowest first."""
     last = (events[-1].sequence, events[-1].hash) if events else (0, "")
     is_complete = find_break(events) is None and last == (document.sequence, document.head)
     anchored = agrees(anchors, events)
@@ -168,7 +168,7 @@ def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[An
 
 
 def _times_of(document: Document) -> set[datetime]:
-    """Return the times in a document's fields. Each time must be the time of one of the document's audit events."""
+    """Return the times in a document's fields, to check them: each must be the time of one of its audit events."""
     decided_at = document.decision.decided_at if document.decision else None
     times = (
         document.sent_at,

@@ -30,7 +30,7 @@ _NEW_FACTS = frozenset(
         *(f"certification.order.{fact}" for fact in ("discipline", "npi", "name")),
     )
 )
-"""The facts that earlier releases ignored, so that they are not in those releases' documents."""
+"""The facts that earlier releases ignored and did not store, so that a comparison with their documents skips them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class SendCommand:
 
 
 def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:
-    """Check that a second `document.sent` with the same `external_id` has the same content as the first.
+    """Check that a second `document.sent` with the same `external_id` has the same content as the stored document.
 
     Raises `Conflict` with the fields that differ. A field that a later correction changed is not compared."""
     differences = [] if earlier.facts_sha256 == facts_sha256(command) else _differences(earlier, command)
@@ -70,14 +70,15 @@ def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> 
 
 
 def facts_sha256(command: SendCommand) -> str:
-    """Return the SHA-256 (hex) of an event's data. The PDF is left out, because it has a separate hash."""
+    """Return the SHA-256 (hex) of an event's data, to recognize the same data later. The PDF has a separate hash."""
     return hashlib.sha256(json.dumps(facts(command), sort_keys=True).encode()).hexdigest()
 
 
 def certification_data(document: Document) -> Mapping[str, str]:
     """Return the facts on which the certification depends, for the private data of the audit event.
 
-    Dates of treatment may have to be erased one day. The trail commits to them by a salted hash."""
+    They are private because dates of treatment may have to be erased one day. The audit trail has only their salted
+    hash."""
     flat = {"payer": document.payer.kind if document.payer else None, **_certification(document)}
     return {name.removeprefix("data.certification."): str(value) for name, value in flat.items() if value is not None}
 
@@ -93,7 +94,9 @@ def _differences(earlier: Document, command: SendCommand) -> list[str]:
 
 
 def facts(source: SendCommand | Document) -> dict[str, str]:
-    """Return the facts of an event or a document, without missing facts. The keys are the contract's dotted names."""
+    """Return the facts of an event or a document for a comparison: texts by dotted name, without missing facts.
+
+    The names are those of the API, such as `data.provider.npi`."""
     flat: dict[str, Any] = {
         "data.kind": source.kind,
         "data.title": source.title,

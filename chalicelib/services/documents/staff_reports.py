@@ -48,7 +48,7 @@ class CopyCommand:
 
 
 class StaffReports:
-    """The handler of the staff's reports. Each method returns the response to the event.
+    """The handler of the staff's reports on calls and returned copies. Each method returns the response to the event.
 
     For a repeated `webhook-id`, the response is the same. Each method raises `NotFound` if the practice has no such
     document, and `Conflict` if the document's status does not allow the report."""
@@ -58,13 +58,13 @@ class StaffReports:
         self._store = writer.store
 
     def note_call(self, inbound: InboundEvent, command: CallCommand) -> EventResponse:
-        """Record a call about a pending document. A verbal certification starts its 14 days.
+        """Record a call to the provider about a pending document. A verbal certification then counts for 14 days.
 
         Raises `Invalid` for a call in the future or before the document was sent."""
         return handle_once(self._store, inbound, lambda: self._note_call(inbound, command))
 
     def confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> EventResponse:
-        """Record what a person read on a returned copy. The same report again changes nothing.
+        """Record what a person at the clinic read on a returned copy. The same report again changes nothing.
 
         A dated signature is the action *sign by hand*, and confirms an uploaded scan. Raises `Invalid` for a date in
         the future or before the document was sent."""
@@ -113,7 +113,7 @@ class StaffReports:
 def _note(document: Document, command: CallCommand, now: datetime) -> tuple[Document, tuple[CertificationWarning, ...]]:
     """Return the document after a call, with a warning if the verbal certification of the call does not count.
 
-    A repeated note of a verbal certification that still holds changes nothing."""
+    A repeated note of a verbal certification that still counts gives no warning and changes nothing."""
     if command.result is not CallResult.CERTIFIED_VERBALLY:
         return document, ()
     certified = certify_verbally(document, command.at, now)
@@ -142,7 +142,7 @@ def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:
 
 
 def _decision(document: Document, command: CopyCommand, now: datetime) -> Decision:
-    """Return the addressee's decision as a person at the clinic read it on the returned copy."""
+    """Return the addressee's decision on the document, as a person at the clinic read it on the returned copy."""
     is_decline = command.seen is CopySeen.DECLINED
     return Decision(
         action=Action.DECLINE if is_decline else Action.SIGN_BY_HAND,
@@ -178,7 +178,7 @@ def _check_call_time(document: Document, at: datetime, now: datetime) -> None:
 
 
 def _check_signing_day(document: Document, signed_on: date, now: datetime) -> None:
-    """Check that the day of a signature is possible.
+    """Check that the day of a signature is possible. Raises `Invalid` for a day in the future or before the document.
 
     The provider's time zone may be a day behind the practice's, so the day before the document was sent is allowed."""
     if signed_on > local_day(now, document):
