@@ -57,7 +57,7 @@ def _stored(field: Field[Any]) -> str:
 
 @cache
 def _stored_fields(kind: Any) -> dict[str, tuple[str, Any]]:
-    """Return, for the name under which JSON stores a field of the dataclass, the field's own name and its type."""
+    """Return the fields of a dataclass: a dict from the field's name in JSON to its name in Python and its type."""
     hints = get_type_hints(kind)
     return {_stored(field): (field.name, hints[field.name]) for field in fields(kind)}
 

@@ -16,10 +16,10 @@ from chalicelib.web.route import Route
 
 
 def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]) -> Response:
-    """Call the route's handler and return its response. Store an access event if the response shows a document.
+    """Call the route's handler and return its response. If the response shows a document, store who read it.
 
     The response to a form shows the document only if the form was refused. An accepted form redirects to another page.
-    Raises `Unavailable` if the event cannot be stored."""
+    Raises `Unavailable` if the record (an access event) cannot be stored."""
     handler, is_form = route.load(), context.request.method == "POST"
     if not route.reads:
         return handler(context, **values)

@@ -123,9 +123,9 @@ class AddressCodes:
         self._store.commit(Change(at=now, secrets=(replace(request, version=request.version + 1, link=digest),)))
 
     def _inform(self, owner_id: str, request: Delivery, now: datetime) -> None:
-        """Queue an email that informs the owner of an address that somebody tried to add the address elsewhere.
+        """Queue an email to the account that has the address: somebody tried to add the address to another account.
 
-        The email is sent once for each request. Nothing is sent if the requester owns the address already."""
+        `request` is the email with a code that is not sent. A repeated call for the same request queues nothing."""
         owner = self._store.provider(owner_id)
         if owner is None or owner.email is None or owner.id == request.provider_id:
             return

@@ -148,7 +148,7 @@ class SetupLinks:
     # For the page behind the link
 
     def open(self, token: str, now: datetime) -> ValidLink:
-        """Return the link that belongs to a token, without using up the link. Raise `LinkExpired` if it has ended."""
+        """Return the link that belongs to a token, without using it up. Raise `LinkExpired` if it does not work."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None or not secret.is_live(now):
@@ -266,9 +266,10 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
 
 
 def _is_newest(secret: Secret, provider: Provider) -> bool:
-    """Return True if a link is the provider's newest link, and the provider still has (or lacks) an account for it.
+    """Return True if the link with this row is the provider's newest link and fits the state of the provider's account.
 
-    A setup link needs a provider without an account. A reset link needs an account with the link's username."""
+    A setup link needs a provider without an account. A reset link must have been sent to the account's username. A
+    move link must be the link of a move that support has started and not cancelled."""
     if secret.kind is SecretKind.NEW_ADDRESS:
         return provider.has_account and provider.move_link == secret.link
     is_newest = provider.link == secret.link

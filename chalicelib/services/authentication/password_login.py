@@ -300,9 +300,10 @@ def _client(attempt: LoginAttempt, known: KnownDevice | None) -> str:
 
 
 def _require_allowed(attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]) -> None:
-    """Raise `TooManyRequests` if the client must wait after failures, or if the account is closed to unknown browsers.
+    """Raise `TooManyRequests` if the client must wait after failures, or if the account has too many failures.
 
-    `known` is the attempt's browser if it is known to the account. Such a browser waits only for its own failures."""
+    `known` is the attempt's browser if somebody has logged in to the account with it before, or None. Such a browser
+    waits only after its own failures."""
     now, client = attempt.now, counters.get(PER_CLIENT.key(_client(attempt, known)))
     if known:
         throttling.require_no_wait(PER_CLIENT.wait_left(client, now))

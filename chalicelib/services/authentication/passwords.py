@@ -138,7 +138,7 @@ def _words(own: Iterable[str]) -> list[str]:
 
 
 def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
-    """Return a sentence that says why the password is easy to guess, or None if it is not.
+    """Return a sentence that says why the password is easy to guess, or None if the password is hard to guess.
 
     The library zxcvbn estimates the number of guesses from lists of passwords, names and words, and from the ways in
     which people vary words. It gets only the first characters, because its time grows with the length. The import is

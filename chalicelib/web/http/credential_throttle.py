@@ -55,9 +55,10 @@ def _is_throttled(route: Route, context: RequestContext) -> bool:
 
 
 def _source(context: RequestContext) -> str:
-    """Return the text by which wrong tries are counted: the client's IP address, if known with the browser's account.
+    """Return the text by which wrong passwords and codes are counted: the client's IP address.
 
-    The browser's account comes from the cookie of an earlier login."""
+    If the browser has the cookie of an earlier login, the text also has the id of that account. So wrong tries by
+    others at the same address do not make this browser wait."""
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     address = context.address or "unknown"
     return f"{device.provider_id} at {address}" if device else address

@@ -129,7 +129,7 @@ class RequestContext:
 
 
 def _require(value: T | None) -> T:
-    """Return the value. Raises `LookupError` if the route's access rule has not set the field."""
+    """Return the value of a context's field. Raises `LookupError` if the route's access rule has not set the field."""
     if value is None:
         raise LookupError("the access rule of this route does not fill this field")
     return value
