@@ -10,7 +10,7 @@ RETENTION = timedelta(days=RETENTION_YEARS * 366)
 """Six years, the time that HIPAA requires for such records (45 CFR 164.316(b)(2))."""
 
 LOGGED_INDIVIDUALLY = 20
-"""The number of wrong passwords in a row that become an event each. After it, only number 40, 80, 160… becomes one."""
+"""The number of wrong passwords in a row of which each becomes an event. After it, only number 40, 80, 160… does."""
 
 
 class AccountEventType(StrEnum):

@@ -14,7 +14,7 @@ def opens_to(provider: Provider, document: Document) -> bool:
 
 
 def may_hold(provider: Provider, document: Document) -> bool:
-    """Return True if this provider's account may open the document, although other lists may contain it at present.
+    """Return True if the document may be in the lists of this provider's account, which can then open the document.
 
     The document must name the account's person, and one of three conditions must be true: (a) the document was
     addressed to a proven address of the account, (b) the document's practice has itself addressed the person at a

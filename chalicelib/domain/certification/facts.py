@@ -49,7 +49,7 @@ class Certification:
 
 
 class TransmissionChannel(StrEnum):
-    """The way in which a plan of care reached its addressee. Together with a signed order, this can certify the plan.
+    """The way in which a plan of care reached its addressee. With a signed order, a transmission can certify a plan.
 
     `ACCOUNT`: the addressee opened the plan in their account. `EMAILED_CODE` and `FAX_CODE`: the plan was opened with a
     code that was sent to the addressee's email address or fax number. `FAX`: the receiving machine confirmed all pages

@@ -44,8 +44,9 @@ class DocumentWriter:
         return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
 
     def commit(self, recorder: Recorder, *, providers: tuple[Provider, ...] = ()) -> Document:
-        """Store the recorder's change, with further `providers` rows, and return the document. Raises as
-        `Store.commit`."""
+        """Store the recorder's change, with further `providers` rows, and return the changed document.
+
+        Raises `ConcurrentUpdate` if another request was faster, or `Unavailable`."""
         change = replace(recorder.change(), providers=providers)
         self.store.commit(change)
         return change.documents[0]

@@ -211,8 +211,7 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
 
 
 def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
-    """Return the claim (a row) that reserves an `external_id` for this document. `recalled` is its owner before, if
-    any."""
+    """Return the claim (a row) that reserves the `external_id` for this document, in place of a `recalled` document."""
     return Claim(
         key=external_claim(document.practice_id, document.external_id),
         owner=document.id,

@@ -56,8 +56,8 @@ class ProviderMatch:
         return replace(self, provider=provider)
 
     def without_setup_email(self) -> "ProviderMatch":
-        """Return the match without the provider's record of a setup email with a dead link. Another setup email
-        follows."""
+        """Return the match without the record of a setup email whose link is dead, so that another email can be
+        sent."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
 
@@ -144,8 +144,7 @@ class ProviderMatcher:
         return None
 
     def _person_at_address(self) -> Provider | None:
-        """Return the addressee as a person without an account, whom any practice addressed at this email address, or
-        None."""
+        """Return the person without an account whom any practice addressed at the same email address, or None."""
         people = filter(self._is_at_address, self._claim_owners(person_claims(self._addressee)))
         return next((person for person in people if names_person(person, self._addressee, at_address=True)), None)
 
@@ -189,8 +188,7 @@ class ProviderMatcher:
         return tuple(claims)
 
     def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
-        """Return True if the owner of a claim is another person at the addressee's email address, and so stays the
-        owner."""
+        """Return True if a claim's owner is another person at the addressee's email address, and remains the owner."""
         holder = self._row(owner)
         return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
 
@@ -242,8 +240,7 @@ class ProviderMatcher:
         return npi != own_npi if npi and own_npi else name != own_name
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
-        """Return the ids of the people who lose a claim and have no account and no email address. Their documents
-        move."""
+        """Return the ids of the people without account and email address who lose a claim, so their documents move."""
         rows = (self._row(claim.replaces) for claim in known)
         ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]
         return tuple(dict.fromkeys(ids))

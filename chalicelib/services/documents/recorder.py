@@ -43,10 +43,9 @@ PORTAL = Actor("portal")
 
 
 class Recorder:
-    """A collector of the events, messages and jobs of one document at one time, which `change` turns into a
-    transaction.
+    """A collector of the events, messages and jobs of one document at one time, which become one transaction.
 
-    Nothing is stored before the caller commits it. The other methods return the recorder, so that calls can be
+    The caller must commit the result of `change`. The other methods return the recorder, so that calls can be
     chained."""
 
     def __init__(
@@ -121,8 +120,7 @@ class Recorder:
         return self
 
     def report_to_owner(self, email: str) -> Self:
-        """Queue an email that informs an account's owner of the decision in the last event. No practice sees the
-        email."""
+        """Queue an email about the decision in the last event to an account's owner. No practice sees the email."""
         kind, event_id, access = MessageType.DECIDED_ELSEWHERE, self._event_id, self._document.access
         owner = {"provider_id": self._document.provider_id, "practice_id": PORTAL_PRACTICE}
         self._add(self._delivery(Channel.EMAIL, kind, email, event_id, access=access, **owner))
