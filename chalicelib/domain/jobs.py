@@ -11,11 +11,12 @@ class QueueName(StrEnum):
 class JobName(StrEnum):
     """The kind of a background job. `PREPARE`, `SEAL` and `TIMESTAMP` are work on a document's PDF.
 
-    `ANCHOR` writes the last position of every audit trail that grew to the bucket with Object Lock. The others are work
-    on deliveries. `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
-    webhooks that wait for another attempt. `RECEIPT` applies an email carrier's receipt, and `FORGOTTEN` sends a
-    requested password link. `MOVE` moves documents to the provider to whom they belong. `CHECK` finds a provider's
-    documents that were never sent to the provider's address. `FAX_REPORT` applies a report of the fax carrier."""
+    `ANCHOR` copies the last hashes of the audit trails with new events to the bucket with Object Lock. The other kinds
+    are on the deliveries queue. `RELEASE` sends the webhooks that were held while a practice's endpoint was off.
+    `HASTEN` retries the webhooks that wait for another attempt. `RECEIPT` applies an email carrier's receipt, and
+    `FORGOTTEN` sends a requested password link. `MOVE` moves documents to the provider to whom they belong. `CHECK`
+    finds a provider's documents that were never sent to the provider's address. `FAX_REPORT` applies a report of the
+    fax carrier."""
 
     PREPARE = "prepare"
     SEAL = "seal"

@@ -26,7 +26,8 @@ class SessionKeys:
         return (self.current, self.previous) if self.previous else (self.current,)
 
     def signing_key(self, now: datetime) -> bytes:
-        """Return the key that signs session tokens now. The newest key signs only after `SIGNING_DELAY` has passed."""
+        """Return the key that signs session tokens now: the newest key, but for `SIGNING_DELAY` after its creation the
+        previous."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 

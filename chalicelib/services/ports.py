@@ -81,9 +81,9 @@ class Store(Protocol):
     Lists read an index first, and then the rows themselves."""
 
     def commit(self, change: Change) -> None:
-        """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` for changed rows, or `Unavailable`.
+        """Write all rows of a change in one transaction, or none of the rows.
 
-        The error names the rows that another request has changed."""
+        Raises `ConcurrentUpdate` with the kinds of rows that another request has changed, or `Unavailable`."""
 
     def document(self, document_id: str) -> Document | None: ...
     def events(self, document_id: str) -> tuple[Event, ...]: ...
@@ -141,7 +141,10 @@ class Store(Protocol):
         """Return sealed documents to which a job must add a timestamp, because the timestamp authority had failed."""
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Return the owner of each key that a claim (a row which reserves a unique value) has, by key, in one call."""
+        """Return the owner's id by key, for keys of claims (rows that reserve a unique value for an owner), in one
+        call.
+
+        Keys without an owner are missing from the result."""
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
         """Return the rows with these keys, in one call. Expired rows are included, because DynamoDB deletes late."""

@@ -68,7 +68,7 @@ class Quota:
 
 
 def network(address: str | None) -> str:
-    """Return the network to which attempts are counted: an IPv4 address, or an IPv6 client's /64 network."""
+    """Return the network whose attempts count together: an IPv4 address, or the /64 network of an IPv6 client."""
     try:
         ip = ip_address(address or "")
     except ValueError:

@@ -56,8 +56,7 @@ class ProviderMatch:
         return replace(self, provider=provider)
 
     def without_setup_email(self) -> "ProviderMatch":
-        """Return the match without the record of a setup email whose link is dead, so that another email can be
-        sent."""
+        """Return the match without the record of a setup email whose link is dead, so that another one can be sent."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
 
