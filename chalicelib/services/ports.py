@@ -141,8 +141,7 @@ class Store(Protocol):
         """Return sealed documents to which a job must add a timestamp, because the timestamp authority had failed."""
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Return the owner's id by key, for keys of claims (rows that reserve a unique value for an owner), in one
-        call.
+        """Return the owner's id by key, for keys of claims (rows that reserve a unique value), in one call.
 
         Keys without an owner are missing from the result."""
 
