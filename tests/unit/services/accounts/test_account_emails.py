@@ -165,6 +165,13 @@ def test_people_with_and_without_an_npi_are_merged_if_they_have_the_name(world: 
     assert all(world.is_open(account, document) for document in (*both, spelled))
 
 
+def test_the_same_npi_at_the_address_is_enough_to_merge_a_person(world: EmailWorld) -> None:
+    account = world.account()
+    document = world.send(WORK, addressee=replace(RIVERA, last_name="Riviera"), practice=OTHER_PRACTICE)
+    world.add(account)
+    assert world.provider(document.provider_id).merged_into == account.id
+
+
 def test_a_merged_person_gives_a_stated_npi_to_nobody(world: EmailWorld) -> None:
     account = world.account(addressee=NO_NPI)
     world.send(WORK, practice=OTHER_PRACTICE)

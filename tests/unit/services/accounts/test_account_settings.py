@@ -70,7 +70,8 @@ class World:
         assert self.sessions.visit(change.cookie, START) is not None
         events = self.store.account_events(PROVIDER.id, limit=9, before=None).items
         assert [made.type for made in events] == [event]
-        assert [mail.type for mail in self.store.every(Delivery, "deliveries")] == [event.value]
+        mails = self.store.every(Delivery, "deliveries")
+        assert [(mail.type, mail.recipient) for mail in mails] == [(event.value, PROVIDER.email)]
 
 
 def test_the_first_passkey_brings_recovery_codes_and_the_second_none() -> None:

@@ -113,6 +113,13 @@ def test_five_wrong_codes_stop_a_source_and_no_other_source(world: EmailWorld, a
     assert enter(world, account, code, "203.0.113.9")
 
 
+def test_four_wrong_codes_of_a_source_stop_nothing(world: EmailWorld, account: Provider) -> None:
+    code = world.code(account)
+    for _ in range(TRIES_PER_SOURCE - 1):
+        assert not enter(world, account, wrong(code))
+    assert enter(world, account, code)
+
+
 def test_ten_wrong_codes_of_several_sources_end_the_code(world: EmailWorld, account: Provider) -> None:
     code = world.code(account)
     for number in range(TRIES_PER_CODE - 1):

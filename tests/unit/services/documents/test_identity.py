@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.services.documents.identity import identify_account, identify_visitor, mask
+from chalicelib.services.documents.identity import identify_account, identify_visitor, identity_data, mask
 from tests.support.provider_fixtures import PROVIDER, a_document
 
 DOCUMENT = a_document()
@@ -71,3 +71,15 @@ def test_a_visitor_is_somebody_with_a_code(email: str | None, method: str, sent_
     identity = identify_visitor(DOCUMENT, email)
     assert (identity.method, identity.sent_to, identity.supplied_by) == (method, sent_to, "practice")
     assert identity.statement == f"Without an account, by someone who entered {words} given by Hill Country Therapy."
+
+
+def test_an_audit_event_has_every_fact_about_the_signer_except_the_sentence() -> None:
+    assert identity_data(identify_visitor(DOCUMENT, "dr.rivera@example.com")) == {
+        "identity": {
+            "method": "emailed_code",
+            "sent_to": "dr.r…@example.com",
+            "supplied_by": "practice",
+            "npi_source": None,
+        }
+    }
+    assert identity_data(None) == {}

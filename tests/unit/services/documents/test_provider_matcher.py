@@ -9,9 +9,10 @@ import pytest
 from chalicelib.domain.claim_keys import email_claim, first_addressee_claim, known_claims, person_claims
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.provider_matching import ProviderMatch, ProviderMatcher, unlink
-from chalicelib.services.transaction import Change
+from chalicelib.services.documents.provider_matching import ProviderMatch, ProviderMatcher, match_again, unlink
+from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeIds, FakeStore
+from tests.support.provider_fixtures import a_document
 
 ME, OTHER = "prc_1", "prc_2"
 EMAIL, ELSEWHERE = "dr.rivera@example.com", "luis@clinic.example"
@@ -122,6 +123,16 @@ def test_the_newest_document_of_a_practice_decides_to_whom_its_faxes_lead() -> N
     older = match(LUIS, owners, ACCOUNT, faxed, is_newest=False)
     assert [claim for claim in older.claims if claim.key in known_claims(ME, LUIS)] == []
     assert older.displaced == ()
+
+
+def test_a_new_search_for_a_stored_document_leaves_the_faxes_of_its_practice_where_they_are() -> None:
+    store, faxed = FakeStore(), replace(PERSON, id="prv_9", version=1, mailed_to=None)
+    claims = {email_claim(EMAIL): ACCOUNT.id, **owned(known_claims(ME, LUIS), faxed.id)}
+    rows = tuple(Claim(key=key, owner=owner) for key, owner in claims.items())
+    store.commit(Change(at=START, providers=(replace(ACCOUNT, version=1), faxed), claims=rows))
+    found = match_again(store, FakeIds(), replace(a_document(), practice_id=ME, addressee=LUIS))
+    assert (found.provider.id, found.displaced) == (ACCOUNT.id, ())
+    assert [claim.key for claim in found.claims if claim.key in known_claims(ME, LUIS)] == []
 
 
 @pytest.mark.parametrize("other", [{"mailed_to": ELSEWHERE}, {"mailed_to": None, "password_hash": "h"}])
