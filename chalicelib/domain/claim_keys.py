@@ -30,9 +30,10 @@ def sealed_claim(sha256: str) -> str:
 
 
 def person_claims(addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims (rows) that lead from an addressee's email address to a person without an account.
+    """Return the keys of the lookup rows (claims) that may name a provider without an account, in the order to try them.
 
-    The key with the NPI comes first. The last key has the form in which old rows contain the person's name."""
+    Each row leads from an email address and an NPI or a name to the provider who was addressed there. The first key
+    has the NPI, if there is one. The last key spells the name as rows of earlier releases do."""
     email, npi = addressee.email, addressee.npi
     if email is None:
         return ()
@@ -45,9 +46,10 @@ def person_claims(addressee: Addressee) -> tuple[str, ...]:
 
 
 def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims (rows) that lead from an addressee to a person whom the practice addressed before.
+    """Return the keys of a practice's lookup rows (claims) that may name the provider whom it addressed before.
 
-    The key with the NPI comes first, then the key with the name. No other practice reads these rows (DESIGN 2a)."""
+    Each row leads from an NPI or a name to that provider. The key with the NPI comes first. Every practice has rows
+    of its own, so the statements of one practice never lead another practice to a provider."""
     npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
     by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
     return (*by_npi, f"known#{practice_id}|name#{name}")

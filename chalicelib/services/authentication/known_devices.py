@@ -24,7 +24,9 @@ class KnownDevice:
     id: str
 
     def is_known_to(self, provider: Provider | None) -> bool:
-        """Return True if somebody used this browser for the account after all sessions of the account last ended."""
+        """Return True if somebody has logged in to the account with this browser since all its sessions last ended.
+
+        A password change, for example, ends all sessions of an account at once, and so forgets its browsers."""
         known = (self.provider_id, self.session_generation)
         return provider is not None and (provider.id, provider.session_generation) == known
 

@@ -30,7 +30,9 @@ from chalicelib.services.transaction import Change
 
 @dataclass(frozen=True, kw_only=True)
 class ResendCommand:
-    """The data of `document.resend`, with corrections. A field that is None leaves the document's value unchanged."""
+    """The data of `document.resend`, by which an EMR sends a document again, with corrections.
+
+    A field that is None leaves the document's value unchanged."""
 
     document: DocumentRef
     email: str | None = None
@@ -40,7 +42,7 @@ class ResendCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class RecallCommand:
-    """The data of `document.recalled`. The reason is free text."""
+    """The data of `document.recalled`, by which an EMR withdraws a document. The reason is free text."""
 
     document: DocumentRef
     reason: str | None = None
@@ -48,7 +50,9 @@ class RecallCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class ReturnCommand:
-    """The data of `document.returned`. `method` says how the document came back to the clinic: portal, fax or paper."""
+    """The data of `document.returned`, by which an EMR reports that staff have the document back.
+
+    `method` says how the document came back to the clinic: portal, fax or paper."""
 
     document: DocumentRef
     method: ReturnedMethod

@@ -23,7 +23,9 @@ DRAFT_FIELDS = (*WRITTEN_FIELDS, "reason", "typed_name")
 
 
 class UnsentDrafts:
-    """The stored drafts of all providers. A draft expires after `DRAFT_LIFETIME`."""
+    """The stored notes of decision forms that providers had not submitted when their sessions ended.
+
+    A draft expires `DRAFT_LIFETIME` after the portal saved it."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
