@@ -30,7 +30,7 @@ def sealed_claim(sha256: str) -> str:
 
 
 def person_claims(addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the lookup rows (claims) that may name a provider without an account, in the order to try them.
+    """Return the keys of the lookup rows (claims) that may name a provider without an account, in this order.
 
     Each row leads from an email address and an NPI or a name to the provider who was addressed there. The first key
     has the NPI, if there is one. The last key spells the name as rows of earlier releases do."""

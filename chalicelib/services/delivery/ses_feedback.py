@@ -40,7 +40,7 @@ class SesFeedback:
         self._settlement = settlement
 
     def record(self, notification: Mapping[str, Any]) -> None:
-        """Record what SES reports about a sent email: delivered, bounced or marked as junk. Ignore other notifications."""
+        """Record what SES reports about a sent email: delivered, bounced or junk. Ignore other notifications."""
         receipt = read(notification)
         if receipt is None:
             kind = str(notification.get("notificationType"))
