@@ -42,11 +42,11 @@ def pdf(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of one upload (`services/pdf_function/inspection.py`), or do the work of `pdf` for its events.
+    """Return the facts of one upload, such as its number of pages (`services/pdf_function/inspection.py`).
 
     The event has a presigned URL of the upload and, for a scan, of the document's original. `{"unavailable": True}`
-    means that a file could not be read. The Lambda function has no AWS rights, and is smaller than that of `pdf`,
-    because a person waits for the result."""
+    means that a file could not be read. An event with the field `work` is a request for `pdf`, which then handles it.
+    The Lambda function has no AWS rights, and is smaller than that of `pdf`, because a person waits for the result."""
     if "work" in event:
         return pdf(event)
     from chalicelib.adapters.presigned_links import fetch

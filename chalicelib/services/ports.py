@@ -123,16 +123,20 @@ class Store(Protocol):
         """Return a page of one shard's documents (one part of four) whose last audit event was on this day (UTC)."""
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
-        """Return the number of documents in a list, at most `most`."""
+        """Return the number of documents in a list of the practice or provider `owner`, at most `most`."""
 
     def record_access(self, event: AccessEvent) -> None:
-        """Store an access event in one call. Raises `Unavailable`."""
+        """Store an access event (who read which part of a document), in one call. Raises `Unavailable`."""
 
     def access_events(self, document_id: str, *, limit: int, before: int | None) -> Page[AccessEvent]:
-        """Return a page of the log of who read a document, newest first, in one call. `before` is a `sort_key`."""
+        """Return a page of the log of who read a document, newest first, in one call.
+
+        With `before`, the page has only events whose `sort_key` is lower."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return a page of an account's events, newest first, in two calls. `before` is a `sort_key`."""
+        """Return a page of an account's events, such as logins, newest first, in two calls.
+
+        With `before`, the page has only events whose `sort_key` is lower."""
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
@@ -146,10 +150,14 @@ class Store(Protocol):
         Keys without an owner are missing from the result."""
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
-        """Return the rows with these keys, in one call. Expired rows are included, because DynamoDB deletes late."""
+        """Return the secrets (rows of sessions, links, codes or counters) by key, in one call.
+
+        Missing rows are left out. Expired rows are included, because DynamoDB deletes late."""
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
-        """Return the row of a session (or of another secret) with its provider and document, in one call."""
+        """Return the row of a session, link or code, and the rows of a provider and a document, in one call.
+
+        No provider or document is read for an id of None."""
 
 
 EVIDENCE = "evidence/"
@@ -174,12 +182,14 @@ class Files(Protocol):
     No key contains text that a stranger chose."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store an object. Below `EVIDENCE`, a key is written only once, and other bytes raise `EvidenceExists`."""
+        """Store an object. A key with the prefix `EVIDENCE` is written once, and other bytes raise `EvidenceExists`."""
 
     def get(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
     def ever_written(self, prefix: str) -> Sequence[str]:
-        """Return the keys of objects with this prefix, deleted objects included, among the first 1,000 versions."""
+        """Return the keys of all objects that were ever written with this prefix, even if they were deleted since.
+
+        Only the first 1,000 versions are searched."""
 
     def copy(self, source: str, target: str) -> None: ...
     def delete(self, key: str) -> None: ...
@@ -204,7 +214,10 @@ class Files(Protocol):
     def upload_form(
         self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
     ) -> tuple[str, Mapping[str, str]]:
-        """Return a presigned POST request by which a browser uploads one file: its URL, and the form's other fields."""
+        """Return a presigned POST request by which a browser uploads one file: its URL, and the form's other fields.
+
+        After the upload, the bucket redirects the browser to the URL `redirect`, if given. The media type of the file
+        must start with `content_type_prefix`."""
 
     def origin(self) -> str:
         """Return the scheme and host of presigned URLs, which the Content-Security-Policy header must allow."""
@@ -262,7 +275,9 @@ class LinkedFiles(Protocol):
         """Return the bytes of a file. Raises `Unavailable`, and `StoredFileCorrupt` if the SHA-256 differs."""
 
     def write(self, link: UploadLink, data: bytes, content_type: str, *, name: str = "") -> None:
-        """Store an object. `name` follows the prefix of a link for many objects. Raises `Unavailable`."""
+        """Store an object. If the link is for many objects with one prefix, `name` is the rest of the object's key.
+
+        Raises `Unavailable`."""
 
 
 class Keys(Protocol):
@@ -298,12 +313,12 @@ class SealKey(Protocol):
 
 class TimestampAuthority(Protocol):
     def request(self, query: bytes) -> bytes:
-        """Return the authority's reply (DER) to a DER-encoded RFC 3161 query. Raises `OSError` if no reply comes."""
+        """Send an RFC 3161 query (DER) for a timestamp, and return the reply (DER). Raises `OSError` for no reply."""
 
 
 class Mailer(Protocol):
     def send(self, *, to: str, message: bytes) -> str:
-        """Send a MIME message by SES, and return the id by which SES names the message in its receipts."""
+        """Send a MIME message by SES. Return the id by which SES later reports whether the message arrived."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,12 +356,13 @@ class FaxCarrier(Protocol):
         `FaxUnknown` if the fax may have been sent."""
 
     def report(self, fax_id: str) -> FaxReport | None:
-        """Return the carrier's statement about a fax, or None for an unknown id. Raises `Unavailable`."""
+        """Return the carrier's report on what became of a fax, or None for an unknown id. Raises `Unavailable`."""
 
     def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
-        """Return the carrier's report about the fax with this `client_state` to a number, or None for no such fax.
+        """Return the carrier's report about the fax with this `client_state` to the number `to`, or None.
 
-        Only faxes after `since` are searched. Raises `Unavailable`."""
+        `client_state` is the portal's own mark of the fax (see `FaxOrder`), for a fax whose id at the carrier is
+        unknown. Only faxes after `since` are searched. Raises `Unavailable`."""
 
     def is_signed(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
         """Return True if the carrier signed the body of a webhook within the last minutes."""

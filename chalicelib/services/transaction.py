@@ -24,8 +24,8 @@ from chalicelib.domain.providers import Provider
 class Job:
     """A piece of background work for a queue. A job contains ids of rows and no patient data.
 
-    `after` is the cursor of a job that works through a list. `receipt` is an email receipt that came before its
-    delivery had the carrier's id."""
+    `after` is the cursor of a job that works through a list. `receipt` is a report of SES about an email. The job looks
+    again for the email's delivery, because no delivery had the message id of SES when the report came."""
 
     queue: QueueName
     name: JobName
@@ -74,9 +74,10 @@ class RequestRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """The rows of one transaction. `released` are claims that end.
+    """The rows of one transaction: `released`, `spent` and `dropped` rows are deleted, and all others are written.
 
-    `spent` secrets must not have expired at the time `at`. The store deletes `spent` and `dropped` secrets."""
+    `released` are claims that end. `spent` are secrets (such as links or codes) that are used up: the transaction fails
+    if one has changed, or has expired at the time `at`. `dropped` secrets are deleted without a condition."""
 
     at: datetime
     documents: tuple[Document, ...] = ()

@@ -160,9 +160,10 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
 
 def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
-    """Return True if the provider must set up a second factor. Otherwise store the access event of a route that reads.
+    """Return True if the provider must set up a second factor first.
 
-    An access event records who read a document. It runs at the same time as the handler."""
+    Otherwise store who read the document, if the route shows one, and return False. This function runs
+    at the same time as the route's handler, to save time."""
     required = requires_second_factor(context)
     if route.reads and not required:
         record(route, context, values)

@@ -84,7 +84,7 @@ class AdminActions:
     account_administration: AccountAdministration
 
     def run(self, payload: Any) -> Mapping[str, Any]:
-        """Do the action and return its result.
+        """Do the action that the payload names in `action`, and return the action's result.
 
         A refused action returns `{"error": {"code", "detail", "errors"}}` and changes nothing."""
         try:
@@ -281,6 +281,8 @@ class AdminActions:
     def report_visibility(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Return a page of the accounts with documents that were never sent to one of the account's addresses.
 
+        Administrators run this action after the update that brought the present access rules (CHANGELOG.md).
+
         The result is `{"accounts", "checked", "next"}`. Each call also queues a new check of the providers on its page.
         So the first run through all pages starts the checks, and a later run returns their results. `after` is the
         `next` of the previous page."""
@@ -292,9 +294,10 @@ class AdminActions:
 
 
 def _check_age(rotated_at: datetime | None, now: datetime) -> None:
-    """Raise `Conflict` if a rotation now would end sessions that the key before the newest one signed.
+    """Raise `Conflict` if the newest session key, created at `rotated_at`, is too new for another rotation.
 
-    An older key signs sessions until every function knows the newest key."""
+    A rotation makes the second newest key invalid. That key still signed sessions for a few minutes after the newest
+    key was created, so these sessions must have ended first."""
     allowed_at = rotated_at + SIGNING_DELAY + SESSION_LIFETIME if rotated_at else now
     if now < allowed_at:
         raise Conflict(
@@ -304,9 +307,9 @@ def _check_age(rotated_at: datetime | None, now: datetime) -> None:
 
 
 def _require_keys(payload: Mapping[str, Any], *required: str, optional: Collection[str] = ()) -> None:
-    """Raise `Invalid` with the name of each unknown or missing key.
+    """Raise `Invalid` if the payload has an unknown key or lacks a required key. The error names each key.
 
-    The function's log has the error, so a key that may be an address or a name is not repeated."""
+    An unknown key that may be an address or a person's name is not quoted, because the error is logged."""
     errors = [
         FieldError(key, "is not known here") if _KEY.fullmatch(key) else FieldError("payload", "has an unknown key")
         for key in payload

@@ -39,7 +39,9 @@ def _key(name: str) -> str:
 
 
 def _script(letter: str) -> str:
-    """Return the alphabet of a letter. Phonetic letters count as an alphabet, because many look like Latin letters."""
+    """Return the alphabet of a letter, such as `LATIN`. A practice's name must not mix alphabets.
+
+    Phonetic letters count as an alphabet of their own, because many look like Latin letters."""
     if _PHONETIC.match(letter):
         return "PHONETIC"
     script = unicodedata.name(letter, "").partition(" ")[0]

@@ -168,7 +168,7 @@ def _newest_keys(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
 
 
 def _retire(secrets: tuple[WebhookSecret, ...], now: datetime) -> tuple[WebhookSecret, ...]:
-    """Return the valid webhook secrets, which a new secret replaces. A secret without an expiry gets an expiry."""
+    """Return the still valid webhook secrets with an expiry for each, because a new secret now replaces them."""
     live = (secret for secret in secrets if is_live(secret, now))
     expires_at = now + OLD_SECRET_LIFETIME
     return tuple(secret if secret.expires_at else replace(secret, expires_at=expires_at) for secret in live)

@@ -1,5 +1,8 @@
 """The report on accounts with documents that were never sent to one of the account's addresses (DESIGN 2a).
 
+Administrators run the report after the update that brought the present access rules. Each check also stores which
+practices have addressed the provider, because without this fact the account does not show those practices' faxes.
+
 The admin function lists providers and queues a `check` job for each provider. The deliveries function runs the
 job, because the admin function has no right to read documents."""
 
@@ -47,10 +50,10 @@ class VisibilityReport:
         return {"accounts": accounts, "checked": len(jobs), "next": providers.next_after}
 
     def check(self, job: Job) -> None:
-        """Check the documents of a provider, and store in the provider's row which practices addressed the provider.
+        """Check the documents of a provider, and store the results in the provider's row, for the report.
 
-        A document proves that its practice addressed the person at the document's email address. The provider's row
-        also gets the list of documents that were never sent to one of the provider's addresses."""
+        The row gets the ids of documents that were never sent to one of the provider's email addresses. It also gets,
+        by practice, the addresses at which a document of this practice names the provider."""
         retry_on_conflict(lambda: self._check(job.provider_id or ""), retry_on=frozenset({"provider"}))
 
     def _check(self, provider_id: str) -> None:
@@ -83,7 +86,10 @@ class VisibilityReport:
                     break
 
     def _claim(self, provider: Provider, proofs: list[Document]) -> None:
-        """Store the missing claims (unique keys with an owner) by which later faxes find this provider."""
+        """Store the missing claims by which later documents of a practice find the provider, even by fax.
+
+        Such a claim is a row that leads from a practice and an NPI or name to the provider. `proofs` are documents that
+        name the provider at one of the provider's addresses."""
         keys = sorted({key for proof in proofs for key in known_claims(proof.practice_id, proof.addressee)})
         for start in range(0, len(keys), _CLAIMS_PER_CHANGE):
             batch = keys[start : start + _CLAIMS_PER_CHANGE]

@@ -45,8 +45,9 @@ CODES_PER_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24)
 class CodeEntry:
     """A typed code, with the stored rows that decide whether the code opens the document. A missing row is None.
 
-    `wrong` counts the source's wrong codes of this document: its fax codes, or its tries of the emailed code whose
-    digest is in `wrong.link`. `source` is the client's network."""
+    `code` is the row of the stored code. `source` is the client's network, and `wrong` is the row that counts the wrong
+    codes which this source has entered for this document. For an emailed code, the count is valid only for the code
+    whose digest is in `wrong.link`, and starts again with the next emailed code."""
 
     typed: str
     source: str
@@ -66,7 +67,9 @@ class CodeEntry:
         return self.wrong.tries if self.wrong is not None and is_same_code else 0
 
     def count_wrong(self, document: Document, now: datetime) -> tuple[Secret, ...]:
-        """Return the rows to store that count one more wrong code, or nothing if no emailed code is valid."""
+        """Return the changed counters after one more wrong code, for the caller to store.
+
+        Return nothing for a code of six digits if no emailed code is valid now, because there is nothing to guess."""
         code, wrong = self.code, self.wrong
         if is_fax_code(self.typed):
             return (FAX_GUESSES.add_attempt(wrong, f"{document.id}:{self.source}", now),)

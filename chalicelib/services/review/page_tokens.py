@@ -19,7 +19,9 @@ _BYTES = 12
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPage:
-    """A page that the browser reports as shown at the time `at`. `entry` is the text of the form with this report."""
+    """A page of a document that the browser showed at the time `at`, as the browser reported with its page token.
+
+    `entry` is the report itself as it came in the form, so that a refused form can be filled in with it again."""
 
     number: int
     at: datetime

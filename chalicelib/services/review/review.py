@@ -141,7 +141,7 @@ class Review:
         return self._store.document(document_id)
 
     def reload(self, document: Document, provider: Provider) -> Document:
-        """Return the latest version of the document. Raises `NotFound` if the provider may not open this version."""
+        """Read the document again and return it. Raises `NotFound` if the provider may not open it any more."""
         latest = self._store.document(document.id) or document
         _check_owner(latest, provider)
         return latest
@@ -153,7 +153,9 @@ class Review:
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
-        """Return the practice of an undecided document, or None, and cache the setting Electronic Signature."""
+        """Read early, to save time, what a view or decision needs: the practice and its setting Electronic Signature.
+
+        Return the practice, and cache the setting. Return None if the document can no longer be decided."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
     def open(self, document: Document, action: ProviderAction) -> OpenedDocument:
@@ -283,7 +285,7 @@ class Review:
 
 
 def _check_owner(document: Document, provider: Provider) -> None:
-    """Raise `NotFound` unless the provider's account may open this version of the document."""
+    """Raise `NotFound` unless the document is in this provider's lists and the account may open the document."""
     if not opens_to(provider, document):
         raise NotFound("There is no such document.")
 

@@ -1,4 +1,4 @@
-"""The sweep, which runs every minute: it relays old outbox rows, queues overdue attempts and late seals, and more."""
+"""The sweep, which runs every minute and queues work that is overdue or was lost: jobs, deliveries, seals and more."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -79,7 +79,9 @@ class ScheduledSweep:
         )
 
     def _queue_overdue(self, now: datetime) -> int:
-        """Queue the overdue attempts, and mark their deliveries as queued, so that the next sweep skips them."""
+        """Queue an attempt of every overdue delivery, and return the number of these deliveries.
+
+        The deliveries are marked as queued, so that the next sweep skips them."""
         due = self._store.due_deliveries(now - OVERDUE_AFTER, limit=BATCH_SIZE)
         overdue = [delivery for delivery in due if _is_overdue(delivery, now)]
         self._queues.send([delivery_job(delivery) for delivery in overdue])
@@ -141,7 +143,9 @@ class ScheduledSweep:
         return len(jobs)
 
     def _queue_anchors(self, minute: datetime) -> int:
-        """Queue the anchor job, which stores a signed copy of a day's audit-trail heads, once an hour."""
+        """Queue, once an hour, the job that copies the last hashes of audit trails to the bucket with Object Lock.
+
+        Nobody can change a copy in this bucket. Return the number of queued jobs, 0 or 1."""
         if minute.minute != ANCHOR_MINUTE:
             return 0
         self._queues.send([Job(queue=QueueName.DOCUMENTS, name=JobName.ANCHOR, event_id=f"anchor-{minute:%Y%m%d%H}")])
