@@ -146,10 +146,10 @@ def removed_timestamp(sealed: bytes) -> bytes:
     return _with_message(sealed, change)
 
 
-def in_small_letters(sealed: bytes) -> bytes:
-    """Return the PDF with the hexadecimal digits of its signature in small letters, which no signature covers."""
+def in_capital_letters(sealed: bytes) -> bytes:
+    """Return the PDF with the hexadecimal digits of its signature in capital letters, which no signature covers."""
     start, end = find_signature_gap(sealed)
-    return sealed[:start] + sealed[start:end].lower() + sealed[end:]
+    return sealed[:start] + sealed[start:end].upper() + sealed[end:]
 
 
 def second_end(sealed: bytes) -> bytes:
@@ -170,7 +170,7 @@ SHADOWS = (shadow_hide, shadow_replace, shadow_hide_and_replace)
 
 ATTACKS: list[tuple[Callable[[bytes], bytes], str]] = [
     *((attack, "added") for attack in (later_signature, filled_field, *SHADOWS, overwritten, second_end)),
-    *((attack, "changed") for attack in (replaced_timestamp, removed_timestamp, in_small_letters, wrapped)),
+    *((attack, "changed") for attack in (replaced_timestamp, removed_timestamp, in_capital_letters, wrapped)),
     (linearized, "broken"),
 ]
 """Every attack with the verdict of `/verify`."""

@@ -31,7 +31,7 @@ from tests.support.provider_fixtures import a_document, a_store
 from tests.unit.pdf.signing.test_seal import OURS, sign_and_seal
 
 KEY = "uploads/verify/chk_1"
-UNSIGNED_BYTES = (attacks.replaced_timestamp, attacks.removed_timestamp, attacks.in_small_letters)
+UNSIGNED_BYTES = (attacks.replaced_timestamp, attacks.removed_timestamp, attacks.in_capital_letters)
 """Attacks on the bytes of the signature and its timestamp. No signature covers them, so only the hash shows them."""
 
 
