@@ -15,6 +15,7 @@ from chalicelib.domain.documents import Decision, ReturnedMethod, Signer, Signin
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import CODE_LIFETIME, SecretKind, new_secret, secret_key
 from chalicelib.domain.status import Action, Outcome, Status
+from chalicelib.services.delivery import emails
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change, Claim
 from tests.support.delivery_world import World
@@ -92,6 +93,18 @@ def test_headers_are_those_of_an_automatic_email(world: World, kind: str) -> Non
 def test_text_and_html_have_the_same_links(world: World, kind: str) -> None:
     plain, html = both(sent(world, kind))
     assert set(LINK.findall(plain)) == set(LINK.findall(html)) != set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tags_of_a_template_leave_no_space_in_the_text(world: World, kind: str) -> None:
+    text = part(sent(world, kind), "plain")
+    assert text.endswith("\n")
+    assert "\n\n\n" not in text
+    assert [line for line in text.splitlines() if line != line.strip()] == []
+
+
+def test_the_templates_of_a_deployment_are_read_once() -> None:
+    assert emails._environment().auto_reload is False
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -128,6 +128,22 @@ def test_the_mark_is_the_opaque_id(world: World) -> None:
     assert cover.online.link == f"https://portal.test/by-hand/{world.document.id}"
 
 
+@pytest.mark.parametrize(
+    ("phone", "credential", "shown"),
+    [("+15125550177", "MD", ("(512) 555-0177", "Luis Rivera, MD")), (None, None, (None, "Luis Rivera"))],
+)
+def test_the_cover_names_what_is_known(
+    world: World, phone: str | None, credential: str | None, shown: tuple[str | None, str]
+) -> None:
+    world.change_practice(phone=phone)
+    world.change_document(addressee=replace(world.document.addressee, credential=credential))
+    sender = world.senders[Channel.FAX]()
+    assert isinstance(sender, faxes.Faxes)
+    facts = look_up(world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, world.clock.at)
+    cover = sender.cover(facts, world.document, world.practice)
+    assert (cover.practice_phone, cover.provider_name) == shown
+
+
 @pytest.mark.parametrize("number", ["", "+", "x@evil.test", "+1 512\r\n555 0100", "+19005550123", "+442079460958"])
 def test_an_invalid_fax_number_is_refused(number: str) -> None:
     with pytest.raises(Unprocessable):

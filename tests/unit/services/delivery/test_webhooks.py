@@ -23,12 +23,15 @@ def world() -> World:
     return World()
 
 
-def test_410_switches_the_endpoint_off_and_holds_the_webhook(world: World) -> None:
-    world.answers(GONE)
+def test_410_switches_the_endpoint_off_and_holds_the_webhook(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.answers(ERROR, GONE)
+    world.deliver(world.webhook())
+    assert "endpoint switched off" not in caplog.messages
     row = world.deliver(world.webhook())
+    assert caplog.messages.count("endpoint switched off") == 1
     assert row.status is DeliveryStatus.HELD
     assert [(attempt.status, attempt.detail) for attempt in row.attempts] == [("failed", "The receiver answered 410.")]
-    assert world.endpoint == replace(ENDPOINT, disabled_at=START, disabled_reason="The receiver answered 410.")
+    assert (world.endpoint.disabled_at, world.endpoint.disabled_reason) == (START, "The receiver answered 410.")
     world.work_off()
     assert [notice["kind"] for notice in world.notifier.published] == ["endpoint_off"]
 

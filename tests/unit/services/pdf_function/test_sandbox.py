@@ -2,13 +2,20 @@
 
 import ctypes
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_cpu_time, run_sandboxed, run_sandboxed_json
+from chalicelib.services.pdf_function.sandbox import (
+    SandboxKilled,
+    limit_cpu_time,
+    limit_memory,
+    run_sandboxed,
+    run_sandboxed_json,
+)
 
 PR_GET_DUMPABLE = 3
 
@@ -47,3 +54,21 @@ def test_no_limit_of_time_remains_after_the_block() -> None:
     with limit_cpu_time(5):
         assert signal.getitimer(signal.ITIMER_PROF)[0] > 0
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+MIB = 1024 * 1024
+
+
+def test_work_may_use_its_memory_and_not_more() -> None:
+    """The memory that the process used before does not count."""
+    assert run_sandboxed_json(lambda: len(bytearray(32 * MIB)), seconds=5, memory=64 * MIB) == 32 * MIB
+    with pytest.raises(SandboxKilled) as caught:
+        run_sandboxed_json(lambda: len(bytearray(96 * MIB)), seconds=5, memory=64 * MIB)
+    assert not caught.value.by_time
+
+
+def test_no_limit_of_memory_remains_after_the_block() -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with limit_memory(512 * MIB):
+        assert resource.getrlimit(resource.RLIMIT_AS)[0] != before[0]
+    assert resource.getrlimit(resource.RLIMIT_AS) == before

@@ -26,7 +26,7 @@ from chalicelib.services.pdf_function import signature_search as placing
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, compute_fingerprints, days_left
 from chalicelib.services.pdf_jobs.seal_contents import trail_entry
 from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
-from chalicelib.services.pdf_requests import PrepareDocument
+from chalicelib.services.pdf_requests import CheckedRelease, PrepareDocument
 from chalicelib.services.ports import StoredFileCorrupt
 from chalicelib.services.transaction import Job
 from tests.support.delivery_world import some_settings
@@ -361,6 +361,32 @@ def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
     }
     assert announced["level"] == "B-B"
     assert now["timestamped"]["sha256"] != announced["sha256"]
+
+
+@pytest.mark.parametrize("faults", [("the timestamp is wrong",), ()])
+def test_a_file_whose_late_timestamp_is_faulty_is_not_stored(faults: tuple[str, ...]) -> None:
+    """The function reports a fault, or checks other bytes than those of the job."""
+    authority = Authority()
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    authority.up = True
+    stored = portal.files.keys("evidence/")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portal.pdf, "run", lambda *_: CheckedRelease("0" * 64, faults))
+        with pytest.raises(StoredFileCorrupt):
+            portal.seal_job.add_timestamp(portal.job)
+    assert (portal.files.keys("evidence/"), portal.document.timestamped) == (stored, None)
+
+
+def test_a_sealed_file_with_other_bytes_gets_no_timestamp() -> None:
+    authority = Authority()
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    authority.up = True
+    portal.files.objects[portal.signed.key] = (portal.files.get(portal.signed.key) + b" ", "application/pdf")
+    with pytest.raises(StoredFileCorrupt, match="not the one that was recorded"):
+        portal.seal_job.add_timestamp(portal.job)
+    assert portal.document.timestamped is None
 
 
 # Documents with other signatures
