@@ -122,9 +122,10 @@ class PreparedFile:
 class CheckRelease:
     """Insert the seal's message (base64) into the prepared file, and compare the pages of the result with the source.
 
-    A separate certificate has no `source`. A source that nobody was `shown` is not compared. `unseen` are the pages of
-    the source that could not be shown. `certificate` and `pins` are fingerprints of the seal's certificate and of the
-    timestamp authority's certificates."""
+    The seal is a digital signature, and the source is the document's original or its scan. A separate certificate has
+    no `source`. If nobody was `shown` the source, it is not compared. `unseen` are the pages of the source that could
+    not be shown. `certificate` is the fingerprint of the seal's certificate, and `pins` are those of the timestamp
+    authorities'."""
 
     prepared: SourceLink
     start: int

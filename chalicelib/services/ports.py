@@ -115,7 +115,7 @@ class Store(Protocol):
     def documents(
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
-        """Return a page of the documents in a list of the practice or provider `owner`. This takes two calls.
+        """Return a page of the documents in a list of the practice or provider `owner`, in two calls of the database.
 
         `before` is for lists that are sorted by a time. Rows at or after `before` are left out."""
 
@@ -167,7 +167,7 @@ Objects of earlier releases have other keys, and stay in the private bucket."""
 
 
 class EvidenceExists(Exception):
-    """Error for a write below `EVIDENCE` of a key that exists with other bytes: such objects are written only once."""
+    """Error for a write to the bucket with Object Lock if the key already has other bytes. A key is written once."""
 
 
 class StoredFileCorrupt(Exception):
@@ -177,7 +177,7 @@ class StoredFileCorrupt(Exception):
 
 
 class Files(Protocol):
-    """The private bucket, and the bucket with Object Lock, which has the keys below `EVIDENCE`.
+    """Files in two buckets: keys that begin with `EVIDENCE` in the bucket with Object Lock, others in a private one.
 
     No key contains text that a stranger chose."""
 

@@ -81,7 +81,10 @@ class MessageSender(ABC):
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
-    """Return the current data from which a message is composed. The practice is None if it must not be named."""
+    """Return the current data from which a message is composed.
+
+    The practice is None if the message is about no document, or must not name a practice, such as the email with a link
+    to set a new password."""
     provider = store.provider(delivery.provider_id) if delivery.provider_id else None
     document = _document(delivery, provider, store)
     from_practice = document is not None and delivery.type in _FROM_PRACTICE

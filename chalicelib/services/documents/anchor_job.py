@@ -1,7 +1,8 @@
 """The daily job that anchors audit trails: it copies the last event's number and hash to the bucket with Object Lock.
 
-Nobody can change such a copy (docs/decisions/036). The job repeats a day until the signed object of the day exists, and
-does not repeat finished shards. The number of its reads depends only on how many trails grew."""
+Nobody can change such a copy (docs/decisions/036). The documents are divided into four shards. The job repeats a day
+until the signed object of the day exists, but does not repeat the shards that are finished. The number of its reads
+depends only on how many trails grew."""
 
 import base64
 import hashlib
@@ -69,9 +70,10 @@ class AnchorJob:
             self._files.put(day_key(day), _canonical(envelope).encode(), _JSON)
 
     def _anchor_shard(self, day: date, shard: str) -> bytes:
-        """Return the last event's number and hash of a shard's audit trails as JSON, and write them to the bucket.
+        """Write the last event's number and hash of a shard's grown audit trails to the bucket, and return the JSON.
 
-        If an earlier job has already written them, return what was written."""
+        A shard is one part of four of the documents. If an earlier job has already written the shard's JSON for this
+        day, return the written bytes."""
         key = part_key(day, shard)
         written = self._files.find(key)
         if written is not None:
@@ -86,10 +88,10 @@ class AnchorJob:
         return data
 
     def _grown(self, day: date, shard: str) -> Iterator[Document]:
-        """Yield the documents whose last audit event was on this day, because their audit trails must be anchored.
+        """Yield the shard's documents whose audit trails grew on this day, because these trails must be anchored.
 
-        A document whose trail has grown again since midnight belongs to yesterday too. Otherwise a trail that grows
-        every night would never be anchored."""
+        The store finds a document only by the day of its last event. If the day is yesterday, the documents of today
+        are included. Otherwise a trail that grows every night would never be anchored."""
         today = self._clock.now().date()
         for moved_on in (day, today) if today - day == timedelta(days=1) else (day,):
             after, more = None, True

@@ -82,10 +82,11 @@ class DocumentMoves:
 
 
 def _may_move(document: Document, provider: Provider) -> bool:
-    """Return True if the document may leave this provider's lists: the provider's account cannot open the document.
+    """Return True if the document may move to another provider: this provider's account cannot open the document.
 
-    A document that was opened to one account (`granted`) moves only if support has separated its addressee from the
-    provider. The documents of a closed account do not move."""
+    A document with `granted` (opened to one account, by a fax's code or because its addressee handed it to the account)
+    moves only if support has decided that its addressee is not this provider. The documents of a closed account do not
+    move."""
     if provider.closed_at is not None or opens_to(provider, document):
         return False
     return document.granted is None or is_separated(provider, document.addressee)

@@ -75,7 +75,8 @@ class DocumentWriter:
         """Record that `actor` opened the document, if nobody has opened it before, and return the document.
 
         `check_access` raises an error if the viewer may no longer see the latest version of the document. The first
-        view also counts as the transmission to the addressee by `via`, unless a fax came first (CY2025)."""
+        view is also recorded as the transmission of the plan to its addressee by the channel `via`, unless a fax came
+        first or the addressee handed the document to another person."""
 
         def step(current: Document) -> Document:
             check_access(current)

@@ -55,7 +55,9 @@ def mask(address: str) -> str:
 
 
 def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str]:
-    """Return the source of the account's NPI, as a code and as a sentence. The sentence names no other practice."""
+    """Return the source of the account's NPI, as a code and as a sentence. The sentence names no other practice.
+
+    Without an NPI, return None and an empty text."""
     if provider.npi is None:
         return None, ""
     states_npi = document.addressee.npi == provider.npi

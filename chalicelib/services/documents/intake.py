@@ -130,9 +130,11 @@ class Intake:
         return document is None or document.recalled_at is not None or document.provider_id != provider.id
 
     def _supersede(self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand) -> _Superseded | None:
-        """Return the older version that the command replaces, recalled and marked as superseded, or None.
+        """Return the older version that the command replaces, recalled and marked as superseded, to be stored.
 
-        Raises `Unprocessable` or `Conflict` if the command names a document that cannot be replaced."""
+        Return None if the command replaces nothing. `owners` maps the keys of claims (rows that lead from an id or
+        address to its owner) to the owners' ids. Raises `Unprocessable` or `Conflict` if the command names a document
+        that cannot be replaced."""
         if command.supersedes is None:
             return None
         older = self._claimed(inbound, owners, command.supersedes)
@@ -211,7 +213,9 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
 
 
 def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
-    """Return the claim (a row) that reserves the `external_id` for this document, in place of a `recalled` document."""
+    """Return the claim (a row) that reserves the EMR's `external_id` for this document, to be stored.
+
+    If a `recalled` document has the same `external_id`, the new claim replaces that document's claim."""
     return Claim(
         key=external_claim(document.practice_id, document.external_id),
         owner=document.id,
@@ -253,7 +257,7 @@ def _new_document(
 
 
 def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:
-    """Check that the signature box is on a page of the PDF. Raises `Unprocessable` with the wrong field."""
+    """Check that the signature box is on a page of the PDF. Raises `Unprocessable`, which names the wrong field."""
     if box is None:
         return
     if box.page > pdf.pages:
@@ -274,7 +278,9 @@ def _off_page(name: str, message: str) -> Unprocessable:
 
 
 def check_patient(older: Document, command: SendCommand) -> None:
-    """Raise `Unprocessable` if the document to replace is another patient's, by a wrong digit in `supersedes`."""
+    """Check that the `older` document, which the new one replaces, is the same patient's. Raises `Unprocessable`.
+
+    Otherwise a wrong digit in the EMR's `supersedes` (an `external_id`) could recall another patient's document."""
     if older.patient.external_id == command.patient.external_id:
         return
     problem = "names a document of another patient (patient.external_id). Nothing was replaced"

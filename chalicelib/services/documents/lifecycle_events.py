@@ -149,8 +149,9 @@ class LifecycleEvents:
     ) -> ProviderMatch:
         """Return the provider after a correction. If the addressee is the same person, the provider does not change.
 
-        `unlinked` is the provider's row without the old address. `owners` maps keys of claims to the ids of
-        providers."""
+        `provider` is the provider before the correction, and `unlinked` is the same row without the old address, for
+        the search. `owners` maps the keys of claims to the ids of their owners. A claim is a row that leads from an
+        address, NPI or name to its owner."""
         if provider is not None and _stays(before, after, provider):
             return ProviderMatch(provider=provider, stored=provider)
         matcher = ProviderMatcher(
@@ -162,8 +163,9 @@ class LifecycleEvents:
 def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections, to be stored. Raises `Invalid` if an address is missing.
 
-    A correction raises `access` by one, which invalidates all links to the document and all entered codes. A new
-    address also revokes the access that a code or a handover gave to an account."""
+    A correction raises the counter `access` by one, which invalidates all links to the document and all entered codes.
+    A new address also removes `granted`: the right of one account to open the document, which came from a fax's code or
+    because the addressee handed the document to another person."""
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
@@ -203,7 +205,10 @@ def _without_old_address(provider: Provider | None, before: Document, after: Doc
 
 
 def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Provider | None) -> tuple[Provider, ...]:
-    """Return the rows to store for the new provider and the old provider, each in its next version, if changed."""
+    """Return the rows to store for the new provider and the old provider, each in its next version, if changed.
+
+    `match` has the new provider. `provider` is the old provider's row as stored, and `unlinked` is this row without the
+    corrected address."""
     rows = match.changed_rows()
     if provider is None or unlinked is None or unlinked == provider or provider.id in {row.id for row in rows}:
         return rows

@@ -74,10 +74,11 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
 
 
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
-    """Return the claim (a row) that marks the document as the newest one emailed to its address, or nothing.
+    """Return the claim (a row) that names the document as the newest one emailed to its address, or an empty tuple.
 
-    If a person without an account asks for a setup link, the link is for that document. A document that is not sent by
-    email gives no claim."""
+    If a person without an account asks for a setup link, the link is for the document that the claim names. `owners`
+    maps the keys of stored claims to the ids of their owners. A document that is not sent by email gives an empty
+    tuple."""
     email = document.addressee.email
     if document.delivery not in BY_EMAIL or email is None:
         return ()
@@ -88,9 +89,10 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
 class ProviderMatcher:
     """The search for the provider to whom a practice addressed a document.
 
-    `owners` maps the keys of `matching_claims` to their owners: the ids by which a provider is found. `unlinked` is a
-    provider's row with changes that are not stored yet, and is used in place of the stored row. `is_newest` is true for
-    the newest document of the practice: the practice's faxes then lead to the provider of this document."""
+    A claim is a row that reserves a unique key for one owner, and leads from the key to the owner. `owners` maps the
+    keys of `matching_claims` to the ids of their owners. `unlinked` is a provider's row with changes that are not
+    stored yet, and is used in place of the stored row. `is_newest` is true for the newest document of the practice: the
+    practice's faxes then lead to the provider of this document."""
 
     def __init__(
         self,
@@ -134,7 +136,8 @@ class ProviderMatcher:
     def _account_at_address(self) -> Provider | None:
         """Return the account whose owner reads the addressee's email address, if the owner is the addressee, or None.
 
-        A claim may be older than the removal of the address from the account, so the account's list decides."""
+        The row that leads from the address to the account may remain after the address is removed from the account, so
+        the account's own list of addresses decides."""
         email = self._addressee.email or ""
         account = self._row(self._owners.get(email_claim(email)))
         is_proven = account is not None and email in account.proven_emails
@@ -157,10 +160,11 @@ class ProviderMatcher:
         return (row for row in rows if row is not None)
 
     def _may_hold(self, person: Provider) -> bool:
-        """Return True if a document for the addressee may be in this person's lists.
+        """Return True if this person's addresses permit that a document for the addressee is in the person's lists.
 
-        This is true if the person's account can open the document by rule (b) of `domain/visibility.py`, or if the
-        mailbox is the same."""
+        If the person has an account, this practice must have addressed the person at a proven address of the account. A
+        person without an account must have no email address, or the addressee's address. If the addressee has no
+        address, it may also be an address at which this practice addressed the person."""
         addressed = set(person.addressed_by.get(self._practice_id, ()))
         if person.has_account:
             return not addressed.isdisjoint(person.proven_emails)
@@ -171,10 +175,11 @@ class ProviderMatcher:
     # Claims
 
     def _person_claims(self, provider: Provider) -> tuple[Claim, ...]:
-        """Return the claims that lead from the email address, with a name or an NPI, to a person without an account.
+        """Return the claims (rows) that lead from the addressee's email address to this person, to be stored.
 
-        A claim of another person at the same address is not replaced. A claim of an account, an old claim of a person
-        who has another address, and a claim of a provider who is ruled out are replaced."""
+        They exist only for a person without an account. The key of each claim has the address and the person's name or
+        NPI. A claim whose owner is another person at the same address is not replaced, unless support has decided that
+        the owner is not the addressee. A claim of an account or of a person who has another address is replaced."""
         if not self._is_at_address(provider):
             return ()
         keys = person_claims(self._addressee)
@@ -187,7 +192,7 @@ class ProviderMatcher:
         return tuple(claims)
 
     def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
-        """Return True if a claim's owner is another person at the addressee's email address, and remains the owner."""
+        """Return True if `owner` is another person at the addressee's address, and keeps the claim (row) on `key`."""
         holder = self._row(owner)
         return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
 
@@ -200,16 +205,20 @@ class ProviderMatcher:
         )
 
     def _is_given_up(self, holder: Provider | None, key: str) -> bool:
-        """Return True if a claim may be taken from its owner, who is not the addressee by a decision of support.
+        """Return True if the addressee's provider may take a claim (a row that reserves `key`) from its owner `holder`.
 
-        The claim on the owner's own name or NPI remains, unless the owner's account was closed."""
+        This requires that support has closed the holder's account or decided that the holder is not the addressee. A
+        claim on the holder's own name or NPI remains with the holder, unless the account was closed."""
         if holder is None or not is_ruled_out(holder, self._addressee):
             return False
         own = self._as_addressee(holder, holder.npi)
         return holder.closed_at is not None or key not in (*person_claims(own), *known_claims(self._practice_id, own))
 
     def _separate(self, provider: Provider) -> Provider:
-        """Return the addressee's provider, separated from the same people from whom support separated the addressee."""
+        """Return the provider with a record (`other_people`) of the people whom support separated from the addressee.
+
+        The search has read the rows of these people. Without the record, their later documents could lead to this
+        provider."""
         people = [
             self._as_addressee(row, self._addressee.npi)
             for row in self._rows.values()
@@ -239,7 +248,11 @@ class ProviderMatcher:
         return npi != own_npi if npi and own_npi else name != own_name
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
-        """Return the ids of the people without account and email address who lose a claim, so their documents move."""
+        """Return the ids of the people who lose the practice's faxes to the addressee's provider.
+
+        Each of the claims `known` leads from the addressee's NPI or name to the provider. A person from whom a claim
+        takes this key is in the result if the person has no account and no email address. The caller then moves the
+        person's documents."""
         rows = (self._row(claim.replaces) for claim in known)
         ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]
         return tuple(dict.fromkeys(ids))

@@ -92,7 +92,9 @@ class Recorder:
         return self
 
     def certification(self, before: Document) -> Self:
-        """If this recorder's changes to the document `before` certified it, add an event and a webhook for the EMR."""
+        """Add an event and a webhook for the EMR if the plan is now certified, or is now certified in another way.
+
+        `before` is the document before the recorder's changes."""
         state, earlier = certify(self._document, self._now), certify(before, self._now)
         if state is None or (earlier is not None and earlier.by is state.by):
             return self

@@ -142,7 +142,9 @@ class Reports:
 
 
 def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str:
-    """Return the documents as CSV text (RFC 4180) with a header line. `now` decides on verbal certifications."""
+    """Return the documents as CSV text (RFC 4180) with a header line.
+
+    `now` decides whether a verbal certification still counts."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

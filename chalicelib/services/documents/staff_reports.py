@@ -66,8 +66,9 @@ class StaffReports:
     def confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> EventResponse:
         """Record what a person at the clinic read on a returned copy. The same report again changes nothing.
 
-        A dated signature is the action *sign by hand*, and confirms an uploaded scan. Raises `Invalid` for a date in
-        the future or before the document was sent."""
+        A dated signature on the copy is recorded as the decision *sign by hand*. If a scan of the signed page was
+        uploaded before, the report confirms the scan. Raises `Invalid` for a date in the future or before the document
+        was sent."""
         return handle_once(self._store, inbound, lambda: self._confirm_copy(inbound, command))
 
     def _note_call(self, inbound: InboundEvent, command: CallCommand) -> HandledEvent:

@@ -15,9 +15,9 @@ MEMORY = 768 * 1024 * 1024
 
 
 def compose(request: ComposeFax, files: LinkedFiles) -> ComposedFax:
-    """Write the PDF to fax, unless the PDF is too large, and return its size.
+    """Write the PDF to fax, unless the PDF is too large, and return its size in bytes in both cases.
 
-    The size is 0 for a document that breaks the work."""
+    If the document crashes the composition or exceeds a limit, nothing is written, and the size is 0."""
     original = files.read(request.source)
 
     def work() -> Iterator[bytes]:

@@ -61,9 +61,9 @@ def inspect(
 
 
 def _hash(data: bytes) -> dict[str, Any]:
-    """Return the hashes of a file.
+    """Return the SHA-256 of a file and of each of its revisions.
 
-    `/verify` recognizes a released file by them, even if no parser can read the file."""
+    By these hashes, `/verify` recognizes a released file even if no parser can read the file."""
     from chalicelib.pdf.signing.verification import hash_revisions
 
     return {"sha256": hashlib.sha256(data).hexdigest(), "revisions": hash_revisions(data)}

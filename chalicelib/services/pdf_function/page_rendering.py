@@ -23,7 +23,9 @@ MAX_BROKEN = 4
 
 
 def render(request: RenderPages, files: LinkedFiles) -> RenderedPages:
-    """Write the images of the requested pages, and the texts of all pages if the request asks for them."""
+    """Write the images of the requested pages, and the texts of all pages if the request asks for them.
+
+    The request's links say where to write. The result has the numbers of the pages that cannot be rendered."""
     data, broken = files.read(request.source), []
     images = render_images(data, request.widths, request.last, first=request.first)
     for image, width in zip(images, cycle(request.widths), strict=False):

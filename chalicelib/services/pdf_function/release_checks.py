@@ -1,7 +1,7 @@
-"""The checks of a sealed file before its release, in a forked process.
+"""The checks of a sealed file (a PDF with the portal's digital signature) before its release, in a forked process.
 
-The function inserts the message into the prepared file, so it checks the very bytes that the caller will release. The
-caller compares the hash."""
+The PDF function inserts the signed message into the prepared file, so it checks the very bytes that the caller will
+release. The caller compares the hash that the function returns with the hash of its own bytes."""
 
 import hashlib
 from base64 import b64decode
@@ -22,14 +22,16 @@ MEMORY = 768 * 1024 * 1024
 
 
 def check_release(request: CheckRelease, files: LinkedFiles) -> CheckedRelease:
-    """Return the hash and the faults of a sealed file: of its seal, then of the pictures of its pages."""
+    """Return the hash of a sealed file and its first fault, if it has one.
+
+    The seal is checked first, and then the picture of each page. The file may be released only without a fault."""
     sealed = _insert(files.read(request.prepared), request.start, request.end, request.message)
     source = files.read(request.source) if request.source is not None else None
     return _check(sealed, lambda: _find_faults(request, sealed, source))
 
 
 def check_timestamp(request: CheckTimestamp, files: LinkedFiles) -> CheckedRelease:
-    """Return the hash and the faults of a sealed file that got its timestamp later."""
+    """Return the hash and the first fault, if there is one, of a sealed file that got its timestamp later."""
     before = files.read(request.sealed)
     sealed = _insert(before, request.start, request.end, request.message)
     return _check(sealed, lambda: iter(find_timestamp_faults(sealed, before, request.pins)))
@@ -40,7 +42,7 @@ def _insert(data: bytes, start: int, end: int, message: str) -> bytes:
 
 
 def _find_faults(request: CheckRelease, sealed: bytes, source: bytes | None) -> Iterator[str]:
-    """Yield the faults of the seal in words, then the fault of each page, or an empty text without a fault."""
+    """Yield the faults of the seal in words, and then one text for each page: its fault, or "" if it has none."""
     yield from find_faults(
         sealed,
         pages=request.pages,
@@ -54,7 +56,9 @@ def _find_faults(request: CheckRelease, sealed: bytes, source: bytes | None) -> 
 
 
 def _check(sealed: bytes, find: Callable[[], Iterator[str]]) -> CheckedRelease:
-    """Return the first fault, if there is one. A file that breaks a check has a fault."""
+    """Run the check `find` in a forked process, and return the file's hash with the first fault that it yields, if any.
+
+    If the check crashes or exceeds a limit, the file has a fault too."""
 
     def pieces() -> Iterator[bytes]:
         with limit_memory(MEMORY):

@@ -61,7 +61,9 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
 
 
 def _hide_memory() -> None:
-    """Forbid other processes to read or change this process, so that a taken-over copy stays alone. Linux only."""
+    """Forbid other processes to read or change the memory of this process and of its forked copies. Linux only.
+
+    A hostile file that takes control of one forked copy then cannot reach its parent or another copy."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 

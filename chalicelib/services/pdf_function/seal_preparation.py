@@ -1,7 +1,7 @@
-"""The preparation of a document's file for its seal, in a forked process.
+"""The preparation of a decided document's file for its seal (the portal's digital signature), in a forked process.
 
-The file gets the signature block, the certificate page and a placeholder. The caller, who has the key, fills the
-placeholder."""
+The file gets the signature block, the certificate page and a placeholder. The caller, who has the key, later inserts
+the seal's signed message into the placeholder."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ MEMORY = 1024 * 1024 * 1024
 
 
 def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
-    """Write the file with a placeholder, and return the placeholder's position and the facts of the file."""
+    """Write the prepared file, and return the position of the seal's placeholder and the other facts of the file."""
     source = files.read(request.source)
     is_pdf = b"%PDF-" in source[:1024]
     request = _search_once(request, source)
@@ -42,7 +42,7 @@ def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
 
 
 def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles) -> PreparedFile:
-    """Write the certificate as a separate file with a placeholder, and return the placeholder's position."""
+    """Write the certificate page as a separate file to be sealed, and return the position of the seal's placeholder."""
 
     def work() -> PreparedDocument:
         return prepare_certificate(request.block, certificate=request.certificate, seal=request.seal)
@@ -51,7 +51,9 @@ def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles
 
 
 def _search_once(request: PrepareDocument, source: bytes) -> PrepareDocument:
-    """Return the request with the result of the search for a place to sign. The search may take seconds."""
+    """Search the source for a place to sign, if the request needs one, and return the request with the result.
+
+    The search may take seconds, so a request with the result of an earlier search is returned unchanged."""
     wanted, field = request.block is not None and not request.searched, request.field
     if request.block is None or not wanted or (field is not None and field.is_on(request.pages)):
         return request
@@ -79,7 +81,9 @@ def _prepare(request: PrepareDocument, source: bytes) -> PreparedDocument:
 def _run(
     work: Callable[[], PreparedDocument], target: UploadLink, files: LinkedFiles, facts: PreparedFile
 ) -> PreparedFile:
-    """Do the work in a forked process, and write the file. A file that breaks the work has a fault."""
+    """Do `work` in a forked process, write the prepared file to `target`, and return `facts` with the file's positions.
+
+    If the work crashes or exceeds a limit, nothing is written, and the result has a `fault`."""
 
     def pieces() -> Iterator[bytes]:
         with limit_memory(MEMORY):

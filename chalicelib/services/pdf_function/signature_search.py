@@ -38,7 +38,7 @@ def find_field(data: bytes, pages: int, block: SignatureBlock) -> SignatureBox |
 
 
 def read_box(values: dict[str, Any] | None) -> SignatureBox | None:
-    """Return the signature box that a forked process described as JSON."""
+    """Return the signature box that a forked process described as JSON, or None if it found no box."""
     if values is None:
         return None
     parts = values.pop("parts")

@@ -1,6 +1,6 @@
-"""The kinds of work of the functions without rights, by the name of the request.
+"""The table of the requests to the Lambda functions without AWS rights, with a Python function for each request.
 
-The first request of a kind imports its libraries, for a fast cold start."""
+The libraries of a work are imported by the first request that needs them, for a fast cold start."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -27,7 +27,7 @@ REQUESTS: Mapping[str, type] = {kind.__name__: kind for kind in _WORKS}
 
 
 def do_work(request: object, files: LinkedFiles) -> object:
-    """Do the work of a request, and return the result."""
+    """Do the work of a request, and return its result. Both are objects of classes in `services/pdf_requests.py`."""
     module, name = _WORKS[type(request)]
     work: Work = getattr(import_module(f"{_ROOM}.{module}"), name)
     return work(request, files)

@@ -5,7 +5,7 @@ from chalicelib.services.ports import Files
 
 
 def source_link(files: Files, key: str, sha256: str) -> SourceLink:
-    """Return a link to read the file with this key. The function refuses bytes with another SHA-256 (hex)."""
+    """Return a link to read the file with this key. The PDF function refuses bytes with another SHA-256 (hex)."""
     return SourceLink(files.url(key, seconds=LINK_SECONDS), sha256)
 
 

@@ -173,7 +173,7 @@ class SealJob:
 
 
 def _claims(document_id: str, *files: StoredPdf | None) -> tuple[Claim, ...]:
-    """Return the claims (unique keys with an owner) by which `/verify` finds the document of a released file's hash."""
+    """Return the claims (rows) that lead from the hash of each released file to the document, for `/verify`."""
     return tuple(Claim(key=sealed_claim(pdf.sha256), owner=document_id) for pdf in files if pdf is not None)
 
 
