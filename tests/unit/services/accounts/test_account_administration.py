@@ -240,6 +240,16 @@ def test_the_setup_link_that_was_emailed_before_a_separation_ends(support: Suppo
     support.separate(support.owner(luis), JANE)
     with pytest.raises(LinkExpired):
         support.portal.setup_links.open(token, support.now)
+    owner = support.owner(luis)
+    assert (owner.link, owner.setup_mailed_at, owner.setup_document) == (None, None, None)
+
+
+def test_a_repeated_separation_starts_the_move_of_the_documents_again(support: Support) -> None:
+    account = support.account(support.mail(LUIS, "POC-1"))
+    names = {"first_name": "Jane", "last_name": "Okafor", "npi": None}
+    for count in (1, 2):
+        support.run("separate_people", provider_id=account.id, **names)
+        assert [job.provider_id for job in support.store.jobs() if job.name == "move"] == [account.id] * count
 
 
 @pytest.mark.parametrize(
@@ -334,6 +344,7 @@ def test_a_closed_account_has_nothing_that_logs_in_and_holds_no_address(support:
     assert (closed.has_account, closed.proven_emails, closed.closed_at) == (False, (), support.now)
     assert not closed.has_second_factor
     assert (closed.recovery, closed.saved_signature, closed.link) == ((), None, None)
+    assert (closed.email, closed.emails) == (None, ())
     assert closed.session_generation == account.session_generation + 1
     assert support.store.claims([email_claim(DESK), email_claim(OTHER)]) == {}
     assert support.reports() == [("account_closed", DESK), ("account_closed", OTHER)]

@@ -193,6 +193,24 @@ def test_a_new_password_may_be_short_beside_a_second_factor(*, factor: Any, pass
     assert world.provider.short_password is (len(password) < 15)
 
 
+@pytest.mark.parametrize(
+    "password", ["q7.zkvw@wmxhtr.example", "1245319599 kvz qx", f"{PRACTICE.name} kvz", f"{PROVIDER.name} kvz qx"]
+)
+def test_a_new_password_must_not_consist_of_facts_about_its_owner(password: str) -> None:
+    facts: dict[str, Any] = {"email": "q7.zkvw@wmxhtr.example", "npi": "1245319599", "practices": (PRACTICE.id,)}
+    world = World(**facts)
+    with pytest.raises(Invalid, match="too similar to your name"):
+        world.settings.change_password(world.owner(), password)
+    stranger = World(first_name="Ann", last_name="Other", email="ann@example.org", npi=None)
+    assert stranger.settings.change_password(stranger.owner(), password)
+
+
+@pytest.mark.parametrize(("ids", "names"), [((), []), ((PRACTICE.id,), [PRACTICE.name])])
+def test_the_activity_page_names_the_practices_of_a_provider(ids: tuple[str, ...], names: list[str]) -> None:
+    world = World(practices=ids)
+    assert world.settings.practice_names(world.provider) == names
+
+
 def test_a_change_that_loses_to_another_is_refused() -> None:
     world = World(authenticator=APP)
     stale = replace(world.owner(), provider=replace(world.provider, version=0))
