@@ -6,9 +6,10 @@ from chalicelib.domain.claim_keys import email_claim, known_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, Grant, GrantKind
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import opens_to
-from chalicelib.services.documents.document_moves import DocumentMoves, move_job
+from chalicelib.services.documents.document_moves import PAGE, DocumentMoves, move_job
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
+from chalicelib.services.ports import Listing
 from chalicelib.services.transaction import Change, Claim
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 
@@ -141,6 +142,20 @@ def test_a_move_works_through_every_page_of_both_lists() -> None:
     assert emailed.provider_id != faxes[0].provider_id
     assert settle(emr) == 3
     assert {latest(emr, faxed).provider_id for faxed in faxes} == {emailed.provider_id}
+
+
+def test_a_page_of_documents_that_stay_does_not_stop_the_move_of_the_next_page() -> None:
+    emr = Emr()
+    faxes = [fax(emr, f"FAX-{number}") for number in range(PAGE + 5)]
+    grant = Grant(kind=GrantKind.FAX_CODE, provider_id=faxes[0].provider_id)
+    first = emr.store.documents(Listing.PROVIDER_PENDING, faxes[0].provider_id, limit=PAGE, after=None).items
+    granted = tuple(replace(document, version=document.version + 1, granted=grant) for document in first)
+    emr.store.commit(Change(at=emr.now, documents=granted))
+    emr.send(sent(external_id="POC-9"), practice=OTHER_PRACTICE)
+    emailed = mail(emr, "POC-1", RIGHT)
+    assert settle(emr) == 3
+    owners = [latest(emr, faxed).provider_id for faxed in faxes]
+    assert (owners.count(grant.provider_id), owners.count(emailed.provider_id)) == (PAGE, 5)
 
 
 def test_a_practice_with_several_addresses_of_one_person_leads_to_each_mailbox() -> None:

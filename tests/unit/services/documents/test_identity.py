@@ -53,11 +53,13 @@ def test_an_account_without_an_npi_says_nothing_about_one() -> None:
     assert (identity.npi_source, identity.statement) == (None, ADDRESS)
 
 
-def test_an_address_that_the_practice_did_not_give_is_not_shown() -> None:
-    elsewhere = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None))
+@pytest.mark.parametrize("email", [None, "luis@clinic.example"])
+def test_an_address_that_the_practice_did_not_give_or_the_account_did_not_prove_is_not_shown(email: str | None) -> None:
+    elsewhere = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=email))
     identity = identify_account(PROVIDER, elsewhere)
     assert (identity.sent_to, identity.supplied_by) == (None, None)
-    assert "example.com" not in identity.statement
+    assert "at another address than this document's" in identity.statement
+    assert "@" not in identity.statement
 
 
 @pytest.mark.parametrize(

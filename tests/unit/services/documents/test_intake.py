@@ -256,6 +256,8 @@ def test_a_pdf_that_cannot_be_signed_is_refused_with_a_code_and_leaves_nothing()
         (FieldBox(page=4, x=72, y=72, width=100, height=40), "page"),
         (FieldBox(page=3, x=600, y=72, width=100, height=40), "x"),
         (FieldBox(page=1, x=72, y=770, width=100, height=40), "y"),
+        (FieldBox(page=1, x=513.5, y=72, width=100, height=40), "x"),
+        (FieldBox(page=1, x=72, y=753.5, width=100, height=40), "y"),
     ],
 )
 def test_a_signature_field_off_the_page_is_refused_and_leaves_nothing(box: FieldBox, field: str) -> None:
@@ -265,6 +267,11 @@ def test_a_signature_field_off_the_page_is_refused_and_leaves_nothing(box: Field
     assert refused.value.code == "signature-field-off-page"
     assert [error.field for error in refused.value.errors] == [f"data.signature_field.{field}"]
     assert nothing_was_kept(emr)
+
+
+def test_a_signature_field_may_exceed_the_page_by_one_point() -> None:
+    box = FieldBox(page=3, x=513, y=753, width=100, height=40)
+    assert Emr().send(sent(signature_field=box)).signature_field == box
 
 
 def test_a_refused_event_may_be_corrected_and_sent_with_the_same_webhook_id() -> None:
