@@ -18,7 +18,7 @@ register(app, ROUTES)
 class Notification(SNSEvent):
     """An SNS event of which only the message is read.
 
-    Chalice's own class also reads attributes that may be missing from events of the local AWS for tests."""
+    Chalice's own class also reads other attributes. Events of the local AWS for tests may lack these attributes."""
 
     def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
         self.message = event_dict["Records"][0]["Sns"]["Message"]

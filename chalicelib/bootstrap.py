@@ -68,9 +68,9 @@ if TYPE_CHECKING:
 class _Part:
     """A descriptor of an attribute of `Services`. At first use it creates an object of the class `kind`.
 
-    Without `kind`, the class is the one in the attribute's annotation. The constructor gets the attributes of
-    `Services` that its required parameters name. `names` maps the other parameters, and parameters with another name,
-    to attributes."""
+    An empty `kind` means the class in the attribute's annotation. Each required parameter of the constructor gets the
+    attribute of `Services` with the same name. `names` maps a parameter to an attribute with another name, and gives
+    optional parameters a value."""
 
     def __init__(self, module: str, kind: str, names: Mapping[str, str]) -> None:
         self._module, self._kind, self._names = f"chalicelib.{module}", kind, names

@@ -1,6 +1,6 @@
 """Conversion of the domain's values to rows of the DynamoDB tables, with the attributes that the indexes need.
 
-An attribute of None means that the row is not in the index."""
+If an attribute is None, the row is not in the index that uses the attribute."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -66,9 +66,9 @@ def moved_key(day: date, shard: str) -> str:
 
 
 def _unsealed(document: Document) -> str | None:
-    """Return the document's partition key in the index of documents that still need a seal or its timestamp.
+    """Return the document's partition key in the index of documents whose PDF is not sealed or not timestamped yet.
 
-    Return None if the document needs neither."""
+    A seal is a digital signature of the whole PDF. Return None if the document needs no seal and no timestamp."""
     if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
         return shard(document.id)
     return UNTIMED + shard(document.id) if document.timestamp_due else None
@@ -91,7 +91,7 @@ def access_row(event: AccessEvent) -> tables.EventRow:
 
 
 def old_account_key(provider_id: str) -> str:
-    """Return the key under which earlier releases stored an account's events, in the table of documents' events.
+    """Return the partition key under which earlier releases stored an account's events, in the documents' event table.
 
     Lists of an account's events still read these rows."""
     return f"account#{provider_id}"

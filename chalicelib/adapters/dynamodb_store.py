@@ -63,9 +63,9 @@ _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoStore:
-    """The implementation of `Store` with DynamoDB, where every method is described.
+    """The implementation of `Store` with DynamoDB. The class `Store` in `services/ports.py` describes the methods.
 
-    A list reads an index, which may be out of date, and then the rows themselves."""
+    The methods that list rows read an index, which may be out of date, and then the rows themselves."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -308,7 +308,7 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
     """Return the ids of rows from the partitions of an index (`shards`), one from every partition in turn.
 
-    Callers use only the first ids. So rows of one partition that fail again and again do not block the others."""
+    Callers process only the first ids. If rows of one partition fail again and again, the others still get a turn."""
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 

@@ -100,7 +100,7 @@ class OutboxTableRow(_RecordRow):
 
 
 class DeliveryRow(_VersionedRow):
-    """A row of a delivery: one email, fax, webhook or notice. `due_shard` and `due_at` are set until its last attempt.
+    """A row of a delivery: one email, fax, webhook or notice. `due_at` is the time of the next attempt, if one is due.
 
     `practice_held` is set for a webhook that is held, because its practice has no endpoint, or that waits for a retry.
     Held and waiting webhooks have separate partitions in this index."""
@@ -135,9 +135,10 @@ class PracticeRow(_VersionedRow):
 
 
 class SecretRow(_VersionedRow):
-    """A row that expires: a link, code, session, counter of failures, or draft. The id is a hash of the secret token.
+    """A row that expires: a link, code, session, counter of failures, or form not yet submitted (draft).
 
-    DynamoDB deletes the row only some time after `ttl` (epoch seconds), so readers and writes check `expires_at`."""
+    The id is a hash of the secret token. DynamoDB deletes the row only some time after `ttl` (epoch seconds), so
+    readers and writes check `expires_at`."""
 
     class Meta:
         table_name = "secrets"

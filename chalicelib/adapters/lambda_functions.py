@@ -63,7 +63,8 @@ class LambdaInspector:
 class LambdaPdf:
     """Client of the Lambda function `pdf`, which makes page images, sealed PDFs and faxes, in a sandbox.
 
-    `function` may also name `inspect`, which does the same with less time, for what a person waits for."""
+    For work that a person waits for, `function` names the Lambda function `inspect`. It can do the same work, but has
+    a shorter time limit."""
 
     def __init__(self, client: Any, function: str) -> None:
         self._client = client

@@ -1,7 +1,7 @@
 """The files in S3: the private bucket, and the bucket with Object Lock, whose objects are written once.
 
-A key that begins with `EVIDENCE` is in the bucket with Object Lock. `S3Files` implements the `Files` of
-`services/ports.py`, where every method is described."""
+An object whose key begins with `EVIDENCE` is in the bucket with Object Lock. `S3Files` implements the class `Files` of
+`services/ports.py`, which describes the methods."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -61,9 +61,9 @@ class S3Files:
         return True
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object to another key. Into the bucket with Object Lock, the bytes are read and stored with `put`.
+        """Copy an object to another key. For the bucket with Object Lock, read the bytes and store them with `put`.
 
-        So an existing object there is never replaced."""
+        So an existing object in that bucket is never replaced."""
         if target.startswith(EVIDENCE):
             stored = self._s3.get_object(**self._place(source))
             self.put(target, stored["Body"].read(), stored["ContentType"])

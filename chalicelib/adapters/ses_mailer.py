@@ -13,7 +13,7 @@ class SesMailer:
         self._sender = sender
 
     def send(self, *, to: str, message: bytes) -> str:
-        """Send the MIME message, and return the message id of SES, by which later receipts name the email.
+        """Send the MIME message, and return the id that SES gave it. Later reports of SES name the email by this id.
 
         Raises `Unprocessable` if SES will never accept the message, and `Unavailable` for other errors."""
         try:

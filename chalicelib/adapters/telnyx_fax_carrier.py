@@ -104,8 +104,8 @@ class TelnyxFaxCarrier:
     def read_report(self, body: bytes) -> FaxReport | None:
         """Return what Telnyx reports about a sent fax in the body of a webhook, or None for an incoming fax.
 
-        Telnyx's documentation shows webhooks with and without the field `data` around the event. Raises `Invalid` for
-        any other body."""
+        The event may be inside a field `data` or not, because Telnyx's documentation shows both. Raises `Invalid` for
+        a body without an event."""
         try:
             event = json.loads(body)
             event = event.get("data", event)

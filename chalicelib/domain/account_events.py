@@ -14,7 +14,7 @@ LOGGED_INDIVIDUALLY = 20
 
 
 class AccountEventType(StrEnum):
-    """The type of an account event. The delivery of an email to the owner about the event has the same type."""
+    """The type of an account event. An email to the account's owner about the event has this value as its type, too."""
 
     LOGGED_IN = "logged_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name
@@ -112,6 +112,8 @@ def account_event(
 
 
 def is_logged(tries: int) -> bool:
-    """Return True if the wrong password number `tries` in a row is logged. A long attack must not fill the list."""
+    """Return True if a wrong password becomes an account event, as the wrong password number `tries` in a row.
+
+    The first 20 do, then only number 40, 80, 160 and so on, because a long attack must not fill the owner's list."""
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

@@ -66,7 +66,8 @@ class AccessEvent:
 
     `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` is `page`, `text`,
     `original`, `signed`, `certificate`, `resource`, `trail` or `added`. `actor` is a kind and an opaque id, such as
-    `provider:prv_…`. `session` is an opaque id of the actor's login, of the visit with a code, or of the API key."""
+    `provider:prv_…`. `session` is an opaque id of the actor's login, visit (the time after a code was entered) or API
+    key."""
 
     document_id: str
     sort_key: int

@@ -10,12 +10,16 @@ def email_claim(email: str) -> str:
 
 
 def addressee_claim(email: str) -> str:
-    """Return the key of the claim (a row) that names the newest document that was addressed to an email address."""
+    """Return the key of the row that names the newest document that was emailed to an address.
+
+    If a person without an account asks for a setup link at this address, the link is for that document."""
     return f"addressee#{email}"
 
 
 def external_claim(practice_id: str, external_id: str) -> str:
-    """Return the key of the row that reserves a practice's `external_id` for one document, and so leads to it."""
+    """Return the key of the row that reserves an `external_id`, a practice's own id of a document, for one document.
+
+    The row has the portal's id of the document, so the document can be found by the practice's id."""
     return f"external#{practice_id}|{external_id}"
 
 
@@ -56,12 +60,14 @@ def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
 
 
 def first_addressee_claim(practice_id: str, email: str) -> str:
-    """Return the key of the claim (a row) that names the first person whom a practice addressed at an email address."""
+    """Return the key of the row that names the first person whom a practice addressed at an email address.
+
+    By this row, the portal notices if the practice later names another person at the same address."""
     return f"known#{practice_id}|email#{email}"
 
 
 def matching_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of all claims (rows that reserve values) by which the provider of an addressee is found."""
+    """Return the keys of all rows that may lead from the addressee of a practice's document to the provider."""
     email = addressee.email
     by_email = (email_claim(email), addressee_claim(email), first_addressee_claim(practice_id, email)) if email else ()
     return (*by_email, *person_claims(addressee), *known_claims(practice_id, addressee))

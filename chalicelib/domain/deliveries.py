@@ -17,8 +17,8 @@ class Channel(StrEnum):
 class DeliveryStatus(StrEnum):
     """The status of a delivery.
 
-    `SENT`: the carrier accepted the message. `DELIVERED`: the carrier's receipt came. `HELD`: the practice's
-    webhook endpoint is off."""
+    `SENT`: the carrier (SES or a fax service) took the message. `DELIVERED`: the carrier reported its arrival, the
+    receiver of a webhook accepted it, or SNS accepted the notice. `HELD`: the practice's webhook endpoint is off."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -100,7 +100,8 @@ class Delivery:
     the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
     `body` of an email about an account's address is that address.
     `lease_until` is the time until which a running attempt reserves the delivery. `next_attempt_at` is set if
-    another attempt is due. `access` is the document's `access` at the time when the delivery was created.
+    another attempt is due. `access` is the document's counter of corrections and recalls at the creation of the
+    delivery. If the counter has risen since, an email or fax is outdated.
     `leads_to` is the document to which the login after a reset link leads. The email is not about this document.
     `never_repeats` is true if the carrier cannot recognize a repeated message, so an attempt without a result is
     looked up and never repeated blindly."""

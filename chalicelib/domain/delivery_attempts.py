@@ -1,8 +1,9 @@
 """The changes of a delivery's state: start, finish, retry and requeue.
 
-A delivery that waits has `next_attempt_at`, and the sweep of each minute looks for such deliveries. To start
-an attempt, a worker sets a lease and also the time of the next attempt, as if this attempt had already failed.
-So if a worker dies after it sent the message and before it stored the result, the message is sent again."""
+A delivery that waits has `next_attempt_at`. A sweep, a job that runs every minute, queues such deliveries. To start
+an attempt, a worker sets a lease (a reservation of the delivery) and also the time of the next attempt, as if this
+attempt had already failed. So if a worker dies after it sent the message and before it stored the result, the message
+is sent again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,9 +69,10 @@ _MARKS = {
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Return True if a worker may start an attempt of the delivery: its time has come, or a sweep has queued it.
+    """Return True if a worker may start an attempt of the delivery: its time has come, or the sweep has queued it.
 
-    The time of the next attempt is never before the end of the running attempt's lease (reservation by a worker)."""
+    The sweep is a job that runs every minute. The time of the next attempt is never before the end of the running
+    attempt's lease (the reservation of the delivery by a worker)."""
     requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
     has_come = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
     return requeued or (is_waiting(delivery) and has_come)
@@ -122,7 +124,9 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
 
 
 def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter: float) -> Delivery:
-    """Return the delivery with an attempt's result or a late receipt, and with the time of the next attempt, if any."""
+    """Return the delivery with the result of an attempt, and with the time of the next attempt, if another one is due.
+
+    The result may also come later, from a report of the carrier."""
     marked = replace(
         delivery,
         version=delivery.version + 1,
@@ -145,7 +149,9 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
 
 
 def requeue(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery marked as queued by a sweep. Later sweeps skip the delivery for the next 15 minutes."""
+    """Return the delivery marked as queued by a sweep, the job that runs every minute.
+
+    Later sweeps skip the delivery for the next 15 minutes."""
     until = now + REQUEUE_LEASE
     return replace(
         delivery,
@@ -177,7 +183,7 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
 
 
 def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
-    """Return the delivery with a receipt in its list of attempts. A running attempt stays the last entry."""
+    """Return the delivery with the carrier's report in its list of attempts. A running attempt stays the last entry."""
     running = [attempt for attempt in delivery.attempts[-1:] if attempt.status == AttemptStatus.SENDING]
     before = delivery.attempts[: len(delivery.attempts) - len(running)]
     return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *running))
@@ -190,7 +196,9 @@ def count_failures(delivery: Delivery) -> int:
 
 
 def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
-    """Return the attempts, with a last attempt without a result marked as interrupted, or unknown if never repeated."""
+    """Return the attempts, with a new status for the last attempt if it ended without a result.
+
+    The status is `UNKNOWN` if the delivery has `never_repeats`, and else `INTERRUPTED`."""
     attempts = delivery.attempts
     if not attempts or attempts[-1].status is not AttemptStatus.SENDING:
         return attempts

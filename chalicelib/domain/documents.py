@@ -119,7 +119,7 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class PracticeCard:
-    """The practice's details when the document was sent. A copy in each document saves lists a read of the practice."""
+    """The practice's details when the document was sent. Each document has a copy, so lists read no practice."""
 
     name: str
     phone: str | None = None
@@ -134,7 +134,8 @@ class Identity:
 
     `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax number
     of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
-    `npi_source` is `practice`, `practices`, `other_practice` or `owner`. `statement` has the facts in words."""
+    `npi_source` says who stated the NPI: the document's `practice`, several `practices`, an `other_practice`, or the
+    account's `owner`. `statement` has the facts in words."""
 
     method: str
     sent_to: str | None

@@ -1,4 +1,4 @@
-"""Records that expire: links, codes, sessions, counts of failures, drafts, unconfirmed authenticators.
+"""Records that expire: links, codes, sessions, counts of failures, forms not yet submitted, and others.
 
 Of a link, code or session token, only a hash is stored. Every reader checks the expiry, because DynamoDB deletes
 late."""
@@ -47,10 +47,11 @@ class Secret:
     - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of the event for a request
       of a link, the digest of a code, the secret of an authenticator app that is not yet confirmed, or the id of the
       delivery that reserved a fax number.
-    - `access` is the document's `access` when the row was created. If that number has changed, the token is invalid.
+    - `access` is the document's counter of corrections and recalls at the row's creation. If the counter has risen
+      since, the token is invalid.
     - `tries` counts wrong guesses of a code, or the attempts in a counter.
-    - `session_generation` is the provider's generation at login, and `method` describes how the owner of the session
-      was last authenticated.
+    - `session_generation` is the provider's `session_generation` at login, and `method` describes how the owner of
+      the session was last authenticated.
     - `draft` is JSON: the fields of a form that the provider had not submitted."""
 
     key: str

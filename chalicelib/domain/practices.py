@@ -70,7 +70,9 @@ class Practice:
         return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo)
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
-        """Return the webhook secrets that are valid now, newest first. They sign webhooks to and from the EMR."""
+        """Return the webhook secrets that are valid now, newest first.
+
+        With these secrets, the portal signs webhooks to the EMR, and the EMR signs requests to the portal."""
         live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 

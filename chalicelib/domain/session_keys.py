@@ -26,9 +26,9 @@ class SessionKeys:
         return (self.current, self.previous) if self.previous else (self.current,)
 
     def signing_key(self, now: datetime) -> bytes:
-        """Return the key that signs session tokens now: the newest key, or while it is young the previous key.
+        """Return the key that signs session tokens now: the newest key, or the previous key while the newest is young.
 
-        A key is young for the time of `SIGNING_DELAY`, until every Lambda function has read it."""
+        A key is young for `SIGNING_DELAY` after its creation. After that, every Lambda function has read it."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 

@@ -99,7 +99,9 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
 
 
 def is_open(status: Status) -> bool:
-    """Return True if the clinic still lists the document as unsigned: it is neither marked as returned nor recalled."""
+    """Return True if the document is neither marked as returned nor recalled.
+
+    A signed or declined document stays in the clinic's report `unsigned` until it is marked as returned or recalled."""
     return TRANSITIONS[status, Action.RETURN].to is not None
 
 

@@ -247,7 +247,7 @@ def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
 
 
 def _find_signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
-    """Return the dictionaries of all digital signatures in the file: of its fields, and of its certification."""
+    """Return the dictionaries of all digital signatures in the file: signature fields and the certification."""
     values = [read_dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
     certification = read_dictionary(read_dictionary(catalog.get("/Perms")).get("/DocMDP"))
     return [value for value in (*values, certification) if value]

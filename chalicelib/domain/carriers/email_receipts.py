@@ -1,4 +1,6 @@
-"""The receipts of the email carrier (Amazon SES), and the effect of each kind on a delivery in each status."""
+"""The receipts of the email carrier (Amazon SES), and their effects on deliveries.
+
+A receipt is the carrier's later report on a sent email. Its effect depends on its kind and on the delivery's status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ class ReceiptKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """The effect of an email receipt on a delivery.
+    """The effect of an email receipt (the carrier's report on a sent email) on the email's delivery.
 
     `FAILED` is final. `TAKEN`: an email-to-fax gateway accepted the fax, which does not prove that the fax reached the
     provider's machine (docs/decisions/010)."""
@@ -33,10 +35,10 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """A receipt for the message that has the id `carrier_id` at the email carrier. `detail` contains no email address.
+    """A report of the email carrier (Amazon SES) on the email that has the id `carrier_id` at the carrier.
 
-    `lookups` is the number of searches that found no delivery with this `carrier_id`, because a receipt can come before
-    the id is stored."""
+    `detail` is a sentence without email addresses. `lookups` is the number of searches that found no delivery
+    with this `carrier_id`, because a receipt can come before the id is stored."""
 
     carrier_id: str
     kind: ReceiptKind

@@ -37,7 +37,9 @@ def fax_mark(delivery_id: str, attempt: int) -> str:
 
 
 def read_fax_mark(mark: str) -> tuple[str, int]:
-    """Return the delivery's id and the attempt's number from a text of `fax_mark`. For other texts, the number is 0."""
+    """Return the delivery's id and the attempt's number from a text of `fax_mark`.
+
+    From any other text, the number is 0, and the delivery's id has no meaning."""
     delivery_id, _, attempt = mark.rpartition(".")
     return delivery_id, int(attempt) if attempt.isascii() and attempt.isdigit() else 0
 

@@ -39,7 +39,7 @@ class Certification:
 
     @property
     def begins_on(self) -> date | None:
-        """The first of Medicare's 30 days: the first visit or the start of the period, whichever is earlier."""
+        """The first of Medicare's 30 days: the earlier of the first visit and the period's start; None if unknown."""
         return min((day for day in (self.initial_visit_on, self.starts_on) if day), default=None)
 
     @property

@@ -124,7 +124,9 @@ def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> 
 
 
 def drop_transmission(before: Document, after: Document) -> Document:
-    """Return the corrected document `after`, without the transmission and view of `before` if an address was wrong."""
+    """Return the corrected document `after`, without a transmission that went to the wrong address or account.
+
+    It was wrong if the correction changed it. The time of the first view is then removed, too."""
     email = before.addressee.email != after.addressee.email
     fax = before.addressee.fax != after.addressee.fax
     is_wrong = {
@@ -163,7 +165,10 @@ def has_lapsed(document: Document, now: datetime) -> bool:
 
 
 def needs_attention(document: Document, now: datetime) -> AttentionReason | None:
-    """Return the stored reason why staff should act, or None if the document is closed, decided or certified."""
+    """Return the stored reason why the clinic's staff should act on the document, or None if nobody needs to act.
+
+    Nobody needs to act on a document that is returned, recalled, signed electronically or declined, or on a plan of
+    care that is certified by more than a telephone call."""
     if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):
         return None
     state = certify(document, now)
@@ -175,7 +180,10 @@ def needs_attention(document: Document, now: datetime) -> AttentionReason | None
 
 
 def find_warnings(document: Document) -> tuple[CertificationWarning, ...]:
-    """Return the warnings to the EMR that the signed order of a new plan, or its addressee, cannot certify the plan."""
+    """Return the warnings for the EMR that sent a Medicare plan of care, or nothing if there is no reason to warn.
+
+    A warning says that the plan's signed order (the referral) lacks a fact and cannot replace a signature, or that
+    Medicare accepts no certification by the addressee's profession."""
     payer, facts = document.payer, document.certification or Certification()
     if document.kind not in PLANS or payer is None or payer.kind is not PayerKind.MEDICARE:
         return ()
@@ -198,7 +206,9 @@ def _order_warnings(document: Document, facts: Certification) -> tuple[Certifica
 
 
 def _cannot_certify(credential: str) -> bool:
-    """Return True for a chiropractor or a dentist who is not a physician as well: Medicare accepts no certification."""
+    """Return True if Medicare accepts no certification from a person with this credential.
+
+    That is a credential of a chiropractor or dentist (DC, DDS, DMD) without MD or DO."""
     titles = set(credential.upper().replace(".", "").replace(",", " ").replace("/", " ").split())
     return not titles.isdisjoint(_NOT_CERTIFYING) and titles.isdisjoint(_PHYSICIANS)
 
@@ -231,7 +241,7 @@ def _by_transmission(document: Document, last_day: date) -> CertificationState |
 
 
 def _has_full_order(document: Document) -> bool:
-    """Return True if the order is signed and dated, names the discipline, and has the addressee's NPI."""
+    """Return True if the order (the referral) has the day of its signature, the discipline, and the addressee's NPI."""
     facts = document.certification
     if facts is None or facts.order_signed_on is None or facts.order_discipline is None:
         return False

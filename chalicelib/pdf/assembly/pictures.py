@@ -1,4 +1,4 @@
-"""Pictures in place of pages that may look different elsewhere, so that a signed document always looks the same.
+"""Pictures that replace pages whose look depends on the PDF reader, so that a signed document always looks the same.
 
 The look of a page may depend on layers, alternate images, overprinting, transfer functions, PostScript, or different
 areas for print and screen."""

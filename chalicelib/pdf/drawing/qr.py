@@ -18,7 +18,7 @@ def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> No
 
 @lru_cache(maxsize=64)
 def _path(x: float, y: float, size: float, payload: str) -> PDFPathObject:
-    """Return the path of a QR code's dark squares. The cache saves time, as all certificates link to `/verify`."""
+    """Return the path of a QR code's dark squares, cached because all certificates link to the same page, `/verify`."""
     rows = segno.make(payload, error="m", micro=False).matrix
     module = size / len(rows)
     path = PDFPathObject()

@@ -194,9 +194,10 @@ def _find_open_space(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_space_above(context: LabelContext) -> Iterator[Blank]:
-    """Yield the space above a signature label that has no line, then, if it has no colon, the spaces to its right.
+    """Yield the space above a signature label, which `find_blanks` tries last.
 
-    Yield nothing for a label that may be the end of a sentence."""
+    If the label has no colon, also yield the spaces to the right of the label. Yield nothing for a label that starts in
+    lower case and has no colon, because it may be the end of a sentence."""
     left, _, _, top = context.label.box
     if context.label.span.text[0].islower() and not context.label.has_colon:
         return
