@@ -135,7 +135,7 @@ def read_units(data: bytes, pages: int) -> tuple[float, ...]:
 def read_display(page: PageObject) -> Display:
     """Return how viewers display a page, with defaults (such as US Letter) in place of missing or invalid attributes.
 
-    The attributes of ancestors count too, because pypdf adds inherited attributes to the page."""
+    Attributes that the page inherits in the page tree count too: pypdf has already copied them into `page`."""
     media = read_box(page.get("/MediaBox")) or _LETTER
     unit = read_number(page.get("/UserUnit"), 1.0)
     return Display(

@@ -64,9 +64,9 @@ def _repeats(page: Picture, original: bytes) -> bool:
 
 
 def _is_any(picture: Picture, views: list[_View]) -> bool:
-    """Return True if this picture of an original page has all ink of the scanned page in at least one of its views.
+    """Return True if an original page (`picture`) has all ink of a scanned page, in any of the scan's four rotations.
 
-    The views show the scanned page in its four rotations. Views of another height are skipped."""
+    `views` show the scanned page in four rotations. A view whose height differs from the original's is skipped."""
     alike = [view for view in views if abs(view.ink.height - _height(picture)) <= _HEIGHT_SLACK]
     original = _view(picture) if alike else None
     return original is not None and any(_adds_nothing(view, original) for view in alike)

@@ -1,4 +1,4 @@
-"""The search for free boxes on a page: for a signature above a line, and for the words that belong to the signature."""
+"""The search for free boxes on a page: for a signature on a line, and for its words (signer, time, document id)."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice, product
@@ -42,10 +42,10 @@ def find_box_beside(
     obstacles: list[Box],
     allowed: Callable[[Box], bool],
 ) -> Box | None:
-    """Return the free box nearest to a signature, for the words that belong to the signature; None without such a box.
+    """Return the free box nearest to a signature for its words (signer, time, document id), or None if there is none.
 
-    The box has one of the sizes (width, height), the first ones preferred. The box is inside `within`, overlaps none
-    of the obstacles, and passes the test `allowed`."""
+    The box has one of the `sizes` (width, height), of which the first ones are preferred. It is inside `within`,
+    overlaps no obstacle, and passes the test `allowed`."""
     left, bottom, right, top = signature
     reach = (left - _MAX_BESIDE, bottom - 2 * _MAX_BELOW, right + 2 * _MAX_BESIDE, top + 2 * _MAX_BELOW)
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, reach)]
@@ -73,9 +73,9 @@ def _bottom_edges(signature: Box, near: list[Box], height: float) -> set[float]:
 
 
 def _distance(signature: Box, box: Box) -> float | None:
-    """Return a distance by which the boxes for a signature's words are compared, the smallest being the best.
+    """Return a number that ranks the boxes for a signature's words (signer, time): the smallest is the best.
 
-    Return None if the box is too far away, diagonal to the signature, or to its left."""
+    Return None if the box is too far from the signature, diagonal to the signature, or to the left of the signature."""
     beside = max(box[0] - signature[2], signature[0] - box[2], 0.0)
     below = max(signature[1] - box[3], box[1] - signature[3], 0.0)
     if beside and below:

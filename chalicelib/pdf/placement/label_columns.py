@@ -105,7 +105,9 @@ def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
 
 
 def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
-    """Return True if another text directly to the left of a drawn line owns the line. The text "x" owns no line."""
+    """Return True if a drawn line is for another text, which is directly to the left of the line.
+
+    The text "x" is ignored, because it only marks the place to sign."""
     for span in context.other_spans:
         _, bottom, right, _ = span.box
         if abs(rule[0] - right) <= WRITING_HEIGHT and abs(bottom - rule[1]) <= WRITING_HEIGHT / 2:
@@ -114,7 +116,9 @@ def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
 
 
 def is_above_own_line(context: LabelContext) -> bool:
-    """Return True if the line of a signature label may be below it, so that the space above may be another person's."""
+    """Return True if a signature label may be above its line to sign on.
+
+    Then the space above the label may be another person's, so the caller does not search that space."""
     box = context.label.box
     above = _find_nearest(box, context.marks.rules, [], MAX_HEIGHT, up=True)
     return above is not None and context.find_cell(box) is None and belongs_to_label_above(context, above)

@@ -96,14 +96,18 @@ class CandidatePage:
 
     @cached_property
     def all_labels(self) -> list[Label]:
-        """The texts on the page that ask for a signature, the last one first; raise `PageTooComplex` above 40."""
+        """The page's labels (texts that ask for a signature), the last one first.
+
+        Raise `PageTooComplex` for more than 40 labels."""
         labels = [label for label in map(_parse_label, reversed(self._text.spans)) if label is not None]
         if len(labels) > _MAX_LABELS:
             raise PageTooComplex
         return [self._resolve_owner(label) for label in labels]
 
     def _resolve_owner(self, label: Label) -> Label:
-        """Return the label, as the provider's if it is a bare *Signature* with the provider's name to its left."""
+        """Return the label as the provider's label if it says only *Signature* after the provider's name in its row.
+
+        Return any other label unchanged."""
         if label.kind != "anybody":
             return label
         left, bottom, _, top = label.box
@@ -182,7 +186,10 @@ class LabelContext:
 
     @cached_property
     def _requested_places(self) -> list[Box]:
-        """The boxes beside or above other texts that ask someone to write there without a line or a form field."""
+        """The boxes where other texts ask someone to write: beside a text with a colon, or above a signature label.
+
+        A text with a form field has no such box, and a text with a colon has none if a line follows: the field or the
+        line already marks the place."""
         places = []
         for span in self.other_spans:
             left, bottom, right, top = span.box
@@ -212,9 +219,10 @@ class LabelContext:
         return min([self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)])
 
     def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
-        """Return True if another person's line or label is between the boxes of a signature and of its words.
+        """Return True if another person's line or label is between a signature and its words (signer, time).
 
-        Then the words would seem to belong to that person, so the caller rejects the place."""
+        `words` is the box of the words. The words would then seem to belong to the other person, so the caller rejects
+        the place. `blank` is the space to sign in, whose own lines do not count."""
         left, right = min(signature[0], words[0]), max(signature[2], words[2])
         if words[1] >= signature[3]:
             between = (left, signature[3], right, words[1])
@@ -248,7 +256,9 @@ class LabelContext:
 
 
 def mentions_other_signer(text: str) -> bool:
-    """Return True if a text beside the provider's label is another signer's: it names one or is a signature label."""
+    """Return True if a text beside the provider's label belongs to another signer.
+
+    Such a text names another signer, or is a short text with the word *signature*."""
     return names_other_signer(text) or ("signature" in text.lower() and len(text.split()) <= MAX_LABEL_WORDS)
 
 

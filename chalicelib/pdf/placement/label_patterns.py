@@ -99,7 +99,8 @@ def match_label(text: str) -> tuple[LabelKind, int] | None:
 def is_providers_name(text: str) -> bool:
     """Return True if the text introduces the provider's name (*Physician: ...*).
 
-    Then a bare *Signature* label in the same row is the provider's. Return False for a therapist's credential."""
+    Then a bare *Signature* label in the same row is the provider's. Return False if the text has a therapist's
+    credential (such as PT), because a therapist is another signer."""
     is_therapists = _ANY_CREDENTIAL.search(_DOTS.sub("", text)) is not None
     return _PROVIDERS_NAME.fullmatch(text) is not None and not is_therapists
 

@@ -213,11 +213,10 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Add the page's lines, fills and images to `marks`, as obstacles for a signature at a label.
+    """Add the page's lines, fills and images to `marks`, as obstacles for a signature at the label in the box `label`.
 
-    A shape that contains the box `label` of that text is an obstacle only if it is a dark fill.
-
-    Raise `PageTooComplex` for a page with too many objects."""
+    A shape that contains this box is an obstacle only if it is a dark fill. Raise `PageTooComplex` for a page with too
+    many objects."""
     budget, backgrounds = _Budget(), list[Box]()
     count = budget.spend(raw.FPDFPage_CountObjects(page))
     top = (raw.FPDFPage_GetObject(page, index) for index in range(count))

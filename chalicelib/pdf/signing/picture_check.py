@@ -21,9 +21,10 @@ def compare_pages(
 ) -> Iterator[str]:
     """Yield, for each page of a sealed (digitally signed) PDF, the page's fault in words, or "" if it has no fault.
 
-    The caller releases no file with a fault. A page must look the same in print, on a screen and in `source` (the
-    file that the signer saw), except inside the signature block `block`. `unseen` are the numbers of the source's pages
-    that could not be shown. For these and added pages, and without a source, only print and screen are compared."""
+    The caller releases no file with a fault. Each page must look the same in print and on a screen. Each page must also
+    look like the page in `source` (the file that the signer saw), except inside the signature block `block`. This
+    second comparison is left out without a source, for added pages, and for the pages `unseen` (numbers from 1) of the
+    source that could not be shown."""
     hole = _relative_box(source, block) if source is not None and block is not None else None
     with open_for_display(source or sealed) as before, open_for_display(sealed) as after:
         for index in range(len(after)):

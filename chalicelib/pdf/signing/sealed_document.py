@@ -298,7 +298,9 @@ def _block_form(
     rotation: int,
     parts: SignatureParts | None = None,
 ) -> object:
-    """Return the reference of a form XObject that shows the block upright on a page with this rotation in degrees."""
+    """Return the reference of a form XObject that shows the block upright on a page with this rotation in degrees.
+
+    `size` is the width and height in points. With `parts`, the block's signature and words have separate boxes."""
     pdf = draw_pdf(lambda canvas: _draw_block_page(canvas, block, size, parts))
     (page,) = import_pages(writer, pdf)
     return to_xobject(page, _TURNS[rotation])

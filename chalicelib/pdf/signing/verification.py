@@ -4,11 +4,11 @@ A seal is the portal's digital signature of a whole file. A seal is trusted if i
 certificates. A certificate may have expired, and the key may have been replaced since: only the match of the seal and
 the bytes counts. No data is fetched from anywhere.
 
-Only the page `/verify` of the portal knows the hashes of the released files. A replaced timestamp, for example, changes
-the hash and not the seal.
+An intact seal does not prove that the portal released exactly this file: a replaced timestamp, for example, changes the
+file's hash but not the seal. Only the portal's page `/verify` knows the hashes of the released files.
 
-Usage: `python -m chalicelib.pdf.verify FILE --certificates PEM`. Without the certificates, the command
-reports whether the file is intact, but not whether the seal is from this installation."""
+Usage: `python -m chalicelib.pdf.verify FILE --certificates PEM`. Without the certificates, the command reports whether
+the file is intact, but not whether the seal is from this installation."""
 
 from __future__ import annotations
 

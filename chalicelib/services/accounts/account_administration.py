@@ -209,9 +209,10 @@ def _require_account(provider: Provider) -> None:
 
 
 def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: bool) -> None:
-    """Raise `Invalid` if the two people have the same name and NPI, so that nothing separates their documents.
+    """Raise `Invalid` if `person`, whom support separates from the provider, has the same name and no other NPI.
 
-    Also raise `Invalid` if `remove_npi` is not possible: the provider has an account, or `person` has no NPI."""
+    The portal could then not decide which of the two people a document names. Also raise `Invalid` if `remove_npi` is
+    set and the provider has an account, or `person` has no NPI."""
     if remove_npi and (provider.has_account or person.npi is None):
         raise _invalid("remove_npi", "needs the npi of the other person, and a provider without an account")
     is_same_npi = person.npi is None or person.npi == provider.npi

@@ -1,6 +1,6 @@
-"""The transaction by which an owner changes the own account, shared by the settings page and the address page.
+"""The transaction by which owners change their account: their login settings or the account's email addresses.
 
-It stores the provider's row, a new session for the owner, the emails about the change, and the account's event."""
+The transaction stores the provider's row, the owner's new session, the notice emails and the account's event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

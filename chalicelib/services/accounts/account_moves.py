@@ -21,8 +21,8 @@ def complete_move(
 ) -> Change:
     """Return the transaction, for the caller to commit, that gives the account to the reader of the new address.
 
-    It emails every old address and the new one. Its background jobs move documents into the account that were sent
-    to the new address before the move. `before` is the account's row before the move."""
+    The transaction emails every old address and the new address. Its background jobs move into the account the
+    documents that were sent to the new address before the move. `before` is the account's row before the move."""
     event_id, old = ids.new("evt"), tuple(other for other in before.proven_emails if other != email)
     after = replace(without_credentials(before), password_hash=password_hash, email=email, emails=(email,))
     notices = tuple(

@@ -29,7 +29,7 @@ class AddressTransfer:
     """The rows to commit for a transfer: the changed account, the changed people without an account, claims and jobs.
 
     A claim reserves a unique value, such as an email address, for one owner. `released` are claims to delete. The
-    caller raises the version of `account`. `people` have the version to write."""
+    caller must raise the version of `account` before the commit. The versions of `people` are already raised."""
 
     account: Provider
     people: tuple[Provider, ...]
@@ -66,8 +66,9 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
 def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransfer:
     """Return the transfer that removes an email address from the account, for the caller to commit.
 
-    If a practice has sent documents to the address, the transfer gives the practice's statements and faxes to a person
-    without an account, who is created if there is none."""
+    If practices have sent documents to the address, a person without an account receives what these practices stated
+    (name, NPI, address), their documents to the address, and their later faxes, unless these belong to the account. The
+    person is created if there is none."""
     owners = store.claims(_keys(account, email))
     practices = [practice_id for practice_id, emails in account.addressed_by.items() if email in emails]
     lost = replace(account, emails=tuple(other for other in account.proven_emails if other != email))
@@ -89,9 +90,9 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
 
 
 def _check_job(account_id: str) -> Job:
-    """Return the job that runs after an address was added, and checks the documents that the account already had.
+    """Return the job that checks an account's documents after an address was added to the account.
 
-    It records which practices had sent these documents to the new address."""
+    The job stores in the account's row which practices had already sent these documents to the new address."""
     return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=account_id, provider_id=account_id)
 
 
@@ -127,8 +128,8 @@ def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Ma
 def _claims_of_faxes(store: Store, lost: Provider, heir: Provider, practices: Collection[str]) -> list[Claim]:
     """Return the reservations (claims) by which later faxes of these practices are matched with the `heir`.
 
-    The heir is the person without an account who receives the address. `lost` is the account without the address. Its
-    claims are replaced, except those of a practice that has also sent to a remaining address of the account."""
+    The heir is the person without an account who receives the address. `lost` is the account without the address. A
+    practice that has also sent to a remaining address of the account is left out: its faxes still go to the account."""
     proven = set(lost.proven_emails)
     ended = [practice_id for practice_id in practices if proven.isdisjoint(lost.addressed_by.get(practice_id, ()))]
     named = _addressee(lost, None)
@@ -142,7 +143,7 @@ def _keys(account: Provider, email: str) -> tuple[str, ...]:
 
 
 def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
-    """Return the person as this practice addresses the person: with the NPI only if the practice itself stated it.
+    """Return the person at this email address as an addressee, with the NPI only if this practice stated the NPI.
 
     So one practice's statement about an NPI never counts as another practice's."""
     addressee = _addressee(person, email)

@@ -310,7 +310,7 @@ def _document_of_link(
 def _as_addressed(provider: Provider, document: Document) -> Provider:
     """Return the provider with the name and NPI that the document's practice states, for the new account's form.
 
-    Another practice may have sent to the same address first with another name or NPI, which the row still has."""
+    The stored row may have another name or NPI, from another practice that sent to the same address first."""
     addressee = document.addressee
     named = replace(provider, first_name=addressee.first_name, last_name=addressee.last_name)
     if addressee.npi is not None or document.practice_id in provider.npi_stated_by:

@@ -37,7 +37,9 @@ class KnownDevices:
         self._ids = ids
 
     def issue(self, provider_id: str, session_generation: int) -> str:
-        """Return the signed value of the cookie that makes the browser of a login known to the account."""
+        """Return the signed value of the cookie that makes the browser of a login known to the account.
+
+        `session_generation` is the account's number that rises when all its sessions end. This ends the cookie too."""
         name = f"{provider_id}.{session_generation}.{self._ids.token()}"
         return f"{name}.{sign(self._keys.session_key(), _message(name)).hex()}"
 

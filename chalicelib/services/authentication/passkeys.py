@@ -78,8 +78,9 @@ class Passkeys:
     ) -> tuple[Provider, str]:
         """Log in the owner of a passkey, and return the owner and the value of the session cookie.
 
-        `response` is the browser's WebAuthn response (JSON). The new session, the login event and the passkey's new
-        use are stored, and `previous_session` is deleted. Raise `Unauthenticated` if the verification fails."""
+        `response` is the browser's WebAuthn response (JSON). The new session, the login event, and the passkey's new
+        signature counter and time of use are stored. `previous_session` is deleted. Raise `Unauthenticated` if the
+        verification fails."""
         parsed = self._parse(response, "", now)
         handle = (parsed.credential.get("response") or {}).get("userHandle")
         provider = self._store.provider(_provider_id(handle))
@@ -97,8 +98,8 @@ class Passkeys:
     def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
         """Verify a passkey as the second step of the provider's login. `response` is the browser's response (JSON).
 
-        Return the provider with the passkey's new use, and the row that prevents a second use of the challenge, both
-        for the caller to commit. Raise `Unauthenticated` if the verification fails."""
+        Return the provider with the passkey's new signature counter and time of use, and the row that prevents a second
+        use of the challenge. The caller commits both. Raise `Unauthenticated` if the verification fails."""
         parsed = self._parse(response, provider.id, now)
         return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
 
@@ -136,9 +137,10 @@ class Passkeys:
         return _Response(credential, challenge)
 
     def _verify(self, provider: Provider, parsed: _Response, now: datetime) -> Provider:
-        """Verify a passkey's signature, and return the provider's next version with the passkey's new use, to commit.
+        """Verify a passkey's signature, and return the provider's next version, for the caller to commit.
 
-        Raise `Unauthenticated` if the provider has no such passkey or the signature is wrong."""
+        The returned version has the passkey's new signature counter and the time of this use. Raise `Unauthenticated`
+        if the provider has no such passkey or the signature is wrong."""
         from webauthn import verify_authentication_response
         from webauthn.helpers.exceptions import WebAuthnException
 

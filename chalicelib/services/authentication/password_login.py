@@ -111,8 +111,9 @@ class SecondFactorRequired(Exception):
 class _CountedAttempt:
     """The counters of failed logins with one more attempt, to commit before the password is checked.
 
-    `client` counts for one browser or IP address, and `total` for all known or all unknown browsers of the account.
-    `attack` counts recent failures by unknown browsers, and is None for a known browser."""
+    A known browser is one in which somebody has logged in to the account before. `client` counts for one browser or IP
+    address, and `total` for all known or all unknown browsers of the account. `attack` counts recent failures by
+    unknown browsers, and is None for a known browser."""
 
     client: Secret
     total: Secret
@@ -235,10 +236,10 @@ class Login:
         )
 
     def _read_counters(self, attempt: LoginAttempt) -> Mapping[str, Secret]:
-        """Return the stored counters of failures by their keys, in one read. Counters without a row are missing.
+        """Return the stored counters of failures by their keys, in one read. A counter without a row is missing.
 
-        The counters for a known browser and for an unknown browser are both read: which of the two the browser is,
-        is decided after the read."""
+        Whether the browser is known (has logged in to the account before) is decided after the read. So the counters
+        for both cases are read."""
         keys = {
             PER_CLIENT.key(_client(attempt, None)),
             PER_CLIENT.key(_client(attempt, attempt.device)),
@@ -276,7 +277,7 @@ def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
 def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
     """Return the rows of an account's counters of failed logins, for a login or a new password to delete.
 
-    Only the keys of the returned rows matter."""
+    The caller deletes the rows by their keys, so the counts in the returned rows do not matter."""
     counters = ((PER_ACCOUNT, email), (UNDER_ATTACK, email), (KNOWN_BROWSERS, provider_id))
     return tuple(backoff.add_attempt(None, subject, now) for backoff, subject in counters)
 

@@ -123,7 +123,7 @@ def _hasher() -> "PasswordHasher":
 def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
     """Return True if the password consists mostly of the owner's texts `own`, such as the name.
 
-    Without these words, at most half of the required length `least` remains."""
+    This is so if at most half of the required length `least` remains after these texts are removed."""
     words = {_letters(word) for word in _words(own)}
     rest = _letters(text)
     for word in sorted(words, key=len, reverse=True):

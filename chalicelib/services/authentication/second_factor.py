@@ -127,7 +127,8 @@ class SecondFactor:
     def _count_code(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret | None:
         """Store one try of a code before the code is checked, so that parallel tries gain nothing.
 
-        Return the counter of all known or of all unknown browsers, or None for a passkey, which is not counted."""
+        Return the stored counter, with which the caller records a wrong code: the total of all known browsers (used
+        to log in before) or of all unknown browsers. Return None for a passkey, which is not counted."""
         if response.passkey:
             return None
         return retry_on_conflict(lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"}))
@@ -168,7 +169,7 @@ class SecondFactor:
 def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...]:
     """Return the rows of an account's counters of wrong codes, for a finished login or a new password to delete.
 
-    Only the keys of the returned rows matter."""
+    The caller deletes the rows by their keys, so the counts in the returned rows do not matter."""
     subjects = (provider_id, _known_browsers(provider_id))
     return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 

@@ -31,8 +31,9 @@ _OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_
 class SessionClaims:
     """The contents of a valid session cookie: the key of the session's row, and the provider's id.
 
-    `practices` are ids of practices that send to the provider, as of the cookie's creation. Their settings say
-    whether the provider needs a second factor, and are read in advance. Empty if the provider has a second factor."""
+    `practices` are the ids of the practices whose setting *second factor required* may apply to the provider. They are
+    in the cookie so that a request reads the settings and the session at the same time. The tuple is empty for a
+    provider who has a second factor."""
 
     key: str
     provider_id: str
@@ -193,14 +194,14 @@ def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountE
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:
-    """Return the time until a session that is in use now would end without another request, for the page's warning."""
+    """Return how long a session that is in use now lasts without another request, for the page's warning."""
     seen = session.last_seen_at or session.created_at
     stored = now if now - seen >= TOUCH_INTERVAL else seen
     return min(stored + SESSION_IDLE, session.expires_at) - now
 
 
 def is_live(visit: Visit, now: datetime) -> bool:
-    """Return True if the session's row exists, belongs to the account, and has not ended.
+    """Return True if the session of a request's rows (`visit`) exists, belongs to the account, and has not ended.
 
     A session ends by its expiry, by idleness, or when all sessions of the account end."""
     session = visit.session
