@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.audit import find_break
 from chalicelib.domain.certification.facts import (
+    AttentionReason,
     CallResult,
     Certification,
     CopySeen,
@@ -384,6 +385,16 @@ def test_a_confirmed_scan_certifies_and_an_unconfirmed_one_does_not() -> None:
     assert types(emr, document)[1:] == ["document.copy_confirmed", "document.certified"]
     after = latest(emr)
     assert (after.decision, after.sealing, after.hand_signed_on) == (scanned.decision, scanned.sealing, TODAY)
+
+
+def test_a_scan_that_was_read_again_and_is_dated_needs_no_attention_any_more() -> None:
+    emr = Emr()
+    plan(emr)
+    decide(emr, Action.SIGN_BY_HAND)
+    confirm(emr, CopySeen.SIGNED_UNDATED)
+    assert latest(emr).attention is AttentionReason.SIGNED_UNDATED
+    confirm(emr, CopySeen.SIGNED_AND_DATED)
+    assert latest(emr).attention is None
 
 
 def test_a_decline_on_a_copy_is_a_decline_with_its_note() -> None:

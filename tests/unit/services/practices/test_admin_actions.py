@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.domain.certification.facts import PayerKind
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
 
@@ -15,6 +16,7 @@ WHOLE = {
     "reply_to": "Front.Desk@Clinic.example",
     "time_zone": "America/Chicago",
     "electronic_signature": True,
+    "default_payer": "medicare",
 }
 
 
@@ -47,6 +49,7 @@ def test_a_new_practice_has_normalized_settings_and_working_keys() -> None:
     assert practice.id == made["id"]
     assert (practice.name, practice.phone, practice.fax) == ("Hill Country Therapy", "+15125550177", "+15125550188")
     assert (practice.reply_to, practice.time_zone) == ("front.desk@clinic.example", "America/Chicago")
+    assert practice.default_payer is PayerKind.MEDICARE
     assert practice.live_secrets(START) == (made["webhook_secret"],)
     assert world.switches.on == {made["id"]}
 

@@ -70,6 +70,8 @@ def test_the_report_is_paged_and_a_second_check_changes_nothing() -> None:
     others = [replace(PROVIDER, id=f"prv_x{number:02}", email=None, password_hash=None) for number in range(30)]
     world.store.commit(Change(at=START, providers=tuple(others)))
     first = run(world)
+    checks = [(job.event_id, job.provider_id) for job in world.store.jobs() if job.name is JobName.CHECK]
+    assert checks == [(provider_id, provider_id) for _, provider_id in checks]
     second = run(world, after=first["next"])
     assert (first["checked"], second["checked"], second["next"]) == (25, 6, None)
     before = account(world)
