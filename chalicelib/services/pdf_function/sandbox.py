@@ -65,7 +65,7 @@ def _hide_memory() -> None:
 
     A hostile file that takes control of one forked copy then cannot reach its parent or another copy."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) -> Any:

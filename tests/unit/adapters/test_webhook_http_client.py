@@ -255,13 +255,17 @@ def test_a_closed_port_gives_a_message() -> None:
 
 
 def test_a_slow_resolution_ends_at_the_deadline() -> None:
+    threads: list[threading.Thread] = []
+
     def slow(*_: object) -> Sequence[str]:
+        threads.append(threading.current_thread())
         time.sleep(3)
         return ("127.0.0.1",)
 
     started = time.monotonic()
     sender = HttpsWebhookSender(allow_loopback=True, resolver=slow, seconds=0.3)
     result = sender.post("http://slow.test/", headers={}, body=b"")
+    assert threads[0].daemon, "the process can end before the resolution"
     assert result == HttpResult(None, error="The endpoint's host name could not be resolved.")
     assert time.monotonic() - started < 1
 

@@ -29,7 +29,7 @@ from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job
 from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import ENDPOINT, OLD_SECRET, SECRET, World, after
-from tests.support.fakes import START
+from tests.support.fakes import START, FakeWebhookSender
 
 OK, ERROR, GONE = HttpResult(200), HttpResult(500), HttpResult(410)
 HALF_JITTER = 1.05
@@ -147,6 +147,22 @@ def test_a_finished_delivery_is_not_sent(world: World, status: str) -> None:
     world.store.commit(Change(at=START, deliveries=(ended,)))
     world.deliver(row_id)
     assert world.webhook_sender.posted == []
+
+
+def test_a_result_that_another_worker_settled_first_does_not_count(world: World) -> None:
+    """The other worker's attempt was cancelled while the response of this attempt was on its way."""
+    row_id = world.webhook()
+    cancelled: list[Delivery] = []
+
+    class Slow(FakeWebhookSender):
+        def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
+            row = world.row(row_id)
+            cancelled.append(replace(row, version=row.version + 1, status=DeliveryStatus.CANCELLED))
+            world.store.commit(Change(at=START, deliveries=(cancelled[0],)))
+            return super().post(url, headers=headers, body=body)
+
+    world.webhook_sender = Slow([OK])
+    assert world.deliver(row_id) == cancelled[0]
 
 
 def test_a_job_without_a_row_is_an_error(world: World) -> None:

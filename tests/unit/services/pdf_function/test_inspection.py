@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from chalicelib.pdf.models import ScanKind
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_function import inspection
 from chalicelib.services.pdf_function.sandbox import CpuTimeExceeded, limit_cpu_time, limit_memory
@@ -49,6 +50,20 @@ def test_a_file_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) 
     refused = inspection.inspect(samples.plan_of_care(), "pdf")["refused"]
     assert time.process_time() - started < 1
     assert (refused["code"], "too long" in refused["detail"]) == ("damaged", True)
+
+
+@pytest.mark.parametrize(("original", "refused"), [(None, True), (samples.plan_of_care(), False)])
+def test_a_comparison_with_the_original_may_take_longer(
+    monkeypatch: pytest.MonkeyPatch, *, original: bytes | None, refused: bool
+) -> None:
+    def slow(_data: bytes) -> ScanKind:
+        _busy(0.5)
+        return ScanKind(media_type="application/pdf", pages=1, pixels=None)
+
+    monkeypatch.setattr(inspection, "inspect_scan", slow)
+    monkeypatch.setattr(inspection, "check_signed", lambda *_: None)
+    monkeypatch.setattr(inspection, "SECONDS", 0.1)
+    assert ("refused" in inspection.inspect(b"a scan", "scan", original=original)) is refused
 
 
 def test_a_file_that_takes_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

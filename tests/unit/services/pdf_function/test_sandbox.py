@@ -1,11 +1,13 @@
 """Test the forked process for untrusted files: it ends on time, and cannot reach the process that made it."""
 
 import ctypes
+import multiprocessing
 import os
 import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,20 @@ def test_no_limit_of_time_remains_after_the_block() -> None:
     with limit_cpu_time(5):
         assert signal.getitimer(signal.ITIMER_PROF)[0] > 0
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+def test_a_reader_that_stops_early_ends_the_process() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield bytes(1000)
+
+    items = run_sandboxed(endless, seconds=60)
+    assert isinstance(items, Generator)
+    assert next(items) == bytes(1000)
+    (process,) = multiprocessing.active_children()
+    of_process = Path(f"/proc/{process.pid}")
+    items.close()
+    assert not of_process.exists()
 
 
 MIB = 1024 * 1024

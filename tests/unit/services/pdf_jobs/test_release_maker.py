@@ -1,5 +1,6 @@
 """Test that a taken-over function without rights spoils at most its own document."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -9,10 +10,12 @@ import pytest
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action
+from chalicelib.pdf.models import SignatureBox
 from chalicelib.services.pdf_function import seal_preparation
 from chalicelib.services.pdf_requests import (
     CheckedRelease,
     CheckRelease,
+    PrepareCertificate,
     PreparedFile,
     PrepareDocument,
     SourceLink,
@@ -20,7 +23,7 @@ from chalicelib.services.pdf_requests import (
 )
 from chalicelib.services.ports import StoredFileCorrupt
 from tests.support.pdf.fake_pdf import FakePdf
-from tests.unit.services.pdf_jobs.test_seal_job import Portal, decided
+from tests.unit.services.pdf_jobs.test_seal_job import ORIGINAL, SCAN, Portal, decided, signed_by_others
 
 T = TypeVar("T")
 
@@ -131,3 +134,55 @@ def test_a_function_without_a_result_leaves_the_job_for_another_try() -> None:
             portal.seal()
     portal.seal()
     assert portal.document.sealing is Sealing.SEALED
+
+
+@pytest.mark.parametrize(
+    ("action", "shown"), [(Action.APPROVE, True), (Action.DECLINE, True), (Action.SIGN_BY_HAND, False)]
+)
+def test_the_pages_are_compared_with_those_that_the_signer_saw(*, action: Action, shown: bool) -> None:
+    portal = Portal(decided(action, broken_pages=(2,)))
+    portal.seal()
+    (check,) = (request for request in portal.pdf.asked if isinstance(request, CheckRelease))
+    assert (check.shown, check.unseen, check.pages) == (shown, (2,), portal.signed.pages)
+
+
+def test_a_separate_certificate_names_the_hash_of_the_signed_file() -> None:
+    portal, _ = signed_by_others()
+    portal.seal()
+    prepare, check = portal.pdf.asked[-2:]
+    assert isinstance(prepare, PrepareCertificate)
+    assert isinstance(check, CheckRelease)
+    assert prepare.certificate.signed_sha256 == portal.signed.sha256
+    assert (check.source, check.unseen) == (None, ())
+
+
+@pytest.mark.parametrize(("scan", "attempts"), [(SCAN, ["as_is"]), (ORIGINAL, ["as_is", "pictures"])])
+def test_a_scan_is_never_rebuilt_and_a_picture_is_tried_once(scan: bytes, attempts: list[str]) -> None:
+    document = decided(Action.SIGN_BY_HAND)
+    assert document.decision is not None
+    decision = replace(document.decision, scan_sha256=hashlib.sha256(scan).hexdigest())
+    portal = Portal(replace(document, decision=decision))
+    portal.files.put("scans/1", scan, "application/pdf")
+    assert [request.attempt for request in refused_attempts(portal)] == attempts
+
+
+def test_a_place_that_was_found_is_not_searched_for_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SignatureBox(page=2, x=80, y=90, width=200, height=40)
+    monkeypatch.setattr(seal_preparation, "find_field", lambda *_: found)
+    attempts = refused_attempts(Portal(decided(Action.APPROVE)))
+    assert [(request.searched, request.found) for request in attempts] == [(False, None), (True, found), (True, found)]
+
+
+def refused_attempts(portal: Portal) -> list[PrepareDocument]:
+    """Seal a document whose every sealed file has a fault, and return the requests to prepare the file."""
+    run = portal.pdf.run
+
+    def finds_faults(request: object, result: type[Any]) -> Any:
+        found = run(request, result)
+        return replace(found, faults=("a page is missing",)) if isinstance(found, CheckedRelease) else found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portal.pdf, "run", finds_faults)
+        with pytest.raises(StoredFileCorrupt, match="a page is missing"):
+            portal.seal()
+    return [request for request in portal.pdf.asked if isinstance(request, PrepareDocument)]
