@@ -171,9 +171,8 @@ class SetupLinks:
 
     def _pending_if_setup(self, secret: Secret) -> Sequence[Document]:
         # These documents are read before it is known whether the link needs them, to save a round trip.
-        if secret.kind is not SecretKind.SETUP or secret.provider_id is None:
-            return ()
-        return _read_pending(self._store, secret.provider_id)
+        is_setup = secret.kind is SecretKind.SETUP
+        return _read_pending(self._store, secret.provider_id or "") if is_setup else ()
 
     def choose_password(self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN) -> ValidLink:
         """Store the password of the form, use up the link, end all sessions of the account, and email its owner.

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.claim_keys import email_claim, first_addressee_claim, known_claims, person_claims
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, separation_key
 from chalicelib.services.documents.provider_matching import ProviderMatch, ProviderMatcher, match_again, unlink
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeIds, FakeStore
@@ -151,6 +151,27 @@ def test_a_claim_of_another_person_at_the_same_address_is_not_replaced(
     found = match(LUIS, owners, *([holder] if holder else []))
     claims = {claim.key: claim.replaces for claim in found.claims}
     assert claims.get(person_claims(LUIS)[0], "kept") == ("prv_2" if replaced else "kept")
+
+
+SEPARATED = replace(JANE, other_people=(separation_key(JANE, LUIS),))
+
+
+@pytest.mark.parametrize(
+    ("holder", "replaced"),
+    [
+        (replace(PERSON, id="prv_2", closed_at=START), ["npi", "name"]),
+        (SEPARATED, ["npi", "name"]),
+        (replace(SEPARATED, npi=LUIS.npi), ["name"]),
+        (replace(SEPARATED, npi=LUIS.npi, closed_at=START), ["npi", "name"]),
+    ],
+)
+def test_a_separated_person_keeps_the_own_claims_unless_the_account_was_closed(
+    *, holder: Provider, replaced: list[str]
+) -> None:
+    keys = {"npi": person_claims(LUIS)[0], "name": person_claims(LUIS)[1]}
+    found = match(LUIS, owned(tuple(keys.values()), holder.id), holder)
+    taken = {claim.key for claim in found.claims if claim.replaces == holder.id}
+    assert (found.stored, taken) == (None, {keys[name] for name in replaced})
 
 
 @pytest.mark.parametrize(
