@@ -15,7 +15,9 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class FixedSchema:
-    """The JSON Schema of an annotated type, used instead of the schema that pydantic would generate."""
+    """The annotation of a type with the JSON Schema for the OpenAPI document.
+
+    Pydantic uses this schema in place of the schema that it would derive from the type."""
 
     schema: Mapping[str, Any]
 

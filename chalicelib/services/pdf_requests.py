@@ -70,11 +70,12 @@ class RenderedPages:
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareDocument:
-    """Make the file of a decided document, with a placeholder for the message of its seal, and write it to `target`.
+    """Write the file of a decided document to `target`, with a placeholder for its seal.
 
     The seal is a digital signature, which the caller makes afterwards. An approval has a `block` (the visible
-    signature), which goes into `field`. If `field` is missing or on no page, the function searches for a place, unless
-    `searched` is true. `found` is the result of that earlier search."""
+    signature), which goes into the box `field`. If `field` is missing or on no page, the function searches the document
+    for a place to sign. `searched` is true if an earlier request has already made this search, and `found` is its
+    result."""
 
     decision: CertificateType
     attempt: Attempt
@@ -104,8 +105,9 @@ class PreparedFile:
     """The result of a request to prepare a file: a file whose seal is still missing, or the `fault` that prevented it.
 
     `start` and `end` are the byte offsets of the digits of the seal's placeholder. `place` is the box of the signature
-    block, the only part that looks different from the source. `searched` and `found` belong in the next request, if
-    there is one. `is_pdf`: the source is a PDF, so another attempt may succeed."""
+    block, the only part that looks different from the source. `searched` and `found` are the result of the search for a
+    place to sign, which the caller copies to its next request, so that the search runs only once. `is_pdf` is false if
+    the source is no PDF, so that another attempt cannot succeed."""
 
     fault: str = ""
     start: int = 0
@@ -120,12 +122,12 @@ class PreparedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRelease:
-    """Insert the seal's message (base64) into the prepared file, and compare the pages of the result with the source.
+    """Insert the seal's message (base64) into the prepared file, verify the seal, and compare pages with the source.
 
-    The seal is a digital signature, and the source is the document's original or its scan. A separate certificate has
-    no `source`. If nobody was `shown` the source, it is not compared. `unseen` are the pages of the source that could
-    not be shown. `certificate` is the fingerprint of the seal's certificate, and `pins` are those of the timestamp
-    authorities'."""
+    The seal is a digital signature. The source is the document's original or its scan. A separate certificate has no
+    `source`. If `shown` is false, nobody saw the source before, and the pages are not compared with it. `unseen` are
+    the numbers of the source's pages that could not be shown. `certificate` is the fingerprint of the sealing
+    certificate, and `pins` are the fingerprints of the timestamp authority's certificates."""
 
     prepared: SourceLink
     start: int

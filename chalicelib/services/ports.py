@@ -68,7 +68,9 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Visit:
-    """The session, provider and document of a request with a session cookie. None means that a row is missing."""
+    """The database rows for one request of a browser: its session (or link or code), the provider, and the document.
+
+    None means that a row is missing or was not asked for."""
 
     session: Secret | None
     provider: Provider | None
@@ -95,7 +97,9 @@ class Store(Protocol):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
     def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return documents that staff may have to act on, by their `follow_up_at`. The index may be out of date."""
+        """Return documents whose `follow_up_at` has come: the end of a verbal certification (by telephone).
+
+        The index may be out of date, so the caller checks each document's `follow_up_at` again."""
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
     def provider(self, provider_id: str) -> Provider | None: ...
@@ -120,7 +124,9 @@ class Store(Protocol):
         `before` is for lists that are sorted by a time. Rows at or after `before` are left out."""
 
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
-        """Return a page of one shard's documents (one part of four) whose last audit event was on this day (UTC)."""
+        """Return a page of the documents of one shard (one part of four) whose last audit event was on this day (UTC).
+
+        The daily job copies the last hashes of these documents' audit trails to the bucket with Object Lock."""
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """Return the number of documents in a list of the practice or provider `owner`, at most `most`."""

@@ -104,7 +104,10 @@ class PasswordForm:
 
 
 class SetupLinks:
-    """The creation of a link when its email is sent, and the choice of a password with the link."""
+    """The emailed links by which a provider sets an account's password: their creation, and the page behind a link.
+
+    A setup link creates an account for a provider who has none. A reset link sets a new password. A move link, which
+    support starts, gives an account a new address."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store

@@ -125,19 +125,21 @@ class SecondFactor:
         return row, provider
 
     def _count_code(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret | None:
-        """Store one try of a code before the code is checked, so that parallel tries gain nothing.
+        """Count one try of a code at login, before the code is checked, so that parallel tries gain nothing.
 
-        Return the stored counter, with which the caller records a wrong code: the total of all known browsers (used
-        to log in before) or of all unknown browsers. Return None for a passkey, which is not counted."""
+        The try is counted for the account: in one counter for all browsers that have logged in to the account before,
+        or in another for all other browsers. Return this counter's row, as stored, for the audit event of a wrong code.
+        Return None for a passkey, which is not counted. Raises `TooManyRequests` if another try is not allowed yet."""
         if response.passkey:
             return None
         return retry_on_conflict(lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"}))
 
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
-        """Store one more try of a code, for this browser and in total, and return the total counter.
+        """Count one try of a code, and return the stored row of the account's counter for this kind of browser.
 
-        The total is of all browsers that are known to the account, or of all unknown browsers. Raise
-        `TooManyRequests` if another try is not allowed yet."""
+        An account has one counter for all browsers that have logged in before (known browsers), and one for all other
+        browsers. A known browser also has a counter of its own. If the counter of the known browsers is used up, a
+        known browser counts as another browser. Raise `TooManyRequests` if another try is not allowed yet."""
         known, device = _known_browsers(provider.id), _known_browser(provider, response)
         subjects = (device, known, provider.id) if device else (provider.id,)
         stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])

@@ -171,7 +171,10 @@ def _wait_for_carrier() -> AttemptResult:
 
 
 def _without_record(delivery: Delivery, now: datetime) -> AttemptResult:
-    """Return the result of an attempt if the carrier has no record of its fax: pending, a retry, or a failure."""
+    """Return the result of a running attempt if the fax carrier has no record of the fax.
+
+    If the carrier accepted the fax earlier, the attempt has failed for good. Otherwise the attempt is pending for a
+    while, because a record may still appear. After that, the attempt gets a retry."""
     if delivery.carrier_id:
         return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT)
     if now - delivery.attempts[-1].at < NEVER_ACCEPTED_AFTER:

@@ -40,10 +40,11 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryWorker:
-    """Worker for the `deliver` jobs. A job that comes twice, late or out of order does no harm.
+    """Worker for the `deliver` jobs, which send one message each.
 
-    `never_repeating` are the channels, such as fax, whose carriers (transport services) cannot recognize a repeated
-    message. The worker never sends such a message again before it knows the result of the first attempt."""
+    A job that comes twice, late or out of order does no harm. `never_repeating` are the channels, such as fax, whose
+    carriers (transport services) cannot recognize a repeated message. The worker never sends such a message again
+    before it knows the result of the first attempt."""
 
     store: Store
     queues: Queues
@@ -88,7 +89,9 @@ class DeliveryWorker:
         return claimed
 
     def _is_from_other_carrier(self, delivery: Delivery) -> bool:
-        """Return True if the running attempt's result is at a former carrier, which the worker can no longer ask."""
+        """Return True if the running attempt used a fax carrier that the portal no longer uses.
+
+        The worker cannot ask that carrier for the result, so the caller ends the attempt."""
         is_running = delivery.never_repeats and attempts.has_running_attempt(delivery)
         return is_running and delivery.channel not in self.never_repeating
 

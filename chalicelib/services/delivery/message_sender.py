@@ -43,9 +43,10 @@ class MessageFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSender(ABC):
-    """Base class of the senders of emails and faxes.
+    """Base class of the senders, which compose an email or fax from current data and send it.
 
-    Only faxes use `files` and `pdf`, and only emails use `setup_links`."""
+    It sends by SES (Amazon's email service). A subclass composes the messages of one channel. Only faxes use `files`
+    and `pdf`, and only emails use `setup_links`."""
 
     store: Store
     files: Files
@@ -111,7 +112,10 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
 
 
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
-    """Return the document of the message, or None. A setup email names another document if its own was recalled."""
+    """Return the document that the message is about, or None if there is none.
+
+    A setup email (a link to create an account) was queued for one document. If the practice has recalled that document,
+    the email is about another pending document of the same provider, if there is one."""
     if delivery.type == MessageType.SETUP and provider is not None:
         from chalicelib.services.accounts.setup_links import find_document_of_setup_email
 

@@ -60,10 +60,10 @@ class PracticeDeliveries:
         self._ids = writer.ids
 
     def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
-        """Return a page of the practice's messages, newest first.
+        """Return a page of the messages that the portal sent for the practice, newest first.
 
         Old emails with a link to an account are left out, because such an email may have gone to an address that the
-        practice does not know."""
+        practice does not know. A page may therefore have fewer than `limit` messages."""
         page = self._store.deliveries(listing, practice.id, limit=limit, after=after)
         own = tuple(delivery for delivery in page.items if delivery.type not in ACCOUNT_MESSAGES)
         return Page(own, page.next_after)

@@ -32,15 +32,19 @@ logger = Logger(service="portal", child=True)
 def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
     """Count one attempt to send the message against the daily limits of its recipient.
 
-    Raises `Unprocessable` (the message fails) if one practice, or the emails with links or codes, have used up a limit.
-    Raises `Unavailable` (the message waits) if all practices together have used up the limit."""
+    Raises `Unprocessable` (the message fails) if the recipient already had the daily number of messages from this
+    practice, or the daily number of emails of this kind, such as emails with a setup link. Raises `Unavailable` (the
+    message waits) if the recipient already had the daily number of messages from all practices together."""
     quotas = _quotas(delivery)
     if quotas:
         retry_on_conflict(lambda: _count(store, delivery, quotas, now), retry_on=frozenset({"secret"}))
 
 
 def _quotas(delivery: Delivery) -> Mapping[str, int]:
-    """Return the daily limits for a message, by the name of the counter, such as `links`. A message may have none."""
+    """Return the daily limits that apply to a message, as a mapping from the counter's name to the limit.
+
+    For example, an email with a setup or reset link gives `{"links": LINKS}`. The mapping is empty for a message
+    without a limit."""
     if delivery.type in _LINKS:
         return {"links": LINKS}
     if delivery.type == MessageType.ADDRESS_CODE:

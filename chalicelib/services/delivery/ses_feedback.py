@@ -80,7 +80,10 @@ class SesFeedback:
         return True
 
     def _record_gateway(self, delivery: Delivery, receipt: Receipt) -> None:
-        """Store that the email-to-fax gateway accepted a fax, for troubleshooting. The EMR gets no webhook."""
+        """Store on the delivery that the email-to-fax gateway accepted the email with the fax.
+
+        This shows only that the gateway has the fax, not that the fax arrived. It helps with troubleshooting, and the
+        EMR gets no webhook."""
         accepted = DeliveryAttempt(at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway accepted it.")
         if accepted not in delivery.attempts:
             after = attempts.append_receipt(delivery, accepted)

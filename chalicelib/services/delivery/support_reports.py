@@ -8,10 +8,10 @@ from chalicelib.domain.account_events import AccountEventType
 
 @dataclass(frozen=True)
 class SupportReport:
-    """The text of an email about an action of support.
+    """The text of an email about an action of support on an account.
 
-    `to_owner` replaces `text` at an address that the account still has after the action. `{username}` in `to_owner` is
-    replaced by the account's username."""
+    Support's action may remove an address from the account. An address that the account still has gets `to_owner`, if
+    it is set, with the account's username in place of `{username}`. Any other address gets `text`."""
 
     heading: str
     text: str

@@ -1,8 +1,8 @@
-"""The anchors of audit trails, stored in the bucket with Object Lock, where nobody can change them.
+"""The anchors of audit trails: daily copies in the bucket with Object Lock, which show if a trail was rewritten.
 
-An anchor is a position in a document's trail: the number and hash of an event. Each day, `anchor_job` writes two
-kinds of objects. The empty object of a document has the position of the document's trail in its key. The signed
-object of the day covers all positions of the day."""
+An anchor is a copy of a trail's last event: its number and hash. Each day, `anchor_job` writes two kinds of objects.
+For each document whose trail grew, it writes an empty object whose key contains the number and hash. For all these
+documents together, it writes one signed object."""
 
 import re
 from collections.abc import Sequence

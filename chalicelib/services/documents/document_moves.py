@@ -82,18 +82,20 @@ class DocumentMoves:
 
 
 def _may_move(document: Document, provider: Provider) -> bool:
-    """Return True if the document may move to another provider: this provider's account cannot open the document.
+    """Return True if the document may move from this provider's lists to another provider's.
 
-    A document with `granted` (opened to one account, by a fax's code or because its addressee handed it to the account)
-    moves only if support has decided that its addressee is not this provider. The documents of a closed account do not
-    move."""
+    A document does not move if this provider's account can open it or is closed. `granted` means that the document was
+    opened to one account, by a fax's code or because its addressee handed it to the account. Such a document moves only
+    if support has decided that its addressee is not this provider."""
     if provider.closed_at is not None or opens_to(provider, document):
         return False
     return document.granted is None or is_separated(provider, document.addressee)
 
 
 def _read_place(after: str | None) -> tuple[Listing, str | None]:
-    """Return the list and the position in it at which a job continues. `after` is the job's cursor."""
+    """Return the place at which a `move` job continues: one of the provider's lists, and the position in the list.
+
+    `after` is the job's cursor, such as from `_next_place`. None starts with the list of pending documents."""
     if after is None:
         return Listing.PROVIDER_PENDING, None
     listing, _, position = after.partition(":")
@@ -101,7 +103,9 @@ def _read_place(after: str | None) -> tuple[Listing, str | None]:
 
 
 def _next_place(listing: Listing, next_after: str | None) -> str | None:
-    """Return the job's cursor for the next page, in the same list or at the start of the next list, or None."""
+    """Return the job's cursor for the next page, in the same list or at the start of the next list.
+
+    Return None after the last page of the last list."""
     if next_after is not None:
         return f"{listing}:{next_after}"
     following = _NEXT_LIST.get(listing)

@@ -7,7 +7,9 @@ from chalicelib.domain.providers import Provider
 
 
 def identify_account(provider: Provider, document: Document) -> Identity:
-    """Return the facts that show who decided on the document, for the owner of an account who is logged in."""
+    """Return the facts about the identity of a provider who decides on the document while logged in to an account.
+
+    The decision records these facts. They say, for example, whether the owner proved to read the document's address."""
     email, practice = document.addressee.email, document.practice.name
     is_known = email is not None and email in provider.proven_emails
     sent_to = mask(email or "") if is_known else None
@@ -25,9 +27,10 @@ def identify_account(provider: Provider, document: Document) -> Identity:
 
 
 def identify_visitor(document: Document, email: str | None) -> Identity:
-    """Return the facts that show who decided on the document, for a person without an account who entered a code.
+    """Return the facts about the identity of a person who decides on the document without an account, by a code.
 
-    `email` is the address to which the code was sent, or None if the code was on the document's fax."""
+    The decision records these facts. `email` is the address to which the code was sent, or None if the code was on the
+    document's fax."""
     sent_to, practice = code_recipient(document, email), document.practice.name
     route = f"a code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
     return Identity(

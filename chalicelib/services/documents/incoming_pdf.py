@@ -104,7 +104,10 @@ class IncomingPdf:
         return self._inspected
 
     def discard_staging(self, stored_document_id: str) -> None:
-        """Delete the staged copy of a stored document's PDF. Otherwise the orphan cleanup deletes copy and original."""
+        """Delete the staged (temporary) copy of this PDF, if the document `stored_document_id` was stored with the PDF.
+
+        If the event only repeated an earlier document, the staged copy remains. The orphan cleanup then deletes this
+        copy and its original, which no document needs."""
         if self._inspected is not None and stored_document_id == self.document_id:
             self.files.delete(self.staging_key)
 

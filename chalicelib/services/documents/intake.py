@@ -191,8 +191,8 @@ def queue_messages(
 ) -> ProviderMatch:
     """Queue the emails and the fax that inform the provider of the document. The recorder's last event is their cause.
 
-    If `setup` is true and the document is sent by email, queue the setup email too. Return the match of the provider,
-    with the setup email recorded."""
+    If `setup` is true and the document is sent by email, queue the setup email (a link to create an account) too.
+    Return `match`, in which the provider's row then records the setup email. The caller stores the row."""
     addressee = document.addressee
     if document.delivery in BY_EMAIL and addressee.email:
         recorder.message(Channel.EMAIL, MessageType.READY, addressee.email)

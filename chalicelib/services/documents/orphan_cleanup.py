@@ -21,8 +21,8 @@ _STAGING_KEY = re.compile(re.escape(STAGING_PREFIX) + r"([a-z0-9_]{1,64})/([a-z0
 def remove_orphans(store: Store, files: Files, now: datetime) -> int:
     """Delete the originals and temporary copies of intakes that crashed, and return the number of these intakes.
 
-    An intake of an earlier release has its original in the first bucket. A call looks at up to `BATCH_SIZE` temporary
-    copies that are older than `ORPHANED_AFTER`."""
+    The original may be in the bucket with Object Lock or, from an earlier release, in the private bucket, so it is
+    deleted in both. A call looks at up to `BATCH_SIZE` temporary copies that are older than `ORPHANED_AFTER`."""
     removed = 0
     for key in files.older(STAGING_PREFIX, now - ORPHANED_AFTER)[:BATCH_SIZE]:
         match = _STAGING_KEY.fullmatch(key)

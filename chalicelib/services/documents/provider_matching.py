@@ -28,13 +28,13 @@ BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderMatch:
-    """The provider of a document, with the rows that must be stored with the document: the provider and new claims.
+    """The result of the search for a document's provider: the provider, and the rows to store with the document.
 
-    A claim is a row that reserves a unique value for one owner. `stored` is the provider's row as it was read, or None
-    for a new provider. `may_set_up` is false if the email address already belongs to another account.
-    `names_other_person` is true if the same practice addressed another person at this email address before. `displaced`
-    are the ids of providers without an email address to whom the practice's faxes led before. Their documents move to
-    this provider."""
+    `claims` are new rows that reserve a unique value, such as an email address, for this provider. `stored` is the
+    provider's row as it was read, or None for a new provider. `may_set_up` is false if the email address already
+    belongs to another account. `names_other_person` is true if the same practice addressed another person at this email
+    address before. `displaced` are the ids of other providers without an email address, to whom the practice's faxes
+    for this addressee went before. Their documents move to this provider."""
 
     provider: Provider
     stored: Provider | None
@@ -89,10 +89,10 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
 class ProviderMatcher:
     """The search for the provider to whom a practice addressed a document.
 
-    A claim is a row that reserves a unique key for one owner, and leads from the key to the owner. `owners` maps the
-    keys of `matching_claims` to the ids of their owners. `unlinked` is a provider's row with changes that are not
-    stored yet, and is used in place of the stored row. `is_newest` is true for the newest document of the practice: the
-    practice's faxes then lead to the provider of this document."""
+    A claim is a row that reserves a unique key, such as an email address, for one owner. `owners` maps the keys of
+    `matching_claims` to the ids of the providers who own them. `unlinked` is a provider's row with changes that are not
+    stored yet, and is used in place of the stored row. `is_newest` is false for the new search about an old document:
+    such a search takes a claim on an NPI or name from another provider only if `_is_given_up` permits this."""
 
     def __init__(
         self,
@@ -160,11 +160,11 @@ class ProviderMatcher:
         return (row for row in rows if row is not None)
 
     def _may_hold(self, person: Provider) -> bool:
-        """Return True if this person's addresses permit that a document for the addressee is in the person's lists.
+        """Return True if the person's addresses permit that a document for the addressee is in the person's lists.
 
         If the person has an account, this practice must have addressed the person at a proven address of the account. A
         person without an account must have no email address, or the addressee's address. If the addressee has no
-        address, it may also be an address at which this practice addressed the person."""
+        address, the person may also have an address at which this practice addressed the person."""
         addressed = set(person.addressed_by.get(self._practice_id, ()))
         if person.has_account:
             return not addressed.isdisjoint(person.proven_emails)
@@ -175,11 +175,12 @@ class ProviderMatcher:
     # Claims
 
     def _person_claims(self, provider: Provider) -> tuple[Claim, ...]:
-        """Return the claims (rows) that lead from the addressee's email address to this person, to be stored.
+        """Return the claims to store, by which later documents to the addressee's email address find this provider.
 
-        They exist only for a person without an account. The key of each claim has the address and the person's name or
-        NPI. A claim whose owner is another person at the same address is not replaced, unless support has decided that
-        the owner is not the addressee. A claim of an account or of a person who has another address is replaced."""
+        A claim is a row that reserves a key for one owner. Here, a key has the email address with the person's name or
+        NPI, and the owner is the provider. A provider with an account or with another address gets no claims. If
+        another person at the same address owns a key, the key remains with that person, unless support has decided that
+        the person is not the addressee. Any other owner, such as an account, loses the key to this provider."""
         if not self._is_at_address(provider):
             return ()
         keys = person_claims(self._addressee)
@@ -192,7 +193,10 @@ class ProviderMatcher:
         return tuple(claims)
 
     def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
-        """Return True if `owner` is another person at the addressee's address, and keeps the claim (row) on `key`."""
+        """Return True if the claim on `key` remains with its owner, another person at the addressee's address.
+
+        `owner` is the id of the provider who has the claim (a row that reserves the key). The person loses the claim
+        only if `_is_given_up` permits this."""
         holder = self._row(owner)
         return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
 
@@ -248,11 +252,11 @@ class ProviderMatcher:
         return npi != own_npi if npi and own_npi else name != own_name
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
-        """Return the ids of the people who lose the practice's faxes to the addressee's provider.
+        """Return the ids of other providers to whom this practice's faxes for the addressee no longer lead.
 
-        Each of the claims `known` leads from the addressee's NPI or name to the provider. A person from whom a claim
-        takes this key is in the result if the person has no account and no email address. The caller then moves the
-        person's documents."""
+        `known` are the claims to store: each leads from the addressee's NPI or name to the addressee's provider. If a
+        claim replaces another provider's claim, that provider is in the result, unless it has an account or an email
+        address. The caller then moves the documents of these providers."""
         rows = (self._row(claim.replaces) for claim in known)
         ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]
         return tuple(dict.fromkeys(ids))

@@ -170,7 +170,9 @@ def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[An
 
 
 def _times_of(document: Document) -> set[datetime]:
-    """Return the times in a document's fields, to check them: each must be the time of one of its audit events."""
+    """Return the times in a document's fields, such as when it was sent, viewed and recalled.
+
+    The audit trail is intact only if each of these times is the time of an event in the trail."""
     decided_at = document.decision.decided_at if document.decision else None
     times = (
         document.sent_at,

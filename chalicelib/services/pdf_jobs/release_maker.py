@@ -60,9 +60,11 @@ class Release:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A prepared file in the bucket that has no seal yet, and the source that its pages must look like.
+    """A file in the bucket that is prepared for its seal but not sealed yet, and the source with which it is compared.
 
-    `shown` is true if the signer saw the source. `unseen` are the numbers of its pages that could not be shown."""
+    The source is the document's original or a scan. A separate certificate page has none. `shown` is false for a scan,
+    which nobody sees before it is sealed. `unseen` are the numbers of the source's pages that could not be shown to the
+    signer."""
 
     key: str
     prepared: PreparedFile

@@ -74,7 +74,8 @@ class SealVerification:
     def upload_form(self, *, address: str | None, now: datetime) -> tuple[str, Mapping[str, str]]:
         """Return the URL to which the browser posts the file, and the form fields to send before the file.
 
-        Raises `TooManyRequests` if this client address, or all together, have asked for too many forms."""
+        Raises `TooManyRequests` if this client address, or all client addresses together, have asked for too many
+        forms."""
         self._count_form(address or "unknown", now)
         return self._files.upload_form(
             _PREFIX + self._ids.new("chk"),
