@@ -158,8 +158,8 @@ def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[An
     """Return a document's audit events as JSON values, oldest first, and whether the audit trail is intact.
 
     `anchors` are the positions of the trail that were copied to the bucket with Object Lock, lowest first."""
-    last = (events[-1].sequence, events[-1].hash) if events else (0, "")
-    is_complete = find_break(events) is None and last == (document.sequence, document.head)
+    ends = [(event.sequence, event.hash) for event in events[-1:]]
+    is_complete = find_break(events) is None and ends == [(document.sequence, document.head)]
     anchored = agrees(anchors, events)
     return {
         "events": [_event(event) for event in events],

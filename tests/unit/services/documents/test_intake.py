@@ -1,5 +1,6 @@
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -9,13 +10,14 @@ import pytest
 from chalicelib.domain.audit import find_break
 from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
 from chalicelib.domain.deliveries import DeliveryStatus
-from chalicelib.domain.documents import DeliveryChoice, FieldBox
+from chalicelib.domain.documents import DeliveryChoice, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.incoming_pdf import PdfSource, sha256, upload_key
+from chalicelib.services.documents.intake import check_box
 from chalicelib.services.documents.lifecycle_events import RecallCommand
 from chalicelib.services.transaction import Change, RequestRecord
 from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
@@ -272,6 +274,13 @@ def test_a_signature_field_off_the_page_is_refused_and_leaves_nothing(box: Field
 def test_a_signature_field_may_exceed_the_page_by_one_point() -> None:
     box = FieldBox(page=3, x=513, y=753, width=100, height=40)
     assert Emr().send(sent(signature_field=box)).signature_field == box
+
+
+@pytest.mark.parametrize(("page", "fits"), [(1, False), (2, True), (3, True)])
+def test_a_signature_field_is_compared_with_its_own_page_if_the_size_is_known(page: int, *, fits: bool) -> None:
+    pdf = StoredPdf(key="k", sha256="0", pages=3, page_sizes=((200.0, 200.0), (612.0, 792.0)))
+    with nullcontext() if fits else pytest.raises(Unprocessable):
+        check_box(FieldBox(page=page, x=300, y=300, width=100, height=40), pdf)
 
 
 def test_a_refused_event_may_be_corrected_and_sent_with_the_same_webhook_id() -> None:
