@@ -20,10 +20,12 @@ logger = Logger(service="portal")
 
 
 def pdf(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one request of `services/pdf_requests.py` on strangers' PDFs or pictures, and return the result as JSON text.
+    """Do one piece of work on PDFs or pictures, such as page images, and return the result as JSON text.
 
-    `{"unavailable": True}` means that a file could not be read or written, and `{"corrupt": True}` that a file has
-    changed. The Lambda function has no AWS rights. The request has presigned links to the few files that it needs."""
+    The event has the name of the work and a request of `services/pdf_requests.py`, with presigned links to the few
+    files that it needs. The Lambda function has no AWS rights, because a malicious file could take control of it.
+    The result `{"unavailable": True}` means that a file could not be read or written, and `{"corrupt": True}` that a
+    file has changed."""
     from chalicelib.adapters import json_codec as codec
     from chalicelib.adapters.presigned_links import PresignedLinks
     from chalicelib.domain.errors import Unavailable
@@ -72,9 +74,10 @@ def admin(event: Any) -> dict[str, Any]:
 
 
 def relay(event: Mapping[str, Any]) -> None:
-    """Put the jobs of new outbox rows on their queues. In these rows, transactions store the jobs that they make due.
+    """Put the jobs of new outbox rows on their queues. A transaction stores such a row with the jobs that it needs.
 
-    Raises every error, and the table's stream then sends the batch again. A job that is queued twice does no harm."""
+    `event` is a batch of the DynamoDB stream of the outbox table. After an error, the stream sends the batch again. A
+    job that is queued twice does no harm."""
     from chalicelib.adapters.outbox_stream import outbox_rows
     from chalicelib.services.delivery.outbox_relay import relay_rows
 

@@ -9,14 +9,20 @@ class QueueName(StrEnum):
 
 
 class JobName(StrEnum):
-    """The kind of a background job. `PREPARE`, `SEAL` and `TIMESTAMP` are work on a document's PDF.
+    """The kind of a background job. Each kind is on one of the two queues.
 
-    `ANCHOR` copies the last hashes of the audit trails with new events to the bucket with Object Lock. The other kinds
-    are on the deliveries queue. `RELEASE` sends the webhooks that were held while a practice's endpoint was off.
-    `HASTEN` retries the webhooks that wait for another attempt. `RECEIPT` applies an email carrier's receipt, and
-    `FORGOTTEN` sends a requested password link. `MOVE` moves documents to the provider to whom they belong. `CHECK`
-    finds a provider's documents that were never sent to the provider's address. `FAX_REPORT` applies a report of the
-    fax carrier."""
+    Documents queue:
+    - `PREPARE`, `SEAL` and `TIMESTAMP`: work on a document's PDF.
+    - `ANCHOR`: copies the last hash of each audit trail with new events to the bucket with Object Lock.
+
+    Deliveries queue:
+    - `DELIVER`: sends one email, fax or webhook.
+    - `RELEASE`: sends the webhooks that were held while a practice's endpoint was off.
+    - `HASTEN`: retries the webhooks that have failed and wait for another attempt.
+    - `RECEIPT` and `FAX_REPORT`: store what SES or the fax carrier reports about an email or a fax.
+    - `FORGOTTEN`: sends the link to set a password, which a person has requested.
+    - `MOVE`: moves documents to the provider to whom they belong.
+    - `CHECK`: finds a provider's documents that were sent to none of the provider's addresses."""
 
     PREPARE = "prepare"
     SEAL = "seal"

@@ -148,7 +148,10 @@ class Store(Protocol):
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return sealed documents to which a job must add a timestamp, because the timestamp authority had failed."""
+        """Return at most `limit` sealed documents that were decided before this time and still lack a timestamp.
+
+        The timestamp authority (a service that certifies when a seal existed) failed while a document was sealed. The
+        sweep, which runs every minute, queues a job that adds the timestamp."""
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
         """Return the owner's id by key, for keys of claims (rows that reserve a unique value), in one call.
@@ -161,9 +164,10 @@ class Store(Protocol):
         Missing rows are left out. Expired rows are included, because DynamoDB deletes late."""
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
-        """Return the row of a session, link or code, and the rows of a provider and a document, in one call.
+        """Read what the access decision for a request needs, in one call: three rows. A missing row is None.
 
-        No provider or document is read for an id of None."""
+        `session_key` is the key of the row of a session, a link, or a code that the reader entered. The other rows are
+        those of the provider and the document. For an id of None, the row is not read."""
 
 
 EVIDENCE = "evidence/"
@@ -188,14 +192,17 @@ class Files(Protocol):
     No key contains text that a stranger chose."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store an object. A key with the prefix `EVIDENCE` is written once, and other bytes raise `EvidenceExists`."""
+        """Store an object under this key.
+
+        An object whose key begins with `EVIDENCE`, such as a signed PDF, can never be replaced. For such a key, other
+        bytes than the stored bytes raise `EvidenceExists`."""
 
     def get(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
     def ever_written(self, prefix: str) -> Sequence[str]:
         """Return the keys of all objects that were ever written with this prefix, even if they were deleted since.
 
-        Only the first 1,000 versions are searched."""
+        So a deletion cannot hide the copies of audit-trail hashes. Only the first 1,000 versions are searched."""
 
     def copy(self, source: str, target: str) -> None: ...
     def delete(self, key: str) -> None: ...
@@ -210,7 +217,7 @@ class Files(Protocol):
         """Delete these versions of an object for good. Raises `Unavailable` if a version could not be deleted."""
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
-        """Return the keys of objects with this prefix that are older than this time, among the first 1,000 keys."""
+        """Return the keys with this prefix whose objects were stored before this time, among the first 1,000 keys."""
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
         """Return a presigned URL for a GET request, valid for `seconds`. The method makes no call to AWS.
@@ -268,10 +275,10 @@ class PdfFunction(Protocol):
     """A Lambda function without AWS rights, which parses and draws PDFs and pictures (`services/pdf_function`)."""
 
     def run(self, request: object, result: type[T]) -> T:
-        """Return the function's result, of the type `result`, for a request of `services/pdf_requests.py`.
+        """Call the Lambda function with a request (a class of `services/pdf_requests.py`), and return its result.
 
-        Raises `Unavailable` if there is no result, and `StoredFileCorrupt` if a source has other bytes than the request
-        says."""
+        `result` is the class of the result. Raises `Unavailable` if the function returns no result. Raises
+        `StoredFileCorrupt` if a file that the function read has another SHA-256 than the request says."""
 
 
 class LinkedFiles(Protocol):
@@ -294,7 +301,9 @@ class Keys(Protocol):
         """Return the session keys whose signatures are valid, newest first: one key, or two keys after a rotation."""
 
     def find_session_key(self, kid: str) -> bytes | None:
-        """Return the session key with the public id `kid`, or None. A wrong `kid` causes at most one read a minute."""
+        """Return the session key with this id, or None for an unknown id. A session's token names the id of its key.
+
+        Unknown ids cause at most one AWS call a minute, because strangers can send any id."""
 
 
 class SessionKeyRotation(Protocol):

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 
 def sign(key: bytes, message: bytes) -> bytes:
-    """Return the signature (32 bytes) of a message, which starts with its purpose, so no token fits two purposes."""
+    """Return the signature (32 bytes) of a message.
+
+    Callers start every message with its purpose, so that a token made for one purpose is invalid for another."""
     return hmac.digest(key, message, "sha256")
 
 

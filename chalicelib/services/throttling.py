@@ -13,9 +13,9 @@ from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 class Backoff:
     """A growing delay between attempts, such as guesses of a password.
 
-    The first `free_attempts` need no wait. The next waits are 1, 2, 4… seconds, up to `max_wait`. The counter expires
-    after `lifetime`. With `lifetime_per_attempt`, a counter of few attempts expires sooner: after that time for every
-    attempt, and after `lifetime` at the latest."""
+    The first `free_attempts` need no wait. The next waits are 1, 2, 4… seconds, up to `max_wait`. The counter of
+    attempts expires `lifetime` after the last attempt, and then starts again. With `lifetime_per_attempt`, the counter
+    expires sooner after few attempts: after this time multiplied by the number of attempts, but at most `lifetime`."""
 
     name: str
     free_attempts: int

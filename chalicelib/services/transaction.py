@@ -24,8 +24,9 @@ from chalicelib.domain.providers import Provider
 class Job:
     """A piece of background work for a queue. A job contains ids of rows and no patient data.
 
-    `after` is the cursor of a job that works through a list. `receipt` is a report of SES about an email. The job looks
-    again for the email's delivery, because no delivery had the message id of SES when the report came."""
+    `after` is the place in a list from which a job continues. `receipt` is a report of SES (the email service) on an
+    email. Such a report can come before the portal has stored the id of the email, so a job applies the report later.
+    `fax_report` is a report of the fax carrier (the service that sends faxes)."""
 
     queue: QueueName
     name: JobName
@@ -41,7 +42,9 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxRow:
-    """The jobs that a transaction makes due. The relay function puts them on their queues and then deletes the row."""
+    """A row with jobs, stored in the same transaction as the change that needs these jobs, so that no job is lost.
+
+    The relay function then puts the jobs on their queues and deletes the row."""
 
     id: str
     created_at: datetime

@@ -34,14 +34,16 @@ def run_handler(route: Route, context: RequestContext, values: Mapping[str, str]
 
 
 def record(route: Route, context: RequestContext, values: Mapping[str, str]) -> None:
-    """Store the access event for the document in the path and for the part that the route shows.
+    """Call `record_access` for the document whose id is in the path, and for the part that the route shows.
 
     Raises `Unavailable` if the database does not respond."""
     record_access(context, values["document_id"], route.reads)
 
 
 def record_access(context: RequestContext, document_id: str, what: str) -> None:
-    """Store an access event: who reads which part (`what`) of the document, when, and in which login.
+    """Store an access event, which says who reads which part of a document (`what`), when, and in which login.
+
+    The practice can list these events.
 
     Raises `Unavailable` if the database does not respond."""
     services, now = context.services, context.now

@@ -160,10 +160,10 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
 
 
 def _check_and_record(route: Route, context: RequestContext, values: dict[str, str]) -> bool:
-    """Return True if the provider must set up a second factor first.
+    """Return True if the provider must set up a second factor before the portal shows this response.
 
-    Otherwise store who read the document, if the route shows one, and return False. This function runs
-    at the same time as the route's handler, to save time."""
+    Otherwise, store an access event (who read the document) if the route shows a document, and return False. The
+    route's handler runs at the same time as this function, to save time."""
     required = requires_second_factor(context)
     if route.reads and not required:
         record(route, context, values)

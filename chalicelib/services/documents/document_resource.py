@@ -97,7 +97,9 @@ class PayerResource(TypedDict):
 
 
 class CallResource(TypedDict):
-    """The person to call. `number` is null if the EMR stated no `provider.phone`."""
+    """The provider whom the clinic's staff should call about the document.
+
+    `number` is null if the EMR sent no `provider.phone`."""
 
     name: str
     number: str | None

@@ -225,10 +225,11 @@ class AdminActions:
         return {"id": account.id, "name": account.name, "emails": list(account.proven_emails)}
 
     def separate_people(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Separate a person from the provider `provider_id` with whom the person was matched by mistake.
+        """Separate another person from the provider `provider_id`, because the portal took both for the same provider.
 
-        `first_name`, `last_name` and `npi` (or null) are those on the person's documents. With `remove_npi`, the
-        provider loses this NPI. Return `{"id"}` of the provider."""
+        The provider then no longer gets the other person's documents. `first_name`, `last_name` and `npi` (or null) are
+        those of the other person, as the documents state them. With `remove_npi`, the provider loses this NPI. Return
+        the provider's `{"id"}`."""
         _require_keys(payload, "operator", "provider_id", "first_name", "last_name", "npi", optional=("remove_npi",))
         person = Addressee(
             first_name=_require_text(payload, "first_name", _normalize_name),
@@ -241,7 +242,9 @@ class AdminActions:
         return {"id": provider_id}
 
     def release_address(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Remove the address `email` from the account `provider_id`, and return the account's `{"id"}`."""
+        """Remove the address `email` from the account `provider_id`, so that another account can add the address.
+
+        Return the account's `{"id"}`. Raises `Conflict` if the address is the account's username."""
         _require_keys(payload, "operator", "provider_id", "email")
         provider_id, action = _read_account_action(payload, now)
         email = _require_text(payload, "email", normalization.normalize_email)
@@ -279,9 +282,10 @@ class AdminActions:
         return {"rotated": True, "sessions_ended": end_sessions}
 
     def report_visibility(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Return a page of the accounts with documents that were never sent to one of the account's addresses.
+        """Report accounts whose lists contain documents that were sent to none of the account's email addresses.
 
-        Administrators run this action after the update that brought the present access rules (CHANGELOG.md).
+        Administrators run this action after the update that brought the present access rules (CHANGELOG.md). Under
+        these rules, the account may no longer open some of these documents.
 
         The result is `{"accounts", "checked", "next"}`. Each call also queues a new check of the providers on its page.
         So the first run through all pages starts the checks, and a later run returns their results. `after` is the
@@ -321,7 +325,7 @@ def _require_keys(payload: Mapping[str, Any], *required: str, optional: Collecti
 
 
 def _read_account_action(payload: Mapping[str, Any], now: datetime) -> tuple[str, SupportAction]:
-    """Return the provider's id from the payload, and the action's operator (the person of support) and time."""
+    """Return the provider's id (`provider_id`), and who of support changes the account (`operator`) and when."""
     operator = _require_text(payload, "operator", _normalize_name)
     return _require_text(payload, "provider_id", _normalize_name), SupportAction(operator, now)
 

@@ -112,10 +112,11 @@ class Practices:
     def set_endpoint(self, practice: Practice, url: str, now: datetime) -> resources.EndpointResource:
         """Send the practice's webhooks to this URL, including the webhooks held while the endpoint was off.
 
-        The jobs that release webhooks are written with the endpoint, so no webhook stays held after a crash. Webhooks
-        that wait for a later attempt become due only if the endpoint was off or had another URL. Otherwise the endpoint
-        also keeps its record of failures: an EMR may set the same endpoint at every start, and must not suppress the
-        notice to staff."""
+        Jobs send the held webhooks. The transaction that stores the endpoint also stores these jobs, so none is lost.
+
+        An EMR may set the same URL at every start. If the endpoint is on and has this URL, its record of failures
+        does not change, so that staff still get a notice of a failing endpoint. Otherwise, the record is empty, and
+        failed webhooks that wait for their next attempt are sent now."""
         from chalicelib.services.delivery.webhook_release import release_row
 
         changed = self.change(
@@ -162,19 +163,23 @@ def _new_secret(ids: Ids, now: datetime) -> WebhookSecret:
 
 
 def _newest_keys(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
-    """Return the valid API keys that stay valid beside a new key: the newest `LIVE_KEYS - 1`."""
+    """Return the practice's API keys that stay valid when a new key is added. All other keys end.
+
+    A practice has at most `LIVE_KEYS` keys with the new key, so the newest `LIVE_KEYS - 1` valid keys stay."""
     live = [key for key in keys if is_live(key, now)]
     return tuple(sorted(live, key=lambda key: key.created_at))[-(LIVE_KEYS - 1) :]
 
 
 def _retire(secrets: tuple[WebhookSecret, ...], now: datetime) -> tuple[WebhookSecret, ...]:
-    """Return the still valid webhook secrets with an expiry for each, because a new secret now replaces them."""
+    """Return the webhook secrets that are still valid, with an expiry time, because a new secret replaces them.
+
+    A secret that an earlier rotation has replaced already has an expiry time, which does not change."""
     live = (secret for secret in secrets if is_live(secret, now))
     expires_at = now + OLD_SECRET_LIFETIME
     return tuple(secret if secret.expires_at else replace(secret, expires_at=expires_at) for secret in live)
 
 
 def _live_endpoint_at(practice: Practice, url: str) -> Endpoint | None:
-    """Return the practice's endpoint if the endpoint is on and has this URL."""
+    """Return the practice's webhook endpoint if it is on and has this URL, and otherwise None."""
     endpoint = practice.live_endpoint
     return endpoint if endpoint is not None and endpoint.url == url else None

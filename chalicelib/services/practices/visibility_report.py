@@ -1,7 +1,8 @@
-"""The report on accounts with documents that were never sent to one of the account's addresses (DESIGN 2a).
+"""The report on accounts with documents that were sent to none of the account's email addresses (DESIGN 2a).
 
-Administrators run the report after the update that brought the present access rules. Each check also stores which
-practices have addressed the provider, because without this fact the account does not show those practices' faxes.
+Administrators run the report after the update that brought the present access rules. An account shows a faxed document
+if the practice that sent the fax has also sent a document to one of the account's email addresses. So each check of a
+provider's documents also stores which practices have done so.
 
 The admin function lists providers and queues a `check` job for each provider. The deliveries function runs the
 job, because the admin function has no right to read documents."""
@@ -52,8 +53,9 @@ class VisibilityReport:
     def check(self, job: Job) -> None:
         """Check the documents of a provider, and store the results in the provider's row, for the report.
 
-        The row gets the ids of documents that were never sent to one of the provider's email addresses. It also gets,
-        by practice, the addresses at which a document of this practice names the provider."""
+        The row gets the ids of documents that were sent to none of the provider's email addresses. The row also gets,
+        for each practice, the provider's addresses to which the practice has sent a document that names the provider.
+        The account then shows this practice's faxes too."""
         retry_on_conflict(lambda: self._check(job.provider_id or ""), retry_on=frozenset({"provider"}))
 
     def _check(self, provider_id: str) -> None:
@@ -86,10 +88,10 @@ class VisibilityReport:
                     break
 
     def _claim(self, provider: Provider, proofs: list[Document]) -> None:
-        """Store the missing claims by which later documents of a practice find the provider, even by fax.
+        """Store missing claims, so that the portal matches a practice's later documents, even faxes, to the provider.
 
-        Such a claim is a row that leads from a practice and an NPI or name to the provider. `proofs` are documents that
-        name the provider at one of the provider's addresses."""
+        Such a claim is a row with a practice and an NPI or name as its key, and the provider as its owner. `proofs` are
+        documents that name the provider and were sent to one of the provider's addresses."""
         keys = sorted({key for proof in proofs for key in known_claims(proof.practice_id, proof.addressee)})
         for start in range(0, len(keys), _CLAIMS_PER_CHANGE):
             batch = keys[start : start + _CLAIMS_PER_CHANGE]

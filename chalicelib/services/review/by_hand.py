@@ -273,7 +273,10 @@ def _read_signer_name(text: str) -> str:
 
 
 def _signer(document: Document, name: str, visit: Secret) -> Signer:
-    """Return the person who signed on paper. Credential and NPI are set only if this person is the addressee."""
+    """Return the person who signed on paper, with the typed `name`, for the audit trail and the certificate page.
+
+    The credential and NPI come from the document, and only if the name is that of the provider to whom the clinic sent
+    it."""
     addressee = document.addressee
     is_addressee = name_key(name, "") == name_key(addressee.first_name, addressee.last_name)
     return Signer(

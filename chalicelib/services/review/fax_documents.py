@@ -49,7 +49,7 @@ class Addition(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class FaxedDocument:
-    """The document of the code that a provider entered in an account, and the result for the account."""
+    """The document whose fax code a logged-in provider entered, and whether it was added to the provider's account."""
 
     document: Document
     addition: Addition
@@ -97,7 +97,8 @@ class FaxDocuments:
     def _find(self, typed: str, group: str, now: datetime) -> tuple[Document, CodeEntry]:
         """Return the document that a typed code opens, and the code's row. Every wrong code raises the same `Invalid`.
 
-        Wrong codes are counted for the `group` (visitors or accounts). Too many wrong codes raise `TooManyRequests`."""
+        `group` says who entered the code: a person without an account, or a logged-in provider. The wrong codes of all
+        people in a group are counted together, and too many of these raise `TooManyRequests`."""
         code = normalize_code(typed)
         key, count_key = fax_code_key(code), secret_key(SecretKind.THROTTLE, f"fax-page:{group}")
         rows = self._store.secrets([key, count_key])
@@ -124,7 +125,10 @@ class FaxDocuments:
 
 
 def _judge(provider: Provider, document: Document, holder: Provider | None) -> Addition:
-    """Return whether the document may be added to the provider's account. `holder` is the document's provider now."""
+    """Decide whether the document is added to the account of the provider, who entered the code of its fax.
+
+    `holder` is the provider to whom the document is assigned now. The document stays there if that account may open it.
+    The document must also name the owner of the account to which it is added."""
     if opens_to(provider, document):
         return Addition.ALREADY_LISTED
     if not names_owner(provider, document):

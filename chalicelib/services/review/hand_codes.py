@@ -67,9 +67,9 @@ class CodeEntry:
         return self.wrong.tries if self.wrong is not None and is_same_code else 0
 
     def count_wrong(self, document: Document, now: datetime) -> tuple[Secret, ...]:
-        """Return the changed counters after one more wrong code, for the caller to store.
+        """Count the wrong code against its source and, for an emailed code, against the code. Return the rows to store.
 
-        Return nothing for a code of six digits if no emailed code is valid now, because there is nothing to guess."""
+        The result is empty for a code of six digits if no emailed code is valid, because there is nothing to guess."""
         code, wrong = self.code, self.wrong
         if is_fax_code(self.typed):
             return (FAX_GUESSES.add_attempt(wrong, f"{document.id}:{self.source}", now),)

@@ -42,7 +42,9 @@ class PastSearch:
         return has_words and self._includes_day(_decided_on(document))
 
     def is_past_end(self, document: Document) -> bool:
-        """Return True if the search may stop: this and all older documents were decided before its first day."""
+        """Return True if the document was decided before the first day of the search.
+
+        The list has the newest decision first, so no later document in it can match, and the search stops."""
         decided = _decided_on(document)
         return self.first is not None and decided is not None and decided < self.first - timedelta(days=1)
 
@@ -60,7 +62,10 @@ def parse_search(text: str, first: str, last: str) -> PastSearch | None:
 
 
 def find_past(store: Store, provider: Provider, search: PastSearch, after: str | None) -> Page[Document]:
-    """Return at most `WINDOW` matching documents, newest decision first, and the position to continue from."""
+    """Return the next matches among the provider's past documents: at most `WINDOW`, newest decision first.
+
+    `after` is the page's `next_after` of the previous call. A page may have few or no matches, because one call
+    reads only a part of the list. `next_after` is None at the end of the list."""
     before = None
     if search.last is not None:
         before = datetime.combine(search.last, time.max, UTC) + _MAX_UTC_OFFSET

@@ -243,7 +243,10 @@ class Review:
     def _changed_provider(
         self, decision: Decision, action: ProviderAction, signature: Signature | None
     ) -> tuple[Provider, ...]:
-        """Return the provider's row to store, with a new consent or saved signature, or nothing without a change."""
+        """Return the provider's row to store with a decision, or an empty tuple if the row does not change.
+
+        The row changes if the provider saves the signature for later (`signature`), or agrees for the first time to the
+        present version of the consent to electronic signatures."""
         if signature is None and decision.consent_version in (None, action.provider.consent_version):
             return ()
         latest = self._store.provider(action.provider.id) or action.provider
@@ -372,7 +375,10 @@ def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> lis
 
 
 def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
-    """Return the note to the clinic, with the provider who should sign instead, for whom the API has no field."""
+    """Return the note that the clinic gets with a declined document.
+
+    If somebody else should sign, the note ends with the name and address of this person, because the API has no field
+    for them."""
     note = clean_text(form.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
         return note

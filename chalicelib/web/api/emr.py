@@ -228,7 +228,9 @@ def _redirect_to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Res
 
 
 def _check_parameters(context: RequestContext, *known: str) -> None:
-    """Raise `Invalid` if the query has a parameter that is not `known`, because an EMR could think that it filters."""
+    """Raise `Invalid` if the query has a parameter whose name is not in `known`.
+
+    If the portal ignored a misspelled filter, an EMR would take the whole list for the filtered one."""
     unknown = tuple(FieldError(name, "is not a parameter of this list") for name in context.query if name not in known)
     if unknown:
         names = ", ".join(error.field for error in unknown)

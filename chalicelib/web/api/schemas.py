@@ -106,7 +106,9 @@ _EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
 
 
 def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
-    """Return the annotation of an optional field, whose JSON Schema allows `schema`, null and blank text."""
+    """Return the Pydantic annotation for the OpenAPI schema of an optional field.
+
+    The schema allows a value that fits `schema`, and also null and blank text, which mean that there is no value."""
     return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
 
 

@@ -33,7 +33,7 @@ class RequestContext:
     """One request, with all that a handler may use: the services, the inputs, and what the access rule has read.
 
     - `session`, `provider`, `document`, `practice`: None unless the route's access rule sets the field.
-    - `by_hand`: the row that a reader without an account gets by entering a document's code, or None.
+    - `by_hand`: the stored row that opens one document to a reader without an account, who entered its code, or None.
     - `path`: the path of the request, where Chalice's `request.path` is the pattern of the route.
     - `address`: the client's IP address from API Gateway, never from X-Forwarded-For.
     - `device`: the first 200 characters of the User-Agent.

@@ -177,9 +177,10 @@ def download_signed(context: RequestContext, document_id: str) -> Response:
 
 
 def download_certificate(context: RequestContext, document_id: str) -> Response:
-    """Return a redirect to the certificate page of a document, if this page is a file apart from the signed PDF.
+    """Return a redirect to the PDF with a document's certificate page, which says who decided the document and how.
 
-    The certificate is a separate file for a PDF that others had signed before. Raises `NotFound` otherwise."""
+    Usually the certificate is the last page of the signed PDF, and this handler raises `NotFound`. It is a separate
+    file if the original PDF had digital signatures already, because then no page can be added to the PDF."""
     document = context.require_document()
     if document.certificate is None:
         raise NotFound("There is no certificate apart from the signed copy.")
