@@ -54,7 +54,9 @@ def check_signed(scan: bytes, original: bytes) -> None:
 
 
 def _repeats(page: Picture, original: bytes) -> bool:
-    """Return True if a page of a scan is blank, or repeats a page of the original in any of the four rotations."""
+    """Return True if a scanned page shows no signature: it is blank, or has no ink that a page of `original` lacks.
+
+    `original` is the PDF that was sent for signature. The scanned page is compared in all four rotations."""
     turned = [page.rotate(turn, expand=True) for turn in (0, 90, 180, 270)]
     whole, trimmed = [_view(picture) for picture in turned], [_view(_trim(picture)) for picture in turned]
     if _count(whole[0].ink) < _UNSIGNED:
@@ -64,9 +66,9 @@ def _repeats(page: Picture, original: bytes) -> bool:
 
 
 def _is_any(picture: Picture, views: list[_View]) -> bool:
-    """Return True if an original page (`picture`) has all ink of a scanned page, in any of the scan's four rotations.
+    """Return True if a page of the original PDF (`picture`) has all ink of a scanned page, in any rotation of the scan.
 
-    `views` show the scanned page in four rotations. A view whose height differs from the original's is skipped."""
+    `views` are the scanned page in four rotations. A view whose height differs from the original's is skipped."""
     alike = [view for view in views if abs(view.ink.height - _height(picture)) <= _HEIGHT_SLACK]
     original = _view(picture) if alike else None
     return original is not None and any(_adds_nothing(view, original) for view in alike)

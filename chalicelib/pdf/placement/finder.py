@@ -98,10 +98,10 @@ def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: 
 def _place_without_provider_label(
     pages: list[tuple[int, CandidatePage]], block: SignatureBlock
 ) -> tuple[int, BlockPlacement] | None:
-    """Return the page index and the place in a document without a label that asks for the provider's signature.
+    """Return the page index and the place to sign in a document without a label for the provider's signature.
 
-    The place is at the last label with the provider's role (*Referring physician*), or else at the document's only
-    bare *Signature* label. Return None if there is no such place."""
+    The place is at the last text with the provider's role (*Referring physician*), or else at the document's only bare
+    *Signature* label. Return None if there is no such place, or if the document has a label for the provider."""
     if any(page_view.labels("provider") for _, page_view in pages):
         return None
     for kind in ("named", "anybody"):

@@ -73,9 +73,10 @@ def _bottom_edges(signature: Box, near: list[Box], height: float) -> set[float]:
 
 
 def _distance(signature: Box, box: Box) -> float | None:
-    """Return a number that ranks the boxes for a signature's words (signer, time): the smallest is the best.
+    """Return how far a box for the words (signer, time) is from the signature, to choose the nearest box.
 
-    Return None if the box is too far from the signature, diagonal to the signature, or to the left of the signature."""
+    The result is in points, with additions for an offset. Return None if the box is too far from the signature,
+    diagonal to the signature, or to the left of the signature."""
     beside = max(box[0] - signature[2], signature[0] - box[2], 0.0)
     below = max(signature[1] - box[3], box[1] - signature[3], 0.0)
     if beside and below:

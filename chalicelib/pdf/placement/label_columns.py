@@ -23,9 +23,10 @@ _LONGEST_COLUMN = 20
 
 @dataclass(frozen=True)
 class Column:
-    """The blank spaces directly above and below a label, and the kinds of item at both ends of the label's column.
+    """The blank spaces directly above and below a signature label, and how the column with this label begins and ends.
 
-    A column in which each label is above its blank space begins with a label and ends with a blank space.
+    These facts decide whether the label's own space is above or below it. In a column, labels and blank spaces
+    alternate: a column that begins with a label and ends with a blank space has each space below its label.
     `others_above` and `others_below` are True if the next label in that direction is another signer's."""
 
     above: Box | None
@@ -91,9 +92,9 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 
 
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
-    """Return True if the drawn line above a signature label may be for another label, so the search must not use it.
+    """Return True if the drawn line above a signature label may be another label's line, so the search must not use it.
 
-    This is so if a similar line is below the label, and the column does not show which line is the label's."""
+    This is so if a similar line is below the label, and the column does not show which of both lines is the label's."""
     long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
     alike = [line for line in long if line == rule or _are_alike(line, rule)]
     lines = [line for line in alike if line == rule or not belongs_to_other_label(context, line)]
@@ -116,9 +117,9 @@ def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
 
 
 def is_above_own_line(context: LabelContext) -> bool:
-    """Return True if a signature label may be above its line to sign on.
+    """Return True if a signature label may be printed above the line that belongs to it, instead of below the line.
 
-    Then the space above the label may be another person's, so the caller does not search that space."""
+    The space above the label may then be for another label, so the caller does not search that space."""
     box = context.label.box
     above = _find_nearest(box, context.marks.rules, [], MAX_HEIGHT, up=True)
     return above is not None and context.find_cell(box) is None and belongs_to_label_above(context, above)

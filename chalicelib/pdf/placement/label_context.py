@@ -105,9 +105,9 @@ class CandidatePage:
         return [self._resolve_owner(label) for label in labels]
 
     def _resolve_owner(self, label: Label) -> Label:
-        """Return the label as the provider's label if it says only *Signature* after the provider's name in its row.
+        """Return a bare *Signature* label as the provider's label, if the provider's name is directly to its left.
 
-        Return any other label unchanged."""
+        Return every other label unchanged."""
         if label.kind != "anybody":
             return label
         left, bottom, _, top = label.box
@@ -152,8 +152,9 @@ def _parse_label(span: TextSpan) -> Label | None:
 
 
 def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
-    """Return the bare *Signature* label below `label`, if `label` is the heading of a section to sign, else None.
+    """Return the bare *Signature* label of a section whose heading is `label`, or None if `label` is no heading.
 
+    In such a section, the heading asks for the provider's signature, and the place to sign is at the word *Signature*.
     Only a label that asks for the provider's signature, and has no colon, can be such a heading."""
     if label.kind != "provider" or label.has_colon:
         return None
@@ -186,10 +187,10 @@ class LabelContext:
 
     @cached_property
     def _requested_places(self) -> list[Box]:
-        """The boxes where other texts ask someone to write: beside a text with a colon, or above a signature label.
+        """The boxes in which other texts of the page ask someone to write, so the signature block must not cover them.
 
-        A text with a form field has no such box, and a text with a colon has none if a line follows: the field or the
-        line already marks the place."""
+        A box is beside a text with a colon, or above a signature label. A text with a form field has no box, and a text
+        with a colon has none if a line follows: the field or the line already marks the place."""
         places = []
         for span in self.other_spans:
             left, bottom, right, top = span.box
@@ -215,7 +216,9 @@ class LabelContext:
         return [span.box for span in self.other_spans if span.box[1] < top and bottom < span.box[3]]
 
     def next_left_edge(self, right: float) -> float:
-        """Return the left edge of the first text in the label's row from x = `right` on, or the page's right edge."""
+        """Return how far the free space in the label's row extends to the right of x = `right`, as an x coordinate.
+
+        This is the left edge of the next text, or the page's right edge."""
         return min([self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)])
 
     def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
@@ -242,7 +245,9 @@ class LabelContext:
         return [span.box for span in self.other_spans if mentions_other_signer(span.text)]
 
     def find_cell(self, box: Box) -> Box | None:
-        """Return the box of drawn lines (such as a table cell) around the center of `box`; None without a small one."""
+        """Return the box formed by the drawn lines around the center of `box`, such as a table cell.
+
+        Return None if a side has no line, or if the box is too large for a cell."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         rules = [rule for rule in self.marks.rules if rule[0] <= x <= rule[2] and rule not in self.marks.blanks]
         vertical_rules = [rule for rule in self.marks.vertical_rules if rule[1] <= y <= rule[3]]

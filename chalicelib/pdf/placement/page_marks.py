@@ -203,9 +203,10 @@ class _Budget:
         self.left = _MAX_OBJECTS
 
     def spend(self, count: int) -> int:
-        """Take `count` objects from the budget, and return the number to read: `count`, but at least 0.
+        """Subtract `count` objects, which the caller is about to read, from the budget, and return `count`.
 
-        Raise `PageTooComplex` if the budget has fewer objects left."""
+        A negative count, by which PDFium reports an error, counts as 0. Raise `PageTooComplex` if the budget is used
+        up."""
         self.left -= max(0, count)
         if self.left < 0:
             raise PageTooComplex
@@ -301,9 +302,10 @@ def _add_path(
 
 
 def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
-    """Add a filled shape to `marks`: a thin one as a line, a thick one as an area to keep free.
+    """Add a filled shape to `marks`, as an obstacle: a thin shape as a line, a thick shape as an area to keep free.
 
-    A light fill is no obstacle. A dark fill behind the label is in `backgrounds` until a later light fill covers it."""
+    A light fill is no obstacle. `backgrounds` collects the dark fills behind the signature label `label`. A later light
+    fill behind the label covers the dark fills, so it empties the list."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:

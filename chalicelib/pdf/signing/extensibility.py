@@ -55,10 +55,11 @@ def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
 
 
 def may_change_later(data: bytes) -> bool:
-    """Return True if a file with digital signatures may look different after the seal, or in another PDF reader.
+    """Return True if a digitally signed file must be rebuilt, because its pages may look different later.
 
-    Such a file must be rebuilt. Pages and signature fields are safe; other fields, other annotations, actions and
-    content that depends on a condition are not safe. Raise `NotExtensible` if the file is malformed."""
+    They may look different after the portal's seal, or in another PDF reader. Pages and signature fields are safe.
+    Other fields, other annotations, actions and conditional content are not safe. Raise `NotExtensible` if the file is
+    malformed."""
     with requires_extensible(), refuse_malformed():
         reader = open_pdf(data)
         annotations = [read_dictionary(item) for page in reader.pages for item in read_array(page.get("/Annots"))]

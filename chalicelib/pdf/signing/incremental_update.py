@@ -71,7 +71,9 @@ class UpdatablePage:
         return value.get_object() if isinstance(value, generic.IndirectObject) else value
 
     def raw(self, name: str) -> Any:
-        """Return the page's own or inherited attribute as written, which may be a reference; None if there is none."""
+        """Return the page's own or inherited attribute as it is in the file; None if there is none.
+
+        The result may be a reference to another object, to be written again. The method `get` follows the reference."""
         return self.content.raw_get(name) if name in self.content else self.inherited.get(name)
 
 
@@ -238,7 +240,9 @@ def _form_entries(bounds: Any, resources: Any) -> dict[str, Any]:
 
 
 def _content_form(page: UpdatablePage, display: Display) -> Any:
-    """Return the page's content as a form XObject, so that its graphics state cannot affect what is drawn after it."""
+    """Return a page's content as a form XObject (a separate drawing), so that other drawings can follow on the page.
+
+    A form restores the graphics state at its end, so the content cannot affect what is drawn after it."""
     resources = page.raw("/Resources")
     entries = _form_entries(display.box, generic.DictionaryObject() if resources is None else resources)
     group = page.raw("/Group")

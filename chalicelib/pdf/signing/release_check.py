@@ -53,9 +53,10 @@ def _find_seal_faults(signatures: tuple[SignatureReport, ...], source: bytes, ce
 
 
 def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
-    """Return True if the seal broke none of the earlier digital signatures: those valid in `source` are still valid.
+    """Return True if the portal's seal broke none of the digital signatures that the original file already had.
 
-    `earlier` are the signatures in the sealed file before the seal. A rebuilt file has none, which is no fault."""
+    `earlier` are these signatures as read from the sealed file: those valid in `source`, the original, must still be
+    valid. The list is empty for an unsigned original and for a rebuilt file, which is no fault."""
     if not earlier:
         return True
     before = read_signatures(source)

@@ -42,7 +42,11 @@ _LOCK = FieldMDPSpec(FieldMDPAction.ALL)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A PDF that is complete except for its digital signature (the seal), and the placeholder where that goes."""
+    """A PDF that is complete except for its digital signature (the seal), and the placeholder where the seal goes.
+
+    This is the result of the low-level functions here. `sealed_document.PreparedDocument` adds what the portal must
+    know about the document for the release: the number of pages, the place of the signature block, and the
+    certificate."""
 
     data: bytes
     placeholder: Placeholder

@@ -56,11 +56,12 @@ _TURNS: dict[int, Matrix] = {
 
 @dataclass(frozen=True)
 class PreparedDocument:
-    """A PDF that is complete except for its digital signature (the seal), which goes into the placeholder.
+    """A document ready for the seal, with the facts that the portal needs to check and to release the sealed file.
 
-    `pages` is the number of pages. `place` is the box of the signature block on a page of the original, the only part
-    that looks different; None without a block there. `needs_certificate`: the file can hold no certificate page, so the
-    certificate must become a separate file."""
+    `data` and `placeholder` are those of `seal.Prepared`: a PDF without its digital signature, and the space for it.
+    `pages` is the number of pages. `place` is the box of the signature block on a page of the original, or None without
+    a block there. Outside this box, the pages must look like the original. `needs_certificate` is True if the
+    certificate must become a separate file, because this file can hold no certificate page."""
 
     data: bytes
     placeholder: Placeholder
@@ -157,7 +158,9 @@ def _count_pages(pdf: bytes) -> int:
 
 @dataclass(frozen=True)
 class _Addition:
-    """The drawings to add to an original: the signature block, if there is a place for it, and the certificate."""
+    """What is to be drawn onto an original: the signature block at `place`, and the certificate page at the end.
+
+    Without a `place`, only the certificate page shows the block. `block` is None for a declined document."""
 
     block: SignatureBlock | None
     place: SignatureBox | None
@@ -171,7 +174,9 @@ class _Addition:
 
 @dataclass(frozen=True)
 class _Opened:
-    """An original, the writer that adds an incremental update to it, and the search for a place to sign."""
+    """An original that is open for an incremental update: its bytes, and the writer that adds the update.
+
+    `find` is the function that searches the original for a place to sign."""
 
     data: bytes
     writer: IncrementalPdfFileWriter
@@ -220,7 +225,9 @@ def _extend(opened: _Opened, addition: _Addition, seal: SealSpec) -> PreparedDoc
 
 
 def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
-    """Return the box for the signature block: `field` if it is on a page, else the result of the search (or None)."""
+    """Return the box for the signature block: `field` if it is on a page of the file.
+
+    Otherwise return the box that the search in the file's text finds, or None if it finds none."""
     if field is not None and field.is_on(opened.pages):
         return field
     return opened.find(opened.data, opened.units, block)

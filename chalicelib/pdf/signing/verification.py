@@ -91,10 +91,11 @@ class FileVerification:
 
 
 def hash_revisions(data: bytes) -> list[str]:
-    """Return the SHA-256 hashes (hex) of the file up to the end of each of its first 64 revisions, the shortest first.
+    """Return the SHA-256 hashes (hex) of the first 64 revisions of a file, the shortest first.
 
-    A revision is a version of the file before later additions. So the portal recognizes a file that it released even
-    if bytes were added later. The search needs no PDF parser, so nothing in the file can hide a revision."""
+    A revision is the file up to one of its end marks, as it was before later additions. By these hashes the portal
+    recognizes a file that it released even if bytes were added later. The search needs no PDF parser, so nothing in the
+    file can hide a revision."""
     digest, hashes, start = hashlib.sha256(), [], 0
     for end in islice((match.end() for match in _END_OF_REVISION.finditer(data)), _MAX_REVISIONS):
         digest.update(data[start:end])
@@ -104,9 +105,9 @@ def hash_revisions(data: bytes) -> list[str]:
 
 
 def find_signature_gap(data: bytes) -> tuple[int, int]:
-    """Return the byte offsets of the start and end of the last signature's hexadecimal digits in the file.
+    """Return the byte offsets of the file's last signature: the start and end of its hexadecimal digits.
 
-    A timestamp that is added to the seal later changes only these bytes."""
+    A comparison leaves these bytes out, because a timestamp that is added later changes only them."""
     signature: Any = PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures[-1]
     _, first, second, _ = map(int, signature.byte_range)
     return first + 1, second - 1
@@ -162,7 +163,9 @@ def _covered_revision(signature: Any, data: bytes) -> int:
 
 
 def _allows_later_changes(signature: Any) -> bool:
-    """Return True if every change after the signature is one that the signature permits, such as another signature."""
+    """Return True if the signature permits all changes that were made to the file after it.
+
+    A permitted change is, for example, another signature."""
     if signature.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
         return False
     return not isinstance(signature.diff_result, SuspiciousModification) and bool(

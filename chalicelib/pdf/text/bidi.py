@@ -58,7 +58,10 @@ def resolve_levels(paragraph: str) -> list[int]:
 
 
 def _levels_at(text: str, level: int) -> list[int]:
-    """Return the bidi level of each character of a text without isolates. `level` is the paragraph's base level."""
+    """Return the bidi level of each character of a text. An odd level means from right to left.
+
+    The text contains no isolates, because the caller has replaced them. `level` is the base level: the level of text in
+    the paragraph's own direction."""
     classes, base = _classes(text), "LR"[level % 2]
     strong = _resolve_neutral(_resolve_brackets(_resolve_weak(classes, base), text, base), base)
     lift = level - _LEVELS[base][base]
@@ -91,9 +94,10 @@ def visual_order(order: Sequence[int]) -> list[int]:
 
 
 def _base_level(text: str, *, above: int) -> int:
-    """Return a paragraph's base level: the lowest level above `above` with the direction of the first strong letter.
+    """Return the level of a paragraph's (or isolate's) own direction, which is that of its first strong letter.
 
-    A text without such a letter runs from left to right (rules P2, P3, X5c)."""
+    The result is the lowest level greater than `above` that is odd for right to left, or even for left to right. A text
+    without a strong letter runs from left to right (rules P2, P3, X5c)."""
     first = re.search("[LRA]", _classes(text))
     from_right = bool(first and first[0] in "RA")
     return above + 1 if (above + 1) % 2 == from_right else above + 2

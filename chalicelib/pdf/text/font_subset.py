@@ -29,7 +29,10 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         self._codes = count(_FIRST_PRIVATE)
 
     def has(self, char: str) -> bool:
-        """Return True if the font has a glyph for the character. Private characters (from `character`) do not count."""
+        """Return True if the font itself has a glyph for this character of a text.
+
+        Return False for Unicode's private characters (planes 15 and 16). `character` uses these only as substitutes for
+        glyphs without a character, so in a text they have no meaning."""
         return ord(char) < _FIRST_PRIVATE and ord(char) in self.face.charToGlyph
 
     def width(self, char: str) -> int:

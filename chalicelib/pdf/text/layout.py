@@ -61,9 +61,10 @@ class Run(NamedTuple):
 
 
 class _Letter(NamedTuple):
-    """A grapheme cluster (a letter with its marks) with its font and bidi level.
+    """A grapheme cluster (a letter with its marks) of a line, with the font that draws it and its bidi level.
 
-    `shaped` is True if HarfBuzz must shape the cluster. `text` is a replacement character if no font has it."""
+    `text` is the cluster, or a character that draws the sign U+FFFD if no font has the cluster. `shaped` is True if
+    HarfBuzz must choose the glyphs."""
 
     text: str
     font: str

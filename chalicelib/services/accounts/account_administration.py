@@ -142,9 +142,10 @@ class AccountAdministration:
     # The parts of every action
 
     def _commit(self, provider_id: str, change: Callable[[Provider], Change | None]) -> None:
-        """Read the provider, call `change` with the provider, and commit the returned transaction, if there is one.
+        """Call `change` with the stored row of a provider, and commit the transaction that `change` returns.
 
-        After a conflict with another writer, both steps are repeated. Raises `Invalid` for an unknown provider id."""
+        If `change` returns None, nothing is committed. If another request changes the same rows at the same time, the
+        row is read again and `change` is called again. Raises `Invalid` for an unknown provider id."""
 
         def step() -> None:
             provider = self._store.provider(provider_id)
@@ -174,10 +175,10 @@ class AccountAdministration:
         released: tuple[str, ...] = (),
         email: str | None = None,
     ) -> Change:
-        """Return the transaction that stores the changed provider, the account's event and an email to each address.
+        """Return the transaction of a change by support: the provider's row, an event, and emails to `addresses`.
 
-        `released` are addresses that other accounts may add from now on. `email` is the address that the account's
-        activity page shows beside the event."""
+        `released` are the addresses whose reservations are deleted, so that other accounts may add them. `email` is the
+        address that the account's activity page shows beside the event."""
         event_id, now = self._ids.new("evt"), action.now
         notices = tuple(account_notice(event_id, after, event_type, now, recipient=address) for address in addresses)
         operator = action.operator
@@ -209,10 +210,11 @@ def _require_account(provider: Provider) -> None:
 
 
 def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: bool) -> None:
-    """Raise `Invalid` if `person`, whom support separates from the provider, has the same name and no other NPI.
+    """Check that a name or an NPI distinguishes a provider from the `person` whom support separates from the provider.
 
-    The portal could then not decide which of the two people a document names. Also raise `Invalid` if `remove_npi` is
-    set and the provider has an account, or `person` has no NPI."""
+    Raise `Invalid` if both have the same name and `person` has no NPI of their own, because the portal could then not
+    decide which of them a document names. Also raise `Invalid` if `remove_npi` is set and the provider has an account,
+    or `person` has no NPI."""
     if remove_npi and (provider.has_account or person.npi is None):
         raise _invalid("remove_npi", "needs the npi of the other person, and a provider without an account")
     is_same_npi = person.npi is None or person.npi == provider.npi

@@ -39,7 +39,10 @@ class AccountChange:
 
 
 class AccountWriter:
-    """Writer of the changes that owners make to their accounts. Every change ends the owner's other sessions."""
+    """The writer that commits the changes which owners make to their accounts.
+
+    Every change also ends the owner's other sessions, sends a notice by email, and adds an event to the account's
+    activity."""
 
     def __init__(self, store: Store, ids: Ids, sessions: Sessions) -> None:
         self._store = store
@@ -85,12 +88,16 @@ class AccountWriter:
 
 
 def without_sessions(provider: Provider) -> Provider:
-    """Return the next version of the provider's row, with which all sessions end once the caller commits the row."""
+    """Return the provider's row with a higher version and session generation, which ends all sessions of the account.
+
+    A session is valid only with the generation in this row. The caller commits the row."""
     generation = provider.session_generation + 1
     return replace(provider, version=provider.version + 1, session_generation=generation)
 
 
 def changed_elsewhere() -> Invalid:
-    """Return the error to show after `ConcurrentUpdate`, when two requests changed one account at the same time."""
+    """Return the error to raise when two requests have changed one account at the same time (`ConcurrentUpdate`).
+
+    Its message asks the owner to try again."""
     message = "Your account was changed in another place at the same time. Please try again."
     return Invalid(message, errors=[FieldError("form", message)])

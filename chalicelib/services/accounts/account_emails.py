@@ -48,9 +48,10 @@ class AccountEmails:
         self._codes.request(owner.provider.id, email, owner.now)
 
     def pending_email(self, provider: Provider, now: datetime) -> str | None:
-        """Return the address of the account's newest request for a code, or None if none is waiting for a code.
+        """Return the address for which the account last requested a code, so that the page can name it.
 
-        The page names the address. An address of another account is returned too, although it gets no code."""
+        Return None if no request waits for its code. The address of another account is returned too, although no code
+        is sent to it, so that the page does not reveal that account."""
         return self._codes.pending_email(provider.id, now)
 
     def add(self, owner: AccountOwner, code: str, source: str) -> AccountChange:
@@ -86,9 +87,10 @@ class AccountEmails:
         return self._apply_to_latest(owner, step)
 
     def _apply_to_latest(self, owner: AccountOwner, step: Callable[[AccountOwner], AccountChange]) -> AccountChange:
-        """Call `step` with the owner's account and return its result. After a conflict, repeat with the latest version.
+        """Call `step` with the owner's account, and return its result. If `step` meets a conflict, repeat it.
 
-        Raise `Invalid` if another change has ended the owner's session in the meantime, or if the conflicts persist."""
+        A conflict means that another request has changed the same rows; each repetition reads the account again. Raise
+        `Invalid` if the other request has ended the owner's session, or if the conflicts persist."""
 
         def read() -> AccountOwner:
             latest = self._store.provider(owner.provider.id)

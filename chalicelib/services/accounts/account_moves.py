@@ -50,7 +50,9 @@ def owned_claims(store: Store, provider_id: str, emails: tuple[str, ...]) -> tup
 
 
 def _jobs_at(store: Store, account: Provider, email: str) -> tuple[Job, ...]:
-    """Return the jobs that move to the account the documents at this address that name its owner."""
+    """Return the background jobs that move documents into the account: those sent to `email` that name its owner.
+
+    Until now, these documents belong to other provider rows. There is one job for each such row."""
     named = Addressee(first_name=account.first_name, last_name=account.last_name, npi=account.npi, email=email)
     people = dict.fromkeys(store.claims(person_claims(named)).values())
     return tuple(move_job(person) for person in people if person != account.id)

@@ -247,10 +247,10 @@ def authenticator_uri(secret: str, email: str) -> str:
 
 
 def _after_removal(provider: Provider) -> Provider:
-    """Return the provider, from which the caller has removed a second factor, in the form to store.
+    """Return the row to store after a second factor (passkey or authenticator app) was removed from `provider`.
 
-    If no second factor remains, the recovery codes are removed too. In this case, raise `Invalid` if the password is
-    too short for an account without a second factor."""
+    Without any second factor, recovery codes are useless, so they are removed too. Raise `Invalid` in this case if the
+    password is too short for an account without a second factor."""
     if provider.has_second_factor:
         return provider
     if provider.short_password:

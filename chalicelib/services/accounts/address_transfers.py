@@ -66,9 +66,10 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
 def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransfer:
     """Return the transfer that removes an email address from the account, for the caller to commit.
 
-    If practices have sent documents to the address, a person without an account receives what these practices stated
-    (name, NPI, address), their documents to the address, and their later faxes, unless these belong to the account. The
-    person is created if there is none."""
+    If practices have sent documents to the address, the transfer gives them to a person: a provider row without an
+    account, which is created if there is none. The person receives the name, address and NPI that these practices
+    stated, their documents to the address, and their later faxes. What belongs to a remaining address of the account
+    stays with the account."""
     owners = store.claims(_keys(account, email))
     practices = [practice_id for practice_id, emails in account.addressed_by.items() if email in emails]
     lost = replace(account, emails=tuple(other for other in account.proven_emails if other != email))
@@ -90,9 +91,10 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
 
 
 def _check_job(account_id: str) -> Job:
-    """Return the job that checks an account's documents after an address was added to the account.
+    """Return the background job to queue after an address was added to the account.
 
-    The job stores in the account's row which practices had already sent these documents to the new address."""
+    The job reads the account's documents that practices had already sent to the address. It stores in the account's row
+    which practices these are."""
     return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=account_id, provider_id=account_id)
 
 
@@ -117,10 +119,11 @@ def _new_person(ids: Ids, account: Provider, email: str) -> Provider:
 
 
 def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Mapping[str, str]) -> list[Claim]:
-    """Return the reservations (claims) by which later documents to the address are matched with the `heir`.
+    """Return the reservations (claims) by which later documents to an address go to a person, not to the account.
 
-    The heir is the person without an account who receives the address. Until now, the account owned these claims.
-    `owners` maps the keys of claims to the ids of their owners."""
+    The account has given up the address, and the `heir`, a provider row without an account, receives it. A claim
+    reserves a name or NPI at the address for one provider row. `owners` maps the keys of stored claims to the ids of
+    these rows. Claims of other people are left out."""
     keys = [key for key in _keys(account, email) if owners.get(key) in (None, account.id)]
     return [Claim(key=key, owner=heir.id, replaces=account.id) for key in keys]
 
@@ -143,9 +146,9 @@ def _keys(account: Provider, email: str) -> tuple[str, ...]:
 
 
 def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
-    """Return the person at this email address as an addressee, with the NPI only if this practice stated the NPI.
+    """Return what a practice has stated about the person at this email address: name, address and, if stated, NPI.
 
-    So one practice's statement about an NPI never counts as another practice's."""
+    The NPI is None if only other practices stated it, so that their statement never counts as this practice's."""
     addressee = _addressee(person, email)
     return addressee if practice_id in person.npi_stated_by else replace(addressee, npi=None)
 

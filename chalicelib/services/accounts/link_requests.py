@@ -33,9 +33,10 @@ _RETRY_ON = frozenset({"secret"})
 
 @dataclass(frozen=True)
 class _LinkEmail:
-    """An email with a link that is to be queued: its type (`SETUP` or `RESET`), recipient and provider.
+    """An email with a setup or reset link, before it is queued: its type (`SETUP` or `RESET`), recipient and provider.
 
-    `document` is the document that the login after the link opens, or None for the list of documents."""
+    `document` is the document that the provider sees first after choosing a password, or None for the list of
+    documents."""
 
     type: MessageType
     recipient: str
@@ -61,10 +62,11 @@ class LinkRequests:
         retry_on_conflict(lambda: self._ask(email, source, now, document_id), retry_on=_RETRY_ON)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
-        """Queue an email with a link to the document's provider: to the account's username, or to the address on file.
+        """Queue an email with a link (setup or reset) to the provider of the document on whose page it was requested.
 
-        Do nothing for an unknown document, a document without an address, or too many requests. Nothing is returned,
-        so a stranger with a document's URL does not learn whether an email was sent."""
+        The email goes to the account's username, or else to the address that the clinic gave. Do nothing for an unknown
+        document, a document without an address, or too many requests. Nothing is returned, so a stranger with a
+        document's URL does not learn whether an email was sent."""
         retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RETRY_ON)
 
     def _ask(self, email: str, source: str, now: datetime, document_id: str | None) -> None:
@@ -139,10 +141,11 @@ class LinkRequests:
         return None if key in self._store.claims([key]) else self._email_for_pending(document, provider)
 
     def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
-        """Return the email with a setup link that opens this document after the setup, or None if none may be sent.
+        """Return the email with a setup link, which opens this document after the setup, or None if none may be sent.
 
-        If the practice has recalled the document, the link opens another pending document that was emailed to the
-        same address. If support has closed the provider's account, there is no setup link."""
+        If the practice has recalled the document, the link opens another document that still waits for a signature and
+        was emailed to the same address. Return None without such a document, or if support has closed the provider's
+        account."""
         if provider.closed_at is not None:
             return None
         address = document.addressee.email

@@ -93,9 +93,10 @@ class ValidLink:
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordForm:
-    """The fields of the form behind a link. `credential` (such as MD) and `npi` are for a setup link only.
+    """The fields of the form on which a person chooses a password, after opening an emailed link.
 
-    `confirmed` means that the person confirmed to be the named provider, which a setup and a move need."""
+    Only a setup link, which creates an account, has `credential` (such as MD) and `npi`. `confirmed` means that the
+    person has confirmed to be the named provider, which a setup and a move of an account require."""
 
     password: str
     credential: str = ""
@@ -228,11 +229,11 @@ class SetupLinks:
 
 
 def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
-    """Return the document that a queued setup email (`delivery`) is about, or None if the email must not be sent.
+    """Return the document that a queued setup email (`delivery`) is to name, or None if the email must not be sent.
 
-    Usually, this is the document for which the email was queued. If the practice has recalled it, the result is
-    another pending document at the same address, unless a newer setup email was queued for the provider. The result
-    is None too if support has closed the account, or if the practice has corrected the address."""
+    Usually, this is the document for which the email was queued. After a recall of that document, it is another pending
+    document at the same address, unless a newer setup email for another document exists. The result is also None if
+    support has closed the account, or if the practice has corrected the address."""
     if provider.closed_at is not None:
         return None
     document = store.document(delivery.document_id) if delivery.document_id else None
@@ -268,10 +269,10 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
 
 
 def _is_newest(secret: Secret, provider: Provider) -> bool:
-    """Return True if the link with this row is the provider's newest link and fits the state of the provider's account.
+    """Return True if a link still works: it is the provider's newest link, and fits the state of the account.
 
-    A setup link needs a provider without an account. A reset link must have been sent to the account's username. A
-    move link must be the link of a move that support has started and not cancelled."""
+    `secret` is the link's stored row. A setup link works only without an account, and a reset link only if it was sent
+    to the account's present username. A move link works only while the move that support started is not cancelled."""
     if secret.kind is SecretKind.NEW_ADDRESS:
         return provider.has_account and provider.move_link == secret.link
     is_newest = provider.link == secret.link
@@ -281,7 +282,9 @@ def _is_newest(secret: Secret, provider: Provider) -> bool:
 
 
 def _has_newer_setup_email(delivery: Delivery, provider: Provider) -> bool:
-    """Return True if a setup email about another document of the provider was queued after this email."""
+    """Return True if a setup email about another document of the provider was queued after this email (`delivery`).
+
+    If this email's document is recalled, this email is then not sent, because the newer email has a link already."""
     mailed_at = provider.setup_mailed_at
     is_newer = mailed_at is not None and mailed_at >= delivery.created_at
     return is_newer and provider.setup_document != delivery.document_id
@@ -295,12 +298,13 @@ def _document_of_link(
     access: int,
     email: str | None,
 ) -> Document | None:
-    """Return the document that a setup link opens, or None if the link no longer works.
+    """Return the document that a setup link opens, or None if the link opens none and no longer works.
 
-    `document` is the document of the link's email. `access` is the document's access counter at that time, which rises
-    when a practice recalls the document or corrects the address. After a recall, the link opens another pending
+    `document` is the document of the link's email. `access` is its counter when the email was queued: the counter rises
+    when the practice recalls the document or corrects the address. After a recall, the link opens another pending
     document that was emailed to the same person and `email`. After a correction, the result is None, because the old
-    address may be a stranger's. `read_pending` returns the provider's pending documents, and is called if needed."""
+    address may be a stranger's. `read_pending` returns the provider's pending documents, and is called only after a
+    recall."""
     if document is None or document.access == access:
         return document
     is_only_recalled = document.recalled_at is not None and document.access == access + 1
@@ -310,9 +314,10 @@ def _document_of_link(
 
 
 def _as_addressed(provider: Provider, document: Document) -> Provider:
-    """Return the provider with the name and NPI that the document's practice states, for the new account's form.
+    """Return the provider as the practice of the link's document names the person, for the form of the new account.
 
-    The stored row may have another name or NPI, from another practice that sent to the same address first."""
+    The stored row may have another name or NPI, from another practice that sent to the same address first. The NPI is
+    removed if this practice has not stated it."""
     addressee = document.addressee
     named = replace(provider, first_name=addressee.first_name, last_name=addressee.last_name)
     if addressee.npi is not None or document.practice_id in provider.npi_stated_by:

@@ -109,11 +109,12 @@ class SecondFactorRequired(Exception):
 
 @dataclass(frozen=True)
 class _CountedAttempt:
-    """The counters of failed logins with one more attempt, to commit before the password is checked.
+    """The counters of an account's failed logins after one more attempt, by which the login limits guessing.
 
-    A known browser is one in which somebody has logged in to the account before. `client` counts for one browser or IP
-    address, and `total` for all known or all unknown browsers of the account. `attack` counts recent failures by
-    unknown browsers, and is None for a known browser."""
+    They are committed before the password is checked. A browser is known if somebody has logged in to the account with
+    it before. `client` counts the failures of this browser or IP address. `total` counts those of all known browsers of
+    the account, or of all unknown ones. `attack` counts recent failures of unknown browsers, after which they must wait
+    longer; it is None for a known browser."""
 
     client: Secret
     total: Secret
@@ -147,9 +148,10 @@ class Login:
         return provider, cookie
 
     def _start_pending_login(self, provider: Provider, cleared: tuple[Secret, ...], attempt: LoginAttempt) -> str:
-        """Store a row for a login whose password was right and that waits for the second factor.
+        """Store a login whose password was right and whose second factor is missing, and return its token.
 
-        The counters `cleared` are deleted. Return the token by which the second step finds the row."""
+        The second step finds the stored row by the token. `cleared` are counters of failed logins, which are
+        deleted."""
         now = attempt.now
         token = self._ids.token()
         owner = {"provider_id": provider.id, "session_generation": provider.session_generation}
@@ -195,9 +197,10 @@ class Login:
         self._store.commit(Change(at=attempt.now, dropped=cleared))
 
     def _verify(self, attempt: LoginAttempt) -> tuple[Provider, tuple[Secret, ...]]:
-        """Count the attempt and check the password. Return the provider, and the counters for the caller to delete.
+        """Count the attempt and check its email address and password. Return the provider, and counters of failures.
 
-        Raise `Unauthenticated` for a wrong password or address, and `TooManyRequests` if the client must wait."""
+        The caller deletes these counters after the login. Raise `Unauthenticated` for a wrong password or address, and
+        `TooManyRequests` if the client must wait."""
         provider, counted = retry_on_conflict(lambda: self._count(attempt), retry_on=frozenset({"secret"}))
         stored_hash = provider.password_hash if provider else None
         if not is_password(attempt.password, stored_hash) or provider is None:
@@ -207,10 +210,10 @@ class Login:
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
-        """Count an attempt as a failure before its password is checked, so that parallel attempts gain nothing.
+        """Count a login attempt as a failure before its password is checked, so that parallel attempts gain nothing.
 
-        Return the provider, or None if the email address is no account's username, and the new counters. Raise
-        `TooManyRequests` if the client must wait."""
+        Return two values: the provider (None if the email address is no account's username), and the counters after
+        this attempt. Raise `TooManyRequests` if the client must wait, or if the account has too many failures."""
         (owner_id, device_owner), counters = run_concurrently(
             lambda: self._read_owners(attempt), lambda: self._read_counters(attempt)
         )
@@ -252,11 +255,11 @@ class Login:
         return self._store.secrets(sorted(keys))
 
     def _record_failure(self, attempt: LoginAttempt, provider: Provider | None, tries: int) -> None:
-        """Store a wrong password in the counter of the client's IP address, and as an event of the account.
+        """Store a wrong password: count it for the client's IP address, and show it on the account's activity page.
 
-        `tries` are the failures in a row, of which only some become an event. For an unknown email address, an expired
-        row is stored in place of the event. So the transaction takes the same time and does not reveal whether the
-        address is known."""
+        `tries` is the number of failures in a row, of which only some become an event for that page. For an unknown
+        email address (`provider` is None), a useless row is stored in place of the event. So the transaction takes the
+        same time, and does not reveal whether the address is known."""
         now, nonce = attempt.now, self._ids.token()
         stored = self._store.secret(PER_SOURCE.key(attempt.source))
         change = Change(at=now, secrets=(PER_SOURCE.add_attempt(stored, attempt.source, now),))
@@ -275,9 +278,10 @@ def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
 
 
 def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return the rows of an account's counters of failed logins, for a login or a new password to delete.
+    """Return the rows that count an account's failed logins, so that the caller deletes them.
 
-    The caller deletes the rows by their keys, so the counts in the returned rows do not matter."""
+    The counts start again from zero after a successful login or a new password. Rows are deleted by their keys, so the
+    counts in the returned rows do not matter."""
     counters = ((PER_ACCOUNT, email), (UNDER_ATTACK, email), (KNOWN_BROWSERS, provider_id))
     return tuple(backoff.add_attempt(None, subject, now) for backoff, subject in counters)
 
@@ -301,10 +305,11 @@ def _client(attempt: LoginAttempt, known: KnownDevice | None) -> str:
 
 
 def _require_allowed(attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]) -> None:
-    """Raise `TooManyRequests` if the client must wait after failures, or if the account has too many failures.
+    """Check the limits on guessing before an attempt: raise `TooManyRequests` if the client must wait.
 
-    `known` is the attempt's browser if somebody has logged in to the account with it before, or None. Such a browser
-    waits only after its own failures."""
+    `known` is the attempt's browser if somebody has logged in to the account with it before, or None. A known browser
+    waits only after its own failures. Any other browser also waits after failures of its IP address, and is refused if
+    all unknown browsers together have too many failures on this account."""
     now, client = attempt.now, counters.get(PER_CLIENT.key(_client(attempt, known)))
     if known:
         throttling.require_no_wait(PER_CLIENT.wait_left(client, now))

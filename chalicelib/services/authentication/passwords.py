@@ -121,9 +121,10 @@ def _hasher() -> "PasswordHasher":
 
 
 def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
-    """Return True if the password consists mostly of the owner's texts `own`, such as the name.
+    """Return True if a new password consists mostly of texts about its owner (`own`), such as the name.
 
-    This is so if at most half of the required length `least` remains after these texts are removed."""
+    This is so if the password without these texts has at most `least // 2` characters. `least` is the minimum
+    length."""
     words = {_letters(word) for word in _words(own)}
     rest = _letters(text)
     for word in sorted(words, key=len, reverse=True):

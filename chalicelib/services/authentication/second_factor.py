@@ -56,9 +56,11 @@ class SecondFactorResponse:
 
 @dataclass(frozen=True)
 class _VerifiedResponse:
-    """The result of a correct second factor: the provider's changed row and further rows, to commit with the session.
+    """The rows to commit with the new session after a correct second factor, and the name of the factor.
 
-    `method` describes how the provider logged in, for the account's activity and the certificate page."""
+    `provider` is the changed row, for example without the used recovery code. `secrets` are further rows, such as a
+    used passkey challenge. `method` says how the provider logged in, for the account's activity and the certificate
+    page."""
 
     provider: Provider
     secrets: tuple[Secret, ...]
@@ -169,9 +171,10 @@ class SecondFactor:
 
 
 def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return the rows of an account's counters of wrong codes, for a finished login or a new password to delete.
+    """Return the rows that count an account's wrong second-factor codes, so that the caller deletes them.
 
-    The caller deletes the rows by their keys, so the counts in the returned rows do not matter."""
+    The counts start again from zero after a finished login or a new password. Rows are deleted by their keys, so the
+    counts in the returned rows do not matter."""
     subjects = (provider_id, _known_browsers(provider_id))
     return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 

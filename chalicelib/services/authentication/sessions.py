@@ -31,9 +31,9 @@ _OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_
 class SessionClaims:
     """The contents of a valid session cookie: the key of the session's row, and the provider's id.
 
-    `practices` are the ids of the practices whose setting *second factor required* may apply to the provider. They are
-    in the cookie so that a request reads the settings and the session at the same time. The tuple is empty for a
-    provider who has a second factor."""
+    `practices` are ids of practices that have sent documents to the provider, each of which may require a second factor
+    by its setting. They are in the cookie so that a request reads these settings and the session at the same time. The
+    tuple is empty for a provider who has a second factor, because the setting then does not matter."""
 
     key: str
     provider_id: str
@@ -42,7 +42,9 @@ class SessionClaims:
 
 @dataclass(frozen=True)
 class RenewedSession:
-    """A session whose owner has just entered the password or a passkey again, with its new cookie and its provider."""
+    """A session after its owner has entered the password or a passkey again, as signatures and account changes require.
+
+    `session` is the new row, and `cookie` is the new value of the session cookie."""
 
     session: Secret
     cookie: str
@@ -121,17 +123,18 @@ class Sessions:
         return _session_claims(claims, now)
 
     def visit(self, cookie: str, now: datetime, document_id: str | None = None) -> Visit | None:
-        """Return the rows of the cookie's session, its provider and a document, read in one call.
+        """Read the rows that a request needs: the session of the cookie, its provider and, if asked for, a document.
 
-        Return None if the session is not live. A missing document is None in the result. The caller checks whether
-        the provider may read the document."""
+        Return None if the session is not live. If the document does not exist, it is None in the result. The caller
+        checks whether the provider may read the document."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and is_live(visit, now) else None
 
     def visit_even_if_idle(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
-        """Return the rows of the cookie's session, its provider and a document, or None if the session is not live.
+        """Read the same rows as `visit`, but accept a session that has ended by idleness.
 
-        A session that ended only by idleness counts as live. So a form that came too late is saved as a draft."""
+        So the form of a provider who was idle too long is not lost, but saved as a draft. Return None if the session
+        has ended for any other reason."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and _is_live_or_idle(visit, now) else None
 
@@ -177,10 +180,10 @@ class Sessions:
 
 
 def switched_practices(provider: Provider) -> tuple[str, ...]:
-    """Return the ids of practices whose setting *second factor required* may apply to the provider.
+    """Return the ids of the provider's practices, each of which may require a second factor by its setting.
 
     The session's cookie holds these ids, so that a request reads the settings and the session at the same time. The
-    result is empty if the provider has a second factor."""
+    result is empty for a provider who has a second factor, because the setting then does not matter."""
     return () if provider.has_second_factor else provider.practices[:_MAX_PRACTICES]
 
 
@@ -194,14 +197,16 @@ def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountE
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:
-    """Return how long a session that is in use now lasts without another request, for the page's warning."""
+    """Return how long the session lasts if no request follows the present one. The page then warns before the end.
+
+    The session ends by idleness or at its expiry. The time of last use is stored at most once a minute."""
     seen = session.last_seen_at or session.created_at
     stored = now if now - seen >= TOUCH_INTERVAL else seen
     return min(stored + SESSION_IDLE, session.expires_at) - now
 
 
 def is_live(visit: Visit, now: datetime) -> bool:
-    """Return True if the session of a request's rows (`visit`) exists, belongs to the account, and has not ended.
+    """Return True if the session in `visit` (the rows of a request) exists, belongs to the account, and has not ended.
 
     A session ends by its expiry, by idleness, or when all sessions of the account end."""
     session = visit.session

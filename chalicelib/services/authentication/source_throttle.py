@@ -12,9 +12,10 @@ from chalicelib.services.transaction import Change
 
 
 class SourceThrottle:
-    """The stored counters of wrong passwords and codes by source, and the check before another try.
+    """The limit on guessing by one client at many accounts, links or documents: count failures, and demand a wait.
 
-    A source is a client's IP address, or an account's known browser at that address."""
+    A failure is a wrong password or code. It counts for its source: a client's IP address, or an account's known
+    browser (used to log in before) at that address."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
