@@ -15,7 +15,9 @@ logger = Logger(service="portal", child=True)
 
 
 def _plain_client(service: str) -> Any:
-    """Return an attribute for the class `Clients`: the client of this AWS service, created at the first access."""
+    """Return a property for the class `Clients`. Its value is the boto3 client of this AWS service.
+
+    The first access creates the client, and later accesses get the same client."""
     return cached_property(lambda clients: clients._make(service, clients._config))  # noqa: SLF001 - part of the class
 
 

@@ -128,9 +128,10 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
 
 
 def _held(delivery: Delivery) -> str | None:
-    """Return the delivery's partition key in the index of webhooks that are held or wait for a retry.
+    """Return the delivery's partition key in the index of webhooks that are held or wait for a retry, or None.
 
-    A webhook is held while its practice has no endpoint. Return None for every other delivery."""
+    A webhook is held while its practice has no endpoint, or the endpoint is off. By this index, the portal finds the
+    webhooks to send when the practice sets its endpoint again. No other delivery is in the index."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
     is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)

@@ -367,9 +367,9 @@ def _query(
 
 
 def _newest(model: Any, key: str, *, before: int | None, limit: int) -> list[Any]:
-    """Return the rows of the newest events under the hash key `key`, newest first, at most `limit`.
+    """Return the rows of the newest events with the hash key `key` (a document's id, for example), newest first.
 
-    With `before` (a sequence number), return only events before it."""
+    The result has at most `limit` rows. With `before` (a sequence number), it has only events with lower numbers."""
     earlier = None if before is None else model.sequence < before
     return list(model.query(key, earlier, consistent_read=True, scan_index_forward=False, limit=limit))
 

@@ -102,8 +102,8 @@ class OutboxTableRow(_RecordRow):
 class DeliveryRow(_VersionedRow):
     """A row of a delivery: one email, fax, webhook or notice. `due_at` is the time of the next attempt, if one is due.
 
-    `practice_held` is set for a webhook that is held, because its practice has no endpoint, or that waits for a retry.
-    Held and waiting webhooks have separate partitions in this index."""
+    `practice_held` is the key of an index of two groups of webhooks, in separate partitions: webhooks that are held
+    because the practice's endpoint is off, and webhooks that wait for a retry. It is None for other deliveries."""
 
     class Meta:
         table_name = "deliveries"

@@ -63,8 +63,8 @@ class LambdaInspector:
 class LambdaPdf:
     """Client of the Lambda function `pdf`, which makes page images, sealed PDFs and faxes, in a sandbox.
 
-    For work that a person waits for, `function` names the Lambda function `inspect`. It can do the same work, but has
-    a shorter time limit."""
+    `function` is the name of the Lambda function to call. For work that a person waits for, this is the function
+    `inspect`, which can do the same work as `pdf` but has a shorter time limit."""
 
     def __init__(self, client: Any, function: str) -> None:
         self._client = client

@@ -32,11 +32,11 @@ _FAILED = "The file could not be read or written right now."
 
 
 def fetch(url: str, *, most: int, seconds: float = SECONDS) -> bytes | None:
-    """Return the first `most` bytes of the file at a presigned URL, or None if the download fails.
+    """Return the file at a presigned URL, cut off after `most` bytes, or None if the download fails.
 
-    The download fails after an HTTP error, a redirect, or more than `seconds`. A part of a file is never returned,
-    because it would look like a damaged file. `url` comes from another function of the portal, never from a stranger.
-    Raises `ValueError` for a URL without http or https."""
+    The download fails after an HTTP error, a redirect, or more than `seconds`. It also fails if the connection ends too
+    early, because an incomplete file would look like a damaged file. `url` comes from another function of the portal,
+    never from a stranger. Raises `ValueError` for a URL without http or https."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
         raise ValueError("a URL must begin with http:// or https://")

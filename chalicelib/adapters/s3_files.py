@@ -1,7 +1,8 @@
 """The files in S3: the private bucket, and the bucket with Object Lock, whose objects are written once.
 
-An object whose key begins with `EVIDENCE` is in the bucket with Object Lock. `S3Files` implements the class `Files` of
-`services/ports.py`, which describes the methods."""
+The key decides on the bucket: an object whose key begins with the prefix `EVIDENCE` (`evidence/`, such as signed PDFs)
+is in the bucket with Object Lock. `S3Files` implements the class `Files` of `services/ports.py`, which describes the
+methods."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -74,9 +75,10 @@ class S3Files:
         self._s3.delete_object(**self._place(key))
 
     def versions(self, key: str) -> Sequence[str]:
-        """Return the ids of all stored versions of an object, for `erase`. Without versioning, the one id is `null`.
+        """Return the ids of all stored versions of an object, so that `erase` can delete each of these versions.
 
-        Return nothing for a missing or deleted object, although a deleted object may still have older versions."""
+        A bucket without versioning has one version of an object, with the id `null`. The result is empty if the object
+        is missing or marked as deleted. Older versions of a deleted object may still exist, but are not returned."""
         listed = self._s3.list_object_versions(Bucket=self._place(key)["Bucket"], Prefix=key).get("Versions", ())
         versions = [version for version in listed if version["Key"] == key]
         is_readable = any(version["IsLatest"] for version in versions)

@@ -37,10 +37,10 @@ _NO_ANSWER = "The fax service did not respond."
 
 
 class TelnyxFaxCarrier:
-    """Client of the carrier's API, and reader of the webhooks by which the carrier reports on a fax.
+    """Client of the API of Telnyx, which sends the portal's faxes, and reader of Telnyx's reports (webhooks) on a fax.
 
-    `key` returns the API key. It is called only when a request to Telnyx is due.
-    `account` has the portal's other settings at Telnyx, and `webhook_url` is where Telnyx posts its reports."""
+    `key` is a function that returns the API key, and is called only when the portal sends a request to Telnyx.
+    `account` has the portal's other settings at Telnyx. Telnyx posts its reports to the portal's `webhook_url`."""
 
     def __init__(self, account: FaxCarrierSettings, *, webhook_url: str, key: Callable[[], str]) -> None:
         self._account = account

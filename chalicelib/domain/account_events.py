@@ -14,7 +14,7 @@ LOGGED_INDIVIDUALLY = 20
 
 
 class AccountEventType(StrEnum):
-    """The type of an account event. An email to the account's owner about the event has this value as its type, too."""
+    """The type of an account event. An email that reports an event to the owner has the same type as the event."""
 
     LOGGED_IN = "logged_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name

@@ -50,10 +50,10 @@ def person_claims(addressee: Addressee) -> tuple[str, ...]:
 
 
 def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of a practice's lookup rows (claims) that may name the provider whom it addressed before.
+    """Return the keys of the lookup rows (claims) that may name a provider whom this practice addressed before.
 
-    Each row leads from an NPI or a name to that provider. The key with the NPI comes first. Every practice has rows
-    of its own, so the statements of one practice never lead another practice to a provider."""
+    Each row leads from the addressee's NPI or name to this provider. The key with the NPI comes first. Every practice
+    has rows of its own, so the statements of one practice never lead another practice to a provider."""
     npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
     by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
     return (*by_npi, f"known#{practice_id}|name#{name}")
@@ -67,7 +67,10 @@ def first_addressee_claim(practice_id: str, email: str) -> str:
 
 
 def matching_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of all rows that may lead from the addressee of a practice's document to the provider."""
+    """Return the keys of all lookup rows (claims) from which a document's addressee can be matched with a provider.
+
+    These are the rows of the email address, the keys of `person_claims`, and those of `known_claims`. A caller reads
+    all rows at once, and uses them to choose the provider of a document of this practice."""
     email = addressee.email
     by_email = (email_claim(email), addressee_claim(email), first_addressee_claim(practice_id, email)) if email else ()
     return (*by_email, *person_claims(addressee), *known_claims(practice_id, addressee))

@@ -71,8 +71,8 @@ _MARKS = {
 def is_due(delivery: Delivery, now: datetime) -> bool:
     """Return True if a worker may start an attempt of the delivery: its time has come, or the sweep has queued it.
 
-    The sweep is a job that runs every minute. The time of the next attempt is never before the end of the running
-    attempt's lease (the reservation of the delivery by a worker)."""
+    The sweep is a job that runs every minute. A delivery with a running attempt is not due, because the time of its
+    next attempt is never before the end of the lease (the time for which the worker has reserved the delivery)."""
     requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
     has_come = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
     return requeued or (is_waiting(delivery) and has_come)
@@ -164,11 +164,11 @@ def requeue(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
-    """Return a failed, held or waiting delivery that is due now, at the start of its retry schedule.
+    """Return the failed, held or waiting delivery with changes: it is due now, and its retry schedule starts again.
 
-    `why` is the text of the entry that is added to its attempts. A repeated request replaces that entry, so rows stay
-    small. `body` and `message_id` do not change. The carrier's id is removed, because a late receipt for the failed
-    attempt says nothing about the next attempt."""
+    `why` is the text of the entry that is added to its list of attempts. A repeated request replaces this entry, so the
+    list does not grow. `body` and `message_id` do not change. The carrier's id is removed, because a late receipt for
+    the failed attempt says nothing about the next attempt."""
     is_repeated = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
     earlier = delivery.attempts[:-1] if is_repeated else delivery.attempts
     return replace(

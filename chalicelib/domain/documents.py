@@ -119,7 +119,9 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class PracticeCard:
-    """The practice's details when the document was sent. Each document has a copy, so lists read no practice."""
+    """The details of a document's practice, as they were when the document was sent.
+
+    Each document has a copy of these details, so that a list of documents can be shown without the practices' rows."""
 
     name: str
     phone: str | None = None
@@ -333,9 +335,9 @@ class Document:
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
         """Return the document marked as returned by staff, or None if the document is already marked.
 
-        The return of a pending document says that staff hold the signed original, so staff need not act on it any more.
-        What staff found about an uploaded copy stays stored. Raises `Conflict` if the status does not allow a
-        return."""
+        The return of a pending document says that staff hold the signed original, so its `attention` (the reason why
+        staff should act) is removed. If the document was decided or a copy was uploaded, `attention` stays. Raises
+        `Conflict` if the status does not allow a return."""
         attention = None if self.outcome is None else self.attention
         return self._move(Action.RETURN, returned_method=method, returned_at=at, attention=attention)
 

@@ -134,7 +134,8 @@ def is_separated(provider: Provider, addressee: Addressee) -> bool:
 def separation_key(provider: Provider, person: Addressee) -> str:
     """Return the key that support stores in `other_people` to separate a person from the provider.
 
-    The key has the person's NPI and last name, and the first name too if the last name is the provider's."""
+    The key has the person's NPI and last name. If the person has the same last name as the provider, the key also has
+    the person's first name."""
     first_name = person.first_name if has_same_last_name(provider, person) else ""
     return f"{person.npi or ''}|{spelling_key(first_name, person.last_name)}"
 

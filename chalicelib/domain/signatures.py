@@ -22,7 +22,9 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A drawn signature: polylines of points from 0 to 1 of the pad, with y downward. `aspect` is width by height."""
+    """A drawn signature: polylines of points (x, y) from 0 to 1 on the drawing pad, with y downward.
+
+    `aspect` is the pad's width divided by its height."""
 
     strokes: tuple[Stroke, ...]
     aspect: float

@@ -7,19 +7,20 @@ from chalicelib.domain.providers import Provider, has_same_last_name, has_same_n
 
 
 def opens_to(provider: Provider, document: Document) -> bool:
-    """Return True if the document is in this provider's lists and the provider's account may open the document.
+    """Return True if the document is in this provider's lists now, and the provider's account may open the document.
 
-    Every read of a document by an account is checked by this function."""
+    Every read of a document by an account is checked by this function. It compares the document's `provider_id` and
+    then applies the rules of `may_hold`."""
     return document.provider_id == provider.id and may_hold(provider, document)
 
 
 def may_hold(provider: Provider, document: Document) -> bool:
-    """Return True if the document may be in the lists of this provider's account, which can then open the document.
+    """Return True if the rules permit the document in the lists of this provider's account.
 
-    The document must name the account's person, and one of three conditions must be true: (a) the document was
-    addressed to a proven address of the account, (b) the document's practice has itself addressed the person at a
-    proven address, or (c) the owner entered the code of the document's fax. A document that its addressee handed to
-    another person (d) opens to that person's account only."""
+    The document need not be in the lists now: `opens_to` checks that too. The document must name the account's person,
+    and one of three conditions must be true: (a) the document was addressed to a proven address of the account, (b) the
+    document's practice has itself addressed the person at a proven address, or (c) the owner entered the code of the
+    document's fax. A document that its addressee handed to another person (d) opens to that person's account only."""
     granted = document.granted
     if granted is not None and granted.kind is GrantKind.HANDED_OVER:
         return provider.has_account and granted.provider_id == provider.id

@@ -193,7 +193,9 @@ def _check_images(catalog: DictionaryObject) -> None:
 
 
 def _unpacked_bytes(image: DictionaryObject) -> float:
-    """Return the size in bytes of one color channel of the unpacked image, as the image's dictionary declares it."""
+    """Return the size in bytes of one color channel of the unpacked image. The inspection refuses a too large image.
+
+    The size comes from the image's dictionary."""
     sides = read_number(image.get("/Width"), 0) * read_number(image.get("/Height"), 0)
     return sides * read_number(image.get("/BitsPerComponent"), 8) / 8
 

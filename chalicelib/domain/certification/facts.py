@@ -25,8 +25,9 @@ class Payer:
 class Certification:
     """The facts about a plan of care that decide its certification, as the EMR sent them.
 
-    `starts_on` and `ends_on` are `from` and `to` in JSON. `order_…` are the facts of the signed order (the referral)
-    that the clinic has on file. `order_name` is the name of the person who signed the order."""
+    `starts_on` and `ends_on` are the first and last day of the plan's period (`from` and `to` in JSON). `order_…` are
+    the facts of the signed order (the referral) that the clinic has on file. `order_name` is the name of the person who
+    signed the order."""
 
     initial_visit_on: date | None = None
     starts_on: date | None = None
@@ -39,7 +40,9 @@ class Certification:
 
     @property
     def begins_on(self) -> date | None:
-        """The first of Medicare's 30 days: the earlier of the first visit and the period's start; None if unknown."""
+        """The day from which Medicare counts 30 days for the certification of the plan, or None if it is unknown.
+
+        It is the day of the patient's first visit or the start of the plan's period, whichever is earlier."""
         return min((day for day in (self.initial_visit_on, self.starts_on) if day), default=None)
 
     @property

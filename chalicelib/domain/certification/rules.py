@@ -124,9 +124,10 @@ def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> 
 
 
 def drop_transmission(before: Document, after: Document) -> Document:
-    """Return the corrected document `after`, without a transmission that went to the wrong address or account.
+    """Return the corrected document, without the record of a transmission to a wrong address, fax number or account.
 
-    It was wrong if the correction changed it. The time of the first view is then removed, too."""
+    `before` and `after` are the document before and after the correction. If the correction changed the destination of
+    the transmission, that destination was wrong, and the time of the first view is removed too."""
     email = before.addressee.email != after.addressee.email
     fax = before.addressee.fax != after.addressee.fax
     is_wrong = {
@@ -147,7 +148,8 @@ def certify_verbally(document: Document, at: datetime, noted_at: datetime) -> Do
     """Return the document with a verbal certification at the time `at`, or None if this certification does not count.
 
     A verbal certification counts for an initial plan under Medicare, if staff note it within the plan's 30 days and
-    before it lapses. Only a plan's first one counts, because another one would extend the 14 days."""
+    before it lapses. It lapses after 14 days, so that a signature must follow. Only the first verbal certification of a
+    plan counts, because a second one would extend the 14 days."""
     last_day, lapses_at = exception_ends_on(document), _lapse_of(document, at)
     is_late = last_day is None or local_day(noted_at, document) > last_day or noted_at >= lapses_at
     if is_late or document.verbal is not None:
@@ -165,8 +167,9 @@ def has_lapsed(document: Document, now: datetime) -> bool:
 
 
 def needs_attention(document: Document, now: datetime) -> AttentionReason | None:
-    """Return the stored reason why the clinic's staff should act on the document, or None if nobody needs to act.
+    """Return the reason why the clinic's staff should act on the document, or None if nobody needs to act.
 
+    The reason comes from the document's field `attention`, which may still have a value although nobody needs to act.
     Nobody needs to act on a document that is returned, recalled, signed electronically or declined, or on a plan of
     care that is certified by more than a telephone call."""
     if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):

@@ -63,9 +63,10 @@ def _ink_box(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
 
 
 def _move_above_strip(ink: Box, size: tuple[float, float]) -> Matrix:
-    """Return the matrix that moves a page so that its ink is above the strip for the mark and inside the fax's margins.
+    """Return the matrix that moves a page so that its ink stays inside the margins and above the strip at the bottom.
 
-    The page shrinks only if its ink is too large for this space."""
+    The strip is for the mark, the QR code by which the portal recognizes the page. `ink` is the box around everything
+    visible, and `size` is the page's size. The page shrinks only if its ink is too large for this space."""
     space = (_WIDTH - 2 * _EDGE, _HEIGHT - _STRIP - _EDGE)
     width, height = max(ink[2] - ink[0], 1.0), max(ink[3] - ink[1], 1.0)
     scale = min(1.0, space[0] / width, space[1] / height)

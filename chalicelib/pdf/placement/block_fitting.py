@@ -30,7 +30,10 @@ class BlockPlacement:
 
 @dataclass(frozen=True)
 class _Survey:
-    """A blank space to sign in, with its free boxes along the bottom edge, and the boxes that must not be covered."""
+    """The facts about a blank space in which the signature may go.
+
+    `free` are the free boxes along the bottom edge of the space, where the signature block can be placed. `obstacles`
+    are the boxes of text and lines that the block must not cover."""
 
     blank: Blank
     free: list[Box]

@@ -41,10 +41,10 @@ def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
 
 
 def _quotas(delivery: Delivery) -> Mapping[str, int]:
-    """Return the daily limits that apply to a message, as a mapping from the counter's name to the limit.
+    """Return how many messages of this kind the recipient of the delivery may get in a day.
 
-    For example, an email with a setup or reset link gives `{"links": LINKS}`. The mapping is empty for a message
-    without a limit."""
+    The result maps the name of each counter that counts the message, such as `links` or `practice:{id}`, to its limit.
+    Every recipient (an email mailbox or a fax number) has counters of its own. An empty result means no limit."""
     if delivery.type in _LINKS:
         return {"links": LINKS}
     if delivery.type == MessageType.ADDRESS_CODE:

@@ -33,9 +33,11 @@ class VisibilityReport:
         self._clock = clock
 
     def page(self, after: str | None) -> dict[str, object]:
-        """Return the results of the last checks for one page of providers, and queue new checks of these providers.
+        """Return the accounts with documents that were never sent to one of the account's addresses, for one page.
 
-        `next` is `after` for the next page, or None at the end."""
+        A page is at most 25 providers. The result lists ids of such documents, as the last `check` job of each account
+        found them. The method also queues a new `check` job for every provider of the page, and `checked` is the number
+        of these jobs. `next` is the value of `after` for the next page, or None at the end."""
         now = self._clock.now()
         providers = self._store.providers(limit=PROVIDERS_PER_PAGE, after=after)
         check = Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id="")
