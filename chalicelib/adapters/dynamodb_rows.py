@@ -68,7 +68,8 @@ def moved_key(day: date, shard: str) -> str:
 def _unsealed(document: Document) -> str | None:
     """Return the document's partition key in the index of documents whose PDF is not sealed or not timestamped yet.
 
-    A seal is a digital signature of the whole PDF. Return None if the document needs no seal and no timestamp."""
+    A seal is the portal's digital signature of the whole PDF. The job that runs every minute finds in this index the
+    documents with a late seal or a missing timestamp. Return None if the document needs no seal and no timestamp."""
     if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
         return shard(document.id)
     return UNTIMED + shard(document.id) if document.timestamp_due else None

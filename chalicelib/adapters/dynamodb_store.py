@@ -244,10 +244,10 @@ _Part = tuple[str, Model, Condition | None, bool]
 
 
 def _parts(change: Change) -> Iterable[_Part]:
-    """Yield the writes of a transaction as tuples: the name of the part, the row, the condition, True for a delete.
+    """Yield the writes of a transaction as tuples: a name such as `claim`, the row, the condition, True for a delete.
 
-    `ConcurrentUpdate` reports the names of the parts whose conditions failed. Deletes come first, because PynamoDB
-    sends deletes first and DynamoDB reports failures by position."""
+    If the condition of a write fails, the error `ConcurrentUpdate` reports its name. Deletes come first, because
+    PynamoDB sends deletes first and DynamoDB reports failures by position."""
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
@@ -306,9 +306,10 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
-    """Return the ids of rows from the partitions of an index (`shards`), one from every partition in turn.
+    """Return the ids of rows from the partitions of an index (`shards`): the first row of each, then the second rows.
 
-    Callers process only the first ids. If rows of one partition fail again and again, the others still get a turn."""
+    A caller processes only the first ids. In this order, rows of one partition that fail again and again do not keep
+    the rows of the other partitions waiting."""
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 

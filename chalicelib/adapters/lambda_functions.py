@@ -26,8 +26,8 @@ logger = Logger(service="portal", child=True)
 class LambdaInspector:
     """Client of the Lambda function `inspect`, which parses the files that strangers upload, in a sandbox.
 
-    `presign` returns the presigned URL for an S3 key. The function has no AWS rights, so it can read only the upload
-    and, for a scan, the original PDF of its document."""
+    The Lambda function has no AWS rights. It reads a file by a presigned URL in the request, which `presign` makes from
+    an S3 key. So it can read only the upload and, for a scan, the original PDF of the scanned document."""
 
     def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
         self._clients = clients

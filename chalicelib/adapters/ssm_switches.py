@@ -53,7 +53,9 @@ class SsmSwitches:
         self._set(_FACTOR, practice_id, on=on)
 
     def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
-        """Return True if the setting `switch` is on for at least one practice. Fresh cached values are not reread."""
+        """Return True if the setting `switch` is on for at least one of the practices.
+
+        The values come from the cache. A value that is missing in the cache or too old is first read from SSM."""
         now = self._clock.now()
         stale = [name for name in practice_ids if not self._is_fresh(switch, name, now)]
         groups = [stale[at : at + BATCH_SIZE] for at in range(0, len(stale), BATCH_SIZE)]

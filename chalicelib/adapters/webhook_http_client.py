@@ -37,7 +37,9 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class Refused(Exception):
-    """Error for a webhook that was not sent or got no complete response. Its text is for the practice."""
+    """Error of the portal's HTTP client: a webhook was not sent, or its receiver sent no complete response.
+
+    The text of the error explains the cause to the practice that owns the endpoint."""
 
 
 @dataclass(frozen=True)

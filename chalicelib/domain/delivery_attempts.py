@@ -88,14 +88,15 @@ def waits_to_retry(delivery: Delivery) -> bool:
 
 
 def has_running_attempt(delivery: Delivery) -> bool:
-    """Return True if the last attempt has no result yet, so that its message is on its way, or may be."""
+    """Return True if the last attempt to send the delivery has no result yet, so its message may still arrive."""
     return bool(delivery.attempts) and delivery.attempts[-1].status in _RUNNING
 
 
 def is_used_up(delivery: Delivery) -> bool:
-    """Return True if the retry schedule of the delivery allows no further attempt. Interrupted attempts count too.
+    """Return True if the retry schedule of the delivery allows no further attempt to send it.
 
-    The result is False while the carrier must be asked about the last attempt, because to ask sends no message."""
+    Attempts that ended without a result (interrupted) count too. Some carriers cannot recognize a repeated message, so
+    after such an attempt the portal only asks the carrier. That sends no message, so the result is then False."""
     if delivery.never_repeats and has_running_attempt(delivery):
         return False
     return count_failures(delivery) > len(CHANNELS[delivery.channel].retry_after)

@@ -207,7 +207,9 @@ class StoredPdf:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryLine:
-    """A message about a document with its status: one entry of the list `deliveries` in the document's JSON."""
+    """The summary of one message (delivery) about a document, as the list `deliveries` in its JSON shows the message.
+
+    `type` says what the message is for, and `status` whether it has arrived."""
 
     id: str
     channel: str

@@ -36,8 +36,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """The effect of an action on a document in one status: a new status `to`, no change (`noop`), or else a conflict.
+    """The effect of one action on a document that has one status, such as to approve a pending document.
 
+    The action gives the document the status `to` (and `outcome`), or changes nothing (`noop`), or else is a conflict.
     `same_only` means that the same decision by the same person changes nothing, and that any other decision is a
     conflict."""
 

@@ -31,7 +31,9 @@ def may_hold(provider: Provider, document: Document) -> bool:
 
 
 def names_owner(provider: Provider, document: Document) -> bool:
-    """Return True if the provider has an account, and the document names the person who owns the account."""
+    """Return True if the provider has an account, and the addressee of the document is the person who owns the account.
+
+    `names_person` compares the two by NPI and name. This alone does not let the account open the document."""
     at_address = _is_at(provider, document)
     return bool(provider.proven_emails) and names_person(provider, document.addressee, at_address=at_address)
 

@@ -22,8 +22,9 @@ class ReceiptKind(StrEnum):
 class Effect(StrEnum):
     """The effect of an email receipt (the carrier's report on a sent email) on the email's delivery.
 
-    `FAILED` is final. `TAKEN`: an email-to-fax gateway accepted the fax, which does not prove that the fax reached the
-    provider's machine (docs/decisions/010)."""
+    `RETRY`: the attempt failed, and another one follows if the retry schedule allows it. `FAILED` is final, and
+    `NOTHING` means that the receipt is ignored. `TAKEN`: an email-to-fax gateway accepted the fax, which does not prove
+    that the fax reached the provider's machine (docs/decisions/010)."""
 
     NOTHING = "nothing"
     DELIVERED = "delivered"

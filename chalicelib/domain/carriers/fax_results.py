@@ -45,9 +45,11 @@ def read_fax_mark(mark: str) -> tuple[str, int]:
 
 
 class Remedy(StrEnum):
-    """The next step after a failed fax: send it again soon, in an office hour, or with plainer settings; or stop.
+    """The next step after a failed attempt to send a fax. The next step depends on the reason of the failure.
 
-    `CHECK_NUMBER` allows one more try. `WRONG_NUMBER` and `OUR_FAULT` (a fault of the portal) allow none."""
+    The fax is sent again soon (`SOON`), in office hours (`OFFICE_HOUR`), or with settings for bad lines (`PLAINER`).
+    `CHECK_NUMBER` (the number may be wrong) allows one more try. `WRONG_NUMBER` and `OUR_FAULT` (a fault of the portal)
+    allow none."""
 
     SOON = "soon"
     OFFICE_HOUR = "office_hour"
@@ -160,8 +162,9 @@ def _row(reason: str) -> tuple[Remedy, str]:
 def wait_after(reason: str, earlier: Sequence[str], now: datetime) -> timedelta | None:
     """Return the wait before the fax is sent again, or None if the fax is not sent again.
 
-    `reason` is the reason of the last failure, and `earlier` are those of the failures before. A kind of failure allows
-    only a few tries. `now` is in the practice's time zone."""
+    `reason` is the carrier's code for the last failure, and `earlier` are the codes of the failures before it. The
+    number of tries is limited for each `Remedy` (the next step that the code calls for). `now` is in the practice's
+    time zone."""
     remedy = remedy_of(reason)
     done = sum(remedy_of(other) is remedy for other in earlier)
     if remedy is Remedy.OFFICE_HOUR:

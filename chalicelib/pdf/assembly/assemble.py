@@ -65,9 +65,9 @@ def find_place(
 def _draw_with_certificate(
     block: SignatureBlock | None, field: SignatureBox | None, facts: CertificateFacts
 ) -> PdfReader:
-    """Return a reader of a new PDF: a page with only the signature block, if it has a box, then the certificate.
+    """Return a reader of a new PDF with a page for the signature block, if it has a box (`field`), and the certificate.
 
-    The first page has the size of the box, and it is later drawn onto a page of the document."""
+    The page of the block has the size of the box. The caller later draws it onto a page of the document."""
 
     def draw(canvas: Canvas) -> None:
         if block is not None and field is not None:

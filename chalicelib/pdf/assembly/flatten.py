@@ -56,7 +56,7 @@ def float_array(values: Iterable[float]) -> ArrayObject:
 
 
 def _reference(writer: PdfWriter, item: PdfObject) -> IndirectObject:
-    """Return the reference to a PDF object in the writer. Add the object to the writer first if necessary."""
+    """Return the reference to a PDF object in the writer's file. An object without a reference is first added."""
     reference = getattr(item, "indirect_reference", None)
     return reference or writer._add_object(item)  # noqa: SLF001 - pypdf's way, if unofficial
 
@@ -198,7 +198,10 @@ def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix)
 
 
 def _strip(item: DictionaryObject) -> None:
-    """Empty a dictionary that is an action. From another dictionary, remove entries that hold actions or files."""
+    """Remove everything active from one PDF dictionary, such as a script or an embedded file.
+
+    A dictionary that is itself an action becomes empty. Another dictionary loses the entries that hold actions or
+    files."""
     kind = item.get("/S")
     if isinstance(kind, NameObject) and kind in _ACTIONS:
         item.clear()

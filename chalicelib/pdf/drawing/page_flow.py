@@ -30,7 +30,9 @@ class Flow:
         self.pages[-1].append(operation)
 
     def need(self, height: float) -> bool:
-        """Start the next page if the current page has less than `height` points left; return True if it was started."""
+        """Make room for content that is `height` points high: start the next page if the current page is too full.
+
+        Return True if a page was started."""
         if self.y - height >= self.bottom:
             return False
         self.pages.append([])

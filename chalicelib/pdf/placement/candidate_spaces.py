@@ -81,7 +81,9 @@ def _find_fields(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_stacked_field(context: LabelContext) -> FormField | None:
-    """Return the form field directly above or below a signature label; None without one, or if its owner is unclear."""
+    """Return the form field directly above or below a signature label, as the field to sign in.
+
+    Return None if there is no field there, or if the field may belong to another label."""
     boxes = [field.box for field in context.marks.fields]
     column = find_column(context, boxes, WRITING_HEIGHT)
     if column.above is not None and column.below is not None:
@@ -145,7 +147,9 @@ def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
 
 
 def _own_share(context: LabelContext, rule: Box) -> tuple[float, float]:
-    """Return the left and right end of the part of a drawn line that is for this signature label, not for neighbors."""
+    """Return the left and right end of the part of a drawn line (`rule`) that belongs to this signature label.
+
+    One line may run past several labels, so the rest of the line belongs to the neighboring texts."""
     left, right, label = rule[0], rule[2], context.label.box
     for box in [*context.row_boxes, *context.label.rest]:
         if box[2] <= label[0] and box[0] >= rule[0] - GAP:
