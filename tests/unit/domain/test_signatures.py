@@ -158,3 +158,4 @@ def test_a_signature_is_stored_without_spaces() -> None:
 def test_the_svg_path_is_smoothed_through_the_middle_of_each_line() -> None:
     drawn = svg_path(Drawing(strokes=(((0.1, 0.1), (0.2, 0.3), (0.4, 0.7), (0.55, 0.05)),), aspect=2))
     assert drawn == "M20 10l0 0Q40 30 60.0 50.0Q80 70 95.0 37.5Q110 5 110.0 5.0"
+    assert svg_path(Drawing(strokes=(((0.1234, 0.5678),),), aspect=2)).startswith("M24.7 56.8l0 0")

@@ -34,6 +34,13 @@ def test_a_leaked_key_can_be_ended_immediately() -> None:
         clinic.authenticate_key(clinic.key)
 
 
+def test_a_key_is_recognized_by_four_characters_after_the_prefix() -> None:
+    clinic = Clinic()
+    new = clinic.practices.rotate_key(clinic.practice.id, START, end_others=True)
+    (key,) = clinic.stored().api_keys
+    assert key.hint == new[: len("pp_live_") + 4]
+
+
 def test_every_old_secret_works_for_a_day_even_after_another_rotation() -> None:
     """The response to a rotation may be lost, and an EMR that repeats the rotation must keep a working secret."""
     clinic = Clinic()
