@@ -129,7 +129,7 @@ class Store(Protocol):
         The daily job copies the last hashes of these documents' audit trails to the bucket with Object Lock."""
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
-        """Return the number of documents in a list of the practice or provider `owner`, at most `most`."""
+        """Return the number of documents in one list of a practice or provider, whose id is `owner`, at most `most`."""
 
     def record_access(self, event: AccessEvent) -> None:
         """Store an access event (who read which part of a document), in one call. Raises `Unavailable`."""
@@ -145,7 +145,7 @@ class Store(Protocol):
         With `before`, the page has only events whose `sort_key` is lower."""
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
-        """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
+        """Return a page of the practice's webhooks that have failed and wait for another attempt, oldest first."""
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
         """Return at most `limit` sealed documents that were decided before this time and still lack a timestamp.
@@ -374,10 +374,11 @@ class FaxCarrier(Protocol):
         """Return the carrier's report on what became of a fax, or None for an unknown id. Raises `Unavailable`."""
 
     def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
-        """Return the carrier's report about the fax with this `client_state` to the number `to`, or None.
+        """Look for a fax that the carrier may have accepted, and return the carrier's report on it, or None.
 
-        `client_state` is the portal's own mark of the fax (see `FaxOrder`), for a fax whose id at the carrier is
-        unknown. Only faxes after `since` are searched. Raises `Unavailable`."""
+        The portal does not know the carrier's id of such a fax. So the fax is found by its number `to` and by its
+        `client_state`, the portal's own mark of the fax (see `FaxOrder`). Only faxes after `since` are searched. Raises
+        `Unavailable`."""
 
     def is_signed(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
         """Return True if the carrier signed the body of a webhook within the last minutes."""

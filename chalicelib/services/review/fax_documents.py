@@ -56,7 +56,7 @@ class FaxedDocument:
 
 
 class FaxDocuments:
-    """The actions of a person who enters the code on a fax without naming the document."""
+    """Service for the page `/fax`, on which a person enters the code of a fax and gets the fax's document."""
 
     def __init__(self, writer: DocumentWriter, by_hand: ByHand) -> None:
         self._writer = writer

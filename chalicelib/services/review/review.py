@@ -153,9 +153,10 @@ class Review:
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
-        """Read early, to save time, what a view or decision needs: the practice and its setting Electronic Signature.
+        """Return the document's practice, and read its setting Electronic Signature into the cache.
 
-        Return the practice, and cache the setting. Return None if the document can no longer be decided."""
+        A view or a decision of the document needs both. The web layer calls this method while it waits for other reads.
+        Return None, without a read, if the document can no longer be decided."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
     def open(self, document: Document, action: ProviderAction) -> OpenedDocument:

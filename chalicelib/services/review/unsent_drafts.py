@@ -23,9 +23,9 @@ DRAFT_FIELDS = (*WRITTEN_FIELDS, "reason", "typed_name")
 
 
 class UnsentDrafts:
-    """The stored notes of decision forms that providers had not submitted when their sessions ended.
+    """Service that stores drafts: the text in a decision's form that a provider sent after the session had ended.
 
-    A draft expires `DRAFT_LIFETIME` after the portal saved it."""
+    After the next login, the form has this text again. A draft expires `DRAFT_LIFETIME` after the portal saved it."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class UnsentDrafts:
     ) -> str | None:
         """Store the form's fields as a draft, and return its token. Return None if the form had no text.
 
-        The session may be expired. The new draft replaces the draft of the token `replaces`."""
+        `session` says who wrote the text, and may have expired. The draft with the token `replaces` is deleted."""
         draft = {name: fields[name][:MAX_LENGTH] for name in DRAFT_FIELDS if fields.get(name)}
         if not any(name in draft for name in WRITTEN_FIELDS):
             return None

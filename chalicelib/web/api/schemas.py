@@ -471,7 +471,7 @@ class EndpointSettings(_Model):
 
 
 def read_event(body: bytes, today: date, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Event:
-    """Return the validated event from the JSON body of `POST /v1/events`, as the command for the event's service.
+    """Return the validated event from the JSON body of `POST /v1/events`, as the object that a service takes.
 
     `fax_countries` are the countries whose fax numbers are allowed. Raises `NotJson`, or `Invalid` with every wrong
     field."""

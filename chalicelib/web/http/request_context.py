@@ -67,10 +67,10 @@ class RequestContext:
         return "/account" if self.path.startswith("/account") else "/documents"
 
     def history_url(self, path: str = "") -> str:
-        """Return the path under which a GET shows the page that this POST returns, or an empty text for a GET.
+        """Return the path that the browser's history gets for the page that this POST returns. Empty for a GET.
 
-        The page's script writes the path into the browser's history. Otherwise, *Back* and *Reload* would make the
-        browser ask whether to send the form again. Without `path`, the result is derived from the form's own path."""
+        A GET of this path shows the same page. Without it, *Back* and *Reload* would make the browser ask whether to
+        send the form again. The page's script sets the path. `path` replaces the default, the page of the form."""
         return "" if self.request.method == "GET" else path or self._form_page
 
     @property

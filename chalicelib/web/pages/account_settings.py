@@ -113,11 +113,12 @@ def change_account(
     *,
     render_error: Callable[..., Response] | None = None,
 ) -> Response:
-    """Call `change` for the logged-in owner, and return a redirect to the account page with the message for `done`.
+    """Make a change to the account of the logged-in owner by a call of `change`, and return the next page.
 
-    If the change made recovery codes, return the page that shows them once. If the change is refused, return a page
-    with the error, from `render_error` if given. If the owner has not entered the password or a passkey recently,
-    change nothing and redirect to the account page, which asks for it."""
+    Normally this is a redirect to the account page, which shows the message with the name `done`. If the
+    change made recovery codes, it is a page that shows the codes once. If the change is refused, it is a page with the
+    error, from `render_error` if given. If the owner has not entered the password or a passkey recently, change nothing
+    and redirect to the account page, which asks for one of the two."""
     session, provider = context.session, context.require_provider()
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
