@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from chalicelib.adapters import webhook_http_client
 from chalicelib.adapters.public_addresses import is_public
 from chalicelib.adapters.webhook_http_client import HttpsWebhookSender, Target, parse
 from chalicelib.services.ports import HttpResult
@@ -455,6 +456,28 @@ def test_the_next_address_is_tried_when_one_does_not_answer(serve: Serve) -> Non
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("::1", "127.0.0.1"))
     assert sender.post(f"http://two.test:{server.port}/", headers={}, body=b"") == HttpResult(200)
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_after_the_deadline_no_time_is_left(seconds: float) -> None:
+    with pytest.raises(webhook_http_client.Refused):
+        webhook_http_client.Deadline(seconds).left()
+
+
+def test_every_address_gets_an_equal_share_of_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[float] = []
+
+    class Unreachable(socket.socket):
+        def settimeout(self, value: float | None) -> None:
+            shares.append(value or 0)
+
+        def connect(self, _address: object) -> None:
+            raise OSError("unreachable")
+
+    monkeypatch.setattr(socket, "socket", Unreachable)
+    sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1", "::1", "127.0.0.2"), seconds=6)
+    assert sender.post("http://three.test/", headers={}, body=b"").status is None
+    assert shares == pytest.approx([2, 3, 6], rel=0.2)
 
 
 def test_a_url_is_parsed_into_the_parts_of_a_request() -> None:

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.pdf.rendering import render_pages
 from chalicelib.services.pdf_function import page_rendering as rendering
 from chalicelib.services.pdf_function.page_rendering import extract_texts, render_images
+from chalicelib.services.pdf_function.sandbox import SandboxKilled
 from tests.support.pdf import malformed_pdfs as odd
 from tests.support.pdf import sample_pdfs as samples
 
@@ -51,3 +52,21 @@ def test_a_file_that_always_crashes_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(image.data is None for image in images)
     monkeypatch.setattr(rendering, "extract_page_texts", lambda *_args: os._exit(9))
     assert extract_texts(samples.plan_of_care(2), 2) == ["", ""]
+
+
+@pytest.mark.parametrize(("pages", "tries"), [(3, 3), (4, 4), (9, 4)])
+def test_after_four_pages_that_crash_the_others_are_skipped(
+    monkeypatch: pytest.MonkeyPatch, pages: int, tries: int
+) -> None:
+    tried: list[int] = []
+
+    def crashing(_data: bytes, _widths: tuple[int, ...], first: int, _last: int) -> Iterator[object]:
+        tried.append(first)
+        raise SandboxKilled(by_time=False)
+
+    monkeypatch.setattr(rendering, "_render_sandboxed", crashing)
+    images = list(render_images(b"", (100, 200), pages))
+    assert tried == list(range(1, tries + 1))
+    assert [(image.number, image.width) for image in images] == [
+        (n, w) for n in range(1, pages + 1) for w in (100, 200)
+    ]

@@ -45,6 +45,16 @@ def test_the_error_of_a_killed_sandbox_states_the_reason() -> None:
     assert not other.value.by_time
 
 
+def test_work_that_waits_without_computing_is_ended_too() -> None:
+    def waiting() -> Iterator[bytes]:
+        time.sleep(60)
+        yield b""
+
+    with pytest.raises(SandboxKilled) as caught:
+        list(run_sandboxed(waiting, seconds=0.02))
+    assert caught.value.by_time
+
+
 def test_a_copy_cannot_read_the_memory_of_its_parent() -> None:
     """The kernel allows `/proc/<id>/mem` and `ptrace` only for a dumpable process, except to the superuser."""
     parent = os.getpid()
@@ -53,8 +63,10 @@ def test_a_copy_cannot_read_the_memory_of_its_parent() -> None:
 
 
 def test_no_limit_of_time_remains_after_the_block() -> None:
+    before = signal.getsignal(signal.SIGPROF)
     with limit_cpu_time(5):
         assert signal.getitimer(signal.ITIMER_PROF)[0] > 0
+    assert signal.getsignal(signal.SIGPROF) is before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
 
@@ -67,6 +79,7 @@ def test_a_reader_that_stops_early_ends_the_process() -> None:
     assert isinstance(items, Generator)
     assert next(items) == bytes(1000)
     (process,) = multiprocessing.active_children()
+    assert process.daemon, "it also ends with its parent"
     of_process = Path(f"/proc/{process.pid}")
     items.close()
     assert not of_process.exists()

@@ -369,11 +369,12 @@ def test_the_days_left_of_the_certificate_are_logged_once_an_hour(world: World) 
 
 
 def test_the_anchor_job_is_queued_once_an_hour(world: World) -> None:
+    counted = 0
     for _ in range(60):
         world.clock.pass_time(minutes=1)
-        world.scheduled_sweep.run()
+        counted += world.scheduled_sweep.run()["anchors"]
     ((job, delay),) = world.queues.sent
-    assert (job.queue, job.name, delay) == (QueueName.DOCUMENTS, JobName.ANCHOR, 0)
+    assert (job.queue, job.name, delay, counted) == (QueueName.DOCUMENTS, JobName.ANCHOR, 0, 1)
 
 
 def test_jobs_of_the_sweep_contain_only_ids(world: World) -> None:
