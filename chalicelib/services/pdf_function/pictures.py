@@ -49,6 +49,6 @@ def _read_size(image: bytes, max_side: int) -> dict[str, Any]:
         return too_large
     except (OSError, SyntaxError, ValueError):
         return {"refused": _NO_IMAGE}
-    if not (0 < width <= max_side and 0 < height <= max_side):
+    if max(width, height) > max_side:
         return too_large
     return {"media_type": kind, "width": width, "height": height}

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
 from chalicelib.domain.deliveries import AttemptStatus, DeliveryStatus, NoticeKind
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
+from chalicelib.services.delivery.fax_lines import reserve_line
 from chalicelib.services.documents.recorder import PORTAL
 from tests.support.fax_world import NUMBER, FaxWorld, Plan, Reply
 
@@ -115,6 +116,16 @@ def test_a_request_without_an_answer_is_looked_up_and_never_repeated(world: FaxW
     world.pass_and_run(10)
     assert world.row(row_id).status is DeliveryStatus.SENT
     assert len(world.exchange.faxes) == 1
+
+
+def test_a_result_that_is_looked_up_gives_up_the_pages_and_the_line(world: FaxWorld) -> None:
+    world.plan(Plan(silent_webhooks=True))
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(30)
+    assert world.row(row_id).status is DeliveryStatus.SENT
+    assert not [key for key in world.files.objects if key.startswith("faxes/")]
+    assert reserve_line(world.store, world.row(row_id).recipient, "dlv_other", world.clock.at)
 
 
 def test_a_request_that_the_carrier_never_got_is_repeated_after_an_hour(world: FaxWorld) -> None:
