@@ -120,7 +120,10 @@ def test_a_clinics_statement_opens_nothing_of_another_clinic(world: StackWorld, 
     CASES[case](world)
 
 
-@pytest.mark.parametrize("repair", REPAIRS)
+# Of the cases below, `tests/unit/web/test_who_sees_what.py` runs all, and the stack runs those with the most parts.
+
+
+@pytest.mark.parametrize("repair", [name for name in REPAIRS if name.startswith("repair_2")])
 def test_support_repairs_what_a_clinic_has_led_to_a_wrong_person(world: StackWorld, repair: str) -> None:
     REPAIRS[repair](world)
 
@@ -130,6 +133,6 @@ def test_the_code_of_a_fax_is_a_rule_of_its_own(world: StackWorld, case: str) ->
     FAXES[case](world)
 
 
-@pytest.mark.parametrize("case", more_addresses.CASES)
+@pytest.mark.parametrize("case", [name for name in more_addresses.CASES if name.startswith("case_1")])
 def test_an_address_opens_documents_only_while_the_account_has_it(world: StackWorld, case: str) -> None:
     more_addresses.CASES[case](world)

@@ -77,7 +77,9 @@ def test_the_example_passes_the_rules(example: Parameters, template: dict[str, A
     deploy.refuse_other_address(example)
     given = {name: row.get("Default") for name, row in template["Parameters"].items()} | example
     for rule in template["Rules"].values():
-        assert all(holds(assertion["Assert"], given) for assertion in rule["Assertions"])
+        assert not holds(rule["RuleCondition"], given) or all(
+            holds(assertion["Assert"], given) for assertion in rule["Assertions"]
+        )
 
 
 def test_the_rules_refuse_the_example_without_a_required_parameter(
@@ -87,6 +89,7 @@ def test_the_rules_refuse_the_example_without_a_required_parameter(
     refused = {
         name: {left for left in example if not holds(assertion["Assert"], defaults | example | {left: defaults[left]})}
         for name, rule in template["Rules"].items()
+        if holds(rule["RuleCondition"], defaults | example)
         for assertion in rule["Assertions"]
     }
     assert refused == {
@@ -95,8 +98,18 @@ def test_the_rules_refuse_the_example_without_a_required_parameter(
         "CertificateOfThePortal": {"CertificateArn"},
     }
     assert {json.dumps(rule["RuleCondition"]) for rule in template["Rules"].values()} == {
-        '{"Fn::Equals": [{"Ref": "Local"}, "false"]}'
+        '{"Fn::Equals": [{"Ref": "Local"}, "false"]}',
+        '{"Fn::Not": [{"Fn::Equals": [{"Ref": "FaxCarrierSecret"}, ""]}]}',
     }
+
+
+@pytest.mark.parametrize("missing", ["FaxCarrierPublicKey", "FaxConnectionId", "FaxSender"])
+def test_a_fax_carrier_needs_all_its_facts(missing: str, template: dict[str, Any]) -> None:
+    facts = ("FaxCarrierSecret", "FaxCarrierPublicKey", "FaxConnectionId", "FaxSender")
+    (assertion,) = template["Rules"]["FactsOfTheFaxCarrier"]["Assertions"]
+    given = dict.fromkeys(facts, "given")
+    assert holds(assertion["Assert"], given)
+    assert not holds(assertion["Assert"], given | {missing: ""})
 
 
 def holds(condition: Any, given: Any) -> bool:
