@@ -5,7 +5,7 @@ an attempt, a worker sets a lease (a reservation of the delivery) and also the t
 attempt had already failed. So if a worker dies after it sent the message and before it stored the result, the message
 is sent again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -192,8 +192,12 @@ def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
 
 def count_failures(delivery: Delivery) -> int:
     """Return the number of failed attempts since the retry schedule started. A running attempt counts as failed."""
-    latest = takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
-    return sum(attempt.status in _FAILURES for attempt in latest)
+    return sum(attempt.status in _FAILURES for attempt in latest_attempts(delivery))
+
+
+def latest_attempts(delivery: Delivery) -> Iterator[DeliveryAttempt]:
+    """Yield the attempts since the delivery's retry schedule started, the newest first."""
+    return takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
 
 
 def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:

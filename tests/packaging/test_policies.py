@@ -269,7 +269,7 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: 
     }
     originals = {"originals/*", "${EvidenceBucket.Arn}/evidence/originals/*"}
     removed_after_use = {place for _, place in removable if place not in originals}
-    assert removed_after_use == {"uploads/*", "intake/*", "faxes/*"}
+    assert removed_after_use == {"uploads/*", "intake/*", "work/faxes/*"}
     assert {pair for pair in removable if pair[1] in originals} == {("FollowUpRole", place) for place in originals}
     erasing = [
         (role, statement["Resource"])

@@ -349,9 +349,7 @@ def test_untrusted_files_expire_after_a_day(production: Resources) -> None:
     assert (work["Status"], work["ExpirationInDays"]) == ("Enabled", 1)
     (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGING_PREFIX)
     assert (staged["Status"], staged["ExpirationInDays"]) == ("Enabled", 30)
-    (faxes,) = (rule for rule in rules if rule.get("Prefix") == "faxes/")
-    assert (faxes["Status"], faxes["ExpirationInDays"]) == ("Enabled", 1)
-    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, faxes, work, staged]
+    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, work, staged]
 
 
 def test_the_orphan_age_is_between_an_intake_and_the_expiry_of_staged_copies(production: Resources) -> None:

@@ -102,7 +102,7 @@ class FaxWorld(World):
         self.files.put(self.document.original.key, b"%PDF-1.7 the original", "application/pdf")
 
     def _fetch(self, url: str) -> bytes | None:
-        key = next((key for key in self.files.objects if key.startswith("faxes/") and key in url), None)
+        key = next((key for key in self.files.objects if key.startswith("work/faxes/") and key in url), None)
         return self.files.get(key) if key else None
 
     def fax(self, number: str = NUMBER) -> str:

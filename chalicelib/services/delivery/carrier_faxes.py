@@ -7,7 +7,6 @@ repeated fax (docs/decisions/043)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools import Logger
@@ -24,10 +23,10 @@ from chalicelib.domain.carriers.fax_results import (
     wait_after,
 )
 from chalicelib.domain.deliveries import AttemptStatus, Delivery
-from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, latest_attempts
 from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.delivery.fax_lines import release_line, reserve_line
-from chalicelib.services.delivery.faxes import Faxes
+from chalicelib.services.delivery.faxes import Faxes, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.recipient_rations import count_message
 from chalicelib.services.normalization import normalize_fax
@@ -36,6 +35,7 @@ from chalicelib.services.ports import FaxCarrier, FaxOrder, FaxRefused, FaxUnkno
 LINK_LIFETIME = timedelta(hours=1)
 """The lifetime of the link to the fax's PDF. The carrier fetches the PDF when its own queue reaches the fax."""
 
+MAX_CARRIER_MEGABYTES = 50
 COVER_PAGES = 1
 LINE_BUSY_WAIT = timedelta(minutes=1)
 CHECK_AFTER = timedelta(minutes=10)
@@ -76,7 +76,7 @@ class CarrierFaxes(Faxes):
 
     def end_call(self, delivery: Delivery, now: datetime) -> None:
         """Delete the fax's PDF, which the carrier has fetched, and free the fax number for the next fax."""
-        self.files.delete(_pages_key(delivery))
+        self.files.delete(pdf_key(delivery))
         release_line(self.store, delivery.recipient, delivery.id, now)
 
     def _send(self, facts: MessageFacts) -> AttemptResult:
@@ -105,11 +105,11 @@ class CarrierFaxes(Faxes):
             number = normalize_fax(delivery.recipient, self.settings.fax_countries)
         except ValueError as error:
             raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
-        key = _pages_key(delivery)
-        self.files.put(key, self._build_pdf(facts), "application/pdf")
         return FaxOrder(
             to=number,
-            pdf_url=self.files.url(key, seconds=int(LINK_LIFETIME.total_seconds())),
+            pdf_url=self.files.url(
+                self._store_pdf(facts, MAX_CARRIER_MEGABYTES), seconds=int(LINK_LIFETIME.total_seconds())
+            ),
             client_state=fax_mark(delivery.id, len(delivery.attempts)),
             quality=quality_after(_reasons(delivery)),
         )
@@ -154,8 +154,9 @@ class CarrierFaxes(Faxes):
         if remedy_of(reason) is Remedy.OUR_FAULT:
             # A metric filter turns this line into an alarm (docs/operations.md).
             logger.warning("fax carrier refuses", extra={"reason": reason, "delivery": facts.delivery.id})
-        zone = facts.practice.time_zone if facts.practice else "America/New_York"
-        wait = wait_after(reason, _reasons(facts.delivery), facts.now.astimezone(ZoneInfo(zone)))
+        _, practice = facts.require_document()
+        local = facts.now.astimezone(ZoneInfo(practice.time_zone))
+        wait = wait_after(reason, _reasons(facts.delivery), local)
         verdict = Verdict.REFUSED if wait is None else Verdict.RETRY
         return AttemptResult(verdict=verdict, detail=describe(reason), reason=reason, retry_after=wait)
 
@@ -189,9 +190,4 @@ def _is_resumed(delivery: Delivery) -> bool:
 
 def _reasons(delivery: Delivery) -> list[str]:
     """Return the carrier's reasons for the failures since the retry schedule started, the newest first."""
-    latest = takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
-    return [attempt.reason for attempt in latest if attempt.reason]
-
-
-def _pages_key(delivery: Delivery) -> str:
-    return f"faxes/{delivery.id}.pdf"
+    return [attempt.reason for attempt in latest_attempts(delivery) if attempt.reason]

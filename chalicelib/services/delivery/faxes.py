@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.domain.practices import Practice
@@ -13,9 +14,11 @@ from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax
 from chalicelib.services.review.hand_codes import create_fax_code
 
+MEGABYTE = 1024 * 1024
 MAX_PDF_MEGABYTES = 7
-MAX_PDF_BYTES = MAX_PDF_MEGABYTES * 1024 * 1024
-"""The largest PDF to fax. SES accepts an email of 10 MB, and the email's encoding makes a PDF a third longer."""
+"""The largest PDF to email to the fax gateway. SES accepts an email of 10 MB, and its encoding makes a PDF a third
+longer.
+"""
 
 
 class Faxes(MessageSender):
@@ -42,26 +45,27 @@ class Faxes(MessageSender):
 
     def _compose(self, facts: MessageFacts) -> Mail:
         to = gateway_address(facts.delivery.recipient, self.settings.fax_domain, self.settings.fax_countries)
-        return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
+        pdf = self.files.get(self._store_pdf(facts, MAX_PDF_MEGABYTES))
+        return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=pdf)
 
-    def _build_pdf(self, facts: MessageFacts) -> bytes:
-        """Return the PDF to fax. The PDF function, which has no AWS rights, makes the PDF in a few seconds.
+    def _store_pdf(self, facts: MessageFacts, max_megabytes: int) -> str:
+        """Store the PDF to fax, and return the PDF's key. The PDF function, which has no AWS rights, makes the PDF.
 
         Raises `Unprocessable` if the PDF is too large, and `Unavailable` if the PDF could not be made now."""
         document, practice = facts.require_document()
-        key, original = f"{WORK_PREFIX}faxes/{document.id}/{self.ids.new('drf')}.pdf", document.original
+        key, original, max_bytes = pdf_key(facts.delivery), document.original, max_megabytes * MEGABYTE
         request = ComposeFax(
             source=source_link(self.files, original.key, original.sha256),
-            target=upload_link(self.files, key, content_type="application/pdf", max_bytes=MAX_PDF_BYTES),
+            target=upload_link(self.files, key, content_type="application/pdf", max_bytes=max_bytes),
             cover=self.cover(facts, document, practice),
-            max_bytes=MAX_PDF_BYTES,
+            max_bytes=max_bytes,
         )
         composed = self.pdf.run(request, ComposedFax)
         if not composed.size:
             raise Unavailable("The document could not be made into a fax.")
-        if composed.size > MAX_PDF_BYTES:
-            raise Unprocessable(f"The PDF is too large to fax. The limit is {MAX_PDF_MEGABYTES} MB. Send it by email.")
-        return self.files.get(key)
+        if composed.size > max_bytes:
+            raise Unprocessable(f"The PDF is too large to fax. The limit is {max_megabytes} MB. Send it by email.")
+        return key
 
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
         if not self.switches.electronic_signature(document.practice_id):
@@ -69,6 +73,11 @@ class Faxes(MessageSender):
         link, page = self._url(f"/by-hand/{document.id}"), self._url("/fax")
         code = create_fax_code(self.store, document, facts.delivery, facts.now, self.ids)
         return FaxOnline(portal_url=page, link=link, code=code)
+
+
+def pdf_key(delivery: Delivery) -> str:
+    """Return the key of the PDF that is faxed for a delivery. Every attempt replaces the PDF of the attempt before."""
+    return f"{WORK_PREFIX}faxes/{delivery.document_id}/{delivery.id}.pdf"
 
 
 def short_code(document_id: str) -> str:

@@ -71,6 +71,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.authentication.sessions": {"TOUCH_INTERVAL": MINUTE, "_MAX_COOKIE_CHARS": 2048, "_MAX_PRACTICES": 20},
     "services.delivery.delivery_worker": {"LONGEST_SQS_DELAY": 15 * MINUTE},
     "services.delivery.carrier_faxes": {
+        "MAX_CARRIER_MEGABYTES": 50,
         "LINK_LIFETIME": HOUR,
         "COVER_PAGES": 1,
         "LINE_BUSY_WAIT": MINUTE,
@@ -81,7 +82,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     },
     "services.delivery.fax_lines": {"RESERVATION": 30 * MINUTE},
     "services.delivery.emails": {"_MAX_PRACTICES": 10},
-    "services.delivery.faxes": {"MAX_PDF_BYTES": 7 * MIB},
+    "services.delivery.faxes": {"MEGABYTE": MIB, "MAX_PDF_MEGABYTES": 7},
     "services.delivery.outbox_relay": {"SWEEP_AFTER": 2 * MINUTE, "SWEEP_LIMIT": 200},
     "services.delivery.recipient_rations": {
         "PER_PRACTICE": 100,

@@ -9,6 +9,8 @@ from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
 from chalicelib.domain.deliveries import AttemptStatus, DeliveryStatus, NoticeKind
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_lines import reserve_line
+from chalicelib.services.delivery.faxes import pdf_key
+from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.documents.recorder import PORTAL
 from tests.support.fax_world import NUMBER, FaxWorld, Plan, Reply
 
@@ -21,7 +23,12 @@ REASONS = [
 @pytest.fixture(autouse=True)
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the drawing of the pages, which `test_faxes.py` proves."""
-    monkeypatch.setattr(CarrierFaxes, "_build_pdf", lambda _self, _facts: b"%PDF-1.7 cover and pages")
+
+    def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int) -> str:
+        faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
+        return pdf_key(facts.delivery)
+
+    monkeypatch.setattr(CarrierFaxes, "_store_pdf", store)
 
 
 @pytest.fixture
@@ -41,9 +48,9 @@ def test_a_confirmed_fax_is_delivered(world: FaxWorld) -> None:
 
 def test_the_pages_and_the_line_are_given_up_after_the_call(world: FaxWorld) -> None:
     world.deliver(world.fax())
-    assert [key for key in world.files.objects if key.startswith("faxes/")]
+    assert [key for key in world.files.objects if key.startswith("work/faxes/")]
     world.pass_and_run(1)
-    assert not [key for key in world.files.objects if key.startswith("faxes/")]
+    assert not [key for key in world.files.objects if key.startswith("work/faxes/")]
     world.deliver(world.fax())
     world.pass_and_run(1)
     assert [row.status for row in world.fax_rows()] == [DeliveryStatus.DELIVERED] * 2
@@ -124,7 +131,7 @@ def test_a_result_that_is_looked_up_gives_up_the_pages_and_the_line(world: FaxWo
     world.run_due()
     world.pass_and_run(30)
     assert world.row(row_id).status is DeliveryStatus.SENT
-    assert not [key for key in world.files.objects if key.startswith("faxes/")]
+    assert not [key for key in world.files.objects if key.startswith("work/faxes/")]
     assert reserve_line(world.store, world.row(row_id).recipient, "dlv_other", world.clock.at)
 
 

@@ -109,7 +109,7 @@ def test_without_a_return_number_the_fax_fails_and_explains_why(world: World) ->
 
 
 def test_a_fax_too_large_for_the_gateway_fails_and_explains_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faxes, "MAX_PDF_BYTES", 1000)
+    monkeypatch.setattr(faxes, "MEGABYTE", 100)
     row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert (row.status, row.attempts[-1].detail) == (
         DeliveryStatus.FAILED,
