@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     launch.set_up_process()
     client = httpx.Client(transport=LocalhostTransport(), timeout=ANSWER_WITHIN_SECONDS)
     exchange = Exchange(fetch=lambda url: _fetch(client, url), count_pages=_count_pages)
-    facts = Carrier(exchange, "KEYlocal", _signing_key(options.data), time.sleep)
+    facts = Carrier(exchange, "KEYlocal", _signing_key(options.data), time.sleep, lambda: datetime.now(UTC))
     threading.Thread(target=_post_webhooks, args=(client, facts), daemon=True).start()
     launch.serve(create_app(facts), port=options.port)
 
@@ -40,9 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _post_webhooks(client: httpx.Client, facts: Carrier) -> None:
     """Post the due events without end."""
     while True:
-        for webhook in facts.exchange.due_webhooks(datetime.now(UTC)):
-            body = json.dumps(webhook.body).encode()
-            now = datetime.now(UTC)
+        for webhook in facts.exchange.due_webhooks(facts.clock()):
+            body, now = json.dumps(webhook.body).encode(), facts.clock()
             try:
                 client.post(webhook.url, content=body, headers=facts.sign(body, now)).raise_for_status()
             except httpx.HTTPError as problem:

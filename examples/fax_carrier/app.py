@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -23,12 +23,13 @@ SILENCE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Carrier:
-    """The carrier's calls, its API key and its signing key."""
+    """The carrier's calls, its API key, its signing key and its clock."""
 
     exchange: Exchange
     api_key: str
     signing_key: Ed25519PrivateKey
     sleep: Callable[[float], None]
+    clock: Callable[[], datetime]
 
     @property
     def public_key(self) -> str:
@@ -63,7 +64,7 @@ def send_fax() -> Response:
     missing = [name for name in NEEDED if not order.get(name)]
     if missing:
         return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "10015", f"{missing[0]} is missing")
-    now = datetime.now(UTC)
+    now = carrier().clock()
     reply, fax = carrier().exchange.place(order, now)
     if reply is Reply.TOO_MANY:
         return _error(HTTPStatus.TOO_MANY_REQUESTS, "10011", "Too many requests")
@@ -79,14 +80,14 @@ def read_fax(fax_id: str) -> Response:
     fax = carrier().exchange.faxes.get(fax_id)
     if fax is None:
         return _error(HTTPStatus.NOT_FOUND, "10005", "Not found")
-    return _json({"data": fax.describe(datetime.now(UTC))})
+    return _json({"data": fax.describe(carrier().clock())})
 
 
 @API.get("/v2/faxes")
 def list_faxes() -> Response:
     """Return the faxes to a number since a time."""
     number, since = request.args.get("filter[to][eq]"), request.args.get("filter[created_at][gte]", "")
-    now = datetime.now(UTC)
+    now = carrier().clock()
     found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
     wanted = [fax for fax in found if fax["to"] == (number or fax["to"]) and fax["created_at"] >= since]
     return _json({"data": wanted, "meta": {"total_results": len(wanted)}})
@@ -112,7 +113,7 @@ def plan(number: str) -> Response:
 @API.get("/arrived")
 def arrived() -> Response:
     """Return the faxes that arrived, with the time and the number."""
-    now = datetime.now(UTC)
+    now = carrier().clock()
     found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
     fields = ("id", "to", "updated_at")
     return jsonify([{name: fax[name] for name in fields} for fax in found if fax["status"] == "delivered"])

@@ -36,7 +36,7 @@ def exchange() -> Exchange:
 
 @pytest.fixture
 def url(exchange: Exchange) -> Iterator[str]:
-    app = create_app(Carrier(exchange, "KEYtest", KEY, lambda _seconds: None))
+    app = create_app(Carrier(exchange, "KEYtest", KEY, lambda _seconds: None, lambda: datetime.now(UTC)))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.port}/v2"
@@ -111,7 +111,7 @@ def test_a_server_error_leaves_the_fax_unknown(url: str, exchange: Exchange, rep
 def test_a_read_timeout_leaves_the_fax_unknown(url: str, monkeypatch: pytest.MonkeyPatch, exchange: Exchange) -> None:
     import time
 
-    exchange.fetch = lambda _url: time.sleep(0.5) or b"%PDF"  # type: ignore[func-returns-value]
+    exchange.fetch = lambda _url: time.sleep(0.5) or b"%PDF"  # type: ignore[func-returns-value]  # - None, so that the bytes follow
     monkeypatch.setattr(telnyx_fax_carrier, "_TIMEOUT", 0.1)
     with pytest.raises(FaxUnknown):
         client(url).send(ORDER)
