@@ -122,7 +122,7 @@ class Trials:
             tests = covered.tests_of(mutant.path, mutant.line)
             usual = {test: covered.seconds[test] for test in tests}
             child = self._start(mutant, usual, at_import=covered.runs_at_import(mutant.path, mutant.line))
-            yield child, lambda status, mutant=mutant: self._note(mutant, status)  # type: ignore[misc]
+            yield child, lambda status, mutant=mutant: self._note(mutant, status)  # type: ignore[misc]  # - the default binds the mutant
 
     def _start(self, mutant: Mutant, usual: Mapping[str, float], *, at_import: bool) -> Child:
         """Start the trial of a mutant with some tests. `usual` maps each test to its usual duration."""

@@ -167,7 +167,7 @@ def cases() -> Iterator[tuple[PayerKind | None, Kind, str, str, str, str]]:
 def test_the_full_product_of_the_facts_is_certified_as_the_contract_says(*, dated: bool) -> None:
     wrong = []
     for payer, kind, order, sent, called, state in cases():
-        facts = replace(ORDER, **ORDERS[order], initial_visit_on=FIRST if dated else None)  # type: ignore[arg-type]
+        facts = replace(ORDER, **ORDERS[order], initial_visit_on=FIRST if dated else None)  # type: ignore[arg-type]  # - the fields of the table
         document = a_document(
             payer=payer and Payer(kind=payer),
             kind=kind,
@@ -365,7 +365,7 @@ _W = CertificationWarning
     ],
 )
 def test_an_order_that_cannot_certify_is_warned_about(order: str, warnings: tuple[_W, ...]) -> None:
-    facts = replace(ORDER, **ORDERS[order])  # type: ignore[arg-type]
+    facts = replace(ORDER, **ORDERS[order])  # type: ignore[arg-type]  # - the fields of the table
     document = plan(certification=facts)
     assert find_warnings(document) == warnings
     assert find_warnings(replace(document, kind=Kind.RECERTIFICATION)) == ()

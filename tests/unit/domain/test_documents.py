@@ -103,7 +103,7 @@ def test_a_timestamp_is_due_while_a_seal_lacks_it(
 def test_the_released_files_are_all_sealed_files() -> None:
     names = ("signed", "timestamped", "certificate", "timestamped_certificate")
     files = {name: replace(PDF, key=name) for name in names}
-    assert [pdf.key for pdf in replace(a_document(), **files).released_files] == [*names]  # type: ignore[arg-type]
+    assert [pdf.key for pdf in replace(a_document(), **files).released_files] == [*names]  # type: ignore[arg-type]  # - the fields of the table
     assert a_document().released_files == ()
 
 

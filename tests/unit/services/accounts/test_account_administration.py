@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.claim_keys import email_claim, known_claims, person_claims
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Grant, GrantKind
-from chalicelib.domain.errors import InvalidCode
+from chalicelib.domain.errors import Invalid, InvalidCode
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
 from chalicelib.domain.visibility import opens_to
@@ -562,9 +562,9 @@ def test_the_reader_must_confirm_to_be_the_person_and_choose_a_long_password(sup
         (replace(FORM, confirmed=False), "confirmed"),
         (replace(FORM, password="vxqtrakm"), "password"),
     ):
-        with pytest.raises(Exception, match="check the highlighted") as refused:
+        with pytest.raises(Invalid, match="check the highlighted") as refused:
             links.choose_password(token, form, support.now)
-        assert [error.field for error in refused.value.errors] == [wrong]  # type: ignore[attr-defined]
+        assert [error.field for error in refused.value.errors] == [wrong]
     assert support.take_over(token).email == NEW
     with pytest.raises(LinkExpired):
         support.take_over(token)
@@ -592,9 +592,9 @@ def test_an_address_that_got_an_account_meanwhile_is_not_taken(support: Support)
     support.run("move_account", provider_id=account.id, email=NEW)
     token = support.new_address_link()
     other = support.account(support.mail(replace(JANE, npi=JANES_NPI, email=NEW), "POC-2"), NEW)
-    with pytest.raises(Exception, match="already belongs") as refused:
+    with pytest.raises(Invalid, match="already belongs") as refused:
         support.take_over(token)
-    assert refused.value.code == InvalidCode.ADDRESS_TAKEN  # type: ignore[attr-defined]
+    assert refused.value.code == InvalidCode.ADDRESS_TAKEN
     assert support.store.claims([email_claim(NEW)]) == {email_claim(NEW): other.id}
     assert support.provider(account.id).email == DESK
 

@@ -106,7 +106,7 @@ def test_an_incomplete_request_sends_nothing(missing: str) -> None:
     if missing == "row":
         desk.store.commit(Change(at=START, dropped=(request,)))
     else:
-        cleared: Secret = replace(request, version=request.version + 1, **{missing: None})  # type: ignore[arg-type]
+        cleared: Secret = replace(request, version=request.version + 1, **{missing: None})  # type: ignore[arg-type]  # - a field of the table
         desk.store.commit(Change(at=START, secrets=(cleared,)))
     desk.link_requests.send_requested_link(KEY, START)
     assert desk.emails() == []

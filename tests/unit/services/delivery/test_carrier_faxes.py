@@ -91,7 +91,7 @@ def test_our_own_fault_raises_an_alarm_and_is_not_repeated(world: FaxWorld, capl
 def test_a_cut_off_fax_goes_out_plainer(world: FaxWorld) -> None:
     orders = []
     send = world.carrier.send
-    world.carrier.send = lambda order: orders.append(order.quality) or send(order)  # type: ignore[method-assign, func-returns-value]
+    world.carrier.send = lambda order: orders.append(order.quality) or send(order)  # type: ignore[method-assign, func-returns-value]  # - records the quality, then sends
     world.plan(*[Plan(failure="fax_signaling_error")] * 3)
     world.fax()
     world.run_due()
