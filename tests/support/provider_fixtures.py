@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from chalicelib.domain.certification.facts import Certification
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Document, Kind, Patient, StoredPdf
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.providers import Provider
@@ -100,3 +101,26 @@ def only_doing(action: Callable[[], object]) -> Callable[[], None]:
         action()
 
     return do
+
+
+def a_delivery(document: Document, **changes: Any) -> Delivery:
+    """Return an email with a code for the document, or another delivery of the document by `changes`."""
+    delivery = Delivery(
+        id="dlv_1",
+        version=1,
+        practice_id=document.practice_id,
+        document_id=document.id,
+        event_id="evt_1",
+        channel=Channel.EMAIL,
+        type="code",
+        recipient="dr.rivera@example.com",
+        created_at=START,
+        access=document.access,
+    )
+    return replace(delivery, **changes)
+
+
+def a_fax(document: Document, **changes: Any) -> Delivery:
+    """Return a fax of the document."""
+    facts = {"id": "dlv_fax", "channel": Channel.FAX, "type": "fax", "recipient": "+15125550100", **changes}
+    return a_delivery(document, **facts)

@@ -7,14 +7,13 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.audit import AccessEvent
-from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Sealing, StoredPdf
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.review.hand_codes import create_code
 from tests.support.accounts import logged_in
 from tests.support.fakes import START
 from tests.support.portal import Portal
-from tests.support.provider_fixtures import PROVIDER, a_document, a_store
+from tests.support.provider_fixtures import PROVIDER, a_delivery, a_document, a_store
 from tests.unit.web.api.test_emr import Emr, read_body, read_problem
 
 DOCUMENT = f"/documents/{a_document().id}"
@@ -68,17 +67,7 @@ def test_every_read_by_a_provider_leaves_one_event(reader: tuple[Portal, Any], p
 def test_a_visitor_with_a_code_is_recorded_by_visit(reader: tuple[Portal, Any]) -> None:
     portal, _ = reader
     document = a_document()
-    email = Delivery(
-        id="dlv_1",
-        version=1,
-        practice_id=document.practice_id,
-        document_id=document.id,
-        event_id="evt_1",
-        channel=Channel.EMAIL,
-        type="code",
-        recipient="dr.rivera@example.com",
-        created_at=portal.time.now(),
-    )
+    email = a_delivery(document)
     visitor = portal.browser()
     code = create_code(portal.fake_store, document, email, portal.time.now(), portal.ids)
     assert visitor.post(f"/by-hand/{document.id}", code=code).status_code == 303

@@ -5,9 +5,9 @@ from dataclasses import replace
 from chalicelib.domain.documents import Document
 from chalicelib.services.review.hand_codes import create_fax_code
 from chalicelib.services.transaction import Change
-from tests.support.browser.states.scene import Scene, a_code_delivery, state
+from tests.support.browser.states.scene import Scene, state
 from tests.support.fakes import START
-from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_delivery, a_document
 
 
 @state
@@ -43,7 +43,7 @@ def fax_in_another_account(scene: Scene) -> None:
 
 def _add(scene: Scene, document: Document) -> None:
     portal = scene.memory.portal
-    code = create_fax_code(portal.store, document, a_code_delivery(document), portal.time.now(), portal.ids)
+    code = create_fax_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
     scene.log_in()
     scene.open("/fax")
     _enter(scene, code, "Add this document")

@@ -9,7 +9,6 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import (
     Decision,
     DeclineReason,
@@ -34,29 +33,13 @@ from examples.clinic.sample_plans.plans import PLANS
 from tests.support.browser.memory_server import MemoryPortal
 from tests.support.browser.people import PASSWORD
 from tests.support.fakes import START
-from tests.support.provider_fixtures import PROVIDER, a_document
+from tests.support.provider_fixtures import PROVIDER, a_delivery, a_document
 
 ID = a_document().id
 REVIEW = f"/documents/{ID}"
 BY_HAND = f"/by-hand/{ID}"
 NOTE = "Please see him twice a week, and call me if the swelling is back."
 JUNIPER = PracticeCard(name="Juniper Rehabilitation and Sports Medicine", phone="+15125550142")
-
-
-def a_code_delivery(document: Document) -> Delivery:
-    """Return an email or fax that carries a code of the document."""
-    return Delivery(
-        id="dlv_1",
-        version=1,
-        practice_id="prc_1",
-        document_id=document.id,
-        event_id="evt_1",
-        channel=Channel.EMAIL,
-        type="code",
-        recipient="dr.rivera@example.com",
-        created_at=START,
-        access=document.access,
-    )
 
 
 @dataclass
@@ -119,7 +102,7 @@ class Scene(Stage):
     def enter_code(self) -> None:
         """Open the document without an account, with an emailed code."""
         portal, document = self.memory.portal, self.stored()
-        code = create_code(portal.store, document, a_code_delivery(document), portal.time.now(), portal.ids)
+        code = create_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
         self.open(BY_HAND)
         self.page.get_by_label("Code", exact=True).fill(code)
         self.press("Open the document")

@@ -16,7 +16,7 @@ from chalicelib.domain.certification.facts import (
     PayerKind,
     TransmissionChannel,
 )
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import Channel, DeliveryStatus
 from chalicelib.domain.documents import Decision, Document, Kind, ReturnedMethod, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Action, Outcome, Status
@@ -28,6 +28,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand, StaffReports
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent, with_account
+from tests.support.provider_fixtures import a_fax
 
 NAMED = DocumentRef(external_id="POC-1001")
 MEDICARE = Payer(kind=PayerKind.MEDICARE)
@@ -125,22 +126,6 @@ def test_a_view_on_day_31_certifies_nothing() -> None:
     open_as_addressee(emr, document)
     assert types(emr, document)[1:] == ["document.viewed", "document.transmitted"]
     assert emr.webhooks(document)[-1][1]["certified_by"] is None
-
-
-def a_fax(document: Document, **changes: Any) -> Delivery:
-    fax = Delivery(
-        id="dlv_fax",
-        version=1,
-        practice_id=document.practice_id,
-        document_id=document.id,
-        event_id="evt_1",
-        channel=Channel.FAX,
-        type="fax",
-        recipient="+15125550100",
-        created_at=document.sent_at,
-        access=document.access,
-    )
-    return replace(fax, **changes)
 
 
 @pytest.mark.parametrize(

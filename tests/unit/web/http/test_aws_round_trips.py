@@ -8,14 +8,13 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.adapters.ssm_switches import SsmSwitches
-from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.services.review.hand_codes import create_code
 from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in
 from tests.support.fakes import START
 from tests.support.portal import Portal
-from tests.support.provider_fixtures import PROVIDER, a_document, a_store
+from tests.support.provider_fixtures import PROVIDER, a_delivery, a_document, a_store
 from tests.support.slow_calls import Calls, Slow, in_sequence
 from tests.unit.adapters.test_ssm_switches import FakeSsm
 
@@ -109,17 +108,7 @@ def test_the_code_page_waits_twice(scene: Scene, query: str) -> None:
 
 def test_a_document_to_sign_by_hand_waits_at_most_three_times(scene: Scene) -> None:
     portal, document = scene.portal, scene.document
-    email = Delivery(
-        id="dlv_1",
-        version=1,
-        practice_id=document.practice_id,
-        document_id=document.id,
-        event_id="evt_1",
-        channel=Channel.EMAIL,
-        type="code",
-        recipient="dr.rivera@example.com",
-        created_at=portal.time.now(),
-    )
+    email = a_delivery(document)
     code = create_code(portal.fake_store, document, email, portal.time.now(), portal.ids)
     assert scene.browser.post(f"/by-hand/{document.id}", code=code).status_code == 303
     scene.calls.clear()

@@ -7,7 +7,6 @@ from html import escape
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.hand_codes import create_fax_code
@@ -15,7 +14,7 @@ from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, give_account
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
-from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, a_fax, a_store
 
 ADDRESSEE = replace(PROVIDER, id="prv_faxed", email=None, password_hash=None)
 FAXED = a_document(
@@ -26,19 +25,7 @@ PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care", re.IGNORECASE)
 
 def code_of(portal: Portal, document: Document) -> str:
     """Return the code on the cover of a fax of this document."""
-    delivery = Delivery(
-        id="dlv_fax",
-        version=1,
-        practice_id=document.practice_id,
-        document_id=document.id,
-        event_id="evt_1",
-        channel=Channel.FAX,
-        type="fax",
-        recipient="+15125550100",
-        created_at=START,
-        access=document.access,
-    )
-    return create_fax_code(portal.fake_store, document, delivery, portal.time.now(), portal.ids)
+    return create_fax_code(portal.fake_store, document, a_fax(document), portal.time.now(), portal.ids)
 
 
 @pytest.fixture

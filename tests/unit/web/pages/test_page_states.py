@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from app import app
 from chalicelib import bootstrap
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import Document, StoredPdf
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
@@ -32,7 +32,7 @@ from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Portal, header, text
-from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
+from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_delivery, a_document, a_store
 
 WHO = (
     "anonymous",
@@ -155,18 +155,7 @@ SIGNED = a_document(
     status=Status.APPROVED, outcome=Outcome.APPROVED, signed=StoredPdf(key="signed/doc/ab.pdf", sha256="ab", pages=4)
 )
 ICON = asset_url("icon.svg").rpartition("/")[2]
-FAILED = Delivery(
-    id="dlv_1",
-    version=1,
-    practice_id="prc_1",
-    document_id=SIGNED.id,
-    event_id="evt_1",
-    channel=Channel.EMAIL,
-    type="ready",
-    recipient="dr.rivera@example.com",
-    created_at=START,
-    status=DeliveryStatus.FAILED,
-)
+FAILED = a_delivery(SIGNED, type="ready", status=DeliveryStatus.FAILED)
 """The document and the message of `PRACTICE` and `PROVIDER`. Other practices and providers have none."""
 
 
