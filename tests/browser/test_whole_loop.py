@@ -64,9 +64,7 @@ def text_of(pdf: bytes) -> list[str]:
 
 def is_signed(pdf: bytes, person: Person, document_id: str) -> None:
     """Assert that a page of the plan shows the signature and that the certificate follows the plan."""
-    pages = text_of(pdf)
-    start = next(number for number, text in enumerate(pages) if "Certificate of electronic signature" in text)
-    plan, certificate = pages[:start], " ".join(pages[start:])
+    *plan, certificate = text_of(pdf)
     signature = f"Electronically signed by {person.name}, {person.credential}"
     assert any(signature in text for text in plan)
     assert "Certificate of electronic signature" in certificate

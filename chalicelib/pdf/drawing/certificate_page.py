@@ -64,8 +64,8 @@ def _add_header(flow: Flow, facts: CertificateFacts) -> None:
 
 def _add_signature(flow: Flow, block: SignatureBlock) -> None:
     width, height = _BLOCK
-    flow.need(height + 16)
-    flow.y -= height + 12
+    flow.need(height + 8)
+    flow.y -= height + 4
     x, y = flow.left, flow.y
 
     def operation(canvas: Canvas) -> None:
@@ -132,13 +132,13 @@ def _add_trail_header(flow: Flow) -> None:
 
 def _add_trail_entry(flow: Flow, entry: TrailEntry) -> None:
     columns = _entry_lines(entry, flow)
-    height = 12.5 * max(len(column) for column in columns)
-    if flow.need(height + 6):
+    height = 12 * max(len(column) for column in columns)
+    if flow.need(height + 5):
         _add_trail_header(flow)
     top = flow.y - 2
     for x, size, column in zip((_TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN), (10, 10, 9.5), columns, strict=True):
         for index, line in enumerate(column):
-            flow.text(flow.left + x, top - 9.5 - index * 12.5, line, size=size)
+            flow.text(flow.left + x, top - 9.5 - index * 12, line, size=size)
     flow.y = top - height - 3
     flow.rule(weight=0.25)
 
@@ -163,13 +163,12 @@ def _signer_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
         ("Addressed to", facts.addressed_to),
         ("Identity", facts.identity),
         ("Authenticated by", facts.authentication),
-        ("Consent version", facts.consent_version),
-        ("Consent", facts.consent_text),
+        (f"Consent {facts.consent_version}" if facts.consent_version else "Consent", facts.consent_text),
     ]
 
 
 def _fill_flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
-    flow = Flow(left=_MARGIN, right=WIDTH - _MARGIN, top=HEIGHT - 48, bottom=58)
+    flow = Flow(left=_MARGIN, right=WIDTH - _MARGIN, top=HEIGHT - 48, bottom=56)
     _add_header(flow, facts)
     if block is not None:
         _add_signature(flow, block)

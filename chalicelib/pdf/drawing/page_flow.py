@@ -61,8 +61,8 @@ class Flow:
 
     def heading(self, text: str, *, keep_with: float) -> None:
         """Add the heading of a section, on a page that has room for `keep_with` points of content below the heading."""
-        self.need(28 + keep_with)
-        self.y -= 23
+        self.need(25 + keep_with)
+        self.y -= 20
         self.text(self.left, self.y, text, face=BOLD, size=12)
         self.y -= 6
         self.rule(weight=0.75)
@@ -70,9 +70,9 @@ class Flow:
 
     def row(self, label: str, value: str, *, indent: float, size: float = 10.5) -> None:
         """Add a label at the left edge, and `indent` points to the right its value, wrapped into lines."""
-        leading = size * 1.32
+        leading = size * 1.26
         self.need(leading)
         self.text(self.left, self.y - 0.76 * leading, label, size=size)
         lines = wrap_paragraphs(value, PLAIN, size, self.width - indent)
         self.lines(lines, x=self.left + indent, size=size, leading=leading)
-        self.y -= 1.5
+        self.y -= 1

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.pdf.assembly.reportlab_pages import draw_and_open
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.models import CertificateFacts, SignatureBlock
+from chalicelib.services.labels import CONSENT_TEXTS
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.shaped_words import SHAPED
 
@@ -24,6 +25,18 @@ def text_of(facts: CertificateFacts, block: SignatureBlock | None = None) -> str
 
 def test_a_short_trail_fits_on_one_page() -> None:
     assert len(samples.texts(certificate_pdf(samples.CERTIFICATE, samples.BLOCK))) == 1
+
+
+def test_the_certificate_of_a_certified_plan_fits_on_one_page() -> None:
+    facts = replace(
+        samples.certificate_of(events=6),
+        addressed_to="dr.r…@example.com, an address given by Hill Country Physical Therapy",
+        identity="Account at the email address dr.r…@example.com; the NPI was stated by 1 clinic",
+        consent_text=next(iter(CONSENT_TEXTS.values())),
+        read_statement="The signer confirmed to have read every page",
+    )
+    (page,) = samples.texts(certificate_pdf(facts, samples.BLOCK))
+    assert "Consent 2026-11" in samples.one_line(page)
 
 
 def test_the_certificate_of_a_signature_shows_all_facts() -> None:
