@@ -13,7 +13,7 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
 from chalicelib.services.accounts.address_codes import AddressCodes, wrong_code
-from chalicelib.services.accounts.address_transfers import AddressTransfer, gain, is_free, lose
+from chalicelib.services.accounts.address_transfers import AddressTransfer, gain, lose
 from chalicelib.services.normalization import normalize_email
 from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
@@ -63,9 +63,9 @@ class AccountEmails:
         email = request.email or ""
 
         def step(current: AccountOwner) -> AccountChange:
-            if not is_free(self._store, email):
-                raise wrong_code()
             transfer = gain(self._store, current.provider, email)
+            if transfer is None:
+                raise wrong_code()
             recipients = transfer.account.proven_emails
             return self._commit(current, transfer, AccountEventType.EMAIL_ADDED, email, recipients, spent=(request,))
 
@@ -120,7 +120,7 @@ class AccountEmails:
             claims=transfer.claims,
             released=transfer.released,
             spent=spent,
-            outbox=(jobs,) if transfer.jobs else (),
+            outbox=(jobs,),
         )
         cookie = self._writer.commit(owner, transfer.account, event_type, more=more, email=email, recipients=recipients)
         return AccountChange(cookie)

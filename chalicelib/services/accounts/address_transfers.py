@@ -38,27 +38,26 @@ class AddressTransfer:
     jobs: tuple[Job, ...]
 
 
-def is_free(store: Store, email: str) -> bool:
-    """Return True if no account has this email address, so that an account may add it."""
-    return not store.claims([email_claim(email)])
-
-
-def gain(store: Store, account: Provider, email: str) -> AddressTransfer:
+def gain(store: Store, account: Provider, email: str) -> AddressTransfer | None:
     """Return the transfer that adds a proven email address to the account, for the caller to commit.
 
-    The transfer reserves the address for the account. It also reserves the owner's name and NPI at the address, so
-    that a document that arrives at the same time is matched with the account, and not with a new person."""
-    owners = store.claims(_keys(account, email))
+    Return None if an account has the address already. The transfer reserves the address for the account. It also
+    reserves the owner's name and NPI at the address, so that a document that arrives at the same time is matched with
+    the account, and not with a new person."""
+    address, keys = email_claim(email), _keys(account, email)
+    owners = store.claims([address, *keys])
+    if address in owners:
+        return None
     gained, people = replace(account, emails=(*account.proven_emails, email)), []
     for person in _people(store, account, email, owners):
         for practice_id in person.addressed_by:
             gained = complete(gained, _stated(person, email, practice_id), practice_id)
         people.append(replace(person, version=person.version + 1, addressed_by={}, merged_into=account.id))
-    free = [key for key in _keys(account, email) if key not in owners]
+    free = [key for key in keys if key not in owners]
     return AddressTransfer(
         account=gained,
         people=tuple(people),
-        claims=tuple(Claim(key=key, owner=account.id) for key in (email_claim(email), *free)),
+        claims=tuple(Claim(key=key, owner=account.id) for key in (address, *free)),
         jobs=(*(move_job(person.id) for person in people), _check_job(account.id)),
     )
 
