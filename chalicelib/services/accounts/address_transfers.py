@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.claim_keys import email_claim, known_claims, person_claims
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import names_person
-from chalicelib.services.documents.document_moves import move_job
+from chalicelib.services.documents.document_moves import check_job, move_job
 from chalicelib.services.documents.provider_matching import complete, unlink
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim, Job
@@ -58,7 +57,7 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer | None:
         account=gained,
         people=tuple(people),
         claims=tuple(Claim(key=key, owner=account.id) for key in (address, *free)),
-        jobs=(*(move_job(person.id) for person in people), _check_job(account.id)),
+        jobs=(*(move_job(person.id) for person in people), check_job(account.id)),
     )
 
 
@@ -87,14 +86,6 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
     return AddressTransfer(
         account=lost, people=tuple(people), claims=claims, released=released, jobs=(move_job(account.id),)
     )
-
-
-def _check_job(account_id: str) -> Job:
-    """Return the background job to queue after an address was added to the account.
-
-    The job reads the account's documents that practices had already sent to the address. It stores in the account's row
-    which practices these are."""
-    return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=account_id, provider_id=account_id)
 
 
 def _people(store: Store, account: Provider, email: str, owners: Mapping[str, str]) -> list[Provider]:

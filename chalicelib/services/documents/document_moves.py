@@ -40,6 +40,13 @@ def move_job(provider_id: str, *, practice_id: str | None = None) -> Job:
     )
 
 
+def check_job(provider_id: str) -> Job:
+    """Return the job that checks a provider's documents against the provider's email addresses.
+
+    `VisibilityReport.check` does the job, and stores the results in the provider's row."""
+    return Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id=provider_id, provider_id=provider_id)
+
+
 class DocumentMoves:
     """The service that does the `move` jobs. A job that comes twice does no harm."""
 

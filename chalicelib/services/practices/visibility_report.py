@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from chalicelib.domain.claim_keys import known_claims
 from chalicelib.domain.documents import Document
-from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import names_person
+from chalicelib.services.documents.document_moves import check_job
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Listing, Store
 from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
@@ -40,8 +40,7 @@ class VisibilityReport:
         of these jobs. `next` is the value of `after` for the next page, or None at the end."""
         now = self._clock.now()
         providers = self._store.providers(limit=PROVIDERS_PER_PAGE, after=after)
-        check = Job(queue=QueueName.DELIVERIES, name=JobName.CHECK, event_id="")
-        jobs = tuple(replace(check, event_id=provider.id, provider_id=provider.id) for provider in providers.items)
+        jobs = tuple(check_job(provider.id) for provider in providers.items)
         if jobs:
             row = OutboxRow(id=self._ids.new("out"), created_at=now, jobs=jobs)
             self._store.commit(Change(at=now, outbox=(row,)))
