@@ -311,6 +311,11 @@ class Document:
         return self.decision.decided_at if self.decision else self.returned_at
 
     @property
+    def are_pages_ready(self) -> bool:
+        """Whether the images of all pages are made. A broken page counts too, although it has no image."""
+        return (self.pages_ready or 0) >= self.original.pages
+
+    @property
     def timestamp_due(self) -> bool:
         return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 

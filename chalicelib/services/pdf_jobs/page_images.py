@@ -27,7 +27,7 @@ def text_key(document_id: str) -> str:
 
 def page_texts(document: Document, files: Files) -> Sequence[str] | None:
     """Return the text of each page (empty for a scanned page), or None until the `prepare` job stored the texts."""
-    if (document.pages_ready or 0) < document.original.pages:
+    if not document.are_pages_ready:
         return None
     data = files.find(text_key(document.id))
     if data is None:

@@ -296,7 +296,7 @@ def _check_owner(document: Document, provider: Provider) -> None:
 
 def _check_viewed(document: Document) -> None:
     """Raise `Invalid` unless the page images are ready and the portal has recorded a view of the document."""
-    is_ready = (document.pages_ready or 0) >= document.original.pages
+    is_ready = document.are_pages_ready
     if not is_ready or document.viewed_at is None:
         message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
         raise Invalid("Not signed yet. Please fix the following:", errors=[FieldError("read_statement", message)])

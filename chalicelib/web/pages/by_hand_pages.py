@@ -22,13 +22,7 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
-from chalicelib.web.pages.view_models import (
-    are_pages_ready,
-    describe_due_date,
-    is_preparing,
-    list_page_images,
-    refresh_header,
-)
+from chalicelib.web.pages.view_models import describe_due_date, is_preparing, list_page_images, refresh_header
 
 
 def show_code_form(context: RequestContext, document_id: str, errors: Mapping[str, str] | None = None) -> Response:
@@ -124,7 +118,7 @@ def _show_document(context: RequestContext, latest: Document, errors: Mapping[st
         document=document,
         undecided=undecided,
         images=list_page_images(document, context.services.files, texts),
-        prepared=are_pages_ready(document),
+        prepared=document.are_pages_ready,
         waiting=waiting,
         due=describe_due_date(document, context.now),
         sent_on=local_day(document.sent_at, document),

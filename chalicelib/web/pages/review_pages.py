@@ -33,7 +33,6 @@ from chalicelib.web.pages.reauthentication import is_recently_authenticated, pas
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
     PageImage,
-    are_pages_ready,
     describe_due_date,
     group_by_practice,
     is_preparing,
@@ -244,7 +243,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         block_size=block_size(document),
         pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
         images=_with_tokens(context, list_page_images(document, files, texts)),
-        prepared=are_pages_ready(document),
+        prepared=document.are_pages_ready,
         waiting=waiting,
         due=describe_due_date(document, context.now),
         reasons=REASONS,

@@ -110,15 +110,11 @@ def list_page_images(document: Document, files: Files, texts: Sequence[str] | No
     return [replace(image, text=text) for image, text in zip_longest(images, shown) if image]
 
 
-def are_pages_ready(document: Document) -> bool:
-    return (document.pages_ready or 0) >= document.original.pages
-
-
 def is_preparing(document: Document, now: datetime) -> bool:
     """Return True if page images are missing and are still expected, so that the page should reload.
 
     They are expected for `PREPARED_WITHIN` after the document was sent."""
-    return not are_pages_ready(document) and now < document.sent_at + PREPARED_WITHIN
+    return not document.are_pages_ready and now < document.sent_at + PREPARED_WITHIN
 
 
 def _make_page_image(document: Document, number: int, files: Files) -> PageImage:
