@@ -53,9 +53,10 @@ def new_delivery(
 def account_notice(
     event_id: str, provider: Provider, message_type: str, now: datetime, *, recipient: str | None = None
 ) -> Delivery:
-    """Return the email that informs an account's owner of a change, because somebody else may have made the change.
+    """Return an email that no practice may see, about an account, for the caller to store.
 
-    The email goes to the `recipient`, or without one to the account's username."""
+    The email informs the owner of a change that somebody else may have made, or has the link that moves the account to
+    another address. The email goes to the `recipient`, or without one to the account's username."""
     return new_delivery(
         Channel.EMAIL,
         message_type,

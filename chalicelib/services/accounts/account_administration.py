@@ -9,12 +9,12 @@ from datetime import datetime
 
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, account_event
 from chalicelib.domain.claim_keys import email_claim
-from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.providers import Provider, npi_key, separation_key, spelling_key, without_credentials
 from chalicelib.services.accounts.account_moves import owned_claims
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, account_notice, new_delivery, outbox_row
+from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
@@ -126,7 +126,7 @@ class AccountAdministration:
             if email == before.email:
                 return self._cancel_move(before, action)
             self._require_free(email, before.id)
-            link = self._link_email(before, email, action.now)
+            link = account_notice(self._ids.new("evt"), before, MessageType.NEW_ADDRESS, action.now, recipient=email)
             after = replace(before, version=before.version + 1, move_link=link.id)
             reported = self._change(after, AccountEventType.MOVE_STARTED, action, before.proven_emails)
             return merge(reported, Change(at=action.now, deliveries=(link,), outbox=(outbox_row(link),)))
@@ -190,17 +190,6 @@ class AccountAdministration:
             released=owned_claims(self._store, after.id, released),
             deliveries=notices,
             outbox=(outbox_row(*notices),) if notices else (),
-        )
-
-    def _link_email(self, provider: Provider, email: str, now: datetime) -> Delivery:
-        return new_delivery(
-            Channel.EMAIL,
-            MessageType.NEW_ADDRESS,
-            email,
-            event_id=self._ids.new("evt"),
-            practice_id=PORTAL_PRACTICE,
-            now=now,
-            provider_id=provider.id,
         )
 
 
