@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -8,6 +7,8 @@ B = TypeVar("B")
 
 def run_concurrently(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     """Run two functions at the same time and return both results. Two reads then take the time of one."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = pool.submit(second)
         return first(), pending.result()

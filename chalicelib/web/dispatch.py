@@ -16,6 +16,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import bootstrap
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.web.access_log import record, run_handler
 from chalicelib.web.access_rules import (
     Denial,
@@ -143,8 +144,6 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
     The practices' setting *second factor required* is in Parameter Store, and reading it takes time. So a handler that
     writes nothing is called at the same time, and its response is discarded if a second factor is required. Every
     other handler waits for the setting. In that case, only the document's practice is read in the meantime."""
-    from chalicelib.services.concurrency import run_concurrently
-
     if is_read_only(route, context):
         required, response = run_concurrently(
             lambda: _check_and_record(route, context, values), lambda: _call_handler(route, context, values)
