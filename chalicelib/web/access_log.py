@@ -9,7 +9,6 @@ from http import HTTPStatus
 
 from chalice.app import Response
 
-from chalicelib.domain.audit import AccessEvent
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.route import Route
@@ -46,6 +45,8 @@ def record_access(context: RequestContext, document_id: str, what: str) -> None:
     The practice can list these events.
 
     Raises `Unavailable` if the database does not respond."""
+    from chalicelib.domain.audit import AccessEvent
+
     services, now = context.services, context.now
     unique = int(hashlib.sha256(services.ids.token().encode()).hexdigest(), 16)
     event = AccessEvent(
