@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zlib import crc32
+
+from chalicelib.domain.timestamps import sort_key
 
 RETENTION_YEARS = 6
 RETENTION = timedelta(days=RETENTION_YEARS * 366)
@@ -97,10 +98,9 @@ def account_event(
     email: str | None = None,
 ) -> AccountEvent:
     """Return a new account event for the caller to store. The random id `unique` distinguishes events of one moment."""
-    key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id,
-        sort_key=key,
+        sort_key=sort_key(at, f"{type}.{unique}"),
         type=type,
         at=at,
         origin=origin,

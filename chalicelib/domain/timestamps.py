@@ -1,6 +1,7 @@
-"""Conversions of times to text and back. Stored times are RFC 3339 in UTC with milliseconds, which sorts as text."""
+"""Conversions of times to text and numbers. Stored times are RFC 3339 in UTC with milliseconds, which sorts as text."""
 
 from datetime import UTC, datetime
+from zlib import crc32
 
 
 def to_text(moment: datetime) -> str:
@@ -21,3 +22,10 @@ def from_text(text: str) -> datetime:
 def epoch_seconds(moment: datetime) -> int:
     """Return a time as whole seconds since 1970, the format of DynamoDB's TTL."""
     return int(moment.timestamp())
+
+
+def sort_key(moment: datetime, unique: str) -> int:
+    """Return a number that sorts rows by time: microseconds since 1970, followed by six digits of a hash of `unique`.
+
+    The digits distinguish rows of one moment if their texts `unique` differ."""
+    return round(moment.timestamp() * 1e6) * 10**6 + crc32(unique.encode()) % 10**6

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from chalice.app import Response
 
+from chalicelib.domain.timestamps import sort_key
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.route import Route
@@ -48,10 +49,9 @@ def record_access(context: RequestContext, document_id: str, what: str) -> None:
     from chalicelib.domain.audit import AccessEvent
 
     services, now = context.services, context.now
-    unique = int(hashlib.sha256(services.ids.token().encode()).hexdigest(), 16)
     event = AccessEvent(
         document_id=document_id,
-        sort_key=round(now.timestamp() * 1e6) * 10**6 + unique % 10**6,
+        sort_key=sort_key(now, services.ids.token()),
         at=now,
         what=what,
         actor=context.actor.name,

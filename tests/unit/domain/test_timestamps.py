@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from chalicelib.domain.timestamps import epoch_seconds, from_text, to_text
+from chalicelib.domain.timestamps import epoch_seconds, from_text, sort_key, to_text
 
 AT = datetime(2026, 11, 22, 14, 0, 0, 123_999, tzinfo=timezone(-timedelta(hours=5)))
 
@@ -22,3 +22,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_the_format_of_a_ttl_is_whole_seconds() -> None:
     assert epoch_seconds(datetime(1970, 1, 1, 0, 1, 0, 999_999, tzinfo=UTC)) == 60
+
+
+def test_a_sort_key_is_the_microseconds_and_six_digits_of_the_text() -> None:
+    assert sort_key(AT, "123456789") == 1_795_374_000_123_999_780_262
