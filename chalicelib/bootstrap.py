@@ -154,6 +154,7 @@ class Services:
         "pdf_jobs.sealer_cache", key="seal_key", authority="timestamp_authority", pins="settings.timestamp_pins"
     )
     page_preparation: PagePreparation = _service("pdf_jobs.page_preparation")
+    seal_job: SealJob = _service("pdf_jobs.seal_job", writer="document_writer")
 
     scheduled_sweep: ScheduledSweep = _service("scheduling.scheduled_sweep", writer="document_writer")
 
@@ -192,19 +193,6 @@ class Services:
         self.settings = settings
         self.clock: ports.Clock = clock or SystemClock()
         self.ids: ports.Ids = ids or RandomIds()
-
-    @cached_property
-    def seal_job(self) -> SealJob:
-        from chalicelib.services.pdf_jobs.seal_job import SealJob
-
-        return SealJob(
-            self.document_writer,
-            files=self.files,
-            pdf=self.pdf,
-            clock=self.clock,
-            sealer_cache=self.sealer_cache,
-            wants_timestamp=self.settings.timestamp_authority is not None,
-        )
 
     @property
     def never_repeating(self) -> Collection[Channel]:

@@ -24,19 +24,10 @@ from chalicelib.services.transaction import Claim, Job
 
 
 class SealJob:
-    """Service behind the `seal` and `timestamp` jobs.
-
-    `wants_timestamp` asks for seals of level B-T, which have the timestamp of an independent authority."""
+    """Service behind the `seal` and `timestamp` jobs."""
 
     def __init__(
-        self,
-        writer: DocumentWriter,
-        *,
-        files: Files,
-        pdf: PdfFunction,
-        clock: Clock,
-        sealer_cache: SealerCache,
-        wants_timestamp: bool,
+        self, writer: DocumentWriter, *, files: Files, pdf: PdfFunction, clock: Clock, sealer_cache: SealerCache
     ) -> None:
         self._writer = writer
         self._store = writer.store
@@ -44,7 +35,6 @@ class SealJob:
         self._pdf = pdf
         self._clock = clock
         self._sealer_cache = sealer_cache
-        self._wants_timestamp = wants_timestamp
 
     def seal(self, job: Job) -> None:
         """Make and release the sealed PDF of a decided document. Do nothing if the document is already sealed.
@@ -114,7 +104,7 @@ class SealJob:
     def _store_pdf(self, document: Document, file: SealedFile) -> StoredPdf:
         """Store the checked sealed PDF under the hash of its bytes, and return its data for the document's row."""
         key, sha256 = self._put(document.id, file.data)
-        due = self._wants_timestamp and file.level == "B-B"
+        due = self._sealer_cache.wants_timestamp and file.level == "B-B"
         return StoredPdf(key=key, sha256=sha256, pages=file.pages, level=file.level, timestamp_due=due)
 
     def _put(self, document_id: str, data: bytes) -> tuple[str, str]:

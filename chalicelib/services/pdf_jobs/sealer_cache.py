@@ -26,6 +26,11 @@ class SealerCache:
         self._sealer: Sealer | None = None
         self._read_at: datetime | None = None
 
+    @property
+    def wants_timestamp(self) -> bool:
+        """True if seals should be of level B-T, which have the timestamp of an independent authority."""
+        return self._timestamps is not None
+
     def sealer(self, now: datetime) -> Sealer:
         """Return the current sealer. Raises `ChainRefused` if no valid certificate belongs to the sealing key."""
         if self._sealer is None or self._read_at is None or now - self._read_at >= CACHE_LIFETIME:
