@@ -46,6 +46,7 @@ class SealedFile:
     """A PDF with the portal's digital signature (its seal) that passed all checks, so that it may be released."""
 
     data: bytes
+    sha256: str
     pages: int
     level: Level
 
@@ -140,7 +141,7 @@ class ReleaseMaker:
         signed = self._seal(_Draft(key, prepared, request.source, shown=shown, unseen=document.broken_pages))
         if not prepared.needs_certificate or request.block is None:
             return Release(signed)
-        facts = replace(request.certificate, signed_sha256=_hash(signed.data))
+        facts = replace(request.certificate, signed_sha256=signed.sha256)
         key, target = self._new_draft(document.id)
         separate = PrepareCertificate(target, facts, request.seal, request.block)
         return Release(signed, self._seal(_Draft(key, self.pdf.run(separate, PreparedFile))))
@@ -170,16 +171,19 @@ class ReleaseMaker:
             place=prepared.place,
             unseen=draft.unseen,
         )
-        require_no_faults(self.pdf.run(request, CheckedRelease), sealed)
-        return SealedFile(sealed, prepared.pages, message.level)
+        sha256 = require_no_faults(self.pdf.run(request, CheckedRelease), sealed)
+        return SealedFile(sealed, sha256, prepared.pages, message.level)
 
 
-def require_no_faults(checked: CheckedRelease, sealed: bytes) -> None:
-    """Raise `SealRefused` unless the PDF function checked exactly the sealed bytes and found no fault."""
+def require_no_faults(checked: CheckedRelease, sealed: bytes) -> str:
+    """Return the SHA-256 (hex) of the sealed bytes, if the PDF function checked exactly these and found no fault.
+
+    Raises `SealRefused` otherwise."""
     if checked.faults:
         raise SealRefused("; ".join(checked.faults))
     if checked.sha256 != _hash(sealed):
         raise SealRefused("other bytes were checked than those that were sealed")
+    return checked.sha256
 
 
 def _hash(data: bytes) -> str:

@@ -77,10 +77,10 @@ class SealJob:
                 message=b64encode(message).decode(),
                 pins=tuple(sealer.pins),
             )
-            require_no_faults(self._pdf.run(request, CheckedRelease), data)
+            sha256 = require_no_faults(self._pdf.run(request, CheckedRelease), data)
         except (ValueError, SealRefused) as error:
             raise StoredFileCorrupt(str(error)) from error
-        key, sha256 = self._put(document_id, data)
+        key = self._put(document_id, data, sha256)
         return replace(pdf, key=key, sha256=sha256, level="B-T", timestamp_due=False)
 
     def _make_release(self, document: Document, decision: Decision) -> Release:
@@ -103,16 +103,15 @@ class SealJob:
 
     def _store_pdf(self, document: Document, file: SealedFile) -> StoredPdf:
         """Store the checked sealed PDF under the hash of its bytes, and return its data for the document's row."""
-        key, sha256 = self._put(document.id, file.data)
+        key = self._put(document.id, file.data, file.sha256)
         due = self._sealer_cache.wants_timestamp and file.level == "B-B"
-        return StoredPdf(key=key, sha256=sha256, pages=file.pages, level=file.level, timestamp_due=due)
+        return StoredPdf(key=key, sha256=file.sha256, pages=file.pages, level=file.level, timestamp_due=due)
 
-    def _put(self, document_id: str, data: bytes) -> tuple[str, str]:
-        """Store the bytes of a PDF, and return their S3 key and SHA-256 (hex)."""
-        sha256 = hashlib.sha256(data).hexdigest()
+    def _put(self, document_id: str, data: bytes, sha256: str) -> str:
+        """Store the bytes of a PDF with this SHA-256 (hex), and return their S3 key."""
         key = f"{EVIDENCE}signed/{document_id}/{sha256}.pdf"
         self._files.put(key, data, "application/pdf")
-        return key, sha256
+        return key
 
     def _release(self, document_id: str, signed: StoredPdf, certificate: StoredPdf | None) -> None:
         """Mark the document as sealed, and store its audit event and an approval's webhook in one transaction."""
