@@ -99,15 +99,21 @@ def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
     return _is_same_spelling(("", provider.last_name), ("", addressee.last_name))
 
 
+def without_sessions(provider: Provider) -> Provider:
+    """Return the provider's row with a higher version and session generation, which ends all sessions of the account.
+
+    A session is valid only with the generation in this row. The caller commits the row."""
+    generation = provider.session_generation + 1
+    return replace(provider, version=provider.version + 1, session_generation=generation)
+
+
 def without_credentials(provider: Provider) -> Provider:
     """Return the next version of a provider's row, without sessions, links and everything that logs the owner in.
 
     The callers close an account or move it to another owner. The saved signature and the consent are removed too,
     because they belong to the person who gave them."""
     return replace(
-        provider,
-        version=provider.version + 1,
-        session_generation=provider.session_generation + 1,
+        without_sessions(provider),
         password_hash=None,
         short_password=False,
         passkeys=(),

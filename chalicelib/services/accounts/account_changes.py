@@ -9,7 +9,7 @@ from datetime import datetime
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, without_sessions
 from chalicelib.services.authentication.sessions import Sessions, switched_practices
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.ports import Ids, Store
@@ -85,14 +85,6 @@ class AccountWriter:
         )
         self._store.commit(merge(change, more))
         return cookie
-
-
-def without_sessions(provider: Provider) -> Provider:
-    """Return the provider's row with a higher version and session generation, which ends all sessions of the account.
-
-    A session is valid only with the generation in this row. The caller commits the row."""
-    generation = provider.session_generation + 1
-    return replace(provider, version=provider.version + 1, session_generation=generation)
 
 
 def changed_elsewhere() -> Invalid:

@@ -10,15 +10,9 @@ from datetime import datetime
 from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEventType, account_event
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, without_sessions
 from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
-from chalicelib.services.accounts.account_changes import (
-    AccountChange,
-    AccountOwner,
-    AccountWriter,
-    changed_elsewhere,
-    without_sessions,
-)
+from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     MIN_LENGTH,

@@ -14,7 +14,7 @@ from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCode, Invalid, InvalidCode, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, without_sessions
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.accounts.account_moves import complete_move
@@ -343,12 +343,7 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
     For a setup link, the row also gets the username, the credential and the NPI of the new account."""
     provider = link.provider
     changed = replace(
-        provider,
-        version=provider.version + 1,
-        password_hash=password_hash,
-        link=None,
-        session_generation=provider.session_generation + 1,
-        short_password=is_short(form.password),
+        without_sessions(provider), password_hash=password_hash, link=None, short_password=is_short(form.password)
     )
     if not link.is_setup:
         return changed
