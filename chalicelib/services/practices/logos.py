@@ -41,5 +41,5 @@ def _measure(image: bytes, pdf: PdfFunction) -> MeasuredLogo:
         raise ValueError(f"must have at most {MAX_BYTES} bytes")
     measured = pdf.run(MeasureLogo(b64encode(image).decode(), MAX_SIDE), MeasuredLogo)
     if measured.refused or measured.media_type not in _MEDIA_TYPES:
-        raise ValueError(measured.refused)
+        raise ValueError(measured.refused or "must be a PNG or JPEG image")
     return measured

@@ -107,7 +107,7 @@ def test_a_logo_can_be_removed(portal: Portal) -> None:
     [
         (MeasuredLogo(refused="too wide"), "too wide"),
         (MeasuredLogo(refused="too wide", media_type="image/png"), "too wide"),
-        (MeasuredLogo(media_type="image/svg+xml", width=1, height=1), ""),
+        (MeasuredLogo(media_type="image/svg+xml", width=1, height=1), "must be a PNG or JPEG image"),
     ],
 )
 def test_a_refused_picture_or_another_type_is_no_logo(measured: MeasuredLogo, reason: str) -> None:
