@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event
-from chalicelib.domain.claim_keys import email_claim, person_claims
-from chalicelib.domain.documents import Addressee
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.providers import Provider, without_credentials
+from chalicelib.services.accounts.address_transfers import keys_at
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.ports import Ids, Store
@@ -53,6 +53,5 @@ def _jobs_at(store: Store, account: Provider, email: str) -> tuple[Job, ...]:
     """Return the background jobs that move documents into the account: those sent to `email` that name its owner.
 
     Until now, these documents belong to other provider rows. There is one job for each such row."""
-    named = Addressee(first_name=account.first_name, last_name=account.last_name, npi=account.npi, email=email)
-    people = dict.fromkeys(store.claims(person_claims(named)).values())
+    people = dict.fromkeys(store.claims(keys_at(account, email)).values())
     return tuple(move_job(person) for person in people if person != account.id)

@@ -43,7 +43,7 @@ def gain(store: Store, account: Provider, email: str) -> AddressTransfer | None:
     Return None if an account has the address already. The transfer reserves the address for the account. It also
     reserves the owner's name and NPI at the address, so that a document that arrives at the same time is matched with
     the account, and not with a new person."""
-    address, keys = email_claim(email), _keys(account, email)
+    address, keys = email_claim(email), keys_at(account, email)
     owners = store.claims([address, *keys])
     if address in owners:
         return None
@@ -68,7 +68,7 @@ def lose(store: Store, ids: Ids, account: Provider, email: str) -> AddressTransf
     account, which is created if there is none. The person receives the name, address and NPI that these practices
     stated, their documents to the address, and their later faxes. What belongs to a remaining address of the account
     stays with the account."""
-    owners = store.claims(_keys(account, email))
+    owners = store.claims(keys_at(account, email))
     practices = [practice_id for practice_id, emails in account.addressed_by.items() if email in emails]
     lost = replace(account, emails=tuple(other for other in account.proven_emails if other != email))
     for practice_id in practices:
@@ -114,7 +114,7 @@ def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Ma
     The account has given up the address, and the `heir`, a provider row without an account, receives it. A claim
     reserves a name or NPI at the address for one provider row. `owners` maps the keys of stored claims to the ids of
     these rows. Claims of other people are left out."""
-    keys = [key for key in _keys(account, email) if owners.get(key) in (None, account.id)]
+    keys = [key for key in keys_at(account, email) if owners.get(key) in (None, account.id)]
     return [Claim(key=key, owner=heir.id, replaces=account.id) for key in keys]
 
 
@@ -131,7 +131,8 @@ def _claims_of_faxes(store: Store, lost: Provider, heir: Provider, practices: Co
     return [Claim(key=key, owner=heir.id, replaces=lost.id) for key in keys if owners.get(key) == lost.id]
 
 
-def _keys(account: Provider, email: str) -> tuple[str, ...]:
+def keys_at(account: Provider, email: str) -> tuple[str, ...]:
+    """Return the keys of the reservations (claims) of the owner's name and NPI at this email address."""
     return person_claims(_addressee(account, email))
 
 
