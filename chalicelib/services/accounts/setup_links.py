@@ -252,8 +252,7 @@ def _read_pending(store: Store, provider_id: str) -> Sequence[Document]:
 
 
 def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime) -> Secret:
-    kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
-    kind = SecretKind.NEW_ADDRESS if delivery.type == MessageType.NEW_ADDRESS else kind
+    kind = SecretKind(delivery.type)
     return Secret(
         key=secret_key(kind, token),
         version=1,
