@@ -192,3 +192,10 @@ class ConcurrentUpdate(Exception):
     def __init__(self, parts: Sequence[str]) -> None:
         super().__init__(", ".join(parts))
         self.parts = tuple(parts)
+
+
+def invalid_field(name: str, problem: str) -> Invalid:
+    """Return the error to raise for one wrong field. Its message is the field's name with the problem.
+
+    An example of a problem is `must be text`."""
+    return Invalid(f"{name} {problem}.", errors=(FieldError(name, problem),))

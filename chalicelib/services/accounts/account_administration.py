@@ -11,7 +11,7 @@ from chalicelib.domain.account_events import UNKNOWN, AccountEventType, account_
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.errors import Conflict, FieldError, Invalid
+from chalicelib.domain.errors import Conflict, FieldError, invalid_field
 from chalicelib.domain.providers import Provider, npi_key, separation_key, spelling_key, without_credentials
 from chalicelib.services.accounts.account_moves import owned_claims
 from chalicelib.services.delivery_rows import account_notice, outbox_row
@@ -43,7 +43,7 @@ class AccountAdministration:
         key = email_claim(email)
         provider = self._store.provider(self._store.claims([key]).get(key, "prv_nobody"))
         if provider is None or email not in provider.proven_emails:
-            raise _invalid("email", "is held by no account")
+            raise invalid_field("email", "is held by no account")
         return provider
 
     def separate(self, provider_id: str, person: Addressee, action: SupportAction, *, remove_npi: bool) -> None:
@@ -55,7 +55,7 @@ class AccountAdministration:
 
         def change(before: Provider) -> Change | None:
             if before.closed_at is not None:
-                raise _invalid("provider_id", "names a closed account")
+                raise invalid_field("provider_id", "names a closed account")
             _require_other_person(before, person, remove_npi=remove_npi)
             key = separation_key(before, person)
             keys = {key, npi_key(person.npi)} if remove_npi else {key}
@@ -150,7 +150,7 @@ class AccountAdministration:
         def step() -> None:
             provider = self._store.provider(provider_id)
             if provider is None:
-                raise _invalid("provider_id", "names no provider")
+                raise invalid_field("provider_id", "names no provider")
             row_change = change(provider)
             if row_change is not None:
                 self._store.commit(row_change)
@@ -195,7 +195,7 @@ class AccountAdministration:
 
 def _require_account(provider: Provider) -> None:
     if not provider.has_account:
-        raise _invalid("provider_id", "names no account")
+        raise invalid_field("provider_id", "names no account")
 
 
 def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: bool) -> None:
@@ -205,13 +205,9 @@ def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: 
     decide which of them a document names. Also raise `Invalid` if `remove_npi` is set and the provider has an account,
     or `person` has no NPI."""
     if remove_npi and (provider.has_account or person.npi is None):
-        raise _invalid("remove_npi", "needs the npi of the other person, and a provider without an account")
+        raise invalid_field("remove_npi", "needs the npi of the other person, and a provider without an account")
     is_same_npi = person.npi is None or person.npi == provider.npi
     if is_same_npi and spelling_key(provider.first_name, provider.last_name) == spelling_key(
         person.first_name, person.last_name
     ):
-        raise _invalid("last_name", "and npi are the provider's own, so nothing tells the two people apart")
-
-
-def _invalid(name: str, message: str) -> Invalid:
-    return Invalid(f"{name} {message}.", errors=(FieldError(name, message),))
+        raise invalid_field("last_name", "and npi are the provider's own, so nothing tells the two people apart")

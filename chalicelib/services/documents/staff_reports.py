@@ -9,7 +9,7 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason, CallResult, CopySeen
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
-from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
+from chalicelib.domain.errors import Conflict, ConflictCode, invalid_field
 from chalicelib.domain.status import Action, Outcome, is_decidable, is_open
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
 from chalicelib.services.documents.document_writer import DocumentWriter
@@ -173,9 +173,9 @@ def _signer(document: Document) -> Signer:
 
 def _check_call_time(document: Document, at: datetime, now: datetime) -> None:
     if at > now + CLOCK_TOLERANCE:
-        raise _invalid("data.at", "must not be in the future")
+        raise invalid_field("data.at", "must not be in the future")
     if local_day(at, document) < local_day(document.sent_at, document):
-        raise _invalid("data.at", "must not be earlier than the day on which the document was sent")
+        raise invalid_field("data.at", "must not be earlier than the day on which the document was sent")
 
 
 def _check_signing_day(document: Document, signed_on: date, now: datetime) -> None:
@@ -183,13 +183,9 @@ def _check_signing_day(document: Document, signed_on: date, now: datetime) -> No
 
     The provider's time zone may be a day behind the practice's, so the day before the document was sent is allowed."""
     if signed_on > local_day(now, document):
-        raise _invalid("data.signed_on", "must not be in the future")
+        raise invalid_field("data.signed_on", "must not be in the future")
     if signed_on < local_day(document.sent_at, document) - timedelta(days=1):
-        raise _invalid("data.signed_on", "must not be earlier than the day on which the document was sent")
-
-
-def _invalid(field: str, problem: str) -> Invalid:
-    return Invalid(f"{field} {problem}.", errors=(FieldError(field, problem),))
+        raise invalid_field("data.signed_on", "must not be earlier than the day on which the document was sent")
 
 
 def _conflict(document: Document, detail: str) -> Conflict:

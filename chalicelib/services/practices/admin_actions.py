@@ -11,7 +11,7 @@ from chalicelib.domain import npi as npis
 from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
+from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError, invalid_field
 from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import SIGNING_DELAY
@@ -89,10 +89,10 @@ class AdminActions:
         A refused action returns `{"error": {"code", "detail", "errors"}}` and changes nothing."""
         try:
             if not isinstance(payload, Mapping):
-                raise _invalid("payload", 'must be a JSON object such as {"action": "ping"}')
+                raise invalid_field("payload", 'must be a JSON object such as {"action": "ping"}')
             action = payload.get("action")
             if action not in ACTIONS:
-                raise _invalid("action", f"must be one of {', '.join(ACTIONS)}")
+                raise invalid_field("action", f"must be one of {', '.join(ACTIONS)}")
             result: Mapping[str, Any] = getattr(self, action)(payload, self.clock.now())
         except PortalError as error:
             errors = [{"field": wrong.field, "message": wrong.message} for wrong in error.errors]
@@ -156,9 +156,9 @@ class AdminActions:
         }
         values = {name: _read_switch(payload, name) for name in setters if name in payload}
         if not values:
-            raise _invalid("electronic_signature", "or second_factor must be true or false")
+            raise invalid_field("electronic_signature", "or second_factor must be true or false")
         if self.store.practice(practice_id) is None:
-            raise _invalid("practice_id", "names no practice")
+            raise invalid_field("practice_id", "names no practice")
         for name, is_on in values.items():
             setters[name](practice_id, on=is_on)
         return {"id": practice_id, **values}
@@ -171,11 +171,11 @@ class AdminActions:
         try:
             data = None if image is None else b64decode(str(image), validate=True)
         except ValueError as error:
-            raise _invalid("image", "must be in base64") from error
+            raise invalid_field("image", "must be in base64") from error
         try:
             logo = set_logo(self.practices, self.files, self.quick_pdf, practice_id, data, now)
         except ValueError as error:
-            raise _invalid("image", str(error)) from error
+            raise invalid_field("image", str(error)) from error
         return {"id": practice_id} | ({"width": logo.width, "height": logo.height} if logo else {})
 
     def reset_second_factor(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
@@ -215,7 +215,7 @@ class AdminActions:
 
         owner_id = retry_on_conflict(step, retry_on=frozenset({"provider"}))
         if owner_id is None:
-            raise _invalid("email", problem)
+            raise invalid_field("email", problem)
         return {"id": owner_id}
 
     def find_account(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
@@ -346,7 +346,7 @@ def _validate_npi(text: str) -> str:
 def _read_practice_id(payload: Mapping[str, Any]) -> str:
     value = payload.get("practice_id")
     if not isinstance(value, str) or not is_practice_id(value):
-        raise _invalid("practice_id", "must be the id of a practice, such as prc_...")
+        raise invalid_field("practice_id", "must be the id of a practice, such as prc_...")
     return value
 
 
@@ -360,7 +360,7 @@ def _read_flag(payload: Mapping[str, Any], name: str) -> bool:
 def _read_switch(payload: Mapping[str, Any], name: str) -> bool:
     value = payload.get(name)
     if not isinstance(value, bool):
-        raise _invalid(name, "must be true or false")
+        raise invalid_field(name, "must be true or false")
     return value
 
 
@@ -370,19 +370,15 @@ def _read_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str],
     if value in (None, ""):
         return None
     if not isinstance(value, str):
-        raise _invalid(name, "must be text")
+        raise invalid_field(name, "must be text")
     try:
         return normalize(value)
     except ValueError as error:
-        raise _invalid(name, str(error)) from error
+        raise invalid_field(name, str(error)) from error
 
 
 def _require_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str], str]) -> str:
     text = _read_text(payload, name, normalize)
     if text is None:
-        raise _invalid(name, "is missing")
+        raise invalid_field(name, "is missing")
     return text
-
-
-def _invalid(name: str, message: str) -> Invalid:
-    return Invalid(f"{name} {message}.", errors=(FieldError(name, message),))
