@@ -21,7 +21,7 @@ from chalicelib.services.documents import idempotent_events as inbound
 from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents import reports
 from chalicelib.services.practices import practices, request_authentication
-from chalicelib.web.api import emr, schemas
+from chalicelib.web.api import emr, event_schemas
 from chalicelib.web.api.openapi import WEBHOOKS
 from chalicelib.web.api.problem_types import TYPES
 from infrastructure.repository import ROOT
@@ -270,7 +270,7 @@ def _limits() -> str:
         ("subject", "limit"),
         [
             ("body of a request", f"{request_authentication.MAX_BODY_BYTES // _MB} MB"),
-            ("PDF inside an event, before base64", f"{schemas.MAX_INLINE_BYTES // _MB} MB"),
+            ("PDF inside an event, before base64", f"{event_schemas.MAX_INLINE_BYTES // _MB} MB"),
             ("PDF by upload", f"{originals.MAX_UPLOAD_BYTES // _MB} MB"),
             ("number of pages of a PDF", str(MAX_PAGES)),
             ("lifetime of an upload form", spoken(emr.UPLOAD_LIFETIME)),
@@ -317,7 +317,7 @@ VALUES: Mapping[str, str] = {
     "signature-tolerance": _in_words(request_authentication.SIGNATURE_TOLERANCE),
     "live-keys": str(practices.LIVE_KEYS),
     "old-secret": _in_words(practices.OLD_SECRET_LIFETIME),
-    "inline-pdf": f"{schemas.MAX_INLINE_BYTES // _MB} MB",
+    "inline-pdf": f"{event_schemas.MAX_INLINE_BYTES // _MB} MB",
     "upload-pdf": f"{originals.MAX_UPLOAD_BYTES // _MB} MB",
     "file-url": _in_words(emr.URL_LIFETIME),
     "default-limit": str(paging.DEFAULT_LIMIT),

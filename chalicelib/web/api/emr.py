@@ -25,7 +25,7 @@ from chalicelib.web.http.responses import json_response, redirect
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
     from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
-    from chalicelib.web.api.schemas import Event
+    from chalicelib.web.api.event_schemas import Event
 
 UPLOAD_LIFETIME = timedelta(minutes=15)
 URL_LIFETIME = timedelta(seconds=60)
@@ -43,7 +43,7 @@ def receive_event(context: RequestContext) -> Response:
 
     The access rule has verified the body's signature. Raises `Invalid` with every wrong field."""
     from chalicelib.services.documents.idempotent_events import InboundEvent
-    from chalicelib.web.api.schemas import read_event
+    from chalicelib.web.api.event_schemas import read_event
 
     body = request_parsing.read_body(context.request)
     command = read_event(body, context.now.date(), context.services.settings.fax_countries)
@@ -184,7 +184,7 @@ def read_practice(context: RequestContext) -> Response:
 
 
 def write_practice(context: RequestContext) -> Response:
-    from chalicelib.web.api.schemas import read_settings
+    from chalicelib.web.api.settings_schemas import read_settings
 
     services = context.services
     settings = read_settings(_read_body(context), services.settings.fax_countries)
@@ -192,7 +192,7 @@ def write_practice(context: RequestContext) -> Response:
 
 
 def write_endpoint(context: RequestContext) -> Response:
-    from chalicelib.web.api.schemas import read_endpoint
+    from chalicelib.web.api.settings_schemas import read_endpoint
 
     services = context.services
     url = read_endpoint(_read_body(context), allow_loopback=services.settings.allow_loopback)

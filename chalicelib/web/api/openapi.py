@@ -13,6 +13,7 @@ from chalicelib.services.documents.reports import Accesses, TrailResource
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
+from chalicelib.web.api.event_schemas import EVENTS
 from chalicelib.web.api.openapi_schemas import (
     Accepted,
     Deliveries,
@@ -25,7 +26,7 @@ from chalicelib.web.api.openapi_schemas import (
     ref,
 )
 from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION, Choice
-from chalicelib.web.api.schemas import EVENTS, EndpointSettings, PracticeSettings
+from chalicelib.web.api.settings_schemas import EndpointSettings, PracticeSettings
 from chalicelib.web.http.error_mapping import Problem
 from chalicelib.web.route import Access, Route
 from chalicelib.web.routes import ROUTES

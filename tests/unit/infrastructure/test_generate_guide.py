@@ -21,9 +21,9 @@ from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.practices.practices import KEY_PREFIX
 from chalicelib.services.practices.request_authentication import RequestAuthentication
 from chalicelib.services.transaction import Change
+from chalicelib.web.api.event_schemas import read_event
 from chalicelib.web.api.openapi import openapi
 from chalicelib.web.api.problem_types import TYPES
-from chalicelib.web.api.schemas import read_event
 from infrastructure.generate_guide import (
     GUIDE,
     OLD_SECRET,

@@ -16,7 +16,8 @@ from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.documents.send_command import SendCommand
 from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
-from chalicelib.web.api.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
+from chalicelib.web.api.event_schemas import MAX_INLINE_BYTES, read_event
+from chalicelib.web.api.settings_schemas import read_endpoint, read_settings
 
 TODAY = date(2026, 11, 22)
 EXAMPLE: dict[str, Any] = {

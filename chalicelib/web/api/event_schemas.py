@@ -1,38 +1,20 @@
-"""Pydantic models of the JSON that an EMR sends. The models validate the JSON and describe it in OpenAPI.
+"""Pydantic models of the events that an EMR sends. The models validate the JSON and describe it in OpenAPI.
 
-- A value of a wrong type is refused and not converted.
-- Unknown fields are ignored, so that an EMR may be newer than this installation.
-- Every error names its field, such as `data.provider.npi`, and never quotes the value.
-
-Pydantic is slow to import, so functions import this module where they need it."""
+`request_fields.py` says what is refused and what is ignored."""
 
 import base64
 import binascii
-import re
 from collections.abc import Collection, Mapping
-from contextlib import suppress
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from chalicelib.domain import documents, npi
+from chalicelib.domain import documents
 from chalicelib.domain.certification import facts
 from chalicelib.domain.certification.facts import CallResult, CopySeen, PayerKind
 from chalicelib.domain.documents import DeliveryChoice, Kind, ReturnedMethod
-from chalicelib.domain.errors import FieldError, Invalid, NotJson
+from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services import normalization as formats
 from chalicelib.services.documents.document_refs import DocumentRef
@@ -41,10 +23,28 @@ from chalicelib.services.documents.lifecycle_events import RecallCommand, Resend
 from chalicelib.services.documents.provider_matching import check_reachable
 from chalicelib.services.documents.send_command import SendCommand
 from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
+from chalicelib.web.api.request_fields import (
+    BirthDay,
+    BlankToNone,
+    Credential,
+    ExternalId,
+    Fax,
+    MaybeDay,
+    MaybeEmail,
+    MaybeNpi,
+    MaybeText,
+    Name,
+    PastDay,
+    Phone,
+    RequestModel,
+    RowId,
+    Sha256,
+    Timestamp,
+    read_model,
+)
 
 MAX_INLINE_BYTES = 4 * 1024 * 1024
 EARLIEST_BIRTH = date(1880, 1, 1)
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MAX_POINTS = 14_400
 """The longest side that a PDF page may have, in points (1/72 inch)."""
 
@@ -52,92 +52,9 @@ MIN_WIDTH, MIN_HEIGHT = 36, 12
 """The smallest box for a signature that an EMR may ask for, in points: half an inch wide, and one line of text high."""
 
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand | CallCommand | CopyCommand
-M = TypeVar("M", bound=BaseModel)
-
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,18}(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
-def _blank_to_none(value: Any) -> Any:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def _parse_day(value: Any) -> date:
-    with suppress(ValueError):
-        if isinstance(value, str) and _DAY.fullmatch(value):
-            return date.fromisoformat(value)
-    raise ValueError("must be a day such as 2026-11-20")
-
-
-def _check_day_range(value: date) -> date:
-    if not FIRST_DAY <= value <= LAST_DAY:
-        raise ValueError(f"must be a day from {FIRST_DAY} to {LAST_DAY}")
-    return value
-
-
-def _check_past(value: date | None, info: ValidationInfo) -> date | None:
-    today: date = (info.context or {})["today"]
-    # `today` is in UTC, and in some time zones it is tomorrow already.
-    if value is not None and value > today + timedelta(days=1):
-        raise ValueError("must not be in the future")
-    return value
-
-
-def _check_timestamp(value: str) -> str:
-    with suppress(ValueError):
-        if _MOMENT.fullmatch(value) and datetime.fromisoformat(value).tzinfo is not None:
-            return value
-    raise ValueError("must be a time with a zone such as 2026-11-22T19:00:00Z")
-
-
-def _check_fax(value: str, info: ValidationInfo) -> str:
-    return formats.normalize_fax(value, (info.context or {})["fax_countries"])
-
-
-def _check_npi(value: str) -> str:
-    if not npi.is_valid(value):
-        raise ValueError("must be a valid NPI: ten digits with the right check digit")
-    return value
-
-
-_DAY_FORMAT: Mapping[str, Any] = {"type": "string", "format": "date", "examples": ["2026-11-20"]}
-_DAY_SCHEMA = WithJsonSchema({**_DAY_FORMAT})
-_EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
-
-
-def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
-    """Return the Pydantic annotation for the OpenAPI schema of an optional field.
-
-    The schema allows a value that fits `schema`, and also null and blank text, which mean that there is no value."""
-    return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
-
-
-Name = Annotated[str, Field(max_length=100), AfterValidator(formats.normalize_line)]
-Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.normalize_line)]
-ExternalId = Annotated[str, Field(max_length=128), AfterValidator(formats.normalize_line)]
-Timestamp = Annotated[str, AfterValidator(_check_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
-RowId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
-Day = Annotated[date, BeforeValidator(_parse_day), AfterValidator(_check_day_range), _DAY_SCHEMA]
-BirthDay = Annotated[date, BeforeValidator(_parse_day), _DAY_SCHEMA]
-Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.normalize_email)]
-Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.normalize_phone)]
-Fax = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(_check_fax)]
-Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
-BlankToNone = BeforeValidator(_blank_to_none)
-_Text = Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)]
-MaybeText = Annotated[_Text | None, BlankToNone]
-MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
-PastDay = Annotated[MaybeDay, AfterValidator(_check_past)]
-MaybeNpi = Annotated[Npi | None, BlankToNone]
-MaybeEmail = Annotated[Email | None, BlankToNone, _or_blank(_EMAIL_FORMAT)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True, frozen=True)
-
-
-class Patient(_Model):
+class Patient(RequestModel):
     external_id: ExternalId
     first_name: Name
     last_name: Name
@@ -153,7 +70,7 @@ class Patient(_Model):
         return value
 
 
-class Provider(_Model):
+class Provider(RequestModel):
     first_name: Name
     last_name: Name
     credential: Annotated[Credential | None, BlankToNone] = None
@@ -165,17 +82,17 @@ class Provider(_Model):
     )
 
 
-class Author(_Model):
+class Author(RequestModel):
     name: Name
     credential: Annotated[Credential | None, BlankToNone] = None
     phone: Annotated[Phone | None, BlankToNone] = None
 
 
-class Payer(_Model):
+class Payer(RequestModel):
     kind: PayerKind
 
 
-class Order(_Model):
+class Order(RequestModel):
     """The signed order or referral that the clinic has on file. `name` is the name of the person who signed it.
 
     Medicare's exception needs the date, the discipline (PT, OT or SLP) and the NPI."""
@@ -186,7 +103,7 @@ class Order(_Model):
     name: Annotated[Name | None, BlankToNone] = None
 
 
-class Certification(_Model):
+class Certification(RequestModel):
     initial_visit_on: PastDay = None
     starts_on: MaybeDay = Field(default=None, alias="from")
     ends_on: MaybeDay = Field(default=None, alias="to")
@@ -216,7 +133,7 @@ class Certification(_Model):
         )
 
 
-class SignatureField(_Model):
+class SignatureField(RequestModel):
     """The box to sign in, in PDF points (1/72 inch) of the page as displayed.
 
     The origin is the bottom left corner, and `page` counts from 1."""
@@ -228,7 +145,7 @@ class SignatureField(_Model):
     height: float = Field(ge=MIN_HEIGHT, le=MAX_POINTS, allow_inf_nan=False)
 
 
-class Content(_Model):
+class Content(RequestModel):
     """The PDF, either as `base64` (up to 4 MB) or as the `upload_id` of an upload.
 
     `sha256` is optional. It is the SHA-256 of the PDF before base64, as hex in upper or lower case."""
@@ -259,7 +176,7 @@ class Content(_Model):
         return PdfSource(data=data, upload_id=self.upload_id, sha256=self.sha256)
 
 
-class DocumentSent(_Model):
+class DocumentSent(RequestModel):
     external_id: ExternalId
     kind: Kind
     title: Annotated[str, Field(max_length=200), AfterValidator(formats.normalize_line)]
@@ -284,7 +201,7 @@ class DocumentSent(_Model):
         return value
 
 
-class _DocumentReference(_Model):
+class _DocumentReference(RequestModel):
     external_id: ExternalId | None = None
     document_id: RowId | None = None
 
@@ -298,7 +215,7 @@ class _DocumentReference(_Model):
         return DocumentRef(external_id=self.external_id, document_id=self.document_id)
 
 
-class CorrectedProvider(_Model):
+class CorrectedProvider(RequestModel):
     email: MaybeEmail = None
     fax: Annotated[Fax | None, BlankToNone] = None
 
@@ -353,7 +270,7 @@ class DocumentCopyConfirmed(_DocumentReference):
         return value
 
 
-class _Envelope(_Model):
+class _Envelope(RequestModel):
     type: Literal[
         "document.sent",
         "document.resend",
@@ -447,50 +364,13 @@ EVENTS: Mapping[
 }
 
 
-class PracticeSettings(_Model):
-    """The settings to change. An omitted setting does not change, and null clears an optional setting."""
-
-    name: Annotated[str, Field(max_length=120), AfterValidator(formats.normalize_line)] = ""
-    phone: Annotated[Phone | None, BlankToNone] = None
-    fax: Annotated[Fax | None, BlankToNone] = None
-    reply_to: MaybeEmail = None
-    time_zone: Annotated[str, AfterValidator(formats.validate_time_zone)] = ""
-    default_payer: Annotated[PayerKind | None, BlankToNone] = Field(
-        default=None, description="The payer of documents that state no `payer`."
-    )
-    electronic_signature: bool = False
-
-
-class EndpointSettings(_Model):
-    url: Annotated[str, Field(max_length=formats.MAX_URL_CHARS, json_schema_extra={"format": "uri"})]
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, value: str, info: ValidationInfo) -> str:
-        return formats.validate_endpoint_url(value, allow_loopback=(info.context or {})["allow_loopback"])
-
-
 def read_event(body: bytes, today: date, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Event:
     """Return the validated event from the JSON body of `POST /v1/events`, as the object that a service takes.
 
     `fax_countries` are the countries whose fax numbers are allowed. Raises `NotJson`, or `Invalid` with every wrong
     field."""
-    event_type = _read(_Envelope, body, {}).type
-    return _read(EVENTS[event_type], body, {"today": today, "fax_countries": fax_countries}).command()
-
-
-def read_settings(body: bytes, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Mapping[str, Any]:
-    """Return a practice's new settings from a JSON body, in their normal form. Omitted settings are missing.
-
-    Raises `NotJson`, or `Invalid` with every wrong field."""
-    return _read(PracticeSettings, body, {"fax_countries": fax_countries}).model_dump(exclude_unset=True)
-
-
-def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:
-    """Return the URL to which webhooks are posted from a JSON body. Raises `Invalid` for a URL that is not public.
-
-    `allow_loopback` permits URLs of this machine, for the local run only. Raises `NotJson` for other bodies."""
-    return _read(EndpointSettings, body, {"allow_loopback": allow_loopback}).url
+    event_type = read_model(_Envelope, body, {}).type
+    return read_model(EVENTS[event_type], body, {"today": today, "fax_countries": fax_countries}).command()
 
 
 def _decode_base64(text: str) -> bytes:
@@ -500,42 +380,3 @@ def _decode_base64(text: str) -> bytes:
         message = "must be base64 of the standard alphabet, padded, without line breaks or a data: prefix"
         wrong = FieldError("data.content.base64", message)
         raise Invalid(f"{wrong.field} {message}.", errors=(wrong,)) from None
-
-
-_MESSAGES: Mapping[str, str] = {
-    "missing": "is missing",
-    "string_type": "must be text",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "must match {pattern}",
-    "enum": "must be one of {expected}",
-    "literal_error": "must be one of {expected}",
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "model_type": "must be an object",
-    "value_error": "{error}",
-}
-
-
-def _read(model: type[M], body: bytes, context: Mapping[str, Any]) -> M:
-    try:
-        return model.model_validate_json(body, context=dict(context))
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-    if details[0]["type"] == "json_invalid":
-        raise NotJson(f"The body is not JSON in UTF-8: {details[0]['ctx']['error']}.")
-    errors = tuple(FieldError(_path(detail), _message(detail)) for detail in details)
-    raise Invalid("; ".join(f"{error.field} {error.message}" for error in errors) + ".", errors=errors)
-
-
-def _path(detail: ErrorDetails) -> str:
-    return ".".join(str(part) for part in detail["loc"]) or "body"
-
-
-def _message(detail: ErrorDetails) -> str:
-    template = _MESSAGES.get(detail["type"])
-    return template.format(**detail.get("ctx", {})) if template else detail["msg"]
