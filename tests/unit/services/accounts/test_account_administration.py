@@ -5,102 +5,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.claim_keys import email_claim, known_claims, person_claims
-from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Grant, GrantKind
-from chalicelib.domain.errors import Invalid, InvalidCode
-from chalicelib.domain.providers import Provider
-from chalicelib.domain.second_factors import Authenticator
-from chalicelib.domain.visibility import opens_to
-from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm
-from chalicelib.services.authentication.password_login import login_counters
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Grant, GrantKind
+from chalicelib.services.accounts.setup_links import LinkExpired
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
-from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent, with_account
-from tests.support.fakes import START
-from tests.support.portal import Portal
+from tests.support.administration_world import DESK, JANE, JANES_NPI, LUIS, NEW, OTHER, Support, a_full_account
+from tests.support.emr_fixtures import OTHER_PRACTICE, sent
 from tests.support.provider_fixtures import only_doing
-
-DESK, OTHER, NEW = "desk@office.example", "second@office.example", "dr.new@example.com"
-LUIS = replace(RIVERA, email=DESK, fax=None)
-JANE = replace(LUIS, first_name="Jane", last_name="Okafor")
-JANES_NPI = "1000000004"
-FORM = PasswordForm(password="violet tractor onion", credential="MD", confirmed=True)
-
-
-class Support(Emr):
-    """The services of the admin, deliveries and web functions over the fakes of `Emr`."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.portal = Portal(self.store)
-        self.portal.clock, self.portal.ids = self.clock, self.ids
-
-    def run(self, action: str, **payload: Any) -> Any:
-        return self.portal.admin_actions.run({"action": action, "operator": "Dana Ruiz", **payload})
-
-    def do(self, action: str, provider: Provider, **payload: Any) -> None:
-        """Run the action on the provider, run it again, and run the jobs that move documents."""
-        for _ in range(2):
-            assert self.run(action, provider_id=provider.id, **payload) == {"id": provider.id}
-            self.settle()
-
-    def separate(self, provider: Provider, person: Addressee, **payload: Any) -> None:
-        names = {"first_name": person.first_name, "last_name": person.last_name, "npi": person.npi}
-        self.do("separate_people", provider, **names, **payload)
-
-    def settle(self) -> None:
-        for job in self.store.jobs():
-            if job.name == "move":
-                self.portal.document_moves.move(job)
-
-    def mail(self, addressee: Addressee, external_id: str, **changes: Any) -> Document:
-        return self.send(sent(addressee=addressee, external_id=external_id), **changes)
-
-    def latest(self, document: Document) -> Document:
-        stored = self.store.document(document.id)
-        assert stored is not None
-        return stored
-
-    def provider(self, provider_id: str) -> Provider:
-        provider = self.store.provider(provider_id)
-        assert provider is not None
-        return provider
-
-    def owner(self, document: Document) -> Provider:
-        return self.provider(self.latest(document).provider_id)
-
-    def account(self, document: Document, email: str = DESK, **changes: Any) -> Provider:
-        """Give the document's provider an account at the address. `changes` replace fields of the provider."""
-        account = with_account(self, document, email)
-        changed = replace(account, version=account.version + 1, **changes)
-        claims = tuple(Claim(key=email_claim(other), owner=changed.id) for other in changed.emails)
-        self.store.commit(Change(at=self.now, providers=(changed,), claims=claims))
-        return changed
-
-    def is_shown(self, document: Document) -> bool:
-        return opens_to(self.owner(document), self.latest(document))
-
-    def trail(self, provider: Provider) -> list[AccountEvent]:
-        return list(reversed(self.store.account_events(provider.id, limit=50, before=None).items))
-
-    def reports(self) -> list[tuple[str, str]]:
-        """Return the type and the recipient of each email about an account, without setup links."""
-        return [
-            (delivery.type, delivery.recipient)
-            for delivery in self.deliveries()
-            if delivery.practice_id == "portal" and delivery.type != "setup"
-        ]
-
-    def new_address_link(self) -> str:
-        """Return the token of the newest link to a new address."""
-        mail = [delivery for delivery in self.deliveries() if delivery.type == "new_address"][-1]
-        return self.portal.setup_links.create_token(mail, self.now)
-
-    def take_over(self, token: str) -> Provider:
-        return self.portal.setup_links.choose_password(token, FORM, self.now).provider
 
 
 @pytest.fixture
@@ -331,12 +245,6 @@ def test_the_username_is_not_released_and_the_error_says_what_to_use(support: Su
 # Closing an account
 
 
-def a_full_account(support: Support, document: Document) -> Provider:
-    app = Authenticator(secret="JBSWY3DPEHPK3PXP", since=START)
-    facts: dict[str, Any] = {"saved_signature": "{}", "authenticator": app, "recovery": ("hash",), "link": "dlv_1"}
-    return support.account(document, emails=(DESK, OTHER), consent_version="1", **facts)
-
-
 def test_a_closed_account_has_nothing_that_logs_in_and_holds_no_address(support: Support) -> None:
     account = a_full_account(support, support.mail(LUIS, "POC-1"))
     support.do("close_account", account)
@@ -443,160 +351,6 @@ def test_an_account_that_changes_during_the_action_is_closed_all_the_same(suppor
     support.run("close_account", provider_id=account.id)
     assert support.store.claims([email_claim(DESK), email_claim(OTHER)]) == {}
     assert support.reports() == [("account_closed", DESK), ("account_closed", OTHER)]
-
-
-# Moving an account
-
-
-def test_a_move_changes_nothing_before_the_new_address_is_proven(support: Support) -> None:
-    document = support.mail(LUIS, "POC-1")
-    account = a_full_account(support, document)
-    assert support.run("move_account", provider_id=account.id, email=NEW) == {"id": account.id}
-    unchanged = support.provider(account.id)
-    assert replace(unchanged, version=account.version, move_link=None) == account
-    assert email_claim(NEW) not in support.store.claims([email_claim(NEW)])
-    assert support.is_shown(document)
-    sent_to = [(mail.type, mail.recipient) for mail in support.deliveries()]
-    assert sent_to[-3:] == [("move_started", DESK), ("move_started", OTHER), ("new_address", NEW)]
-    (event,) = support.trail(account)
-    assert (event.type, event.operator) == ("move_started", "Dana Ruiz")
-    assert event.email is None, "a stranger who holds the account must not learn the new address"
-    assert set(support.run("move_account", provider_id=account.id, email=NEW)) == {"id"}, "no link is returned"
-
-
-def test_the_reader_of_the_new_address_takes_the_account_over_without_its_old_ways_in(support: Support) -> None:
-    account = a_full_account(support, support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email=NEW)
-    counters = login_counters(NEW, account.id, support.now)
-    support.store.commit(Change(at=support.now, secrets=counters))
-    token = support.new_address_link()
-    assert support.provider(account.id).link == account.link, "a reset link that is on its way still works"
-    moved = support.take_over(token)
-    assert not any(support.store.secret(counter.key) for counter in counters)
-    assert (moved.id, moved.email, moved.proven_emails) == (account.id, NEW, (NEW,))
-    assert moved.password_hash != account.password_hash
-    assert not moved.has_second_factor
-    assert (moved.recovery, moved.saved_signature, moved.move_link, moved.consent_version) == ((), None, None, None)
-    assert moved.session_generation == account.session_generation + 1
-    keys = [email_claim(email) for email in (DESK, OTHER, NEW)]
-    assert support.store.claims(keys) == {email_claim(NEW): account.id}
-    moves = [recipient for kind, recipient in support.reports() if kind == "account_moved"]
-    assert sorted(moves) == sorted([DESK, OTHER, NEW])
-    assert [event.type for event in support.trail(account)] == ["move_started", "account_moved"]
-    support.do("move_account", moved, email=NEW)
-    assert support.provider(account.id) == moved
-
-
-def test_a_moved_account_sees_only_what_clinics_have_sent_to_the_new_address(support: Support) -> None:
-    """The reader of a mistyped address must see no document."""
-    old = support.mail(LUIS, "POC-1")
-    account = support.account(old)
-    waiting = support.mail(replace(LUIS, email=NEW), "POC-2", practice=OTHER_PRACTICE)
-    assert waiting.provider_id != account.id
-    support.run("move_account", provider_id=account.id, email=NEW)
-    support.take_over(support.new_address_link())
-    assert not support.is_shown(old)
-    support.settle()
-    assert support.owner(waiting).id == account.id
-    assert [support.is_shown(document) for document in (waiting, old)] == [True, False]
-    support.mail(replace(LUIS, email=NEW), "POC-3")
-    assert support.is_shown(old), "the same practice has addressed the person at the new address"
-
-
-def test_only_the_newest_link_to_a_new_address_works_and_a_closed_account_has_none(support: Support) -> None:
-    account = support.account(support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email="mistyped@example.net")
-    mistyped = support.new_address_link()
-    support.run("move_account", provider_id=account.id, email=NEW)
-    newest = support.new_address_link()
-    with pytest.raises(LinkExpired):
-        support.take_over(mistyped)
-    support.run("close_account", provider_id=account.id)
-    with pytest.raises(LinkExpired):
-        support.take_over(newest)
-
-
-def test_support_cancels_a_move_with_the_present_username(support: Support) -> None:
-    account = support.account(support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email=NEW)
-    token = support.new_address_link()
-    for _ in range(2):
-        support.run("move_account", provider_id=account.id, email=DESK)
-    assert support.provider(account.id).move_link is None
-    assert sorted(event.type for event in support.trail(account)) == ["move_cancelled", "move_started"]
-    assert support.reports()[-1] == ("move_cancelled", DESK)
-    with pytest.raises(LinkExpired):
-        support.take_over(token)
-    assert support.provider(account.id).email == DESK
-
-
-def test_what_the_code_of_a_fax_opened_to_the_former_owner_stays_closed_to_the_next(support: Support) -> None:
-    document = support.mail(LUIS, "POC-1")
-    account = support.account(document)
-    grant = Grant(kind=GrantKind.FAX_CODE, provider_id=account.id, email=DESK)
-    faxed = replace(document, version=document.version + 1, granted=grant)
-    support.store.commit(Change(at=support.now, documents=(faxed,)))
-    assert support.is_shown(faxed)
-    support.run("move_account", provider_id=account.id, email=NEW)
-    support.take_over(support.new_address_link())
-    assert not support.is_shown(faxed)
-
-
-def test_a_reset_link_of_the_old_address_does_not_end_the_move(support: Support) -> None:
-    """A stranger who holds the account must not be able to stop the move."""
-    account = support.account(support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email=NEW)
-    token = support.new_address_link()
-    support.portal.link_requests.ask(DESK, "192.0.2.1", support.now)
-    support.portal.work()
-    reset = next(mail for mail in support.deliveries() if mail.type == "reset")
-    support.take_over(support.portal.setup_links.create_token(reset, support.now))
-    assert support.take_over(token).email == NEW
-
-
-def test_the_reader_must_confirm_to_be_the_person_and_choose_a_long_password(support: Support) -> None:
-    account = a_full_account(support, support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email=NEW)
-    token, links = support.new_address_link(), support.portal.setup_links
-    for form, wrong in (
-        (replace(FORM, confirmed=False), "confirmed"),
-        (replace(FORM, password="vxqtrakm"), "password"),
-    ):
-        with pytest.raises(Invalid, match="check the highlighted") as refused:
-            links.choose_password(token, form, support.now)
-        assert [error.field for error in refused.value.errors] == [wrong]
-    assert support.take_over(token).email == NEW
-    with pytest.raises(LinkExpired):
-        support.take_over(token)
-
-
-def test_the_link_to_a_new_address_expires(support: Support) -> None:
-    account = support.account(support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email=NEW)
-    token = support.new_address_link()
-    support.clock.pass_time(minutes=90)
-    with pytest.raises(LinkExpired):
-        support.take_over(token)
-
-
-def test_an_account_does_not_move_to_an_address_of_another_account(support: Support) -> None:
-    account = support.account(support.mail(LUIS, "POC-1"))
-    other = support.account(support.mail(replace(JANE, npi=JANES_NPI, email=NEW), "POC-2"), NEW)
-    answer = support.run("move_account", provider_id=account.id, email=NEW)
-    assert (answer["error"]["code"], answer["error"]["errors"][0]["field"]) == ("conflict", "email")
-    assert support.provider(other.id) == other
-
-
-def test_an_address_that_got_an_account_meanwhile_is_not_taken(support: Support) -> None:
-    account = support.account(support.mail(LUIS, "POC-1"))
-    support.run("move_account", provider_id=account.id, email=NEW)
-    token = support.new_address_link()
-    other = support.account(support.mail(replace(JANE, npi=JANES_NPI, email=NEW), "POC-2"), NEW)
-    with pytest.raises(Invalid, match="already belongs") as refused:
-        support.take_over(token)
-    assert refused.value.code == InvalidCode.ADDRESS_TAKEN
-    assert support.store.claims([email_claim(NEW)]) == {email_claim(NEW): other.id}
-    assert support.provider(account.id).email == DESK
 
 
 # What every action refuses
