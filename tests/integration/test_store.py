@@ -30,11 +30,11 @@ from infrastructure.local import emulator
 from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.progress import Progress
-from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeStore
 from tests.support.free_ports import free_port
 from tests.support.integration.store_values import World, decided
 from tests.support.provider_fixtures import PRACTICE
+from tests.support.worlds.delivery_world import some_settings
 
 MODELS = (
     tables.DocumentRow,

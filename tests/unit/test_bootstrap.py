@@ -1,8 +1,8 @@
 import pytest
 
 from chalicelib import bootstrap
-from tests.support.delivery_world import SERVICES, World, some_settings
-from tests.support.fax_world import FaxWorld
+from tests.support.worlds.delivery_world import SERVICES, World, some_settings
+from tests.support.worlds.fax_world import FaxWorld
 
 ADAPTERS = {name for name, part in vars(bootstrap.Services).items() if isinstance(part, bootstrap._Part)} - SERVICES
 

@@ -12,9 +12,9 @@ from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
-from tests.support.administration_world import DESK, JANE, JANES_NPI, LUIS, NEW, OTHER, Support, a_full_account
 from tests.support.emr_fixtures import OTHER_PRACTICE, sent
 from tests.support.provider_fixtures import only_doing
+from tests.support.worlds.administration_world import DESK, JANE, JANES_NPI, LUIS, NEW, OTHER, Support, a_full_account
 
 
 @pytest.fixture

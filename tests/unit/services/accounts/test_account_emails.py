@@ -12,9 +12,9 @@ from chalicelib.services.accounts.account_emails import MAX_EMAILS
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
-from tests.support.account_emails_world import HOME, PHONE, WORK, EmailWorld
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, sent
 from tests.support.provider_fixtures import only_doing
+from tests.support.worlds.account_emails_world import HOME, PHONE, WORK, EmailWorld
 
 THIRD = replace(OTHER_PRACTICE, id="prc_3", name="Third Therapy")
 NO_NPI = replace(RIVERA, npi=None)

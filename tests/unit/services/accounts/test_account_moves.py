@@ -10,8 +10,18 @@ from chalicelib.domain.errors import Invalid, InvalidCode
 from chalicelib.services.accounts.setup_links import LinkExpired
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.transaction import Change
-from tests.support.administration_world import DESK, FORM, JANE, JANES_NPI, LUIS, NEW, OTHER, Support, a_full_account
 from tests.support.emr_fixtures import OTHER_PRACTICE
+from tests.support.worlds.administration_world import (
+    DESK,
+    FORM,
+    JANE,
+    JANES_NPI,
+    LUIS,
+    NEW,
+    OTHER,
+    Support,
+    a_full_account,
+)
 
 
 @pytest.fixture

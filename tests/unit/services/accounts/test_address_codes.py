@@ -13,10 +13,10 @@ from chalicelib.services.accounts.account_changes import AccountWriter
 from chalicelib.services.accounts.account_emails import AccountEmails
 from chalicelib.services.accounts.address_codes import TRIES_PER_CODE, TRIES_PER_SOURCE
 from chalicelib.services.transaction import Change
-from tests.support.account_emails_world import HOME, WORK, EmailWorld
 from tests.support.emr_fixtures import RIVERA
 from tests.support.provider_fixtures import only_doing
 from tests.support.slow_calls import Calls, Slow
+from tests.support.worlds.account_emails_world import HOME, WORK, EmailWorld
 
 OKAFOR = replace(RIVERA, first_name="Jane", last_name="Okafor", npi="1000000004")
 OTHER, SOURCE = "jane@example.com", "198.51.100.7"

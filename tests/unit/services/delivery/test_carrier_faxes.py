@@ -12,7 +12,7 @@ from chalicelib.services.delivery.faxes import pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.documents.recorder import PORTAL
 from examples.fax_carrier.exchange import Plan, Reply
-from tests.support.fax_world import NUMBER, FaxWorld
+from tests.support.worlds.fax_world import NUMBER, FaxWorld
 
 REASONS = [
     reason.replace("*", "sender") for remedy, _, reasons in REMEDIES for reason in reasons if remedy is not Remedy.SOON

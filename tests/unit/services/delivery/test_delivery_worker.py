@@ -28,8 +28,8 @@ from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job
 from chalicelib.workers import run_delivery_job
-from tests.support.delivery_world import ENDPOINT, OLD_SECRET, SECRET, World, after
 from tests.support.fakes import START, FakeWebhookSender
+from tests.support.worlds.delivery_world import ENDPOINT, OLD_SECRET, SECRET, World, after
 
 OK, ERROR, GONE = HttpResult(200), HttpResult(500), HttpResult(410)
 HALF_JITTER = 1.05

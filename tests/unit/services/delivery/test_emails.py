@@ -18,9 +18,9 @@ from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.delivery import emails
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change, Claim
-from tests.support.delivery_world import World
 from tests.support.fakes import START, FakeMailer
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER
+from tests.support.worlds.delivery_world import World
 
 ABOUT_ACCOUNTS = ["reset", "password_changed", "email_added", "address_code", "address_taken"]
 KINDS = ["ready", "setup", "code", "decided_elsewhere", *ABOUT_ACCOUNTS]

@@ -16,8 +16,8 @@ from chalicelib.services.delivery.faxes import gateway_address, short_code
 from chalicelib.services.delivery.message_sender import look_up
 from chalicelib.services.pdf_function import fax_composition
 from chalicelib.services.ports import StoredFileCorrupt
-from tests.support.delivery_world import World
 from tests.support.fakes import START
+from tests.support.worlds.delivery_world import World
 
 NUMBER = "+15125550100"
 

@@ -18,9 +18,9 @@ from chalicelib.services.delivery.recipient_rations import (
     count_message,
 )
 from chalicelib.services.delivery_rows import new_delivery
-from tests.support.delivery_world import World
 from tests.support.fakes import START
 from tests.support.provider_fixtures import PRACTICE
+from tests.support.worlds.delivery_world import World
 
 ADDRESS, NUMBER = "dr.rivera@example.com", "+15125550100"
 

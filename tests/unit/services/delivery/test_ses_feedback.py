@@ -21,8 +21,8 @@ from chalicelib.domain.deliveries import (
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, count_failures, finish, queue_again, start
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
-from tests.support.delivery_world import World
 from tests.support.fakes import START
+from tests.support.worlds.delivery_world import World
 
 Status = DeliveryStatus
 

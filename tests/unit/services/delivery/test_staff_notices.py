@@ -5,8 +5,8 @@ from chalicelib.services.delivery import staff_notices
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.review import DeclineForm, ProviderAction, Review
-from tests.support.delivery_world import World
 from tests.support.provider_fixtures import PROVIDER
+from tests.support.worlds.delivery_world import World
 
 
 def test_every_kind_of_notice_has_a_text() -> None:

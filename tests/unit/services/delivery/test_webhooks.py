@@ -11,8 +11,8 @@ from chalicelib.domain.practices import Endpoint
 from chalicelib.services.delivery.webhook_release import BATCH
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change
-from tests.support.delivery_world import ENDPOINT, World, after
 from tests.support.fakes import START, FakeWebhookSender
+from tests.support.worlds.delivery_world import ENDPOINT, World, after
 
 OK, ERROR, GONE = HttpResult(200), HttpResult(500), HttpResult(410)
 HALF_JITTER = 1.05

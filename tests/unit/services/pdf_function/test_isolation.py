@@ -27,7 +27,7 @@ from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 from chalicelib.services.transaction import Job
 from infrastructure.local.warm_up import ONE_PAGE
-from tests.support.delivery_world import World
+from tests.support.worlds.delivery_world import World
 from tests.support.fakes import START
 from tests.support.pdf.pdf_process import ProcessPdf
 

@@ -29,7 +29,6 @@ from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCach
 from chalicelib.services.pdf_requests import CheckedRelease, PrepareDocument
 from chalicelib.services.ports import StoredFileCorrupt
 from chalicelib.services.transaction import Job
-from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
 from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
@@ -37,6 +36,7 @@ from tests.support.pdf.fake_pdf import FakePdf
 from tests.support.pdf.form_layouts import form
 from tests.support.pdf.sealing_key import certificate, key
 from tests.support.provider_fixtures import a_document, a_store
+from tests.support.worlds.delivery_world import some_settings
 
 ORIGINAL = samples.plan_of_care()
 SCAN = samples.picture("JPEG", (800, 1000))

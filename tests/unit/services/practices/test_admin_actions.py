@@ -5,8 +5,8 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.certification.facts import PayerKind
-from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
+from tests.support.worlds.delivery_world import some_settings
 
 WHOLE = {
     "action": "create_practice",

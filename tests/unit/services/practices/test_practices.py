@@ -9,7 +9,7 @@ from chalicelib.domain.practices import Endpoint
 from chalicelib.services.practices.practices import MAX_OLD_SECRETS
 from chalicelib.services.transaction import OutboxRow
 from tests.support.fakes import START
-from tests.support.practice_world import Clinic
+from tests.support.worlds.practice_world import Clinic
 
 # API keys
 

@@ -2,7 +2,7 @@ import pytest
 
 from chalicelib.domain.errors import Invalid, TooLarge, Unauthenticated
 from chalicelib.services.practices.request_authentication import WRONG_KEY
-from tests.support.practice_world import Clinic, sign_bytes
+from tests.support.worlds.practice_world import Clinic, sign_bytes
 
 # API keys
 

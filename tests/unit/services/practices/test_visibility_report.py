@@ -10,9 +10,9 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.workers import run_delivery_job
-from tests.support.delivery_world import World
 from tests.support.fakes import START
 from tests.support.provider_fixtures import PROVIDER, a_document
+from tests.support.worlds.delivery_world import World
 
 FAXED = replace(
     a_document(id="doc_faxed"), addressee=replace(a_document().addressee, email=None), delivery=DeliveryChoice.FAX

@@ -12,9 +12,9 @@ from chalicelib.domain.errors import Conflict, Gone, Invalid
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.by_hand import ByHand, ScanForm
-from tests.support.by_hand_world import DOCUMENT_ID, KEY, World
 from tests.support.fakes import START, FakeFiles, FakeInspector
 from tests.support.provider_fixtures import a_document
+from tests.support.worlds.by_hand_world import DOCUMENT_ID, KEY, World
 
 SCAN = ScanForm(key=KEY, signer_name="Luis Rivera")
 

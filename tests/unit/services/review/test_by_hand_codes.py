@@ -8,9 +8,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import SecretKind
 from chalicelib.services.review.hand_codes import normalize_code
 from chalicelib.services.transaction import Change
-from tests.support.by_hand_world import DOCUMENT_ID, World
 from tests.support.fakes import START
 from tests.support.provider_fixtures import a_document, only_doing
+from tests.support.worlds.by_hand_world import DOCUMENT_ID, World
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from chalicelib.domain.errors import Gone
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.services.review.by_hand import ScanForm
 from chalicelib.services.review.hand_codes import is_usable, normalize_code
-from tests.support.by_hand_world import DOCUMENT_ID, KEY, World
 from tests.support.fakes import START
+from tests.support.worlds.by_hand_world import DOCUMENT_ID, KEY, World
 
 ONE_LETTER = ScanForm(key=KEY, signer_name="X")
 

@@ -19,9 +19,9 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.review.fax_documents import WRONG_CODES, Addition, FaxDocuments
 from chalicelib.services.review.hand_codes import create_fax_code
 from chalicelib.services.transaction import Change
-from tests.support.by_hand_world import DOCUMENT_ID, World
 from tests.support.fakes import START
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, only_doing
+from tests.support.worlds.by_hand_world import DOCUMENT_ID, World
 
 FAXED = a_document(
     provider_id="prv_faxed", addressee=replace(a_document().addressee, email=None), delivery=DeliveryChoice.FAX

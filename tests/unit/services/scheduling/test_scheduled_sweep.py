@@ -24,9 +24,9 @@ from chalicelib.services.scheduling import scheduled_sweep
 from chalicelib.services.scheduling.scheduled_sweep import run_tasks
 from chalicelib.services.transaction import Job
 from chalicelib.workers import run_delivery_job
-from tests.support.delivery_world import World
 from tests.support.fakes import START
 from tests.support.pdf.sealing_key import certificate
+from tests.support.worlds.delivery_world import World
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.web.api.openapi import openapi
 from chalicelib.web.api.problem_types import TYPES
 from chalicelib.web.routes import ROUTES
-from tests.support.delivery_world import THE_PRACTICE
 from tests.support.fakes import START, FakeIds
 from tests.support.provider_fixtures import a_document
+from tests.support.worlds.delivery_world import THE_PRACTICE
 
 RECORDED = Path(__file__).with_name("contract.json")
 PROSE = frozenset({"description", "summary", "title"})

@@ -13,8 +13,8 @@ from chalicelib.domain.carriers.fax_results import FaxState
 from chalicelib.domain.jobs import JobName
 from chalicelib.web.access_rules import MAX_REPORT_BYTES
 from tests.support.fakes import START
-from tests.support.fax_world import ACCOUNT
 from tests.support.portal import Portal
+from tests.support.worlds.fax_world import ACCOUNT
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"x" * 32)

@@ -17,8 +17,8 @@ from chalicelib.services.ports import FaxOrder, FaxUnknown
 from chalicelib.settings import FaxCarrierSettings
 from chalicelib.workers import run_delivery_job
 from examples.fax_carrier.exchange import Exchange, Plan, Reply, Webhook
-from tests.support.delivery_world import World
 from tests.support.fakes import FakeClock
+from tests.support.worlds.delivery_world import World
 
 NUMBER = "+15125550100"
 ACCOUNT = FaxCarrierSettings(
