@@ -80,17 +80,16 @@ class ApprovalForm:
     """The form that signs a document.
 
     `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature. `remember`
-    saves the signature for later documents. `pages_shown` are page numbers from 1 that the browser has shown.
-    `read_statement` is true if the provider ticked to have read every page. `consents_to` is the version of the consent
-    text above the button."""
+    saves the signature for later documents. `pages_shown` has the times at which the browser showed pages, by the
+    numbers of the pages from 1. `read_statement` is true if the provider ticked to have read every page. `consents_to`
+    is the version of the consent text above the button."""
 
     typed_name: str
     signature: str = "typed"
     drawing: str = ""
     remember: bool = False
     note: str = ""
-    pages_shown: frozenset[int] = frozenset()
-    pages_shown_at: Mapping[int, datetime] = field(default_factory=dict)
+    pages_shown: Mapping[int, datetime] = field(default_factory=dict)
     read_statement: bool = False
     consents_to: str = ""
 
@@ -315,7 +314,7 @@ def _approval(form: ApprovalForm, document: Document, action: ProviderAction, si
         strokes_aspect=drawing.aspect if drawing else 1.0,
         consent_version=CONSENT_VERSION,
         pages_shown=shown,
-        pages_shown_at=tuple(form.pages_shown_at[page] for page in shown if page in form.pages_shown_at),
+        pages_shown_at=tuple(form.pages_shown[page] for page in shown),
         read_statement=form.read_statement,
     )
 
@@ -358,7 +357,7 @@ def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated:
 
 def _find_approval_errors(form: ApprovalForm, document: Document, provider: Provider) -> list[FieldError]:
     errors = []
-    unread = set(range(1, document.original.pages + 1)) - form.pages_shown
+    unread = set(range(1, document.original.pages + 1)) - form.pages_shown.keys()
     if unread and not form.read_statement:
         errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))
     if CONSENT_VERSION not in (form.consents_to, provider.consent_version):

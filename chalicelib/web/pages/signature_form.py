@@ -41,8 +41,7 @@ def parse_approval(form: Mapping[str, str], pages: Sequence[ShownPage]) -> Appro
         drawing=form.get("drawing", ""),
         remember=form.get("remember") == "yes",
         note=form.get("note", ""),
-        pages_shown=frozenset(page.number for page in pages),
-        pages_shown_at={page.number: page.at for page in pages},
+        pages_shown={page.number: page.at for page in pages},
         read_statement=form.get("read_statement") == "yes",
         consents_to=form.get("consent", ""),
     )

@@ -18,7 +18,9 @@ from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeSt
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
 
 BY = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password")
-APPROVAL = ApprovalForm(typed_name="Luis Rivera", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION)
+APPROVAL = ApprovalForm(
+    typed_name="Luis Rivera", pages_shown=dict.fromkeys((1, 2, 3), START), consents_to=CONSENT_VERSION
+)
 
 
 def a_writer(store: FakeStore) -> DocumentWriter:

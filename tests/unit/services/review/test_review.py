@@ -28,7 +28,10 @@ BY = ProviderAction(
     authentication="account password",
 )
 ALL_SHOWN = ApprovalForm(
-    typed_name="Luis Rivera", note="Looks right.", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION
+    typed_name="Luis Rivera",
+    note="Looks right.",
+    pages_shown=dict.fromkeys((1, 2, 3), START),
+    consents_to=CONSENT_VERSION,
 )
 
 
@@ -195,10 +198,10 @@ def test_approval_needs_every_page_shown_or_the_statement() -> None:
     document = a_document(viewed_at=START)
     review = a_review(store := a_store(document))
     with pytest.raises(Invalid) as refused:
-        review.approve(document, replace(ALL_SHOWN, pages_shown=frozenset({1, 3})), BY)
+        review.approve(document, replace(ALL_SHOWN, pages_shown=dict.fromkeys((1, 3), START)), BY)
     assert fields_of(refused) == {"read_statement"}
     assert stored(store, document).status is Status.PENDING
-    stated = replace(ALL_SHOWN, pages_shown=frozenset({1, 99}), read_statement=True)
+    stated = replace(ALL_SHOWN, pages_shown=dict.fromkeys((1, 99), START), read_statement=True)
     signed = review.approve(document, stated, BY)
     assert signed.decision is not None
     assert (signed.decision.pages_shown, signed.decision.read_statement) == ((1,), True)

@@ -101,7 +101,7 @@ def test_every_page_from_the_first_to_the_last_is_shown_or_stated_as_read(
     *, shown: set[int], stated: bool, complete: bool
 ) -> None:
     review = a_review(a_store(VIEWED))
-    form = replace(ALL_SHOWN, pages_shown=frozenset(shown), read_statement=stated)
+    form = replace(ALL_SHOWN, pages_shown=dict.fromkeys(shown, START), read_statement=stated)
     if complete:
         signed = review.approve(VIEWED, form, BY)
         assert signed.decision is not None
@@ -114,16 +114,25 @@ def test_every_page_from_the_first_to_the_last_is_shown_or_stated_as_read(
 
 
 def test_pages_that_the_document_does_not_have_are_not_recorded() -> None:
-    times = {page: START - timedelta(seconds=9 - page) for page in (1, 3, 4)}
-    form = replace(ALL_SHOWN, pages_shown=frozenset({1, 2, 3, 4}), pages_shown_at=times)
+    times = {page: START - timedelta(seconds=page) for page in (4, 3, 2, 1)}
+    form = replace(ALL_SHOWN, pages_shown=times)
     signed = a_review(store := a_store(VIEWED)).approve(VIEWED, form, replace(BY, reauthenticated=True))
     assert signed.decision is not None
     assert signed.decision.pages_shown == (1, 2, 3)
-    assert signed.decision.pages_shown_at == (times[1], times[3])
+    assert signed.decision.pages_shown_at == (times[1], times[2], times[3])
     data = json.loads(store.events(VIEWED.id)[0].body)["data"]
     assert (data["asked_again"], data["consent_version"], data["read_statement"]) == (True, CONSENT_VERSION, False)
     assert data["pages_shown"] == [1, 2, 3]
-    assert len(data["pages_shown_at"]) == 2
+    assert len(data["pages_shown_at"]) == 3
+
+
+def test_each_time_stands_beside_the_page_that_was_shown_then() -> None:
+    times = {page: START - timedelta(seconds=page) for page in (3, 1)}
+    form = replace(ALL_SHOWN, pages_shown=times, read_statement=True)
+    signed = a_review(a_store(VIEWED)).approve(VIEWED, form, BY)
+    assert signed.decision is not None
+    assert signed.decision.pages_shown == (1, 3)
+    assert signed.decision.pages_shown_at == (times[1], times[3])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +153,7 @@ def test_the_refusal_says_whether_the_pages_or_the_reading_is_missing(facts: dic
 def test_a_document_of_one_page_without_its_image_is_not_ready() -> None:
     document = replace(VIEWED, pages_ready=None, original=replace(VIEWED.original, pages=1))
     with pytest.raises(Invalid) as refused:
-        a_review(a_store(document)).approve(document, replace(ALL_SHOWN, pages_shown=frozenset({1})), BY)
+        a_review(a_store(document)).approve(document, replace(ALL_SHOWN, pages_shown={1: START}), BY)
     assert "not ready yet" in refused.value.errors[0].message
 
 
