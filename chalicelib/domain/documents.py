@@ -89,6 +89,11 @@ class Addressee:
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}"
 
+    @property
+    def name_and_credential(self) -> str:
+        """The name with the credential, such as `Luis Rivera, MD`, or only the name if there is no credential."""
+        return f"{self.name}, {self.credential}" if self.credential else self.name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Author:

@@ -29,12 +29,11 @@ class Faxes(MessageSender):
         which the provider can return the signed page."""
         if not practice.fax:
             raise Unprocessable("The practice has no fax number for the signed page. Set it with PUT /v1/practice.")
-        addressee = document.addressee
         return FaxCover(
             practice_name=practice.name,
             practice_phone=display_phone(practice.phone) if practice.phone else None,
             return_fax=display_phone(practice.fax),
-            provider_name=f"{addressee.name}, {addressee.credential}" if addressee.credential else addressee.name,
+            provider_name=document.addressee.name_and_credential,
             provider_fax=display_phone(facts.delivery.recipient),
             sent_at=facts.now,
             time_zone=practice.time_zone,

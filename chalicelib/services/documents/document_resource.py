@@ -181,10 +181,9 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
     reason, addressee = needs_attention(document, now), document.addressee
     if reason is None:
         return None
-    name = f"{addressee.name}, {addressee.credential}" if addressee.credential else addressee.name
     return {
         "reason": reason,
-        "call": {"name": name, "number": addressee.phone},
+        "call": {"name": addressee.name_and_credential, "number": addressee.phone},
         "tries": document.calls + sum(line.type in _TRIES for line in document.deliveries),
         "days_left": (document.due_on - local_day(now, document)).days,
     }
