@@ -6,8 +6,8 @@ not grow with the number of past documents (docs/decisions/012-searching-the-pas
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
+from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.documents import Document
 from chalicelib.domain.providers import Provider, name_key
 from chalicelib.domain.visibility import opens_to
@@ -97,4 +97,4 @@ def _parse_day(text: str) -> date | None:
 
 def _decided_on(document: Document) -> date | None:
     at = document.decided_at
-    return at.astimezone(ZoneInfo(document.practice.time_zone)).date() if at else None
+    return local_day(at, document) if at else None
