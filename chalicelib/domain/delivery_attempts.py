@@ -107,15 +107,15 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
 
     `never_repeats` is true if the carrier cannot recognize a repeated message. If such a delivery's last attempt has no
     result, that attempt continues (the worker asks the carrier) and no new attempt is added."""
-    attempts, carrier_id = _mark_interrupted(delivery), delivery.carrier_id
+    attempts = _mark_interrupted(delivery)
     if not attempts or attempts[-1].status is not AttemptStatus.UNKNOWN:
         attempts = (*attempts, DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
-        carrier_id = None if never_repeats else carrier_id
-        delivery = replace(delivery, never_repeats=never_repeats)
+        delivery = replace(
+            delivery, carrier_id=None if never_repeats else delivery.carrier_id, never_repeats=never_repeats
+        )
     claimed = replace(
         delivery,
         version=delivery.version + 1,
-        carrier_id=carrier_id,
         status=DeliveryStatus.SENDING,
         attempts=attempts,
         lease_until=now + LEASE,

@@ -173,12 +173,11 @@ def _times_of(document: Document) -> set[datetime]:
     """Return the times in a document's fields, such as when it was sent, viewed and recalled.
 
     The audit trail is intact only if each of these times is the time of an event in the trail."""
-    decided_at = document.decision.decided_at if document.decision else None
     times = (
         document.sent_at,
         document.viewed_at,
         document.transmitted_at,
-        decided_at,
+        document.decision.decided_at if document.decision else None,
         document.recalled_at,
         document.returned_at,
     )
