@@ -147,6 +147,7 @@ def separation_key(provider: Provider, person: Addressee) -> str:
 
 
 def npi_key(npi: str | None) -> str:
+    """Return the key that support stores in `other_people` for an NPI that was wrong for the provider."""
     return f"{npi or ''}|"
 
 

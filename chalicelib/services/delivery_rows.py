@@ -30,7 +30,7 @@ def new_delivery(
     The same event, channel, type and recipient always give the same id, so a job that runs twice writes one row. The id
     of a webhook contains the practice and not the recipient, because the URL may change. `access` is the document's
     counter, which rises with a correction or recall: a message with an older number is cancelled. `body` is the JSON of
-    a webhook."""
+    a webhook, or the address that an email about an account's addresses names."""
     is_webhook = channel is Channel.WEBHOOK
     return Delivery(
         id=delivery_id(event_id, channel, message_type, practice_id if is_webhook else recipient),

@@ -24,6 +24,7 @@ _Level = Annotated[
 
 
 _TRIES = frozenset({MessageType.READY.value, MessageType.FAX.value})
+"""The messages that carry or announce a document, which `AttentionResource` counts as tries."""
 
 
 class SignerResource(TypedDict):
