@@ -25,6 +25,7 @@ from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open,
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, multiply
+from chalicelib.pdf.inspection import is_pdf
 from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureBox
 from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.reader import open_pdf, read_display
@@ -158,9 +159,8 @@ def _draw_picture(canvas: Canvas, picture: Image.Image, sheet: tuple[float, floa
 
 def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
     """Return the PDF of a document signed on paper: the scan (PDF, JPEG or PNG) on Letter pages and a certificate."""
-    is_pdf = b"%PDF-" in scan[:1024]
     writer = PdfWriter()
-    _append_on_letter(writer, open_as_shown(scan) if is_pdf else _draw_on_letter(scan))
+    _append_on_letter(writer, open_as_shown(scan) if is_pdf(scan) else _draw_on_letter(scan))
     append_pages(writer, _draw_with_certificate(None, None, certificate))
     seed = _make_seed(scan, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)

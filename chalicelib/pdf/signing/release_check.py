@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from chalicelib.pdf.inspection import recheck_pages
+from chalicelib.pdf.inspection import is_pdf, recheck_pages
 from chalicelib.pdf.models import Level, PdfRefused
 from chalicelib.pdf.rendering import count_pages
 from chalicelib.pdf.signing.verification import SignatureReport, find_signature_gap, read_signatures
@@ -33,7 +33,7 @@ def find_faults(
 def _find_page_faults(counted: int, pages: int, source: bytes) -> list[str]:
     if counted != pages:
         return [f"the sealed file has {counted} pages, not {pages}"]
-    if b"%PDF-" in source[:1024] and pages < count_pages(source):
+    if is_pdf(source) and pages < count_pages(source):
         return ["the sealed file has fewer pages than its source"]
     return []
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from aws_lambda_powertools import Logger
 
 from chalicelib.pdf.assembly.pictures import draw_as_pictures
+from chalicelib.pdf.inspection import is_pdf
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing.sealed_document import (
     PreparedDocument,
@@ -35,9 +36,8 @@ MEMORY = 1024 * 1024 * 1024
 def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
     """Write the prepared file, and return the position of the seal's placeholder and the other facts of the file."""
     source = files.read(request.source)
-    is_pdf = b"%PDF-" in source[:1024]
     request = _search_once(request, source)
-    searched = PreparedFile(searched=request.searched, found=request.found, is_pdf=is_pdf)
+    searched = PreparedFile(searched=request.searched, found=request.found, is_pdf=is_pdf(source))
     return _run(lambda: _prepare(request, source), request.target, files, searched)
 
 
