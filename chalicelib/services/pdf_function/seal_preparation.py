@@ -54,8 +54,8 @@ def _search_once(request: PrepareDocument, source: bytes) -> PrepareDocument:
     """Search the source for a place to sign, if the request needs one, and return the request with the result.
 
     The search may take seconds, so a request with the result of an earlier search is returned unchanged."""
-    wanted, field = request.block is not None and not request.searched, request.field
-    if request.block is None or not wanted or (field is not None and field.is_on(request.pages)):
+    has_box = request.field is not None and request.field.is_on(request.pages)
+    if request.block is None or request.searched or has_box:
         return request
     return replace(request, searched=True, found=find_field(source, request.pages, request.block))
 
