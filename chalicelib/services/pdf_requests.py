@@ -156,12 +156,12 @@ class CheckTimestamp:
 
 @dataclass(frozen=True)
 class CheckedRelease:
-    """The result of a check: the SHA-256 (hex) of the file's bytes, and its faults in words.
+    """The result of a check: the SHA-256 (hex) of the file's bytes, and its first fault in words.
 
-    Without faults, the file may be released."""
+    If `fault` is empty, the file may be released."""
 
     sha256: str
-    faults: tuple[str, ...]
+    fault: str
 
 
 @dataclass(frozen=True)

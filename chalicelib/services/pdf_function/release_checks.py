@@ -69,4 +69,4 @@ def _check(sealed: bytes, find: Callable[[], Iterator[str]]) -> CheckedRelease:
         fault = next((piece.decode() for piece in run_sandboxed(pieces, seconds=SECONDS) if piece), "")
     except SandboxKilled:
         fault = "the sealed file cannot be checked"
-    return CheckedRelease(sha256, (fault,) if fault else ())
+    return CheckedRelease(sha256, fault)

@@ -171,16 +171,16 @@ class ReleaseMaker:
             place=prepared.place,
             unseen=draft.unseen,
         )
-        sha256 = require_no_faults(self.pdf.run(request, CheckedRelease), sealed)
+        sha256 = require_no_fault(self.pdf.run(request, CheckedRelease), sealed)
         return SealedFile(sealed, sha256, prepared.pages, message.level)
 
 
-def require_no_faults(checked: CheckedRelease, sealed: bytes) -> str:
+def require_no_fault(checked: CheckedRelease, sealed: bytes) -> str:
     """Return the SHA-256 (hex) of the sealed bytes, if the PDF function checked exactly these and found no fault.
 
     Raises `SealRefused` otherwise."""
-    if checked.faults:
-        raise SealRefused("; ".join(checked.faults))
+    if checked.fault:
+        raise SealRefused(checked.fault)
     if checked.sha256 != _hash(sealed):
         raise SealRefused("other bytes were checked than those that were sealed")
     return checked.sha256

@@ -16,7 +16,7 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.linked_files import source_link
-from chalicelib.services.pdf_jobs.release_maker import Release, ReleaseMaker, SealedFile, SealRefused, require_no_faults
+from chalicelib.services.pdf_jobs.release_maker import Release, ReleaseMaker, SealedFile, SealRefused, require_no_fault
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 from chalicelib.services.pdf_requests import CheckedRelease, CheckTimestamp
 from chalicelib.services.ports import EVIDENCE, Clock, Files, PdfFunction, StoredFileCorrupt
@@ -77,7 +77,7 @@ class SealJob:
                 message=b64encode(message).decode(),
                 pins=tuple(sealer.pins),
             )
-            sha256 = require_no_faults(self._pdf.run(request, CheckedRelease), data)
+            sha256 = require_no_fault(self._pdf.run(request, CheckedRelease), data)
         except (ValueError, SealRefused) as error:
             raise StoredFileCorrupt(str(error)) from error
         key = self._put(document_id, data, sha256)

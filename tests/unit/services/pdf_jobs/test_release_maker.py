@@ -75,14 +75,14 @@ def test_a_false_position_gets_no_signature(offset: int) -> None:
 
 def test_a_file_with_a_fault_is_not_released_even_if_other_bytes_were_checked() -> None:
     def change(result: Any) -> Any:
-        return CheckedRelease("0" * 64, ()) if isinstance(result, CheckedRelease) else result
+        return CheckedRelease("0" * 64, "") if isinstance(result, CheckedRelease) else result
 
     assert_nothing_released(taken_over(change)[0])
 
 
 def test_a_fault_that_the_function_reports_stops_the_release() -> None:
     def change(result: Any) -> Any:
-        return replace(result, faults=("page 1 is missing",)) if isinstance(result, CheckedRelease) else result
+        return replace(result, fault="page 1 is missing") if isinstance(result, CheckedRelease) else result
 
     portal, _ = taken_over(change)
     assert_nothing_released(portal)
@@ -177,12 +177,12 @@ def refused_attempts(portal: Portal) -> list[PrepareDocument]:
     """Seal a document whose every sealed file has a fault, and return the requests to prepare the file."""
     run = portal.pdf.run
 
-    def finds_faults(request: object, result: type[Any]) -> Any:
+    def finds_fault(request: object, result: type[Any]) -> Any:
         found = run(request, result)
-        return replace(found, faults=("a page is missing",)) if isinstance(found, CheckedRelease) else found
+        return replace(found, fault="a page is missing") if isinstance(found, CheckedRelease) else found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(portal.pdf, "run", finds_faults)
+        patch.setattr(portal.pdf, "run", finds_fault)
         with pytest.raises(StoredFileCorrupt, match="a page is missing"):
             portal.seal()
     return [request for request in portal.pdf.asked if isinstance(request, PrepareDocument)]

@@ -363,8 +363,8 @@ def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
     assert now["timestamped"]["sha256"] != announced["sha256"]
 
 
-@pytest.mark.parametrize("faults", [("the timestamp is wrong",), ()])
-def test_a_file_whose_late_timestamp_is_faulty_is_not_stored(faults: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("fault", ["the timestamp is wrong", ""])
+def test_a_file_whose_late_timestamp_is_faulty_is_not_stored(fault: str) -> None:
     """The function reports a fault, or checks other bytes than those of the job."""
     authority = Authority()
     portal = Portal(decided(Action.APPROVE), authority)
@@ -372,7 +372,7 @@ def test_a_file_whose_late_timestamp_is_faulty_is_not_stored(faults: tuple[str, 
     authority.up = True
     stored = portal.files.keys("evidence/")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(portal.pdf, "run", lambda *_: CheckedRelease("0" * 64, faults))
+        patch.setattr(portal.pdf, "run", lambda *_: CheckedRelease("0" * 64, fault))
         with pytest.raises(StoredFileCorrupt):
             portal.seal_job.add_timestamp(portal.job)
     assert (portal.files.keys("evidence/"), portal.document.timestamped) == (stored, None)
