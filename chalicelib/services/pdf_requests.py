@@ -49,14 +49,13 @@ class UploadLink:
 class RenderPages:
     """Make the images of the pages from `first` to `last` in these widths in pixels, and the texts of all pages.
 
-    The images show the document to its provider. `images` writes objects named `<page>-<width>`. Without `texts`, no
-    text is extracted."""
+    The images show the document to its provider. `images` writes objects named `<page>-<width>`. Only the request for
+    the document's last page has `texts`. Without `texts`, no text is extracted."""
 
     source: SourceLink
     images: UploadLink
     texts: UploadLink | None
     widths: tuple[int, ...]
-    pages: int
     first: int
     last: int
 

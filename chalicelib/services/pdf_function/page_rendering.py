@@ -34,7 +34,7 @@ def render(request: RenderPages, files: LinkedFiles) -> RenderedPages:
         else:
             files.write(request.images, image.data, image.media_type, name=f"{image.number}-{width}")
     if request.texts is not None:
-        texts = json.dumps(extract_texts(data, request.pages)).encode()
+        texts = json.dumps(extract_texts(data, request.last)).encode()
         files.write(request.texts, texts, "application/json")
     return RenderedPages(tuple(sorted(set(broken))))
 

@@ -9,7 +9,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, pages_prefix, text_key
-from chalicelib.services.pdf_requests import RenderedPages, RenderPages
+from chalicelib.services.pdf_requests import RenderedPages, RenderPages, UploadLink
 from chalicelib.services.ports import Clock, Files, PdfFunction, Store
 from chalicelib.services.transaction import Change, Job
 
@@ -45,20 +45,20 @@ class PagePreparation:
         images = upload_link(
             self._files, pages_prefix(document.id), content_type="image/", max_bytes=_MAX_IMAGE_BYTES, many=True
         )
-        texts = upload_link(
-            self._files, text_key(document.id), content_type="application/json", max_bytes=_MAX_TEXT_BYTES
-        )
-        pages = document.original.pages
         request = RenderPages(
             source=source_link(self._files, document.original.key, document.original.sha256),
             images=images,
-            texts=texts if last == pages else None,
+            texts=self._text_upload(document.id) if last == document.original.pages else None,
             widths=WIDTHS,
-            pages=pages,
             first=first,
             last=last,
         )
         return set(self._pdf.run(request, RenderedPages).broken)
+
+    def _text_upload(self, document_id: str) -> UploadLink:
+        return upload_link(
+            self._files, text_key(document_id), content_type="application/json", max_bytes=_MAX_TEXT_BYTES
+        )
 
     def _mark_ready(self, document_id: str, pages: int, broken: Iterable[int]) -> None:
         """Store in the document's row how many pages are ready, and the numbers of pages without an image."""
