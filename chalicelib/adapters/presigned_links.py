@@ -12,7 +12,7 @@ from socket import socket
 from urllib.parse import urlsplit
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.pdf_requests import SourceLink, UploadLink
+from chalicelib.services.pdf_requests import MAX_WORK_BYTES, SourceLink, UploadLink
 from chalicelib.services.ports import StoredFileCorrupt
 
 SECONDS = 2.0
@@ -22,9 +22,6 @@ most, and parsing them may take 5 s of CPU time, of which the function gets a li
 
 WORK_SECONDS = 20.0
 """The limit in seconds for one download of a background job, and for one step of an upload."""
-
-MAX_WORK_BYTES = 256 * 1024 * 1024
-"""The most bytes that are read of one file. A sealed PDF made from pictures may be larger than its original PDF."""
 
 _PIECE = 1024 * 1024
 _FILE_NAME = "${filename}"

@@ -23,6 +23,11 @@ LINK_SECONDS = 150
 WORK_PREFIX = "work/"
 """The prefix of the files that the function writes for its caller. They expire after a day."""
 
+MAX_WORK_BYTES = 256 * 1024 * 1024
+"""The most bytes of a file that the function reads, and of a file that it prepares for a seal.
+
+A sealed PDF made from pictures may be larger than its original PDF."""
+
 Attempt = Literal["as_is", "rebuilt", "pictures"]
 """The ways to make a sealed file, in order of preference.
 

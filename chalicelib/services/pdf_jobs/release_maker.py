@@ -24,6 +24,7 @@ from chalicelib.pdf.signing.sealer import Sealer
 from chalicelib.services.pdf_jobs import seal_contents
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import (
+    MAX_WORK_BYTES,
     WORK_PREFIX,
     Attempt,
     CheckedRelease,
@@ -37,8 +38,6 @@ from chalicelib.services.pdf_requests import (
 from chalicelib.services.ports import Files, Ids, PdfFunction, StoredFileCorrupt
 
 logger = Logger(service="portal", child=True)
-
-_MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class ReleaseMaker:
     def _new_draft(self, document_id: str) -> tuple[str, UploadLink]:
         """Return a new key for a prepared file, and the link with which the PDF function writes the file."""
         key = f"{WORK_PREFIX}seals/{document_id}/{self.ids.new('drf')}.pdf"
-        return key, upload_link(self.files, key, content_type="application/pdf", max_bytes=_MAX_BYTES)
+        return key, upload_link(self.files, key, content_type="application/pdf", max_bytes=MAX_WORK_BYTES)
 
     def _finish(self, document: Document, request: PrepareDocument, key: str, prepared: PreparedFile) -> Release:
         # A scan is shown to nobody before it is sealed.

@@ -123,8 +123,8 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.pdf_function.seal_preparation": {"MEMORY": 1024 * MIB},
     "services.pdf_function.signature_search": {"MEMORY": 512 * MIB},
     "services.pdf_jobs.page_preparation": {"_MAX_IMAGE_BYTES": 32 * MIB, "_MAX_TEXT_BYTES": 32 * MIB},
-    "services.pdf_jobs.release_maker": {"_MAX_BYTES": 256 * MIB},
-    "services.pdf_requests": {"LINK_SECONDS": 150},
+    "services.pdf_jobs.release_maker": {"MAX_WORK_BYTES": 256 * MIB},
+    "services.pdf_requests": {"LINK_SECONDS": 150, "MAX_WORK_BYTES": 256 * MIB},
     "services.pdf_jobs.seal_verification": {
         "MAX_UPLOAD_BYTES": 25 * MIB,
         "UPLOAD_LIFETIME": 15 * MINUTE,
