@@ -5,6 +5,7 @@ implements the `LinkedFiles` of `services/ports.py`."""
 
 import hashlib
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from secrets import token_hex
@@ -24,6 +25,7 @@ WORK_SECONDS = 20.0
 """The limit in seconds for one download of a background job, and for one step of an upload."""
 
 _PIECE = 1024 * 1024
+_CONNECTIONS: Mapping[str, type[HTTPConnection]] = {"https": HTTPSConnection, "http": HTTPConnection}
 _FILE_NAME = "${filename}"
 _FAILED = "The file could not be read or written right now."
 
@@ -35,11 +37,10 @@ def fetch(url: str, *, most: int, seconds: float = SECONDS) -> bytes | None:
     early, because an incomplete file would look like a damaged file. `url` comes from another function of the portal,
     never from a stranger. Raises `ValueError` for a URL without http or https."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or parts.hostname is None:
+    if parts.scheme not in _CONNECTIONS or parts.hostname is None:
         raise ValueError("a URL must begin with http:// or https://")
     until = time.monotonic() + seconds
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname, parts.port, timeout=seconds)
+    connection = _CONNECTIONS[parts.scheme](parts.hostname, parts.port, timeout=seconds)
     try:
         connection.connect()
         wire = connection.sock
@@ -111,8 +112,7 @@ class PresignedLinks:
 
     def _connect(self, scheme: str, host: str) -> HTTPConnection:
         if self._connection is None or self._host != host:
-            kind = HTTPSConnection if scheme == "https" else HTTPConnection
-            self._connection, self._host = kind(host, timeout=WORK_SECONDS), host
+            self._connection, self._host = _CONNECTIONS[scheme](host, timeout=WORK_SECONDS), host
         return self._connection
 
 
