@@ -142,7 +142,8 @@ def _prepare_rebuilt(pdf: bytes, original: bytes, seal: SealSpec) -> PreparedDoc
     writer = open_to_extend(pdf)
     with requires_extensible():
         field = SealFieldSpec(find_page(writer, _count_pages(original)).reference)
-    return _combine(prepare_opened(writer, seal, field), _count_pages(pdf))
+        pages = declared_page_count(writer)
+    return _combine(prepare_opened(writer, seal, field), pages)
 
 
 def _combine(prepared: Prepared, pages: int, place: SignatureBox | None = None) -> PreparedDocument:
