@@ -45,7 +45,7 @@ class Clients:
 
     @cached_property
     def functions(self) -> Any:
-        """The Lambda client for calls of the function `inspect`, for which a person waits.
+        """The Lambda client for calls of the function `inspect`, which parses uploads while a person waits.
 
         The client waits 12 seconds at most and never retries a call."""
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
@@ -53,9 +53,11 @@ class Clients:
 
     @cached_property
     def slow_functions(self) -> Any:
-        """The Lambda client for calls of the function `pdf` by background jobs. `pdf` ends after 120 seconds.
+        """The Lambda client for calls of the function `pdf`, which draws page images and signed PDFs for background
+        jobs.
 
-        The client waits 125 seconds and never retries a call, because the job runs again anyway."""
+        `pdf` ends after 120 seconds. The client waits 125 seconds and never retries a call, because the job runs again
+        anyway."""
         once = Config(read_timeout=125, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         return self._make("lambda", self._config.merge(once))
 

@@ -101,6 +101,9 @@ def invoke(client: Any, function: str, request: Mapping[str, Any], *, unavailabl
 
 
 def _is_aws_error(body: Any) -> bool:
-    """Return True if the failed Lambda function's result (`body`) names an error of boto3, not of the file."""
+    """Return True if a Lambda function failed because of an AWS error (boto3), and not because of the file that it
+    read.
+
+    `body` is the result of the failed function. It names the class of the error."""
     kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
     return kind.rpartition(".")[2] in vars(botocore.exceptions)

@@ -57,7 +57,8 @@ def is_loopback(address: str) -> bool:
 
 
 def _parse(address: str) -> IPv4Address | IPv6Address:
-    """Return the parsed IP address. If an IPv6 address contains an IPv4 address (mapped, NAT64), return the latter."""
+    """Return the parsed IP address. If an IPv6 address contains an IPv4 address (mapped, NAT64), return the IPv4
+    address."""
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped is not None:

@@ -15,7 +15,8 @@ LOGGED_INDIVIDUALLY = 20
 
 
 class AccountEventType(StrEnum):
-    """The type of an account event. An email that reports an event to the owner has the same type as the event."""
+    """The type of an account event, such as a login. An email that reports an event to the owner has the event's
+    type."""
 
     LOGGED_IN = "logged_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name

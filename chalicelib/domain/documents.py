@@ -317,7 +317,8 @@ class Document:
 
     @property
     def are_pages_ready(self) -> bool:
-        """Whether the images of all pages are made. A broken page counts too, although it has no image."""
+        """Whether the images of all pages are made. A page that cannot be drawn counts as ready, although it has no
+        image."""
         return (self.pages_ready or 0) >= self.original.pages
 
     @property

@@ -28,7 +28,8 @@ class SessionKeys:
     def signing_key(self, now: datetime) -> bytes:
         """Return the key that signs session tokens now: the newest key, or the previous key while the newest is young.
 
-        A key is young for `SIGNING_DELAY` after its creation. After that, every Lambda function has read it."""
+        A key is young for `SIGNING_DELAY` after its creation. Within this time, every Lambda function reads the key, so
+        every function can verify the tokens that are signed with it later."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 

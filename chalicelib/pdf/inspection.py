@@ -137,9 +137,10 @@ def _is_missing(value: PdfObject | None) -> bool:
 
 
 def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
-    """Refuse a file if PDFium (for display) and pypdf (for signing) see other pages: people sign what they see.
+    """Refuse a file if PDFium and pypdf read different pages in it, because people must sign the pages that they see.
 
-    Raise `PdfRefused` (damaged) if the number or the size of the pages differs, or if content is missing."""
+    PDFium draws the pages for display, and pypdf reads them for signing. Raise `PdfRefused` (damaged) if the number or
+    the size of the pages differs, or if content is missing."""
     if any(_is_missing(page.get("/Contents")) for page in pages):
         raise PdfRefused("damaged", "The PDF is damaged: the content of a page is missing.")
     try:

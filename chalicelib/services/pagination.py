@@ -18,7 +18,9 @@ def list_name(listing: str, owner: str) -> str:
 
 
 def encode_cursor(place: str | None, *, of: str = "") -> str | None:
-    """Return the opaque cursor for a position of the store, or None at the end of the list. `of` is the list's name."""
+    """Return the opaque cursor with which an API client requests the next page, or None at the end of the list.
+
+    `place` is the database's key of the last row on this page. `of` is the name of the list, from `list_name`."""
     if place is None:
         return None
     return to_base64url(f"{of}~{place}".encode())
@@ -27,9 +29,11 @@ def encode_cursor(place: str | None, *, of: str = "") -> str | None:
 def decode_cursor(
     cursor: str | None, name: str = "cursor", *, of: str = "", pattern: re.Pattern[str] = _PLACE
 ) -> str | None:
-    """Return the position from a cursor, or None without a cursor. `of` is the list's name.
+    """Return the database's key from a cursor of `encode_cursor`, after which the page starts, or None without a
+    cursor.
 
-    Raises `Invalid` for the parameter `name` if the cursor is of another list or does not match `pattern`."""
+    `of` is the name of the list, from `list_name`. Raises `Invalid` for the query parameter `name` if the cursor is of
+    another list or its key does not match `pattern`."""
     if not cursor:
         return None
     place = _decode_position(cursor, of)
@@ -39,13 +43,17 @@ def decode_cursor(
 
 
 def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None:
-    """Return the position from a cursor of a list that is sorted by a number. Raises `Invalid` for any other cursor."""
+    """Return the number from a cursor of a list that is sorted by a number, or None without a cursor.
+
+    The page starts after this number. Raises `Invalid` for the query parameter `name` if the cursor has no number."""
     place = decode_cursor(cursor, name, pattern=_NUMBER)
     return int(place) if place else None
 
 
 def parse_limit(text: str | None) -> int:
-    """Return the number of rows per page (1 to 100) from a query parameter, or 50 for None. Raises `Invalid`."""
+    """Return the number of rows per page (1 to 100) from a query parameter, or 50 for None.
+
+    Raises `Invalid` for any other text."""
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
@@ -54,7 +62,7 @@ def parse_limit(text: str | None) -> int:
 
 
 def _decode_position(cursor: str, of: str) -> str:
-    """Return the position from a cursor of the list named `of`, or an empty text for any other cursor."""
+    """Return the database's key from a cursor of the list named `of`, or an empty text for any other cursor."""
     try:
         text = from_base64url(cursor).decode("ascii")
     except ValueError:

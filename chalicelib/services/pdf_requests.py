@@ -203,7 +203,9 @@ class Preview:
 
 @dataclass(frozen=True)
 class MeasureLogo:
-    """Read the header of a logo (base64). A picture with a side of more than `max_side` pixels is refused."""
+    """Read the media type and the size in pixels of a practice's logo (base64), which pages need to reserve its space.
+
+    A picture with a side of more than `max_side` pixels is refused."""
 
     picture: str
     max_side: int

@@ -52,11 +52,12 @@ class Certification:
 
 
 class TransmissionChannel(StrEnum):
-    """The way in which a plan of care reached its addressee. With a signed order, a transmission can certify a plan.
+    """The way in which a plan of care reached its addressee.
 
-    `ACCOUNT`: the addressee opened the plan in their account. `EMAILED_CODE` and `FAX_CODE`: the plan was opened with a
-    code that was sent to the addressee's email address or fax number. `FAX`: the receiving machine confirmed all pages
-    of the faxed plan."""
+    A plan that reached its addressee (a transmission) can be certified without a signature, if the clinic has a signed
+    order (a referral) on file. `ACCOUNT`: the addressee opened the plan in their account. `EMAILED_CODE` and
+    `FAX_CODE`: the plan was opened with a code that was sent to the addressee's email address or fax number. `FAX`: the
+    receiving machine confirmed all pages of the faxed plan."""
 
     ACCOUNT = "account"
     EMAILED_CODE = "emailed_code"
@@ -86,7 +87,9 @@ class CopySeen(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class VerbalCertification:
-    """A certification on the telephone: its time, the time at which staff noted it, and the time at which it lapses."""
+    """A provider's certification of a plan on the telephone: its time, the time at which staff noted it, and its end.
+
+    It lapses (ends) after 14 days, so that a signature must follow."""
 
     at: datetime
     noted_at: datetime

@@ -42,7 +42,9 @@ class CertifiedBy(StrEnum):
 
 
 class CertificationWarning(StrEnum):
-    """A warning to the EMR: a reason why a signed order, the addressee or a telephone call cannot certify the plan."""
+    """A warning to the EMR: a reason why a plan cannot be certified without a signature.
+
+    The reason is in the signed order (the referral), in the addressee's profession, or in a telephone call."""
 
     ORDER_UNDATED = "order-undated"
     ORDER_WITHOUT_DISCIPLINE = "order-without-discipline"
@@ -124,10 +126,10 @@ def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> 
 
 
 def drop_transmission(before: Document, after: Document) -> Document:
-    """Return the corrected document, without the record of a transmission to a wrong address, fax number or account.
+    """Return the corrected document, without the record that it reached a wrong address, fax number or account.
 
-    `before` and `after` are the document before and after the correction. If the correction changed the destination of
-    the transmission, that destination was wrong, and the time of the first view is removed too."""
+    `before` and `after` are the document before and after a correction of the addressee. If the correction changed the
+    destination of the transmission, that destination was wrong, and the time of the first view is removed too."""
     email = before.addressee.email != after.addressee.email
     fax = before.addressee.fax != after.addressee.fax
     is_wrong = {
@@ -222,8 +224,8 @@ def _cannot_certify(credential: str) -> bool:
 def _signed_on(document: Document) -> date | None:
     """Return the day of the signature, or None if no signature counts.
 
-    A signature on paper counts after a person at the clinic confirmed the copy. If this person named no date, the day
-    on which the copy came in is the latest possible date."""
+    A signature on paper counts after a person at the clinic confirmed the copy that came back. If this person read no
+    date on the copy, the result is the day on which the copy came in, because the signature cannot be later."""
     decision = document.decision
     if document.outcome is Outcome.APPROVED and decision is not None:
         return local_day(decision.decided_at, document)

@@ -170,7 +170,7 @@ def _draw_layers(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
 
 
 def append_layered_page(writer: PdfWriter, display: Display, layers: list[PlacedForm]) -> None:
-    """Append a page to the writer that shows the layers, the first one at the bottom.
+    """Append a page to the writer that shows the drawings in `layers`, the first one at the bottom.
 
     `display` gives the page's visible box, rotation and UserUnit."""
     page = writer.add_blank_page(1, 1)
@@ -190,9 +190,9 @@ def letter_page(*, landscape: bool = False) -> Display:
 
 
 def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix) -> list[PlacedForm]:
-    """Return the layers of a page placed on another sheet, such as a Letter page.
+    """Return the drawings of a page (`layers`), placed on another sheet such as a Letter page.
 
-    The layers move from the page's user space to points on the displayed page, and then by the matrix `onto`."""
+    The drawings move from the page's user space to points on the displayed page, and then by the matrix `onto`."""
     move = multiply(invert(display.to_user), onto)
     return [(form, multiply(matrix, move)) for form, matrix in layers]
 

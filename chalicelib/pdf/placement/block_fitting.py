@@ -75,7 +75,9 @@ def _fit_whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> BlockP
 
 
 def _cap(box: Box, size: tuple[float, float]) -> Box:
-    """Return the lower left part of the box, no larger than `size` (width, height)."""
+    """Return the lower left part of a free box, no larger than `size` (width, height).
+
+    A signature in a large free space would otherwise be drawn too large."""
     return (box[0], box[1], min(box[2], box[0] + size[0]), min(box[3], box[1] + size[1]))
 
 

@@ -71,7 +71,9 @@ def may_change_later(data: bytes) -> bool:
 
 
 def _is_active(item: DictionaryObject) -> bool:
-    """Return True for an action, for an object that holds actions or files, and for a field that is not a signature."""
+    """Return True if a PDF object can act or change by itself, so that a sealed document must not contain it.
+
+    Such an object is an action, an object that holds actions or files, or a form field that is not a signature."""
     other_field = item.get("/FT", "/Sig") != "/Sig"
     return bool(_ACTIVE_KEYS & item.keys()) or bool(_ACTION.fullmatch(str(item.get("/S")))) or other_field
 
@@ -116,7 +118,10 @@ def _outside_stream(chunk: bytes) -> Iterator[bytes]:
 
 
 def _check_length(chunk: bytes, head: bytes, begins: int) -> None:
-    """Raise `ValueError` if the length of a stream is wrong, because PDF readers repair wrong lengths differently."""
+    """Raise `ValueError` if the length of a stream is wrong, because PDF readers repair wrong lengths differently.
+
+    `chunk` are the bytes of the PDF object with the stream, and `head` is the part before the stream, which declares
+    the length. `begins` is the index in `chunk` at which the stream begins."""
     length = _LENGTH.search(head)
     if length is not None and not _END.match(chunk, begins + int(length[1])):
         raise ValueError("a stream is not as long as it says")

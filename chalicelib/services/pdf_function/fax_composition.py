@@ -1,4 +1,4 @@
-"""The PDF to fax, made in a forked process."""
+"""The PDF to fax, made in a forked process, so that a hostile document cannot hang or crash the function itself."""
 
 from collections.abc import Iterator
 

@@ -61,9 +61,10 @@ def inspect(
 
 
 def _hash(data: bytes) -> dict[str, Any]:
-    """Return the SHA-256 of a file and of each of its revisions.
+    """Return the SHA-256 of a file and of each of its revisions, as JSON.
 
-    By these hashes, `/verify` recognizes a released file even if no parser can read the file."""
+    A revision is the file as it was before later additions. By these hashes, `/verify` recognizes a released file even
+    if no parser can read the file."""
     from chalicelib.pdf.signing.verification import hash_revisions
 
     return {"sha256": hashlib.sha256(data).hexdigest(), "revisions": hash_revisions(data)}

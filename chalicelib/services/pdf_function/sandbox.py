@@ -82,7 +82,9 @@ def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) 
 
 
 def _receive(here: Connection, seconds: float) -> Iterator[bytes]:
-    """Yield the items that the forked process sends. An empty message marks the end."""
+    """Yield the items that the forked process sends through the pipe. An empty message marks the end.
+
+    `here` is the parent's end of the pipe. Raises `SandboxKilled` if an item takes more than `seconds`."""
     while True:
         if not here.poll(seconds):
             raise SandboxKilled(by_time=True)
@@ -93,10 +95,11 @@ def _receive(here: Connection, seconds: float) -> Iterator[bytes]:
 
 
 def _run(work: Callable[[], Iterator[bytes]], there: Connection, here: Connection, seconds: float) -> None:
-    """Run `work` in the forked process and send its items to the parent.
+    """Run `work` in the forked process, and send its items to the parent through a pipe.
 
-    The process exits without any cleanup, so that it prints nothing and closes nothing of the parent. The
-    parent notices the end of the process by the end of the pipe."""
+    `there` is the end of the pipe for this process, and `here` is the parent's end. The process exits without any
+    cleanup, so that it prints nothing and closes nothing of the parent. The parent notices the end of the process by
+    the end of the pipe."""
     here.close()
     faulthandler.disable()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

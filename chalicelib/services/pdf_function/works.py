@@ -1,6 +1,6 @@
 """The table of the requests to the Lambda functions without AWS rights, with a Python function for each request.
 
-The libraries of a work are imported by the first request that needs them, for a fast cold start."""
+A Python function and its libraries are imported by the first request that needs them, for a fast cold start."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module

@@ -110,8 +110,9 @@ class SealVerification:
     def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
         """Return the released file that equals the upload, or else the longest one with which the upload begins.
 
-        The file's hash is stored with the document's id. For a file from before this rule, the seal names the
-        document."""
+        `finding` is what the `inspect` function found in the upload. The database maps the hash of each released file
+        to its document. Earlier releases did not store the hash, so the document's id in the seal leads to their
+        files."""
         hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
         sealed_id = (finding.get("seal") or {}).get("document_id", "")
         owners, document = run_concurrently(
