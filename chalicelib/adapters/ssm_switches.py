@@ -1,9 +1,10 @@
 """The switches: settings of a practice that are on or off, stored as SSM parameters that administrators change.
 
-The switch *electronic signature* lets providers sign a practice's documents in the portal. The switch *second factor*
-makes them use two-step login. `{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the
-installation. A parameter `{prefix}/practices/{id}/electronic-signature` exists only if the practice differs from the
-default. Any other text than `on` and `off` counts as the safe state: nobody signs, and a second factor is required."""
+The switch *electronic signature* lets providers sign a practice's documents in the portal. The switch *sign without an
+account* lets them do so with a code, and *second factor* makes them use two-step login. `{prefix}/electronic-signature`
+and so on are the defaults of the installation. A parameter `{prefix}/practices/{id}/electronic-signature` exists only
+if the practice differs from the default. Any other text than `on` and `off` counts as the safe state: nobody signs, and
+a second factor is required."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +23,12 @@ BATCH_SIZE = 9
 """The most practices in one call. SSM's GetParameters accepts ten names, and one name is that of the default."""
 
 _ON, _OFF = "on", "off"
-_SIGNATURE, _FACTOR = "electronic-signature", "second-factor"
+_SIGNATURE, _NO_ACCOUNT, _FACTOR = "electronic-signature", "sign-without-account", "second-factor"
 _NO_PRACTICE = ""
-_SAFE_STATES = {_SIGNATURE: False, _FACTOR: True}
+_SAFE_STATES = {_SIGNATURE: False, _NO_ACCOUNT: False, _FACTOR: True}
 _DESCRIPTIONS = {
     _SIGNATURE: "Electronic Signature for this practice: on or off",
+    _NO_ACCOUNT: "Signing without an account for this practice: on or off",
     _FACTOR: "Second factor of the readers of this practice's documents: on (required) or off",
 }
 
@@ -45,6 +47,12 @@ class SsmSwitches:
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None:
         self._set(_SIGNATURE, practice_id, on=on)
+
+    def sign_without_account(self, practice_id: str) -> bool:
+        return self._is_on(_NO_ACCOUNT, [practice_id])
+
+    def set_sign_without_account(self, practice_id: str, *, on: bool) -> None:
+        self._set(_NO_ACCOUNT, practice_id, on=on)
 
     def second_factor(self, practice_ids: Collection[str]) -> bool:
         return self._is_on(_FACTOR, sorted(set(practice_ids)) or [_NO_PRACTICE])
@@ -103,7 +111,7 @@ def _state(switch: str, name: str, value: str) -> bool:
     """Return True if the text `value` of the SSM parameter `name` is `on`, and False if the text is `off`.
 
     For any other text, log the parameter's name and return the safe state of the setting `switch`: no electronic
-    signature, and a required second factor."""
+    signature, no signature without an account, and a required second factor."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

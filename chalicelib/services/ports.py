@@ -247,6 +247,13 @@ class Switches(Protocol):
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
 
+    def sign_without_account(self, practice_id: str) -> bool:
+        """Return True if the practice lets a person sign who has no account and enters a code.
+
+        The setting has no effect while Electronic Signature is off. A change takes effect within 60 seconds."""
+
+    def set_sign_without_account(self, practice_id: str, *, on: bool) -> None: ...
+
     def second_factor(self, practice_ids: Collection[str]) -> bool:
         """Return True if one of the practices requires a second factor. A change takes effect within 60 seconds."""
 

@@ -78,14 +78,16 @@ class Addresses:
 
 
 def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) -> dict[str, str]:
-    """Return the sample practice of an earlier run if the stack still has it. Otherwise create a sample practice."""
+    """Return the sample practice of an earlier run if the stack still has it. Otherwise create a sample practice.
+
+    In a new sample practice, signing without an account is on too."""
     saved = _read_practice(paths.practice)
     if saved and _is_known(stack, saved):
         return saved
     practice = _rotate_keys(stack, saved, progress) if saved else None
     if saved and practice is None:
         progress.say("The stack does not have the sample practice of the last run. Creating a new one")
-    practice = practice or create_practice(stack, PROFILE)
+    practice = practice or create_practice(stack, PROFILE | {"sign_without_account": True})
     write_private(paths.practice, practice)
     return practice
 

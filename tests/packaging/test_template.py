@@ -425,6 +425,16 @@ def test_switches_are_deployed_as_off_and_never_changed_by_the_template(producti
                 "Description": ("Electronic Signature for practices without a parameter of their own: on or off"),
             },
         },
+        "SignWithoutAccountDefault": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}/sign-without-account"},
+                "Type": "String",
+                "Value": "off",
+                "AllowedPattern": "^(on|off)$",
+                "Description": "Signing without an account for practices without a parameter of their own: on or off",
+            },
+        },
         "SecondFactorDefault": {
             "Type": "AWS::SSM::Parameter",
             "Properties": {

@@ -445,10 +445,11 @@ class FakeQueues:
 class FakeSwitches:
     """`Switches` in memory.
 
-    `on` holds the practices with Electronic Signature. `requiring` holds the practices that require a second
-    factor."""
+    `on` holds the practices with Electronic Signature. `open` holds those that let people sign without an account, and
+    `requiring` those that require a second factor."""
 
     on: set[str] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
     requiring: set[str] = field(default_factory=set)
     portal_requires: bool = False
 
@@ -457,6 +458,12 @@ class FakeSwitches:
 
     def set_electronic_signature(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
         (self.on.add if on else self.on.discard)(practice_id)
+
+    def sign_without_account(self, practice_id: str) -> bool:
+        return practice_id in self.open
+
+    def set_sign_without_account(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
+        (self.open.add if on else self.open.discard)(practice_id)
 
     def second_factor(self, practice_ids: Collection[str]) -> bool:
         return self.portal_requires or not self.requiring.isdisjoint(practice_ids)

@@ -48,6 +48,10 @@ ACTIONS = (
 )
 """The methods of `AdminActions` that a payload may name."""
 
+SIGNING = ("electronic_signature", "sign_without_account")
+SWITCHES = (*SIGNING, "second_factor")
+"""The settings of a practice that are on or off. Those in `SIGNING` may be set when the practice is created."""
+
 MAX_NAME_CHARS = 100
 
 _KEY = re.compile("[A-Za-z0-9_]{1,40}")
@@ -102,18 +106,16 @@ class AdminActions:
     def create_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Create a practice. Return `{"id", "api_key", "webhook_secret"}`.
 
-        Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone`, `default_payer` and
-        `electronic_signature`."""
+        Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone`, `default_payer`,
+        `electronic_signature` and `sign_without_account`."""
         name = _require_text(payload, "name", normalize_name)
         values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}
         values["fax"] = _read_text(payload, "fax", lambda text: normalization.normalize_fax(text, self.fax_countries))
         settings = {field: value for field, value in values.items() if value is not None}
-        has_switch = payload.get("electronic_signature") is not None
-        is_on = _read_switch(payload, "electronic_signature") if has_switch else None
+        switches = {name: _read_switch(payload, name) for name in SIGNING if payload.get(name) is not None}
         self._require_free_name(name)
         new = self.practices.create(name, settings, now)
-        if is_on is not None:
-            self.switches.set_electronic_signature(new.practice.id, on=is_on)
+        self._set_switches(new.practice.id, switches)
         return {"id": new.practice.id, "api_key": new.api_key, "webhook_secret": new.webhook_secret}
 
     def rename_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
@@ -146,22 +148,26 @@ class AdminActions:
         return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Set a practice's settings `electronic_signature` and `second_factor` (true or false), or only one setting.
+        """Set a practice's settings `electronic_signature`, `sign_without_account`, `second_factor` (true or false).
 
-        Return the new values."""
+        Settings that the payload does not name stay as they are. Return the new values."""
         practice_id = _read_practice_id(payload)
-        setters = {
-            "electronic_signature": self.switches.set_electronic_signature,
-            "second_factor": self.switches.set_second_factor,
-        }
-        values = {name: _read_switch(payload, name) for name in setters if name in payload}
+        values = {name: _read_switch(payload, name) for name in SWITCHES if name in payload}
         if not values:
-            raise invalid_field("electronic_signature", "or second_factor must be true or false")
+            raise invalid_field("electronic_signature", f"or another of {', '.join(SWITCHES)} must be true or false")
         if self.store.practice(practice_id) is None:
             raise invalid_field("practice_id", "names no practice")
+        self._set_switches(practice_id, values)
+        return {"id": practice_id, **values}
+
+    def _set_switches(self, practice_id: str, values: Mapping[str, bool]) -> None:
+        setters = {
+            "electronic_signature": self.switches.set_electronic_signature,
+            "sign_without_account": self.switches.set_sign_without_account,
+            "second_factor": self.switches.set_second_factor,
+        }
         for name, is_on in values.items():
             setters[name](practice_id, on=is_on)
-        return {"id": practice_id, **values}
 
     def set_logo(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Set the practice's logo. Return `{"id", "width", "height"}`, or only the id for no logo.

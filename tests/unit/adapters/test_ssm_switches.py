@@ -93,10 +93,29 @@ def test_a_change_is_seen_within_a_minute_and_misses_are_cached() -> None:
     assert desk.switches.second_factor(["prc_1"])
 
 
-def test_the_two_switches_are_independent() -> None:
-    desk = Desk(**{"/portal/electronic-signature": "on"})
-    assert desk.switches.electronic_signature("prc_1")
-    assert not desk.switches.second_factor(["prc_1"])
+@pytest.mark.parametrize("on", ["electronic-signature", "sign-without-account", "second-factor"])
+def test_the_switches_are_independent(on: str) -> None:
+    switches = Desk(**{f"/portal/{on}": "on"}).switches
+    states = {
+        "electronic-signature": switches.electronic_signature("prc_1"),
+        "sign-without-account": switches.sign_without_account("prc_1"),
+        "second-factor": switches.second_factor(["prc_1"]),
+    }
+    assert [name for name, is_on in states.items() if is_on] == [on]
+
+
+def test_signing_without_an_account_is_off_by_default_and_for_an_invalid_value() -> None:
+    own = "/portal/practices/prc_1/sign-without-account"
+    assert not Desk().switches.sign_without_account("prc_1")
+    assert not Desk(**{own: "yes"}).switches.sign_without_account("prc_1")
+    assert not Desk(**{"/portal/sign-without-account": "on", own: "off"}).switches.sign_without_account("prc_1")
+
+
+def test_a_practice_may_sign_without_an_account() -> None:
+    desk = Desk()
+    desk.switches.set_sign_without_account("prc_1", on=True)
+    assert desk.ssm.values == {"/portal/practices/prc_1/sign-without-account": "on"}
+    assert desk.switches.sign_without_account("prc_1")
 
 
 def test_a_switch_is_written_only_if_it_differs_from_the_default() -> None:

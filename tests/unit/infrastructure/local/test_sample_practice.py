@@ -75,10 +75,11 @@ def test_a_practice_whose_keys_were_rotated_gets_new_keys_and_keeps_its_document
     assert json.loads(paths.practice.read_text()) == renewed
 
 
-def test_the_sample_practice_has_electronic_signature_on(paths: LocalPaths) -> None:
+def test_the_sample_practice_takes_electronic_signatures_without_an_account_too(paths: LocalPaths) -> None:
     stack = FakeStack()
     assert ensure_practice(paths, stack) == CREATED
-    assert stack.requests == [{"action": "create_practice", "electronic_signature": True} | sample.PROFILE]
+    switches = {"electronic_signature": True, "sign_without_account": True}
+    assert stack.requests == [{"action": "create_practice"} | switches | sample.PROFILE]
 
 
 def test_a_damaged_file_of_keys_is_refused_with_advice(paths: LocalPaths) -> None:

@@ -90,6 +90,8 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
         ({"action": "set_switch", "practice_id": "prc_9", "second_factor": True}, "practice_id"),
         ({"action": "set_switch", "practice_id": "prc_9", "second_factor": "on"}, "second_factor"),
         ({"action": "set_switch", "practice_id": "prc_9"}, "electronic_signature"),
+        ({"action": "set_switch", "practice_id": "prc_9", "sign_without_account": "on"}, "sign_without_account"),
+        (WHOLE | {"sign_without_account": 1}, "sign_without_account"),
     ],
 )
 def test_a_refused_action_names_the_field_and_changes_nothing(payload: Any, wrong: str) -> None:
@@ -183,6 +185,15 @@ def test_the_switch_is_set() -> None:
     answer = run(world, {"action": "set_switch", "practice_id": made["id"], "electronic_signature": False})
     assert answer == {"id": made["id"], "electronic_signature": False}
     assert world.switches.on == set()
+
+
+def test_signing_without_an_account_is_set_alone_or_with_a_new_practice() -> None:
+    world = World()
+    made = run(world, WHOLE | {"sign_without_account": True})
+    assert (world.switches.on, world.switches.open) == ({made["id"]}, {made["id"]})
+    answer = run(world, {"action": "set_switch", "practice_id": made["id"], "sign_without_account": False})
+    assert answer == {"id": made["id"], "sign_without_account": False}
+    assert (world.switches.on, world.switches.open) == ({made["id"]}, set())
 
 
 def test_the_second_factor_switch_is_set_and_unset() -> None:
