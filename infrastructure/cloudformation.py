@@ -1,4 +1,4 @@
-"""A CloudFormation stack: its target account, outputs, parameters and status."""
+"""A CloudFormation stack of the portal: where it is deployed, its outputs, its parameters and its status."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ Clients = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Target:
-    """The destination of a deployment: a factory of AWS clients, the stack's name, and the polling interval."""
+    """The destination of a deployment with CloudFormation, which is either AWS or the local AWS of `make run`.
+
+    `client` returns the boto3 client of a service. `stack` is the stack's name. `seconds_between_looks` is the interval
+    at which the deployment asks for the stack's status."""
 
     client: Clients
     stack: str
@@ -24,7 +27,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: its outputs and parameters by name, and the status that CloudFormation reports."""
+    """A deployed CloudFormation stack: its outputs and parameters by name, and its status, such as
+    `UPDATE_COMPLETE`."""
 
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
@@ -32,12 +36,12 @@ class Stack:
 
 
 def aws_target(stage: str) -> Target:
-    """Return the destination on AWS for a stage, with the credentials and the region of the shell."""
+    """Return the destination on AWS for a stage such as `prod`. It uses the credentials and the region of the shell."""
     return Target(boto3.client, f"{APPLICATION}-{stage}", seconds_between_looks=5.0)
 
 
 def describe(target: Target) -> Stack | None:
-    """Return the stack with its present state, or None if there is no such stack."""
+    """Return the destination's stack in its present state, or None if it has not been deployed."""
     try:
         stack = target.client("cloudformation").describe_stacks(StackName=target.stack)["Stacks"][0]
     except ClientError as error:

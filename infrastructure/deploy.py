@@ -35,21 +35,23 @@ CREATION_FAILED = "ROLLBACK_COMPLETE"
 
 @dataclass(frozen=True)
 class Artifacts:
-    """The bucket for zips and templates, and the account that must own the bucket.
+    """The S3 bucket (artifact bucket) from which CloudFormation reads the zips and templates of deployments.
 
-    Another account may have guessed and taken the bucket's name, so every call names the expected owner."""
+    `account` is the id of the AWS account that must own the bucket. Another account may have guessed and taken the
+    bucket's name, so every call names the expected owner."""
 
     name: str
     account: str
 
     @property
     def owned_bucket(self) -> dict[str, str]:
-        """The arguments that every call on the bucket has: the bucket's name and its expected owner."""
+        """The keyword arguments of every S3 call on the artifact bucket: the bucket's name and its expected owner."""
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
 
 
 def artifact_bucket(client: Clients) -> Artifacts:
-    """Return the account's artifact bucket. If the bucket is missing, create it without public access."""
+    """Return the account's S3 bucket for deployed zips and templates. A missing bucket is created, without public
+    access."""
     account = client("sts").get_caller_identity()["Account"]
     s3 = client("s3")
     region = s3.meta.region_name
@@ -79,14 +81,14 @@ def _make_bucket(s3: Any, bucket: Artifacts, region: str) -> None:
 
 
 def artifact_key(name: str, content: bytes) -> str:
-    """Return the object key of `content` in the artifact bucket.
+    """Return the S3 key at which a zip or template is uploaded: the SHA-256 of its bytes, followed by its name.
 
-    The key is a hash, so changed content has a new key."""
+    Changed content has a new key, so CloudFormation notices the change."""
     return f"{hashlib.sha256(content).hexdigest()}/{name}"
 
 
 def upload(client: Clients, bucket: Artifacts, name: str, content: bytes) -> str:
-    """Upload `content` to the artifact bucket unless it is already there. Return its object key."""
+    """Upload a zip or template to the bucket, unless the bucket has it already. Return its S3 key."""
     key = artifact_key(name, content)
     s3 = client("s3")
     listing = s3.list_objects_v2(**bucket.owned_bucket, Prefix=key)
@@ -96,7 +98,9 @@ def upload(client: Clients, bucket: Artifacts, name: str, content: bytes) -> str
 
 
 def replace_zips(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Return the template with the uploaded objects (`{"Bucket", "Key"}`) in place of the local zips."""
+    """Return the template with the uploaded zips in place of the local zips that the packaging wrote.
+
+    `locations` maps the name of a zip to its place in S3, `{"Bucket", "Key"}`."""
     resources = {}
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -106,9 +110,10 @@ def replace_zips(template: dict[str, Any], locations: Mapping[str, Mapping[str, 
 
 
 def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress: Progress) -> Stack:
-    """Create or update the stack from the package in `folder`, wait for the end, and return the stack.
+    """Create or update the CloudFormation stack from the package in `folder`, wait for the end, and return the stack.
 
-    Raises UserError with the reasons that CloudFormation gave, the first one first."""
+    If the stack is up to date, it does not change. Raises UserError with the reasons that CloudFormation gave, the
+    first one first."""
     bucket = artifact_bucket(target.client)
     template = _add_revision(package.read_template(folder), _upload_zips(target.client, bucket, folder))
     stack = _wait_until_settled(target)
@@ -130,10 +135,10 @@ def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress
 
 
 def complete(client: Clients, stack: Stack, now: dt.datetime) -> bool:
-    """Issue a certificate for the sealing key and connect SES's receipts, which CloudFormation cannot do.
+    """Do what CloudFormation cannot do: issue a certificate for the key that seals PDFs, and connect SES's receipts.
 
     This step runs after every deployment, even without changes, because the previous run may have stopped before it.
-    Returns True if a certificate was issued. Raises UserError if SES refuses."""
+    Returns True if a certificate was issued, and False if there was one already. Raises UserError if SES refuses."""
     issued = seal_certificate.ensure(client, stack.outputs, now)
     ses_notifications.connect_receipts(client, stack.outputs)
     return issued
@@ -147,7 +152,9 @@ def _upload_zips(client: Clients, bucket: Artifacts, folder: Path) -> dict[str, 
 
 
 def _add_revision(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Return the template with the output `Revision`, a hash that identifies the deployed version."""
+    """Return the template with the uploaded zips and a new output `Revision`, a hash of the whole template.
+
+    By this hash in a deployed stack, the next deployment recognizes that nothing has changed."""
     located = replace_zips(template, locations)
     revision = {"Value": hashlib.sha256(_serialize(located)).hexdigest()}
     return located | {"Outputs": located["Outputs"] | {"Revision": revision}}
@@ -171,9 +178,10 @@ def _is_current(stack: Stack, template: Mapping[str, Any], parameters: Mapping[s
 
 
 def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *, update: bool) -> bool:
-    """Send the template to CloudFormation. Return False if the stack already matches the template.
+    """Ask CloudFormation to create or update the stack. Return False if the stack already matches the template.
 
-    A stack can match after a rollback, although its status says that an update failed."""
+    A stack can match after a rollback, although its status says that an update failed. Raises UserError if
+    CloudFormation refuses."""
     cloudformation = target.client("cloudformation")
     send = cloudformation.update_stack if update else cloudformation.create_stack
     try:
@@ -212,7 +220,10 @@ def _wait_until_complete(target: Target, began: float) -> Stack:
 
 
 def _wait_until_settled(target: Target) -> Stack | None:
-    """Return the stack once no operation is in progress, or None if there is no stack."""
+    """Wait until CloudFormation has finished its operation on the stack, and return the stack, or None if there is
+    none.
+
+    Raises UserError after an hour."""
     deadline = time.monotonic() + SECONDS_TO_DEPLOY
     while time.monotonic() < deadline:
         stack = describe(target)
@@ -223,9 +234,9 @@ def _wait_until_settled(target: Target) -> Stack | None:
 
 
 def _failures(target: Target, began: float) -> list[str]:
-    """Return a line for each failure since `began` (epoch seconds), oldest first.
+    """Return a line for each resource that could not be created, changed or deleted since `began`, oldest first.
 
-    The first failure often causes the others."""
+    `began` is in epoch seconds. The first failure often causes the others."""
     events = target.client("cloudformation").describe_stack_events(StackName=target.stack)["StackEvents"]
     return [
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
@@ -255,7 +266,9 @@ def read_parameters(file: Path) -> dict[str, str]:
 def deploy_to_aws(
     target: Target, folder: Path, given: Mapping[str, str], progress: Progress, now: dt.datetime
 ) -> Stack:
-    """Deploy with the given parameters. All other parameters of the stack stay unchanged. Raises UserError."""
+    """Deploy to AWS with the given parameters, and protect the stack from deletion. Return the stack.
+
+    Parameters that are not given keep their present values. Raises UserError with a sentence for the administrator."""
     parameters = merge_parameters(describe(target), given, package.read_template(folder))
     refuse_local(parameters)
     refuse_other_address(parameters)
@@ -270,13 +283,13 @@ def deploy_to_aws(
 
 
 def refuse_local(parameters: Mapping[str, str]) -> None:
-    """Raise UserError if the parameter `Local` is true, because it relaxes security for the local run."""
+    """Raise UserError if the stack's parameter `Local` is true, because it relaxes security for `make run` only."""
     if parameters.get("Local", "false") != "false":
         raise UserError("The parameter Local is for `make run` only. Omit it, or set Local=false.")
 
 
 def refuse_other_address(parameters: Mapping[str, str]) -> None:
-    """Raise UserError unless `PortalUrl` is the https URL of `PortalDomain`.
+    """Raise UserError unless the parameter `PortalUrl` is the https URL of the parameter `PortalDomain`.
 
     Links, cookies and passkeys work only on the host name at which people reach the portal."""
     url, domain = parameters.get("PortalUrl"), parameters.get("PortalDomain")
@@ -288,7 +301,9 @@ def refuse_other_address(parameters: Mapping[str, str]) -> None:
 
 
 def merge_parameters(stack: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
-    """Return the given parameters, completed with the stack's present values of the template's other parameters."""
+    """Return the parameters for a deployment: the given ones, and the deployed stack's present values of all others.
+
+    Parameters that the template no longer declares are left out. `stack` is None at the first deployment."""
     current = stack.parameters if stack else {}
     declared = template["Parameters"]
     return {name: value for name, value in current.items() if name in declared} | dict(given)

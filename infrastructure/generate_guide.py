@@ -52,7 +52,10 @@ def regenerate(text: str) -> str:
 
 
 def vectors() -> Sequence[Mapping[str, Any]]:
-    """Return the test vectors for webhook signatures. The last vector has the signatures of two live secrets."""
+    """Return examples of webhooks with their correct signatures, by which an EMR developer can test the verification.
+
+    In each example, the body is signed with each of the `secrets`. The last example has two secrets, as after a
+    rotation."""
     inbound_body = '{"type":"document.recalled","timestamp":"2026-11-22T19:00:00Z","data":{"external_id":"POC-1001"}}'
     beyond_ascii = '{"type":"endpoint.test","data":{"note":"Zoë Müller ✓"}}'
     return (
@@ -95,7 +98,7 @@ def _vectors() -> str:
 
 
 def events_out() -> Mapping[str, Mapping[str, Any]]:
-    """Return an example body for each webhook event that the portal sends."""
+    """Return an example body, by event type, for each webhook event that the portal sends to an EMR."""
     events: dict[str, Mapping[str, Any]] = {
         name: {"type": name, "timestamp": "2026-11-24T15:02:11.000Z", "data": {**_DOCUMENT, **changes}}
         for name, changes in _CHANGES.items()
@@ -239,7 +242,9 @@ def _waits(schedule: Sequence[timedelta]) -> Iterable[tuple[str, str, str]]:
 
 
 def spoken(wait: timedelta) -> str:
-    """Return a duration as text such as `30 min` or `1 d 4 h 35 min`. Only durations below one minute have seconds."""
+    """Return a duration for a table of the guide, such as `30 min` or `1 d 4 h 35 min`.
+
+    Only durations below one minute have seconds."""
     minutes, seconds = divmod(int(wait.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

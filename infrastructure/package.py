@@ -49,7 +49,8 @@ HOST_ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64",
 
 
 def host_architecture() -> str:
-    """Return Lambda's name for this machine's processor. Raise UserError if Lambda does not support it."""
+    """Return Lambda's name for this machine's processor, such as `arm64`. Raise UserError if Lambda has no such
+    processor."""
     machine = platform.machine().lower()
     if machine not in HOST_ARCHITECTURES:
         raise UserError(f"This machine's processor ({machine}) is neither x86-64 nor arm64, which Lambda needs.")
@@ -88,7 +89,9 @@ def package(out: Path, progress: Progress, *, architecture: str, for_this_host: 
 
 
 def inputs_fingerprint(architecture: str) -> str:
-    """Return a hash of all inputs of a package."""
+    """Return a hash of everything that goes into the package, such as the sources and the Python version.
+
+    If the hash is that of the last package, the app need not be packaged again."""
     digest = hashlib.sha256(f"{architecture} {sys.version_info[:2]}".encode())
     for file in _input_files():
         digest.update(f"\n{file.relative_to(ROOT)}\n".encode())
@@ -104,7 +107,9 @@ def _input_files() -> Iterator[Path]:
 
 
 def _stage_project(project: Path, architecture: str) -> Path:
-    """Copy the sources to the folder `project`, and return the folder. Chalice also keeps a cache in the folder."""
+    """Copy the app's sources to the folder `project`, where Chalice packages them, and return the folder.
+
+    The copy of Chalice's configuration names the `architecture`. Chalice also keeps a cache in the folder."""
     for source in SOURCES:
         _copy(ROOT / source, project / source)
     config_file = project / ".chalice" / "config.json"
@@ -170,7 +175,7 @@ def _build_for_host(layer: Path, project: Path) -> None:
 
 
 def read_template(out: Path) -> dict[str, Any]:
-    """Return the packaged template in the folder `out`."""
+    """Return the CloudFormation template, as JSON values, that the packaging has written to the folder `out`."""
     template: dict[str, Any] = json.loads((out / TEMPLATE).read_text())
     return template
 

@@ -1,4 +1,4 @@
-"""Lines of progress with the seconds since the command began."""
+"""Lines about the progress of a command such as `make run`, each with the seconds since the command began."""
 
 import sys
 import time
@@ -10,7 +10,8 @@ class Progress:
     """A printer of lines such as ` 12 s  Deploying the stack`."""
 
     def __init__(self, started: float, *, clock: Callable[[], float] = time.time, stream: TextIO | None = None) -> None:
-        """Count the seconds from `started`, a time of `clock` (seconds since the epoch)."""
+        """Count the seconds from `started`, a time of `clock` (seconds since the epoch). Lines are printed to
+        `stream`."""
         self._started = started
         self._clock = clock
         self._stream = stream or sys.stdout

@@ -1,9 +1,9 @@
-"""The certificate of the key that seals documents.
+"""The certificate of the key that seals documents. A seal is the portal's digital signature of a whole PDF.
 
-A key in KMS has no certificate. Deployment makes a self-issued certificate, which is valid longer than any
-document must be stored. `python -m infrastructure.seal_certificate` prints a request for a certificate of an
-authority, or installs the authority's chain of certificates. Earlier certificates stay published, because old
-seals are verified with them."""
+A key in KMS has no certificate. Deployment makes a self-issued certificate, which is valid longer than any document
+must be stored. `python -m infrastructure.seal_certificate` prints a request for a certificate of an authority, or
+installs the authority's chain of certificates. Earlier certificates stay published, because old seals are verified with
+them."""
 
 import argparse
 import datetime as dt
@@ -28,18 +28,20 @@ NAME = "Provider Portal document seal"
 
 
 class SealStore:
-    """The sealing key of a stack, and the PEM files with the key's certificates."""
+    """The key in KMS with which a deployed portal seals (digitally signs) PDFs, and the PEM files of its
+    certificates."""
 
     def __init__(self, client: Clients, outputs: Mapping[str, str]) -> None:
-        """Read the key and the bucket from the stack's outputs `SealingKeyArn` and `Bucket`."""
+        """Find the key and the bucket of a deployed stack by its outputs, such as `SealingKeyArn` and `Bucket`."""
         clients = aws_clients.Clients(make=lambda service, _config: client(service))
         self.key = KmsSealKey(clients, outputs["SealingKeyArn"])
         self._files = S3Files(clients, outputs["Bucket"], outputs["EvidenceBucket"])
 
     def read(self, file: str) -> bytes:
-        """Return the content of a PEM file, or nothing if there is no such file. Raise UserError if S3 refuses.
+        """Return the content of a PEM file in the bucket, or nothing if there is no such file.
 
-        `S3Files.find` treats a refusal as a missing file. Here, this would overwrite an authority's certificate."""
+        Raise UserError if S3 refuses the read. `S3Files.find` treats a refusal as a missing file. Here, this would
+        overwrite the certificate of an authority."""
         try:
             return self._files.get(file)
         except ClientError as error:
@@ -52,7 +54,9 @@ class SealStore:
 
 
 def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> bool:
-    """Issue a certificate unless a valid certificate for the sealing key is installed. Return True if issued."""
+    """Issue a self-signed certificate for the sealing key, unless a valid one is installed. Return True if issued.
+
+    `outputs` are the outputs of the deployed stack. `now` decides whether the installed certificate is valid."""
     store = SealStore(client, outputs)
     public_key = store.key.public_key()
     try:
@@ -67,9 +71,10 @@ def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> boo
 
 
 def install(client: Clients, outputs: Mapping[str, str], pem: bytes, now: dt.datetime) -> None:
-    """Install the chain of certificates in `pem`, with which documents are sealed from now on.
+    """Install the certificate of an authority, with which documents are sealed (digitally signed) from now on.
 
-    Raises UserError if the chain is not valid now, or is not for the sealing key."""
+    `pem` has this certificate and those of its issuers in order. Raises UserError if the chain is not valid now, or is
+    not for the sealing key."""
     store = SealStore(client, outputs)
     try:
         new_chain = chain.verify_chain(chain.read_pem(pem), store.key.public_key(), now)
@@ -87,7 +92,9 @@ def _install(store: SealStore, new_chain: chain.Chain) -> None:
 
 
 def request(client: Clients, outputs: Mapping[str, str], name: str) -> bytes:
-    """Return a certificate request (PKCS #10, PEM) for the sealing key. `name` is the request's common name."""
+    """Return a request (PKCS #10, PEM) with which an operator asks an authority for a certificate of the sealing key.
+
+    `name` is the common name in the request."""
     key = SealStore(client, outputs).key
     return chain.build_signing_request(key.public_key(), key.sign, name=name)
 

@@ -1,4 +1,4 @@
-"""Delivery receipts from SES. CloudFormation cannot connect them to the portal, so this module does."""
+"""The connection of SES's receipts (reports on sent emails) to the portal, which CloudFormation cannot make."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,10 @@ RECEIPTS = ("Delivery", "Bounce", "Complaint")
 
 
 def connect_receipts(client: Clients, outputs: Mapping[str, str]) -> None:
-    """Configure SES to send the receipts of the sender's domain to the stack's topic. A second call changes nothing.
+    """Make SES send its receipts (reports on sent emails) to the portal's SNS topic. A second call changes nothing.
 
-    Raises UserError if SES refuses, for instance because the domain is not verified in this account."""
+    The receipts are those for the domain from which the portal sends. Raises UserError if SES refuses, for instance
+    because the domain is not verified in this account."""
     ses = client("ses")
     try:
         for kind in RECEIPTS:

@@ -1,7 +1,7 @@
-"""Reduction of a package: smaller zips with compiled modules and reproducible bytes.
+"""Reduction of the packaged zips: without unused files, with compiled modules, and with reproducible bytes.
 
-Small zips shorten cold starts, because every Lambda worker unpacks them before its first response. The
-modules are compiled here, because a Lambda function cannot write compiled modules to its disk."""
+Small zips shorten cold starts, because every Lambda worker unpacks them before its first response. The modules are
+compiled here, because a Lambda function cannot write compiled modules to its disk."""
 
 import compileall
 import hashlib
@@ -39,7 +39,9 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def slim(archive: Path) -> None:
-    """Rewrite the zip `archive` without unused files, with compiled modules, in a fixed order, with fixed dates."""
+    """Rewrite a packaged zip without unused files and with compiled modules, so that Lambda functions start faster.
+
+    The files have a fixed order and fixed dates, so equal content gives equal bytes."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         tree = Path(folder)
         with zipfile.ZipFile(archive) as source:
@@ -50,7 +52,7 @@ def slim(archive: Path) -> None:
 
 
 def slim_once(archive: Path, cache: Path) -> None:
-    """Slim the zip `archive`, or copy the earlier result for the same bytes from the folder `cache`."""
+    """Slim a packaged zip (see `slim`), or copy the earlier result for the same bytes from the folder `cache`."""
     fingerprint = hashlib.sha256(Path(__file__).read_bytes() + archive.read_bytes()).hexdigest()[:16]
     slimmed = cache / f"{fingerprint}-{archive.name}"
     if slimmed.exists():
@@ -64,7 +66,9 @@ def slim_once(archive: Path, cache: Path) -> None:
 
 
 def is_unused(path: str) -> bool:
-    """Return True if the Lambda layer leaves out this path, which is relative to site-packages."""
+    """Return True if no Lambda function needs a file of the installed packages, so that the zip leaves it out.
+
+    `path` is relative to site-packages."""
     service = re.match(r"botocore/data/([^/]+)/", path)
     if service:
         return service.group(1) not in BOTOCORE_SERVICES or _matches_unused(path)

@@ -1,7 +1,7 @@
-"""The times of `make test`: seconds per part, and the slowest tests of all parts.
+"""The command that measures where the time of `make test` goes: seconds per part, and the slowest tests.
 
-`python -m infrastructure.suite_times PART COMMAND…` runs a part and stores its times in `build/times/`.
-`python -m infrastructure.suite_times` without arguments prints the stored times of all parts."""
+`python -m infrastructure.suite_times PART COMMAND…` runs a part (such as the browser tests) and stores its times in
+`build/times/`. `python -m infrastructure.suite_times` without arguments prints the stored times of all parts."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Part:
-    """One command of `make test`: its time in seconds, and its tests if the command is pytest."""
+    """One part of `make test`, such as the browser tests: its time in seconds, and its tests if it ran pytest."""
 
     name: str
     seconds: float
@@ -37,7 +37,7 @@ class Part:
 
 
 def run(folder: Path, part: str, command: Sequence[str]) -> int:
-    """Run `command`, store its times in `folder`, and return its exit status."""
+    """Run the command of one part of `make test`, store its times in `folder`, and return the command's exit status."""
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / f"{part}.xml"
     report.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def run(folder: Path, part: str, command: Sequence[str]) -> int:
 
 
 def read(folder: Path) -> list[Part]:
-    """Return the parts whose times are stored in `folder`, the slowest first."""
+    """Return the measured parts of `make test`, whose times are stored in `folder`, the slowest part first."""
     parts = [
         Part(note.stem, json.loads(note.read_text())["seconds"], list(_tests(note.with_suffix(".xml"))))
         for note in folder.glob("*.json")
@@ -66,7 +66,7 @@ def _tests(report: Path) -> Iterator[Test]:
 
 
 def summary(parts: Sequence[Part]) -> str:
-    """Return the table of the parts and the list of the slowest tests, as text for a person."""
+    """Return the text that `make test` prints at its end: a table of its parts, and a list of the slowest tests."""
     rows = [f"{part.seconds:7.0f} s  {part.name:<8} {len(part.tests) or '':>6}" for part in parts]
     slowest = sorted((test for part in parts for test in part.tests), key=lambda test: -test.seconds)
     tests = [f"{test.seconds:7.1f} s  {test.name}" for test in slowest[:TESTS_SHOWN]]
@@ -74,7 +74,7 @@ def summary(parts: Sequence[Part]) -> str:
 
 
 def main() -> int:
-    """Run one part, or print the summary of all parts."""
+    """Run and measure one part of `make test`, or print the summary of all parts if no part is given."""
     if len(sys.argv) > 1:
         return run(FOLDER, sys.argv[1], sys.argv[2:])
     print(summary(read(FOLDER)))

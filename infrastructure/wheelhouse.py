@@ -1,7 +1,7 @@
-"""The wheels of the Lambda layer, downloaded once and with checked hashes, for the Lambda runtime.
+"""The Python packages (wheels) of the Lambda layer, downloaded once, for the Lambda runtime, with checked hashes.
 
-Chalice checks the hashes of its first download. It then replaces wheels that are too new for the Lambda
-runtime, and does not check the replacements. With the wheels of this module, Chalice replaces nothing."""
+Chalice checks the hashes of its first download. It then replaces wheels that are too new for the Lambda runtime, and
+does not check the replacements. With the wheels of this module, Chalice replaces nothing."""
 
 import hashlib
 import shutil
@@ -18,9 +18,11 @@ NEWEST_GLIBC_MINOR = 26 if sys.version_info < (3, 12) else 34
 
 
 def fill(requirements: Path, architecture: str, folder: Path) -> Path:
-    """Download the wheels that `requirements` pins, and return the folder with them.
+    """Download the wheels that the file `requirements` pins, unless they were downloaded before, and return their
+    folder.
 
-    Raises UserError if a wheel cannot be downloaded, for instance because none fits the runtime."""
+    The folder is below `folder`. Raises UserError if a wheel cannot be downloaded, for instance because none fits the
+    Lambda runtime."""
     target = folder / _fingerprint(requirements, architecture)
     if target.exists():
         return target
@@ -51,7 +53,10 @@ def _download(requirements: Path, architecture: str, target: Path) -> None:
 
 
 def platforms(architecture: str) -> list[str]:
-    """Return the platform tags that the Lambda runtime can load, the newest first."""
+    """Return the platform tags of wheels that the Lambda runtime can load, such as `manylinux_2_34_x86_64`, newest
+    first.
+
+    `architecture` is Lambda's name of the processor, `x86_64` or `arm64`."""
     machine = MACHINES[architecture]
     minors = range(NEWEST_GLIBC_MINOR, OLDEST_GLIBC_MINOR - 1, -1)
     return [f"manylinux_2_{minor}_{machine}" for minor in minors] + [f"manylinux2014_{machine}"]

@@ -1,4 +1,4 @@
-"""MiniStack, the local AWS: its start, and the condition in which its last run left the data."""
+"""The start of MiniStack, the emulator of AWS for `make run` and tests (the local AWS), and of its saved data."""
 
 import enum
 import json
@@ -25,7 +25,7 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL")
 
 
 class Condition(enum.Enum):
-    """The condition in which the last run of the local AWS left the data."""
+    """The condition of the saved data at a start of the local AWS, which depends on how its last run ended."""
 
     FRESH = "there is no data yet"
     LOST = "killed before its first save"
@@ -34,14 +34,15 @@ class Condition(enum.Enum):
 
 
 def endpoint(port: int) -> str:
-    """Return the URL of the local AWS for AWS clients."""
+    """Return the URL of the local AWS at this port, which boto3 clients use in place of the URLs of AWS."""
     return f"http://127.0.0.1:{port}"
 
 
 def command(paths: LocalPaths, port: int, *, smtp_port: int, persistent: bool) -> Command:
-    """Return the command that starts MiniStack with IAM enforced and without the user's AWS settings.
+    """Return the command that starts MiniStack (the local AWS) with IAM enforced and without the user's AWS settings.
 
-    MiniStack sends emails to `smtp_port`, because its own list of sent emails has no attachments."""
+    `persistent` makes it save its data at a clean stop, for the next start. MiniStack sends emails to `smtp_port`,
+    because its own list of sent emails has no attachments."""
     return Command(
         name=NAME,
         module="ministack",
@@ -72,12 +73,16 @@ def _environment(paths: LocalPaths, port: int, smtp_port: int, *, persistent: bo
 
 
 def inherited_variables() -> dict[str, str]:
-    """Return the few environment variables that a process of the stack inherits from the user."""
+    """Return the few environment variables, such as `PATH`, that the processes of `make run` get from the user's shell.
+
+    All other variables are left out, so that the user's settings (of AWS, for example) have no effect."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
 def read_condition(paths: LocalPaths) -> Condition:
-    """Return the condition of the local AWS's data. Raise UserError if a state file is damaged."""
+    """Return the condition of the data that the last run of the local AWS saved, such as `KILLED`.
+
+    Raises UserError if a saved file is damaged."""
     state_files = sorted(paths.state.glob("*.json"))
     for file in state_files:
         _read_state(file)
@@ -105,7 +110,8 @@ def _read_state(file: Path) -> Any:
 def prepare(paths: LocalPaths, condition: Condition) -> None:
     """Remove the data of the local AWS that must not survive a restart.
 
-    This data is the files of old workers, the stream positions, and the S3 objects of a run that saved no tables."""
+    This data is the files of old Lambda workers, the positions in table streams, and the S3 objects of a run that saved
+    no tables (the condition `LOST`)."""
     _empty_folder(paths.temporary)
     if condition is Condition.LOST:
         shutil.rmtree(paths.objects, ignore_errors=True)
@@ -123,9 +129,9 @@ def _empty_folder(folder: Path) -> None:
 
 
 def forget_stream_positions(paths: LocalPaths) -> None:
-    """Remove the saved positions in table streams.
+    """Remove the positions up to which the local AWS had read the streams of the DynamoDB tables.
 
-    The records of a stream are not saved, so an old position would skip new records."""
+    The records of a stream are not saved, so after a restart an old position would skip new records."""
     file = paths.state / "lambda.json"
     if not file.exists():
         return
@@ -140,12 +146,16 @@ def forget_stream_positions(paths: LocalPaths) -> None:
 
 
 def wait_until_up(processes: Processes, port: int) -> None:
-    """Wait until MiniStack responds. Raise UserError if MiniStack ends or does not respond."""
+    """Wait until MiniStack (the local AWS) responds at this port.
+
+    Raises UserError if one of the `processes` ends, or if MiniStack does not respond in time."""
     wait_for(f"{endpoint(port)}/_ministack/health", processes, SECONDS_TO_START)
 
 
 def wait_for(url: str, processes: Processes, seconds: float) -> None:
-    """Wait until `url` returns status 200. Raise UserError if a process ends or `seconds` have passed."""
+    """Wait until a GET request to `url` returns status 200, which shows that a started program is ready.
+
+    Raises UserError if one of the `processes` ends, or if `seconds` have passed."""
     deadline = time.monotonic() + seconds
     while not _responds(url):
         processes.check()

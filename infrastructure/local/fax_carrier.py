@@ -1,4 +1,4 @@
-"""The account of the local stack at the local fax carrier (`examples/fax_carrier`)."""
+"""The portal's account at the local fax carrier, the program that replaces a fax service in `make run` and tests."""
 
 from typing import Any
 
@@ -12,7 +12,10 @@ SENDER = "+13125790015"
 
 
 def enroll(stack: LocalStack, carrier_url: str) -> dict[str, str]:
-    """Store the carrier's API key as a secret of the local AWS, and return the parameters of the stack."""
+    """Store the API key of the local fax carrier in the local AWS, and return the stack's parameters for this carrier.
+
+    The carrier is the program `examples/fax_carrier`, which replaces a fax service. Without these parameters, the
+    portal would send faxes by email to a gateway."""
     account: dict[str, Any] = httpx.get(f"{carrier_url}/account", trust_env=False).raise_for_status().json()
     secrets = stack.client("secretsmanager")
     try:

@@ -6,7 +6,8 @@ import httpx
 class LocalhostTransport(httpx.HTTPTransport):
     """An httpx transport that sends requests for `*.localhost` to 127.0.0.1, with the same Host header.
 
-    The request uses plain HTTP, even if its URL begins with https."""
+    The request uses plain HTTP, even if its URL begins with https. So a client can act as a browser at an https
+    address, and the local AWS needs no TLS."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if not request.url.host.endswith(".localhost"):

@@ -1,4 +1,4 @@
-"""The folders and files of one local stack."""
+"""The folders and files in which one local run of the portal (`make run`, or a test) keeps its data."""
 
 import os
 from dataclasses import dataclass
@@ -9,33 +9,46 @@ from infrastructure.user_error import UserError
 
 @dataclass(frozen=True)
 class LocalPaths:
-    """The folder of one local stack: `.local/` for `make run`, a temporary folder for tests."""
+    """The folder in which a local run of the portal keeps its data, and the places of files and folders below it.
+
+    The folder is `.local/` for `make run`, and a temporary folder for tests."""
 
     home: Path
 
     @property
     def lock(self) -> Path:
-        """Return the file that the supervisor locks as long as it runs."""
+        """Return the file that is locked while a run is active, so that no second run uses the same folder.
+
+        The supervisor, the process that starts and stops the others, holds the lock."""
         return self.home / "lock"
 
     @property
     def supervisor_record(self) -> Path:
-        """Return the file with the supervisor's process id and state (`running` or `stopping`)."""
+        """Return the file with the process id and the state (`running` or `stopping`) of the supervisor.
+
+        The supervisor is the process that starts and stops the others. By this file, a new run decides whether to wait
+        for an earlier run."""
         return self.home / "supervisor.json"
 
     @property
     def portal(self) -> Path:
-        """Return the file `portal.json` with the addresses and keys. The file exists only while the portal is ready."""
+        """Return the file `portal.json` with the addresses and keys, by which other programs reach the portal.
+
+        The file exists only while the portal is ready."""
         return self.home / "portal.json"
 
     @property
     def stand_ins(self) -> Path:
-        """Return the copy of `portal.json` for the clinic and the mailbox, which start before the original exists."""
+        """Return the copy of `portal.json` (addresses and keys) for the sample clinic and the mailbox.
+
+        These two programs start before the portal is ready, when `portal.json` does not exist yet."""
         return self.home / "stand-ins.json"
 
     @property
     def practice(self) -> Path:
-        """Return the file with the sample practice and its keys. The portal shows the keys only once."""
+        """Return the file with the id and keys of the sample practice, for the next run.
+
+        The portal shows the keys only once, when it creates the practice."""
         return self.home / "practice.json"
 
     @property
@@ -50,26 +63,29 @@ class LocalPaths:
 
     @property
     def clean_stop(self) -> Path:
-        """Return the file that exists if the local AWS was stopped and has saved its state."""
+        """Return the file that exists only if the local AWS has saved its state and was then stopped."""
         return self.home / "aws" / "stopped-cleanly"
 
     @property
     def temporary(self) -> Path:
-        """Return the TMPDIR of the local AWS, in which each Lambda worker unzips a copy of the code."""
+        """Return the folder for temporary files (TMPDIR) of the local AWS.
+
+        In this folder, each Lambda worker unzips its copy of the code."""
         return self.home / "tmp"
 
     @property
     def logs(self) -> Path:
-        """Return the folder with one log file per process."""
+        """Return the folder with the logs, one file for each process that `make run` starts."""
         return self.home / "log"
 
     @property
     def package(self) -> Path:
-        """Return the folder with the package that is deployed to this stack."""
+        """Return the folder with the packaged app (zips and template) that is deployed to the local AWS."""
         return self.home / "package"
 
     def data_of(self, stand_in: str) -> Path:
-        """Return the data folder of the stand-in with this name (`clinic` or `mailbox`)."""
+        """Return the data folder of a stand-in: the program with this name, such as `clinic`, that replaces an outside
+        system."""
         return self.home / stand_in
 
     def log_of(self, process: str) -> Path:

@@ -27,10 +27,11 @@ BYTES_PER_READ = 65536
 
 @dataclass(frozen=True)
 class Command:
-    """A process for the supervisor to start: a Python module, its arguments and its whole environment.
+    """A process for the supervisor (which starts and stops all processes of `make run`) to start.
 
-    `grace` is the seconds that the process may take to end. `clean_stop`, if any, is the file that marks a
-    clean stop."""
+    It runs a Python module with arguments, in exactly this environment. `grace` is the seconds that the process may
+    take to end. `clean_stop`, if any, is the file that the supervisor writes after the process has ended by itself in
+    time."""
 
     name: str
     module: str
@@ -40,7 +41,7 @@ class Command:
     clean_stop: Path | None = None
 
     def line(self, paths: LocalPaths) -> bytes:
-        """Return the command as a line of JSON for the supervisor."""
+        """Return the command as a line of JSON, in the form in which the supervisor reads commands."""
         command = {
             "name": self.name,
             "argv": [sys.executable, "-m", "infrastructure.local.supervised_child", self.module, *self.arguments],
@@ -54,7 +55,7 @@ class Command:
 
 
 def take_lock(paths: LocalPaths, progress: Progress) -> int:
-    """Lock the stack's folder, and return the file descriptor of the lock.
+    """Lock the folder of a local run, so that no second run uses it, and return the file descriptor of the lock.
 
     Waits for an earlier run that is still saving its data. Raises UserError if another run is active."""
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -121,10 +122,15 @@ def _wait_for_lock(descriptor: int) -> None:
 
 
 class Processes:
-    """The running processes of one stack."""
+    """The running processes of one `make run`, such as the local AWS and the mailbox.
+
+    They are children of a supervisor, a process that stops them even if `make run` is killed."""
 
     def __init__(self, paths: LocalPaths, lock: int) -> None:
-        """Start a supervisor. The supervisor and its processes hold `lock` until they end."""
+        """Start the supervisor, the process that starts and stops all others.
+
+        `lock` is the descriptor of the lock on the folder. The supervisor and its children hold the lock until they
+        end."""
         self._layout = paths
         self._pending = b""
         self._stopped = False
@@ -135,12 +141,12 @@ class Processes:
         os.close(lock)
 
     def start(self, command: Command) -> None:
-        """Send the supervisor the order to start `command`."""
+        """Order the supervisor to start a process. The process may not have started yet when this method returns."""
         self._commands.write(command.line(self._layout))
         self._commands.flush()
 
     def check(self) -> None:
-        """Raise UserError if a process has ended unexpectedly."""
+        """Raise UserError, with the end of its log, if a process of `make run` has ended unexpectedly."""
         for event in self._events(0.0):
             if event["event"] == "exited":
                 raise UserError(self._describe_end(str(event["name"])))
@@ -148,7 +154,9 @@ class Processes:
             raise UserError(self._describe_end("supervisor"))
 
     def stop(self) -> bool:
-        """Stop all processes and wait for their end. Return True if all processes have ended in time."""
+        """Stop all processes of `make run`, and wait until they have saved their data.
+
+        Return True if all processes have ended within `SECONDS_TO_STOP`."""
         if self._answers.closed:
             return self._stopped
         with contextlib.suppress(BrokenPipeError):
@@ -195,7 +203,7 @@ def _start_supervisor(paths: LocalPaths, lock: int) -> subprocess.Popen[bytes]:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """Return the last lines of a log, or no lines if there is no log."""
+    """Return the last `count` lines of a log file, for an error message, or no lines if there is no such file."""
     if not log.exists():
         return []
     return log.read_text(errors="replace").splitlines()[-count:]

@@ -1,7 +1,8 @@
-"""Repair of a local stack whose objects and tables differ after the local AWS was killed.
+"""Repair of the data of `make run`, after the local AWS was killed and its files and tables no longer agree.
 
-An object is on disk immediately, but a table only after a clean stop. So some objects may belong to documents
-that no longer exist. Those objects are removed. Some documents may lack an object. Those documents are reported."""
+The local AWS writes an S3 object to disk immediately, but a table only at a clean stop. So some objects may belong to
+documents that no longer exist. Those objects are removed. Some documents may lack an object. Those documents are
+reported."""
 
 import json
 import sys
@@ -24,7 +25,7 @@ OBJECTS_PER_DELETION = 1000
 
 @dataclass(frozen=True)
 class Findings:
-    """The differences between objects and tables.
+    """The differences between the S3 objects and the table of documents, after the local AWS was killed.
 
     `orphans` are the keys of objects without a document. `missing` are (document id, key) pairs of missing objects."""
 
@@ -33,7 +34,10 @@ class Findings:
 
 
 def compare(records: Mapping[str, Any], keys: Iterable[str]) -> Findings:
-    """Return the differences between the documents' records (by document id) and the object keys in the bucket."""
+    """Return the differences between the documents and the S3 objects, after the local AWS was killed.
+
+    `records` maps each document's id to its JSON, which names the keys of its objects. `keys` are the keys of all
+    objects."""
     present = frozenset(keys)
     named = {document: frozenset(_named_keys(record)) for document, record in records.items()}
     wanted = frozenset().union(*named.values())
@@ -63,7 +67,7 @@ def _belongs(key: str, wanted: frozenset[str], records: Mapping[str, Any]) -> bo
 
 
 def repair(stack: LocalStack) -> list[str]:
-    """Remove the objects without a document. Return sentences about removed and missing objects."""
+    """Remove the S3 objects without a document. Return sentences for a person about removed and missing objects."""
     outputs = stack.outputs()
     records = dict(_records(stack.client("dynamodb"), outputs["DocumentsTable"]))
     s3 = stack.client("s3")
@@ -75,7 +79,7 @@ def repair(stack: LocalStack) -> list[str]:
 
 
 def describe(findings: Findings) -> list[str]:
-    """Return the differences as sentences, which name no person."""
+    """Return the differences as sentences for a person. The sentences name documents, but no patient."""
     lines = [f"Document {document} lacks its object {key}" for document, key in findings.missing]
     if findings.orphans:
         lines.append(f"Removed {len(findings.orphans)} stored files of documents that no longer exist")
@@ -103,7 +107,7 @@ def _remove(s3: Any, bucket: str, keys: tuple[str, ...]) -> None:
 
 
 def main() -> int:
-    """Repair the stack at the port that is given on the command line."""
+    """Repair the data of the local AWS at the port that is the only argument, and print what was found."""
     for line in repair(LocalStack(int(sys.argv[1]))):
         print(line)
     return 0

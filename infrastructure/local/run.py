@@ -1,7 +1,7 @@
-"""Run the whole portal on this machine until Ctrl-C: `make run`.
+"""The command `make run`, which runs the whole portal on this machine until Ctrl-C.
 
-The supervisor owns the processes. This process only sends commands to the supervisor and prints the progress,
-so it may be killed at any moment."""
+The supervisor, a second process, starts and stops all other processes. This process only sends commands to the
+supervisor and prints the progress, so it may be killed at any moment."""
 
 import argparse
 import contextlib
@@ -37,11 +37,14 @@ HIGHEST_PORT = 65535
 
 
 class Stop(Exception):
-    """Signal to end `make run`, from the keyboard, the shell or `make`."""
+    """Signal (as an exception) to end `make run`, because of a key press, a signal of the shell, or the end of
+    `make`."""
 
 
 def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, parent: int) -> None:
-    """Start the portal, print its addresses, and wait for the signal to stop."""
+    """Start the portal, print its addresses, and wait for the signal to stop. Then stop everything.
+
+    `parent` is the id of the process `make`. Raises UserError with a sentence if the start fails."""
     paths.prepare()
     lock = take_lock(paths, progress)
     refuse_taken_ports(addresses)
@@ -60,9 +63,10 @@ def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, pare
 
 @contextlib.contextmanager
 def supervise(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Processes]:
-    """Yield the processes of the stack.
+    """Yield the object that starts the processes of `make run`.
 
-    At the end of the `with` block, stop them and save their data, even after an error."""
+    At the end of the `with` block, stop the processes and save their data, even after an error. `lock` is the
+    descriptor of the lock on the folder."""
     processes = Processes(paths, lock)
     try:
         yield processes
@@ -76,7 +80,7 @@ def supervise(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Proc
 
 @contextlib.contextmanager
 def explain_timeouts(paths: LocalPaths, processes: Processes) -> Iterator[None]:
-    """Raise UserError instead of a timeout's traceback if the local AWS does not respond."""
+    """Replace a timeout of the local AWS in the `with` block by a UserError, whose sentence says what to do."""
     try:
         yield
     except (httpx.TransportError, HTTPClientError, NotConnected) as error:
@@ -92,7 +96,9 @@ def explain_timeouts(paths: LocalPaths, processes: Processes) -> Iterator[None]:
 def start_portal(
     paths: LocalPaths, addresses: sample.Addresses, processes: Processes, progress: Progress, condition: Condition
 ) -> None:
-    """Start the local AWS, deploy the portal, and start the clinic and the mailbox."""
+    """Start the local AWS, deploy the portal, and start the sample clinic, the mailbox and the fax carrier.
+
+    `condition` is the condition of the data of the last run. Data that a killed local AWS has left is repaired."""
     stack = LocalStack(addresses.port)
     progress.say("Starting the local AWS")
     # The mailbox starts first, because it must not miss an email.
@@ -118,7 +124,9 @@ def start_portal(
 
 
 def warm_up(stack: LocalStack, progress: Progress) -> None:
-    """Call every Lambda function once. Report a function that does not respond, and continue without it."""
+    """Call every Lambda function once, so that a person's first click does not wait for a cold start.
+
+    A function that does not respond is reported, and the start continues without it."""
     progress.say("Warming up the functions")
     if not stack.warm_up():
         progress.say("Not every function is warm yet, so the first clicks may take longer than usual")
@@ -131,13 +139,13 @@ def mailbox(paths: LocalPaths, addresses: sample.Addresses) -> Command:
 
 
 def fax_carrier(paths: LocalPaths, addresses: sample.Addresses) -> Command:
-    """Return the command that starts the local fax carrier."""
+    """Return the command that starts the local fax carrier, which replaces the service that sends faxes."""
     arguments = ["--port", str(addresses.fax_carrier_port), "--data", str(paths.data_of(carrier.NAME))]
     return _command(carrier.NAME, arguments)
 
 
 def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:
-    """Return the command that starts the clinic, the stand-in for an EMR."""
+    """Return the command that starts the sample clinic, a small EMR that sends documents to the portal."""
     return _stand_in(paths, "clinic", addresses.clinic_port, [])
 
 
@@ -157,7 +165,7 @@ def _command(name: str, arguments: Sequence[str]) -> Command:
 
 
 def explain(condition: Condition, paths: LocalPaths, progress: Progress) -> None:
-    """Print what happened to the data if the local AWS was killed."""
+    """Print which data is lost if the local AWS was killed in the last run. Print nothing after a clean stop."""
     if condition is Condition.LOST:
         progress.say("The local AWS was killed before its first save, so the portal starts without data")
     if condition is Condition.KILLED:
@@ -168,7 +176,7 @@ def explain(condition: Condition, paths: LocalPaths, progress: Progress) -> None
 
 
 def refuse_taken_ports(addresses: sample.Addresses) -> None:
-    """Raise UserError if another program listens on one of the five ports."""
+    """Raise UserError if another program already listens on one of the five ports that `make run` needs."""
     for port in addresses.all_ports:
         if not _is_free(port):
             raise UserError(
@@ -217,7 +225,7 @@ def wait_for_the_end(processes: Processes, parent: int) -> None:
 
 
 def stop_on_signals() -> None:
-    """Raise Stop on SIGTERM and SIGHUP, so that the data is saved."""
+    """Make SIGTERM and SIGHUP raise `Stop`, so that the data is saved before this process ends."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise Stop
@@ -227,7 +235,9 @@ def stop_on_signals() -> None:
 
 
 def port_number(text: str) -> int:
-    """Return the port in a command-line argument. The port must leave room for four higher ports."""
+    """Return the portal's port from a command-line argument. The four other programs of `make run` use higher ports.
+
+    Raises `ArgumentTypeError` if the text is no port, or has no room for the four higher ports."""
     port = int(text) if text.isdecimal() else 0
     if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.FAX_CARRIER_PORT_OFFSET:
         raise argparse.ArgumentTypeError(
@@ -237,7 +247,7 @@ def port_number(text: str) -> int:
 
 
 def main() -> int:
-    """Run the portal at the port that is given on the command line."""
+    """Run the portal at the port that is given on the command line, until it is stopped. Return the exit status."""
     parser = argparse.ArgumentParser(description="Run the portal on this machine.")
     parser.add_argument("--port", type=port_number, default=4566)
     parser.add_argument("--home", type=Path, default=ROOT / ".local", help="folder for the data")

@@ -32,55 +32,56 @@ PROFILE = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """The five ports of one local run."""
+    """The five ports of one `make run`: the portal's port, and four higher ports for the programs beside the portal."""
 
     port: int
 
     @property
     def clinic_port(self) -> int:
-        """Return the port of the clinic, the stand-in EMR."""
+        """Return the port of the web pages of the sample clinic, a small EMR."""
         return self.port + CLINIC_PORT_OFFSET
 
     @property
     def mailbox_port(self) -> int:
-        """Return the port of the mailbox."""
+        """Return the port of the web pages of the mailbox, which shows a provider's emails and faxes."""
         return self.port + MAILBOX_PORT_OFFSET
 
     @property
     def smtp_port(self) -> int:
-        """Return the port at which the mailbox receives emails of the local AWS."""
+        """Return the port at which the mailbox receives, by SMTP, the emails that the local AWS sends."""
         return self.port + SMTP_PORT_OFFSET
 
     @property
     def fax_carrier_port(self) -> int:
-        """Return the port of the local fax carrier."""
+        """Return the port of the local fax carrier, the program that replaces the service that sends faxes."""
         return self.port + FAX_CARRIER_PORT_OFFSET
 
     @property
     def all_ports(self) -> tuple[int, ...]:
-        """Return all five ports."""
+        """Return all five ports, which must be free before `make run` starts its programs."""
         return (self.port, self.clinic_port, self.mailbox_port, self.smtp_port, self.fax_carrier_port)
 
     @property
     def clinic_url(self) -> str:
-        """Return the URL of the clinic, the stand-in EMR."""
+        """Return the URL of the web pages of the sample clinic, a small EMR."""
         return f"http://localhost:{self.clinic_port}"
 
     @property
     def fax_carrier_url(self) -> str:
-        """Return the URL of the local fax carrier."""
+        """Return the URL of the local fax carrier, the program that replaces the service that sends faxes."""
         return f"http://127.0.0.1:{self.fax_carrier_port}"
 
     @property
     def mailbox_url(self) -> str:
-        """Return the URL of the mailbox."""
+        """Return the URL of the web pages of the mailbox, which shows a provider's emails and faxes."""
         return f"http://localhost:{self.mailbox_port}"
 
 
 def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) -> dict[str, str]:
-    """Return the sample practice of an earlier run if the stack still has it. Otherwise create a sample practice.
+    """Return the id and keys of the sample practice, with which the sample clinic sends documents.
 
-    In a new sample practice, signing without an account is on too."""
+    If the deployed portal still has the practice of an earlier run, return this practice. Otherwise create one,
+    which also allows signing without an account."""
     saved = _read_practice(paths.practice)
     if saved and _is_known(stack, saved):
         return saved
@@ -93,7 +94,9 @@ def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) ->
 
 
 def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress) -> dict[str, str] | None:
-    """Return the practice with new keys, because its saved keys no longer work, or None if the practice is gone."""
+    """Return the id of the sample practice with new keys, because the saved keys no longer work.
+
+    Return None if the deployed portal no longer has this practice."""
     named = {"practice_id": practice["id"], "end_others": True}
     key = stack.invoke_admin({"action": "rotate_api_key"} | named)
     if "api_key" not in key:
@@ -104,9 +107,9 @@ def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress
 
 
 def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, str]:
-    """Create a practice with Electronic Signature on. Return its id and keys (`PRACTICE_FIELDS`).
+    """Create a practice that allows electronic signatures, in the deployed portal. Return its id and keys.
 
-    If another practice already has the name, the new practice's name gets a suffix."""
+    `profile` has the practice's name and settings. If another practice has the name, a suffix is added to the name."""
     command = {"action": "create_practice", "electronic_signature": True} | dict(profile)
     answer = stack.invoke_admin(command)
     if answer.get("error", {}).get("code") == "conflict":
@@ -142,7 +145,9 @@ def _is_known(stack: LocalStack, practice: Mapping[str, str]) -> bool:
 
 
 def portal_file(stack: LocalStack, addresses: Addresses, practice: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of `.local/portal.json`, the contract with other programs."""
+    """Return the content of `.local/portal.json`: the addresses and keys by which other programs reach the portal.
+
+    The fields are documented, and other programs rely on them."""
     return {
         "portal_url": stack.portal_url,
         "aws_endpoint_url": stack.aws_endpoint_url,

@@ -1,4 +1,4 @@
-"""A stack on the local AWS: its addresses, its parameters, and its deployment.
+"""The portal as a CloudFormation stack on the local AWS: its addresses, its parameters, and its deployment.
 
 `make run` has one such stack. The tests have other stacks, with other folders and ports."""
 
@@ -45,22 +45,24 @@ NOT_YET = (httpx.HTTPError, BotoCoreError, ClientError, UserError)
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A stack on the local AWS at `port`, deployed or not."""
+    """The portal's CloudFormation stack on the local AWS that listens at `port`. The stack need not be deployed yet."""
 
     port: int
 
     @property
     def portal_url(self) -> str:
-        """Return the portal's URL. Browsers and the client of `http` resolve `*.localhost`."""
+        """Return the portal's URL, such as `http://portal.localhost:4566`.
+
+        Browsers and the client of `http` know that `*.localhost` is this machine."""
         return f"http://{DOMAIN}:{self.port}"
 
     @property
     def aws_endpoint_url(self) -> str:
-        """Return the URL of the local AWS for AWS clients."""
+        """Return the URL of the local AWS, which boto3 clients use in place of the URLs of AWS."""
         return emulator.endpoint(self.port)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with the emulator's root credentials."""
+        """Return a boto3 client of the local AWS for a service such as `s3`. It may call every operation."""
         return boto3.client(
             service,
             endpoint_url=self.aws_endpoint_url,
@@ -71,30 +73,31 @@ class LocalStack:
         )
 
     def http(self) -> httpx.Client:
-        """Return an HTTP client of the portal."""
+        """Return an HTTP client for paths of the portal, such as `/login`. The caller closes the client."""
         return httpx.Client(base_url=self.portal_url, transport=LocalhostTransport(), timeout=30.0)
 
     @property
     def target(self) -> Target:
-        """Return the destination for a deployment to this stack."""
+        """Return the destination that the deployment to this stack uses: the local AWS and the stack's name."""
         return Target(self.client, NAME, seconds_between_looks=0.2)
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return the stack's parameters."""
+        """Return the CloudFormation parameters that every local stack has, by name."""
         return FIXED_PARAMETERS | {"PortalUrl": self.portal_url}
 
     def outputs(self) -> Mapping[str, str]:
-        """Return the stack's outputs. Raise UserError if there is no stack."""
+        """Return the deployed stack's outputs by name, such as `Bucket`. Raise UserError if nothing is deployed."""
         stack = describe(self.target)
         if stack is None:
             raise UserError(f"There is no stack at {self.aws_endpoint_url}.")
         return stack.outputs
 
     def deploy(self, folder: Path, progress: Progress, parameters: Mapping[str, str] = MappingProxyType({})) -> Stack:
-        """Deploy the package in `folder`, and configure by API calls what the emulator ignores in the template.
+        """Deploy the package in `folder` to the local AWS, and return the deployed stack.
 
-        `parameters` are parameters of this deployment beside those of every local stack."""
+        What the local AWS ignores in the template is configured by API calls. `parameters` are added to those that
+        every local stack has."""
         stack = deploy.deploy(self.target, folder, self.parameters | dict(parameters), progress)
         deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
         self._switch_on_ttl(package.read_template(folder))
@@ -102,7 +105,7 @@ class LocalStack:
         return stack
 
     def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
-        """Switch on the TTL of the tables by API calls, because the emulator ignores TTL in a template."""
+        """Make the tables delete expired rows (TTL), by API calls, because the local AWS ignores TTL in a template."""
         names = self._physical_names()
         dynamodb = self.client("dynamodb")
         for logical, resource in template["Resources"].items():
@@ -131,11 +134,12 @@ class LocalStack:
         }
 
     def functions(self) -> dict[str, str]:
-        """Return the physical names of the deployed functions by logical name."""
+        """Return the deployed Lambda functions: a dict from the name in the template to the name in the local AWS."""
         return self._physical_names("AWS::Lambda::Function")
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
-        """Invoke a function and return its result. Raise UserError if the function failed."""
+        """Invoke a Lambda function, and return the JSON value that it returns. Raise UserError if the function
+        failed."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         content = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
@@ -143,7 +147,8 @@ class LocalStack:
         return content
 
     def invoke_admin(self, payload: Mapping[str, Any]) -> Any:
-        """Invoke the `admin` function and return its result."""
+        """Run an action of administrators, such as `create_practice`, in the `admin` function, and return its
+        result."""
         return self.invoke(self.outputs()["AdminFunction"], payload)
 
     def warm_up(self) -> bool:
@@ -173,7 +178,9 @@ class LocalStack:
             http.get("/login").raise_for_status()
 
     def _warm_up_pdf(self) -> None:
-        """Call both functions without rights, one after the other."""
+        """Call `inspect` and `pdf`, the functions that parse PDFs, one after the other, with a PDF of one empty page.
+
+        Each function then has imported its libraries, which takes seconds."""
         outputs, s3 = self.outputs(), self.client("s3")
         bucket, key = outputs["Bucket"], "uploads/warm-up"
         s3.put_object(Bucket=bucket, Key=key, Body=warm_up.ONE_PAGE)
@@ -188,7 +195,9 @@ class LocalStack:
 
 
 def _succeeds(call: Callable[[], object], *, before: float) -> bool:
-    """Return True if one of a few calls succeeds. `before` is the time limit on the monotonic clock."""
+    """Call a function until it succeeds, at most `TRIES_TO_WARM_UP` times. Return False if no call succeeded.
+
+    After `before`, a time on the monotonic clock, no further call is made."""
     for _ in range(TRIES_TO_WARM_UP):
         try:
             call()

@@ -28,7 +28,9 @@ BYTES_PER_READ = 65536
 
 @dataclass(frozen=True)
 class Child:
-    """A running process of the stack, and the way to stop it."""
+    """A process that the supervisor has started, such as the local AWS, and the way to stop the process.
+
+    `grace` is the seconds that the process may take to end. `clean_stop` is the file to write if it ends in time."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -36,7 +38,10 @@ class Child:
     clean_stop: Path | None
 
     def stop(self) -> None:
-        """Ask the process to end, and kill it after `grace` seconds. Record a clean stop if no kill was needed."""
+        """Ask the process to end, and kill it after `grace` seconds.
+
+        If the process ended by itself, with status 0, write the file `clean_stop`: the process has then saved its
+        data."""
         self.process.terminate()
         try:
             self.process.wait(self.grace)
@@ -52,9 +57,9 @@ class Child:
 
 
 def start_child(command: Mapping[str, Any], lock: int) -> Child:
-    """Start the process that `command` describes.
+    """Start the process that `command` (JSON from `make run`, see the module) describes, and return the process.
 
-    The process inherits `lock`, so that no new run starts while the process still runs."""
+    The process inherits the lock on the folder, so that no new run starts while the process still runs."""
     clean_stop = Path(command["clean_stop"]) if command["clean_stop"] else None
     if clean_stop:
         clean_stop.unlink(missing_ok=True)
@@ -72,15 +77,16 @@ def start_child(command: Mapping[str, Any], lock: int) -> Child:
 
 
 class Supervisor:
-    """The owner of the stack's processes: it starts them, reports their ends, and stops them."""
+    """The owner of the processes of `make run`: it starts them, reports their ends, and stops them."""
 
     def __init__(
         self, commands: int, events: TextIO, *, record: Path, lock: int, announcements: Sequence[Path]
     ) -> None:
-        """Read from `commands` and write to `events`. `commands` and `lock` are file descriptors.
+        """Set where commands of `make run` are read (`commands`) and where events are written (`events`).
 
-        `record` is the file that shows the next run the state of this supervisor. `announcements` are files
-        that tell other programs that the portal is ready. They are removed before the processes are stopped."""
+        `commands` and `lock` (the lock on the folder) are file descriptors. `record` is the file that shows the next
+        run the state of this supervisor. `announcements` are files that tell other programs that the portal is ready.
+        They are removed before the processes are stopped."""
         self._commands = commands
         self._events = events
         self._record = record
@@ -131,13 +137,13 @@ class Supervisor:
 
 
 def interrupt(_signal: int, _frame: object) -> None:
-    """Handle SIGTERM in the same way as the end of standard input."""
+    """Handle SIGTERM like the end of standard input: close the input, so that the supervisor stops all processes."""
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)
 
 
 def main() -> None:
-    """Run the supervisor, then kill the remaining processes of its process group."""
+    """Run the supervisor until it has stopped all processes, then kill what is left of its process group."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)

@@ -1,4 +1,6 @@
-"""The first request to the `pdf` function, whose libraries take seconds to import."""
+"""The first request to the `pdf` function at a start of `make run`, so that its slow imports are done early.
+
+The import of the function's libraries takes seconds, and otherwise the first document would wait for it."""
 
 import datetime as dt
 import hashlib
@@ -26,7 +28,10 @@ TARGET = f"{WORK_PREFIX}warm-up"
 
 
 def pdf_request(s3: Any, bucket: str, link: str) -> dict[str, str]:
-    """Return the payload that makes the function prepare the page behind `link`, and write the result to `TARGET`."""
+    """Return the payload of a first call of the `pdf` function, which prepares a page for sealing.
+
+    `link` is a presigned URL of the PDF `ONE_PAGE`. The function writes the result to the S3 key `TARGET`. Only the
+    call matters, because it makes the function import its libraries."""
     now = dt.datetime.now(dt.UTC)
     conditions = [["starts-with", "$Content-Type", "application/pdf"]]
     form = s3.generate_presigned_post(bucket, TARGET, Conditions=conditions, ExpiresIn=SECONDS)
