@@ -120,6 +120,7 @@ def test_login_leads_to_the_page_and_the_page_adds_the_document(portal: Portal, 
     assert "Ada Byron" not in text(browser.get("/documents"))
     added = browser.post("/fax/add", code=code)
     assert header(added, "location") == f"/documents/{FAXED.id}"
+    portal.time.pass_time(seconds=1)
     assert "Ada Byron" in text(browser.get("/documents"))
     assert "Ada Byron" in text(browser.get(f"/documents/{FAXED.id}"))
     assert accesses(portal) == [("added", f"provider:{PROVIDER.id}"), ("page", f"provider:{PROVIDER.id}")]
