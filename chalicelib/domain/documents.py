@@ -11,6 +11,7 @@ from chalicelib.domain.certification.facts import (
     TransmissionChannel,
     VerbalCertification,
 )
+from chalicelib.domain.follow_up.progress import FollowUpProgress
 from chalicelib.domain.status import Action, Outcome, Status, move
 
 
@@ -257,7 +258,8 @@ class Document:
 
     `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic read
     on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the scheduled sweep
-    checks whether staff must act on the document."""
+    checks whether a step of the follow-up is due or a verbal certification has lapsed. `follow_up` is None for a
+    document of an earlier release, which nobody is reminded of."""
 
     id: str
     version: int
@@ -294,6 +296,7 @@ class Document:
     calls: int = 0
     attention: AttentionReason | None = None
     follow_up_at: datetime | None = None
+    follow_up: FollowUpProgress | None = None
     decision: Decision | None = None
     hand_signed_on: date | None = None
     signed: StoredPdf | None = None

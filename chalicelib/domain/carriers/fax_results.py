@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, next_allowed
+
 
 class FaxState(StrEnum):
     """The state of a fax at the fax carrier. `ON_THE_WAY` is every state before the final result."""
@@ -135,11 +137,7 @@ SOON_AFTER = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40))
 PLAINER_AFTER = (timedelta(minutes=5), timedelta(minutes=5))
 CHECK_AFTER = (timedelta(minutes=10),)
 OFFICE_HOUR_TRIES = 3
-OPENS, CLOSES = 8, 17
-"""The office hours, Monday to Friday, in the local time of the practice."""
-
 _WAITS = {Remedy.SOON: SOON_AFTER, Remedy.PLAINER: PLAINER_AFTER, Remedy.CHECK_NUMBER: CHECK_AFTER}
-_SATURDAY = 5
 
 
 def remedy_of(reason: str) -> Remedy:
@@ -174,11 +172,9 @@ def wait_after(reason: str, earlier: Sequence[str], now: datetime) -> timedelta 
 
 
 def next_office_hour(now: datetime) -> datetime:
-    """Return the start of the next full hour in office hours (Monday to Friday, 8 to 17), in the time zone of `now`."""
+    """Return the start of the next full hour in the office hours of a working day, in the time zone of `now`."""
     hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    while hour.weekday() >= _SATURDAY or not OPENS <= hour.hour < CLOSES:
-        hour += timedelta(hours=1)
-    return hour
+    return next_allowed(hour, OFFICE_HOURS, [str(now.tzinfo)]).astimezone(now.tzinfo)
 
 
 @dataclass(frozen=True, kw_only=True)

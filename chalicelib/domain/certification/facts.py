@@ -97,9 +97,15 @@ class VerbalCertification:
 
 
 class AttentionReason(StrEnum):
-    """The reason why a person at the clinic should act on a document."""
+    """The reason why a person at the clinic should act on a document.
+
+    `PLEASE_CALL`, `CALL_AGAIN` and `DUE_SOON` (few days are left, and a verbal certification may be possible) come from
+    the follow-up of a document that waits for a signature."""
 
     VERBAL_LAPSED = "verbal_certification_lapsed"
     ADDRESS_CORRECTED = "address_corrected"
     SIGNED_UNDATED = "signed_undated"
     COPY_NOT_READABLE = "copy_not_readable"
+    PLEASE_CALL = "please_call"
+    CALL_AGAIN = "call_again"
+    DUE_SOON = "due_soon"

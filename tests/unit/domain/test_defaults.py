@@ -10,6 +10,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_attempts import AttemptResult
 from chalicelib.domain.documents import Decision, Document, StoredPdf
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
 from chalicelib.services.pdf_requests import PreparedFile, PrepareDocument
@@ -22,6 +23,8 @@ DEFAULTS: dict[Any, dict[str, Any]] = {
     Decision: {"read_statement": False, "strokes_aspect": 3.0},
     Delivery: {"access": 1, "never_repeats": False},
     Document: {"access": 1, "sequence": 0},
+    FollowUpPlan: {"emails": True, "faxes": True},
+    FollowUpProgress: {"reminders": 0},
     PreparedFile: {"start": 0, "end": 0, "pages": 0, "needs_certificate": False, "searched": False, "is_pdf": True},
     PrepareDocument: {"searched": False},
     Provider: {"npi_self_stated": False, "session_generation": 1, "short_password": False},

@@ -2,13 +2,14 @@
 
 The contract, the pages, `docs/` and the decisions state these values. Change a value there too."""
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from importlib import import_module
 from math import inf
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.follow_up.calendar import Hours
 from chalicelib.services.throttling import Backoff, Quota
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=number) for number in (1, 60, 3600, 86_400))
@@ -26,12 +27,12 @@ LIMITS: dict[str, dict[str, Any]] = {
         "PLAINER_AFTER": (5 * MINUTE, 5 * MINUTE),
         "CHECK_AFTER": (10 * MINUTE,),
         "OFFICE_HOUR_TRIES": 3,
-        "OPENS": 8,
-        "CLOSES": 17,
     },
     "domain.delivery_attempts": {"LEASE": MINUTE, "REQUEUE_LEASE": 15 * MINUTE},
     "domain.deliveries": {"MESSAGE_RETRY_AFTER": (10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)},
     "domain.certification.rules": {"WINDOW": 30 * DAY, "VERBAL_WINDOW": 14 * DAY},
+    "domain.follow_up.calendar": {"EMAIL_HOURS": Hours(time(13), time(17)), "OFFICE_HOURS": Hours(time(8), time(17))},
+    "domain.follow_up.progress": {"PERIOD": 30},
     "domain.session_keys": {"MIN_KEY_BYTES": 32, "CACHE_LIFETIME": 5 * MINUTE, "SIGNING_DELAY": 10 * MINUTE},
     "domain.signatures": {"MAX_TEXT": 60_000, "MAX_STROKES": 60, "MAX_POINTS": 1500},
     "pdf.models": {"MAX_BYTES": 25 * MIB},

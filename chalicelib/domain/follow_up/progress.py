@@ -1,0 +1,89 @@
+"""The steps of the follow-up, their order, and what a document remembers of the steps that were taken."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from chalicelib.domain.certification.facts import AttentionReason
+
+
+class FollowUpStep(StrEnum):
+    """A step of the follow-up of a document that waits for a signature. `STEPS` says what each step does."""
+
+    FAX = "fax"
+    CALL = "call"
+    REMINDER = "reminder"
+    CALL_AGAIN = "call_again"
+    DUE_SOON = "due_soon"
+    LAST_REMINDER = "last_reminder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRule:
+    """The rule of one step: its day, its messages, and the reason for which staff are asked to act.
+
+    `day` counts from the sending of a plan that is due 30 days later. With `before_due`, the step comes as many days
+    before the due date as this day is before day 30, because it speaks of the days that are left. A step with
+    `only_unopened` is left out if the provider has opened the document or got it by fax."""
+
+    step: FollowUpStep
+    day: int
+    before_due: bool = False
+    sends_email: bool = False
+    sends_fax: bool = False
+    only_unopened: bool = False
+    attention: AttentionReason | None = None
+
+    @property
+    def sends_messages(self) -> bool:
+        return self.sends_email or self.sends_fax
+
+
+STEPS: tuple[StepRule, ...] = (
+    StepRule(step=FollowUpStep.FAX, day=3, sends_fax=True, only_unopened=True),
+    StepRule(step=FollowUpStep.CALL, day=5, attention=AttentionReason.PLEASE_CALL),
+    StepRule(step=FollowUpStep.REMINDER, day=10, sends_email=True, sends_fax=True),
+    StepRule(step=FollowUpStep.CALL_AGAIN, day=14, attention=AttentionReason.CALL_AGAIN),
+    StepRule(step=FollowUpStep.DUE_SOON, day=21, before_due=True, attention=AttentionReason.DUE_SOON),
+    StepRule(step=FollowUpStep.LAST_REMINDER, day=27, before_due=True, sends_email=True, sends_fax=True),
+)
+"""The follow-up of a document (docs/decisions/046). Day 0 is the sending. A later row is the more urgent one."""
+
+PERIOD = 30
+"""The days from the sending to the due date for which the days of `STEPS` are written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUpPlan:
+    """A practice's settings of the follow-up: the day of each row of `STEPS`, and the channels of its messages.
+
+    `emails` allows reminders by email. `faxes` allows faxes that the follow-up sends: the fax of day 3 and repeats."""
+
+    days: tuple[int, ...] = tuple(rule.day for rule in STEPS)
+    emails: bool = True
+    faxes: bool = True
+
+
+def read_days(text: str) -> tuple[int, ...]:
+    """Return the days of the steps from a practice's setting, such as `3, 5, 10, 14, 21, 27`.
+
+    Raises `ValueError` unless there are as many whole numbers as steps, each later than the one before and from 1 to
+    29."""
+    days = tuple(int(part) for part in text.split(","))
+    is_rising = all(day < later for day, later in pairwise(days))
+    if len(days) != len(STEPS) or not is_rising or days[0] < 1 or days[-1] >= PERIOD:
+        raise ValueError(f"must be {len(STEPS)} rising days from 1 to {PERIOD - 1}")
+    return days
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUpProgress:
+    """What a document remembers of its follow-up.
+
+    `since` is the time from which the days are counted: the sending, or a later correction of the address. `done` are
+    the steps that were taken or left out. `reminders` counts the reminders by email in which the document was due."""
+
+    since: datetime
+    done: tuple[FollowUpStep, ...] = ()
+    reminders: int = 0
