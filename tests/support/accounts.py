@@ -1,4 +1,4 @@
-"""Helpers that install a portal in memory and log providers in, for the tests of pages."""
+"""Helpers for the tests of pages: they install a portal in memory, and give a provider an account and a session."""
 
 import re
 from dataclasses import replace
@@ -21,14 +21,14 @@ EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 
 
 def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -> None:
-    """Give the provider an account with their email address and this password."""
+    """Give the provider an account with their email address and this password, as a used setup link does."""
     owner = replace(provider, version=provider.version + 1, password_hash=hash_password(password))
     claim = Claim(key=email_claim(owner.email or ""), owner=owner.id)
     portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
 
 
 def portal_with_account(**changes: Any) -> Portal:
-    """Install a portal with one document, whose provider has an account.
+    """Install a portal in memory for the app, with one document whose provider has an account, and return the portal.
 
     `changes` replace fields of the provider."""
     portal = Portal(a_store(a_document()))
@@ -38,21 +38,25 @@ def portal_with_account(**changes: Any) -> Portal:
 
 
 def portal_with(*documents: Document) -> Portal:
-    """Install a portal in memory that holds these documents."""
+    """Install a portal in memory for the app, so that its pages show these documents, and return the portal."""
     portal = Portal(a_store(*documents))
     bootstrap.install(portal)
     return portal
 
 
 def logged_in(portal: Portal, provider: Provider = PROVIDER) -> Browser:
-    """Return the provider's browser with a session that starts at the portal's current time."""
+    """Return a browser of the provider that is logged in, without the steps of a login.
+
+    The session starts at the portal's current time."""
     row, cookie = portal.sessions.start(provider, portal.time.now())
     portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
     return Browser({SESSION_COOKIE: cookie})
 
 
 def app_with(page: str) -> pyotp.TOTP:
-    """Return an authenticator app with the key that the page for setting up an app shows."""
+    """Return an authenticator app that computes the codes for a key, as the provider's phone would.
+
+    `page` is the HTML of the page for setting up an app, which shows the key."""
     match = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
     assert match
     return pyotp.TOTP(match[1].replace(" ", ""))

@@ -1,4 +1,4 @@
-"""A practice, an event of its EMR and the services that handle the event."""
+"""A sample practice, the events that its EMR sends, and the portal's services that handle the events, in memory."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -43,7 +43,7 @@ RIVERA = Addressee(
 
 
 def sent(**changes: Any) -> SendCommand:
-    """Return the command that sends a plan of care by email. `changes` replace fields of the command."""
+    """Return the data of a `document.sent` event, which sends a plan of care by email. `changes` replace fields."""
     event = SendCommand(
         external_id="POC-1001",
         kind=Kind.PLAN_OF_CARE,
@@ -58,7 +58,9 @@ def sent(**changes: Any) -> SendCommand:
 
 @dataclass
 class Emr:
-    """An EMR and the portal's services over fakes. Electronic Signature is on."""
+    """An EMR that sends events to the portal's services in memory. Its practice allows electronic signatures.
+
+    The store, the files and the other adapters are fakes, which a test can read and change."""
 
     store: FakeStore = field(default_factory=FakeStore)
     files: FakeFiles = field(default_factory=FakeFiles)
@@ -86,7 +88,9 @@ class Emr:
     def inbound(
         self, webhook_id: str | None = None, *, body: bytes = b"{}", practice: Practice = PRACTICE
     ) -> InboundEvent:
-        """Return an event that the EMR signs at the current time. By default, the `webhook-id` is new."""
+        """Return an event as the portal gets it from the practice's EMR at the current time, with a verified signature.
+
+        By default, the `webhook-id` is new. A test repeats an event by the same `webhook_id`."""
         return InboundEvent(
             practice=practice,
             webhook_id=webhook_id or self.ids.new("msg"),
@@ -100,7 +104,7 @@ class Emr:
         return self.clock.now()
 
     def send(self, event: SendCommand | None = None, *, practice: Practice = PRACTICE) -> Document:
-        """Send a document to the portal, and return the stored document."""
+        """Send a document to the portal (by default that of `sent`), and return the stored document."""
         return self.stored(self.intake.receive(self.inbound(practice=practice), event or sent()))
 
     def stored(self, answer: EventResponse) -> Document:
@@ -115,7 +119,8 @@ class Emr:
         return self.store.every(Delivery, "deliveries")
 
     def messages(self, document: Document) -> list[tuple[str, str, str]]:
-        """Return the (channel, type, recipient) of every message to the provider."""
+        """Return (channel, type, recipient) of every email, fax and notice about the document, so without its
+        webhooks."""
         return [
             (delivery.channel.value, delivery.type, delivery.recipient)
             for delivery in self.deliveries()
@@ -123,7 +128,8 @@ class Emr:
         ]
 
     def webhooks(self, document: Document) -> list[tuple[str, dict[str, Any]]]:
-        """Return the (type, data) of every webhook about the document."""
+        """Return the type and the field `data` of every webhook about the document that the portal has queued for the
+        EMR."""
         webhooks = [delivery for delivery in self.deliveries() if delivery.channel == "webhook"]
         return [
             (webhook.type, json.loads(webhook.body or "")["data"])

@@ -1,6 +1,7 @@
-"""Adapters in memory, for unit tests.
+"""Fakes of the adapters, in memory: unit tests use these in place of the database, S3, the queues and the clock.
 
-`tests/integration/test_store.py` runs the same tests against `FakeStore` and the real store."""
+They implement the protocols of `services/ports.py`. `tests/integration/test_store.py` runs the same tests against
+`FakeStore` and the real store."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ _RANGES: Mapping[Listing, tuple[str, bool]] = {
 
 @dataclass
 class FakeClock:
-    """A clock that moves only by `pass_time`."""
+    """A clock that moves only when a test calls `pass_time`."""
 
     at: datetime = START
 
@@ -54,7 +55,7 @@ class FakeClock:
 
 @dataclass
 class FakeIds:
-    """A source of ids that count up, such as `doc_0001`, `token-0002` and `000003`."""
+    """A source of ids that count up, such as `doc_0001`, `token-0002` and `000003`, so that tests can predict them."""
 
     count: int = 0
 
@@ -77,9 +78,10 @@ class FakeIds:
 
 @dataclass(frozen=True)
 class _Write:
-    """One write of a transaction.
+    """One write of a transaction to the fake database.
 
-    `allowed` decides on the stored row, or on None if no row is stored."""
+    `allowed` is the condition of the write: a function that gets the stored row, or None if no row is stored. A row of
+    None deletes the stored row."""
 
     part: str
     table: str
@@ -128,7 +130,7 @@ def _versioned_writes(change: Change) -> Iterator[_Write]:
 
 
 def _writes(change: Change) -> Iterator[_Write]:
-    """Yield the writes of a change, in the order in which the store reports the parts that failed."""
+    """Yield the writes of a transaction in the order in which the real store reports the parts that failed."""
     for secret in change.dropped:
         yield _Write("secret", "secrets", secret.key, None)
     for secret in change.spent:
@@ -153,10 +155,10 @@ def _writes(change: Change) -> Iterator[_Write]:
 
 
 class FakeStore:
-    """A `Store` over dictionaries, with the same rows as the real tables.
+    """The database (`Store`) in memory, with the same rows as the real tables.
 
-    `commits` counts transactions. `before_commit` runs once before the next transaction, to simulate a
-    concurrent writer. With `failing`, a commit raises `Unavailable` and writes nothing."""
+    `commits` counts transactions. `before_commit` is a function that runs once before the next transaction, to simulate
+    a concurrent writer. With `failing`, a commit raises `Unavailable` and writes nothing."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {}
@@ -309,11 +311,12 @@ class FakeStore:
     # For tests
 
     def jobs(self) -> tuple[Job, ...]:
-        """Return every job in the outbox."""
+        """Return every background job that transactions have stored in the outbox, to be queued."""
         return tuple(job for row in _all(OutboxRow, self._rows("outbox")) for job in row.jobs)
 
     def every(self, kind: type[T], table: str) -> tuple[T, ...]:
-        """Return all values of a table, in the order in which they were first written."""
+        """Return all values of the class `kind` in a table, such as all deliveries, in the order of their first
+        write."""
         return _all(kind, self._rows(table))
 
     def _check_shape(self, writes: Sequence[_Write]) -> None:
@@ -362,9 +365,9 @@ def _page(
 
 @dataclass
 class FakeFiles:
-    """`Files` in memory.
+    """The files of the S3 buckets (`Files`) in memory.
 
-    `objects` maps a key to (bytes, content type). `written` maps a key to the time of writing by `clock`."""
+    `objects` maps a key to the bytes and the content type. `written` maps a key to the time of its last write."""
 
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -428,9 +431,9 @@ class FakeFiles:
 
 @dataclass
 class FakeQueues:
-    """`Queues` in memory.
+    """The queues of background jobs (`Queues`) in memory, which run no job.
 
-    `sent` lists (job, delay in seconds). With `failing`, sending raises an error."""
+    `sent` lists (job, delay in seconds). With `failing`, sending raises `Unavailable`."""
 
     sent: list[tuple[Job, int]] = field(default_factory=list)
     failing: bool = False
@@ -443,10 +446,10 @@ class FakeQueues:
 
 @dataclass
 class FakeSwitches:
-    """`Switches` in memory.
+    """The settings of practices that administrators switch (`Switches`), in memory.
 
-    `on` holds the practices with Electronic Signature. `open` holds those that let people sign without an account, and
-    `requiring` those that require a second factor."""
+    `on` holds the ids of the practices with Electronic Signature, and `requiring` those of the practices that require a
+    second factor. `portal_requires` requires a second factor of everybody."""
 
     on: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
@@ -474,7 +477,8 @@ class FakeSwitches:
 
 @dataclass
 class FakeInspector:
-    """An `Inspector` that always returns `answer`. `asked` lists the (key, kind) of every call."""
+    """An `Inspector` of uploads that opens no file and always returns `answer`. `asked` lists (key, kind) of every
+    call."""
 
     answer: Mapping[str, Any] = field(
         default_factory=lambda: {"pages": 3, "page_sizes": [[612, 792]] * 3, "active_content": [], "signed": False}
@@ -499,7 +503,7 @@ class FakeInspector:
         return self.look_at(key)
 
     def look_at(self, _key: str) -> Mapping[str, Any]:
-        """Return the result for one file. A subclass may open the file."""
+        """Return the result of the inspection of one file: always `answer`. A subclass may look at the file instead."""
         return self.answer
 
     def refuse(self, code: str, detail: str = "It cannot be used.") -> None:
@@ -508,7 +512,9 @@ class FakeInspector:
 
 @dataclass
 class FakeKeys:
-    """`Keys` and `SessionKeyRotation` in memory. The last key signs sessions, and the last two keys are accepted."""
+    """The keys that sign sessions, and their rotation (`Keys` and `SessionKeyRotation`), in memory.
+
+    The last key signs sessions. Sessions that the last two keys have signed are accepted."""
 
     keys: list[bytes] = field(default_factory=lambda: [b"a key for tests, long enough to sign with HS256"])
     at: datetime | None = None
@@ -531,7 +537,7 @@ class FakeKeys:
 
 @dataclass
 class FakeMailer:
-    """A `Mailer` in memory. `sent` lists (to, message). With `failing`, sending raises an error."""
+    """A `Mailer` that sends no email. `sent` lists (to, message). With `failing`, sending raises `Unavailable`."""
 
     sent: list[tuple[str, bytes]] = field(default_factory=list)
     failing: bool = False
@@ -553,9 +559,9 @@ class FakeNotifier:
 
 @dataclass
 class FakeWebhookSender:
-    """A `WebhookSender` that returns `answers` in turn, and then repeats the last answer.
+    """A `WebhookSender` that posts nothing. It returns the results in `answers` in turn, and then repeats the last one.
 
-    `posted` lists every request."""
+    `posted` lists (URL, headers, body) of every webhook."""
 
     answers: list[HttpResult] = field(default_factory=lambda: [HttpResult(204)])
     posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Free ports for the servers of tests."""
+"""Free ports of this machine, for the servers that tests start."""
 
 import secrets
 import socket
@@ -11,10 +11,10 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port on which no program listens. Each call in a process returns another port.
+    """Return a port on which no program listens, for a server of a test. Each call in a process returns another port.
 
-    The port is below 32768, where the ports of outgoing connections start. So no connection takes the port
-    before the server starts, which can take half a minute."""
+    The next few ports are free too. The port is below 32768, where the ports of outgoing connections start. So no
+    connection takes the port before the server starts, which can take half a minute."""
     while True:
         port = secrets.choice(_CHOICES)
         if port not in _taken:

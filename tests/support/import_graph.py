@@ -1,6 +1,7 @@
-"""The modules of `chalicelib` that each Lambda function can import, read from the sources.
+"""The modules of `chalicelib` that each Lambda function can import, found by a search of the sources.
 
-Imports inside functions count too. In `workers.py`, each function counts only with the imports in its own body."""
+Tests need them to prove that functions with AWS rights load no PDF parser. Imports inside functions count too. In
+`workers.py`, each function counts only with the imports in its own body."""
 
 import ast
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def imports_of(module: str) -> frozenset[str]:
 
 
 def _reach(start: set[str]) -> set[str]:
-    """Return these modules and every module of `chalicelib` that they import, directly or through others."""
+    """Return the modules in `start`, and every module of `chalicelib` that they import, directly or through others."""
     reached, waiting = set[str](), [name for name in start if name in _paths()]
     while waiting:
         name = waiting.pop()
@@ -58,7 +59,9 @@ def _reach(start: set[str]) -> set[str]:
 
 
 def reach_of_handler(handler: str) -> set[str]:
-    """Return the modules that a handler of `app.py` can import. The handler `app` serves the web routes."""
+    """Return the names of the modules that a Lambda function can import.
+
+    `handler` is the function's name in `app.py`. The handler `app` serves the web routes."""
     if handler == "app":
         routed = {name for name in _paths() if name.startswith(("chalicelib.web.pages.", "chalicelib.web.api."))}
         return _reach(_WEB | routed | {"chalicelib.bootstrap"})
@@ -78,6 +81,8 @@ def reach_of_handler(handler: str) -> set[str]:
 
 
 def parsers_of(handler: str) -> set[str]:
-    """Return the parsing libraries that a handler of `app.py` can load."""
+    """Return the libraries that parse or draw PDFs and pictures, among those that a Lambda function can import.
+
+    `handler` is the function's name in `app.py`. A function with AWS rights must load none of them."""
     names = {name for module in reach_of_handler(handler) for name in imports_of(module)}
     return {name.split(".")[0] for name in names} & PARSERS

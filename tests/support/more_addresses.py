@@ -1,4 +1,6 @@
-"""Accounts with several email addresses, for the web function in memory and for the packaged stack."""
+"""Test cases about accounts with several email addresses. Two test modules run each case.
+
+One runs the cases on the web function in memory, and the other on the packaged and deployed portal."""
 
 from collections.abc import Callable, Mapping
 

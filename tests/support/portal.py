@@ -1,4 +1,4 @@
-"""The web function in memory, and browsers with cookies, for the tests of pages."""
+"""The whole web function in memory, and simulated browsers with cookies, for the tests of pages."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ from tests.support.worlds.delivery_world import some_settings
 
 
 class Portal(bootstrap.Services):
-    """The web function's `bootstrap.Services` with fake adapters. Tests control the clock and the ids."""
+    """The container of the web function's services (`bootstrap.Services`), with fake adapters in memory.
+
+    Tests control its clock and its ids."""
 
     def __init__(self, store: FakeStore | None = None) -> None:
         super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
@@ -40,23 +42,26 @@ class Portal(bootstrap.Services):
         return Browser()
 
     def mails(self) -> list[Delivery]:
-        """Return all deliveries, such as emails, oldest first."""
+        """Return all deliveries (emails, faxes, webhooks and notices) that the portal has stored, oldest first."""
         return list(self.fake_store.every(Delivery, "deliveries"))
 
     def work(self) -> None:
-        """Run the queued jobs about forgotten passwords, as the deliveries function does."""
+        """Run the queued jobs that send a link after *Forgot password*, as the deliveries function does.
+
+        Other jobs are not run."""
         for job in self.fake_store.jobs():
             if job.name is JobName.FORGOTTEN:
                 self.link_requests.send_requested_link(job.event_id, self.clock.now())
 
     def token(self, mail: Delivery) -> str:
-        """Return the token that the deliveries function puts in the link of this email."""
+        """Return the token for the setup or reset link in this email, as the deliveries function makes it for the
+        email."""
         return self.setup_links.create_token(mail, self.clock.now())
 
 
 @dataclass
 class Browser:
-    """A simulated browser, which sends its stored cookies and the CSRF token of a form."""
+    """A simulated browser, which sends its stored cookies, and with a form the CSRF token that a page would contain."""
 
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -75,7 +80,10 @@ class Browser:
         return self.post_raw(path, {"csrf": token, **(fields or {}), **more}, headers)
 
     def _show_pages(self, path: str, numbers: str) -> str:
-        """Open the review page, and return what its script reports once these pages were on the screen."""
+        """Open the review page, and return the form field in which its script reports the pages that were on the
+        screen.
+
+        `numbers` are the numbers of these pages, such as `1,2`. `path` is the path to which the approval form posts."""
         page = self.get(path.removesuffix("/approve")).body.decode()
         tokens = dict(re.findall(r'data-token="((\d+)\.[^"]+)"', page))
         by_number = {number: token for token, number in tokens.items()}
@@ -104,13 +112,15 @@ class Browser:
 
 
 def set_cookies(response: HTTPResponse) -> list[str]:
-    """Return every `Set-Cookie` header of a response."""
+    """Return the values of all `Set-Cookie` headers of a response, or an empty list."""
     values: Any = response.headers.get("Set-Cookie", [])
     return list(values) if isinstance(values, list) else [values]
 
 
 def header(response: HTTPResponse, name: str) -> str:
-    """Return one header of a response, or an empty string. Upper and lower case do not matter."""
+    """Return the value of one header of a response, or an empty string if the response has no such header.
+
+    Upper and lower case of `name` do not matter."""
     headers: dict[str, Any] = dict(response.headers)
     for key, value in headers.items():
         if key.lower() == name.lower():
@@ -119,6 +129,6 @@ def header(response: HTTPResponse, name: str) -> str:
 
 
 def text(response: HTTPResponse) -> str:
-    """Return the text that a person reads: the page without tags, scripts and repeated spaces."""
+    """Return the text of a page as a person reads it: without tags, scripts and repeated spaces."""
     body = re.sub(r"<(script|style|title)\b.*?</\1>", " ", response.body.decode(), flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())

@@ -1,4 +1,4 @@
-"""A portal in memory that follows the contract with EMRs, for the tests of the sample EMR."""
+"""A small fake of the portal's API for EMRs, in memory, for the tests of the sample EMR in `examples/clinic`."""
 
 import base64
 import json
@@ -16,9 +16,10 @@ STORAGE = "https://storage.example/bucket"
 
 
 class FakePortal:
-    """A fake of the API for EMRs.
+    """A fake of the portal's API for EMRs, which handles the requests of the sample EMR.
 
-    `refuse`, `down_for` and `away` make requests fail."""
+    With `refuse` (a problem as JSON), events and settings are refused. The next `down_for` events get status 503. With
+    `away`, no request gets a response."""
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
@@ -199,7 +200,9 @@ class FakePortal:
     def webhook(
         self, event_type: str, document_id: str, *, webhook_id: str, at: str = "2026-11-22T20:05:01.000Z"
     ) -> tuple[str, dict[str, str]]:
-        """Return the body and signed headers of a webhook about a document in its current state."""
+        """Return the body and the signed headers of a webhook, as the portal would post it to the EMR.
+
+        The webhook is about a document in its current state. `at` is the time of the event."""
         event = {"type": event_type, "timestamp": at, "data": self.documents[document_id]}
         body = json.dumps(event)
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A practice, a provider and a document, for the tests of the provider's side."""
+"""A sample practice, provider and document, for the tests of what a provider sees and does."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,7 +41,9 @@ OTHER_PROVIDER = replace(
 
 
 def a_document(**changes: Any) -> Document:
-    """Return a pending document of three pages that was sent two days ago. `changes` replace its fields."""
+    """Return the sample document: a pending plan of care of three pages for `PROVIDER`, sent two days ago.
+
+    `changes` replace its fields. The document is not stored."""
     document = Document(
         id="doc_abcdef123456",
         version=1,
@@ -76,7 +78,9 @@ def a_document(**changes: Any) -> Document:
 
 
 def addressed_to(provider: Provider, document: Document) -> Document:
-    """Return the document with the name, NPI and email address of this provider's account as the addressee."""
+    """Return the document as if the clinic had sent it to this provider.
+
+    The addressee gets the name, the NPI and the email address of the provider's account."""
     addressee = replace(
         document.addressee,
         first_name=provider.first_name,
@@ -88,14 +92,16 @@ def addressed_to(provider: Provider, document: Document) -> Document:
 
 
 def a_store(*documents: Document) -> FakeStore:
-    """Return a store with the sample practice, both sample providers and these documents."""
+    """Return a fake database with the sample practice, the two sample providers and these documents."""
     store = FakeStore()
     store.commit(Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents))
     return store
 
 
 def only_doing(action: Callable[[], object]) -> Callable[[], None]:
-    """Return a function that calls `action` and returns None, for `FakeStore.before_commit`."""
+    """Return a function that calls `action` and ignores its result.
+
+    Tests assign it to `FakeStore.before_commit`, to simulate a concurrent change. That function must return None."""
 
     def do() -> None:
         action()
@@ -104,7 +110,9 @@ def only_doing(action: Callable[[], object]) -> Callable[[], None]:
 
 
 def a_delivery(document: Document, **changes: Any) -> Delivery:
-    """Return an email with a code for the document, or another delivery of the document by `changes`."""
+    """Return the delivery of an email with a code that opens the document. `changes` make it another message.
+
+    The delivery is not stored."""
     delivery = Delivery(
         id="dlv_1",
         version=1,
@@ -121,6 +129,6 @@ def a_delivery(document: Document, **changes: Any) -> Delivery:
 
 
 def a_fax(document: Document, **changes: Any) -> Delivery:
-    """Return a fax of the document."""
+    """Return the delivery of a fax of the document. `changes` replace its fields. The delivery is not stored."""
     facts = {"id": "dlv_fax", "channel": Channel.FAX, "type": "fax", "recipient": "+15125550100", **changes}
     return a_delivery(document, **facts)

@@ -1,6 +1,7 @@
-"""The repairs of wrong accounts by support, for the web function in memory and for the packaged stack.
+"""Test cases in which support repairs accounts that show documents to a wrong person. Two test modules run each case.
 
-In each case, one clinic has led the portal to a wrong person, and an administrator repairs it (attack 8)."""
+One runs the cases on the web function in memory, and the other on the packaged and deployed portal. In each case, one
+clinic has led the portal to the wrong person (attack 8 of `who_sees_what.py`)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +12,9 @@ OPERATOR = "Dana Ruiz"
 
 
 def run(world: World, action: str, **payload: Any) -> dict[str, Any]:
-    """Run an action of support, and all jobs that follow from it."""
+    """Run an action of support, such as `close_account`, and all jobs that follow from it. Return the action's result.
+
+    The test fails if the action is refused."""
     result = world.admin({"action": action, "operator": OPERATOR, **payload})
     assert "error" not in result, result
     world.settle()

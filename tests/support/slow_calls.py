@@ -1,4 +1,4 @@
-"""Simulate calls as slow as calls to AWS, to find the calls that run one after another."""
+"""A simulation of calls as slow as calls to AWS, by which tests find the calls that wait for one another."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,9 @@ _NO_CALLS = frozenset({"url", "upload_form", "origin"})
 
 
 class Slow:
-    """A proxy of `inner` that makes each call take `each` seconds and adds the call to `calls`."""
+    """A wrapper of the object `inner`, such as a fake database, that makes each call of a method take `each` seconds.
+
+    The name, start and end of each call are added to the list `calls`. Methods that make no AWS call stay fast."""
 
     def __init__(self, inner: Any, calls: Calls, *, each: float = SECONDS_PER_CALL) -> None:
         self._inner, self._calls, self._each = inner, calls, each
@@ -36,7 +38,10 @@ class Slow:
 
 
 def in_sequence(calls: Sequence[tuple[str, float, float]]) -> list[str]:
-    """Return the names of the calls in a longest sequence in which no two calls overlap in time."""
+    """Return the names of the calls that waited for one another: a longest sequence of calls that do not overlap in
+    time.
+
+    Each call is (name, start, end). The length of the sequence is the number of round trips for which a page waits."""
     chain, free_at = [], 0.0
     for name, start, end in sorted(calls, key=lambda call: call[2]):
         if start >= free_at:

@@ -1,4 +1,4 @@
-"""A passkey in memory: an authenticator that registers and signs as WebAuthn requires."""
+"""A passkey in memory: it registers and signs as a phone with a fingerprint reader would (WebAuthn)."""
 
 import hashlib
 import json
@@ -15,7 +15,10 @@ _PRESENT, _VERIFIED, _WITH_KEY = 0x01, 0x04, 0x40
 
 
 class SoftPasskey:
-    """An authenticator with one credential. `count` is its counter of signatures."""
+    """A WebAuthn authenticator in memory with one passkey for the site `origin`.
+
+    `count` is its counter of signatures. With `verifies_user` False, it does not ask for a PIN or fingerprint, which
+    the portal must refuse."""
 
     def __init__(self, origin: str, *, name: str = "credential") -> None:
         self.origin = origin
@@ -29,13 +32,18 @@ class SoftPasskey:
         return to_base64url(self._id)
 
     def register(self, options: str) -> str:
-        """Return the browser's response (JSON) to the options for a new passkey."""
+        """Return the JSON that a browser would send after it made a passkey.
+
+        `options` is the JSON with which the portal asked for a new passkey."""
         client = self._client("webauthn.create", options)
         attestation = {"fmt": "none", "attStmt": {}, "authData": self._data(_WITH_KEY) + self._public_key()}
         return self._response(client, attestationObject=to_base64url(cbor2.dumps(attestation)))
 
     def sign(self, options: str, *, owner: str = "") -> str:
-        """Return the browser's response (JSON) to the options for a login."""
+        """Return the JSON that a browser would send after a login with the passkey.
+
+        `options` is the JSON with which the portal asked for a passkey. `owner` is the provider's id that the passkey
+        reports."""
         self.count += 1
         client, data = self._client("webauthn.get", options), self._data()
         signature = self._key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(SHA256()))
@@ -51,7 +59,9 @@ class SoftPasskey:
         return domain + bytes([_PRESENT | verified | flags]) + self.count.to_bytes(4, "big")
 
     def _public_key(self) -> bytes:
-        """Return the attested credential data: an empty model, the id, and the key in COSE's form."""
+        """Return the part of a registration that holds the new key, in the binary form of WebAuthn.
+
+        It consists of an empty model id, the passkey's id, and the public key in the format COSE."""
         numbers = self._key.public_key().public_numbers()
         key: dict[int, Any] = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
         return bytes(16) + len(self._id).to_bytes(2, "big") + self._id + cbor2.dumps(key)

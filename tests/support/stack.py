@@ -1,7 +1,7 @@
-"""The local stack that integration, web and browser tests share.
+"""The packaged portal, deployed to a local AWS, that integration and browser tests share.
 
-Each test run deploys one stack and deletes the stack at the end. A test uses the fixture `stack` and creates
-new practices, so that tests do not share data."""
+Each test run deploys one stack and deletes it at the end. A test uses the fixture `stack` and creates new practices, so
+that tests do not share data."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ QUEUE_COUNTS = (
 
 @dataclass(frozen=True)
 class SamplePractice:
-    """A practice that one test created, with the practice's API key and webhook secret."""
+    """A practice that one test has created in the deployed portal: its id, API key and webhook secret."""
 
     id: str
     api_key: str
@@ -55,23 +55,23 @@ class SamplePractice:
 
 @dataclass(frozen=True)
 class Mail:
-    """One sent email, with the recipients of its envelope."""
+    """One email that the deployed portal has sent, with the recipients of its SMTP envelope."""
 
     recipients: tuple[str, ...]
     message: EmailMessage
 
 
 class Mailbox:
-    """The SMTP server for all email of the local AWS.
+    """An SMTP server that receives all email that the local AWS sends, so that tests can read it.
 
-    The server forwards each email to the ports in `forward_to`."""
+    The server forwards each email to the local ports in `forward_to`."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.forward_to: list[int] = []
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
-        """Store and forward an email. aiosmtpd calls this method."""
+        """Store and forward a received email, and return the SMTP response. The library aiosmtpd calls this method."""
         message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(tuple(envelope.rcpt_tos), message))
@@ -82,7 +82,7 @@ class Mailbox:
 
 @dataclass(frozen=True)
 class TimestampedStack(LocalStack):
-    """A local stack whose seals get their timestamps from an authority of the tests."""
+    """A local stack whose sealed PDFs get timestamps from a timestamp authority that a test runs."""
 
     authority: TimestampServer
 
@@ -95,7 +95,7 @@ class TimestampedStack(LocalStack):
 
 
 class Stack:
-    """A running local stack, with helpers for the tests. `authority` is the stack's timestamp authority, if any."""
+    """The deployed portal on a running local AWS, with helpers for the tests."""
 
     def __init__(self, local: LocalStack, mailbox: Mailbox, authority: TimestampServer | None = None) -> None:
         self._local = local
@@ -107,27 +107,28 @@ class Stack:
 
     @property
     def portal_url(self) -> str:
-        """The portal's origin, for browsers."""
+        """The portal's scheme, host and port, for browsers."""
         return self._local.portal_url
 
     @property
     def authority(self) -> TimestampServer:
-        """The stack's timestamp authority."""
+        """The timestamp authority of this stack's seals. The test fails if the stack was started without one."""
         assert self._authority is not None, "this stack seals without timestamps"
         return self._authority
 
     @property
     def aws_endpoint_url(self) -> str:
-        """The URL of the local AWS, for AWS clients."""
+        """The URL of the local AWS, which boto3 clients use in place of the URLs of AWS."""
         return self._local.aws_endpoint_url
 
     @property
     def function_names(self) -> list[str]:
-        """The physical names of all functions."""
+        """The names of all deployed Lambda functions, as AWS clients must name them."""
         return sorted(self.functions.values())
 
     def table_name(self, logical: str) -> str:
-        """Return the physical name of a table. `logical` is a name such as `DocumentsTable` or just `documents`."""
+        """Return a DynamoDB table's name in the local AWS. `logical` is a name such as `DocumentsTable` or just
+        `documents`."""
         name = logical if logical.endswith("Table") else f"{logical.title()}Table"
         return self.outputs[name]
 
@@ -136,20 +137,20 @@ class Stack:
         return self._local.client(service)
 
     def browser(self) -> httpx.Client:
-        """Return an HTTP client with its own cookies, for one person. It does not follow redirects."""
+        """Return an HTTP client with its own cookies, as the browser of one person. It does not follow redirects."""
         return self._http_client()
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
-        """Invoke the Lambda function with this logical name, such as `FollowUp`."""
+        """Invoke the Lambda function with this name in the template, such as `FollowUp`, and return its result."""
         return self._local.invoke(self.functions[function], payload)
 
     def invoke_admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke the admin function with this payload, and return the function's result."""
+        """Run an action of administrators, such as `create_practice`, in the admin function, and return its result."""
         result: dict[str, Any] = self._local.invoke(self.outputs["AdminFunction"], payload)
         return result
 
     def practice(self, **settings: Any) -> SamplePractice:
-        """Create a practice. Electronic Signature is on unless `settings` turn it off."""
+        """Create a practice for a test. It allows electronic signatures unless `settings` turn them off."""
         return SamplePractice(**sample.create_practice(self._local, sample.PROFILE | settings))
 
     def mail(self, to: str) -> list[EmailMessage]:
@@ -169,7 +170,9 @@ class Stack:
         self._mailbox.forward_to.remove(port)
 
     def outbox_drained(self, timeout: float = 60.0) -> None:
-        """Wait until the outbox is empty and no job is waiting or being worked on."""
+        """Wait until the portal has finished all background work: no stored, queued or running job is left.
+
+        The test fails after `timeout` seconds."""
         wait_until(self._is_drained, timeout, "the outbox and the job queues to be empty")
 
     def _is_drained(self) -> bool:
@@ -188,13 +191,13 @@ class Stack:
 
 
 def forward(envelope: Envelope, port: int) -> None:
-    """Send an email unchanged to the SMTP server at `port`."""
+    """Send a received email unchanged to the SMTP server at `port` of this machine."""
     with smtplib.SMTP("127.0.0.1", port) as server:
         server.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
 
 
 def wait_until(condition: Any, timeout: float, what: str) -> None:
-    """Wait until `condition()` is true. After `timeout` seconds, fail the test with the text `what`."""
+    """Wait until `condition()` is true. After `timeout` seconds, fail the test with a message that contains `what`."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
@@ -217,10 +220,10 @@ def package_once(progress: Progress) -> Path:
 def running_stack(
     folder: Path, name: str, *, warm: bool = True, authority: TimestampServer | None = None
 ) -> Iterator[Stack]:
-    """Deploy the package in `folder` to a new local AWS, and delete everything but its log at the end.
+    """Deploy the package in `folder` to a new local AWS, and yield it. At the end, delete everything but the log.
 
-    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test.
-    With an `authority`, the seals have timestamps."""
+    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test. With an
+    `authority`, the seals have timestamps."""
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     paths = LocalPaths(home)
     progress = Progress(time.time())
@@ -248,14 +251,15 @@ def running_stack(
 
 
 def keep_log(paths: LocalPaths, name: str) -> None:
-    """Copy the log of the local AWS and of its functions to the `build` folder."""
+    """Copy the log of the local AWS and of its functions to the `build` folder, because the stack's folder is
+    deleted."""
     log = paths.log_of(emulator.NAME)
     if log.exists():
         shutil.copyfile(log, ROOT / "build" / f"tests-aws-{name}.log")
 
 
 def as_json(response: httpx.Response) -> Any:
-    """Return the JSON body of a response."""
+    """Return the parsed JSON body of a response."""
     return json.loads(response.content)
 
 

@@ -1,4 +1,4 @@
-"""The two conditions of the packaged template that distinguish AWS from the local AWS."""
+"""The two conditions (`IsLocal`, `IsAws`) by which the CloudFormation template differs on the local AWS and on AWS."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,9 @@ LOCAL_CONDITIONS = {"IsLocal": True, "IsAws": False}
 
 
 def resolve_conditions(value: Any, *, local: bool) -> Any:
-    """Return a part of the template with every `Fn::If` on the two conditions replaced by the branch that applies."""
+    """Return a part of the CloudFormation template as it applies on the local AWS (`local`) or on AWS.
+
+    Every `Fn::If` on the conditions `IsLocal` and `IsAws` is replaced by the branch that applies."""
     if isinstance(value, dict) and value.get("Fn::If", [None])[0] in LOCAL_CONDITIONS:
         condition, when_true, when_false = value["Fn::If"]
         return resolve_conditions(when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local)
@@ -21,7 +23,9 @@ def resolve_conditions(value: Any, *, local: bool) -> Any:
 
 
 def conditional_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every part of the template that differs between AWS and the local AWS."""
+    """Yield the path (names of nested keys) of every part of the CloudFormation template that differs on the local AWS.
+
+    So a test can list all differences between the local AWS and AWS."""
     if isinstance(value, list):
         for part in value:
             yield from conditional_paths(part, path)

@@ -1,4 +1,4 @@
-"""A timestamp authority over HTTPS for the tests. A test decides how the authority replies."""
+"""A timestamp authority (a service that certifies when a seal existed) over HTTPS, whose replies a test decides."""
 
 import contextlib
 import datetime as dt
@@ -35,7 +35,9 @@ def reply_honestly(query: bytes, authority: Authority) -> bytes:
 
 @dataclass
 class TimestampServer:
-    """A running authority. `certificate_file` (PEM) is the TLS certificate that its clients must trust."""
+    """A running timestamp authority at `url`. `queries` counts the requests.
+
+    `certificate_file` (PEM) is the TLS certificate that its clients must trust. `replies` are the next replies."""
 
     url: str
     certificate_file: Path
@@ -46,7 +48,8 @@ class TimestampServer:
 
     @property
     def pins(self) -> str:
-        """The fingerprint of the authority's certificate, as the parameter `TimestampAuthorityPins` takes it."""
+        """The fingerprint of the authority's certificate, as a deployment lists it in `TimestampAuthorityPins` to trust
+        it."""
         (pin,) = sealing_key.pins_of(self.authority)
         return pin
 
@@ -57,7 +60,10 @@ class TimestampServer:
 
     @contextlib.contextmanager
     def replying(self, *replies: Reply) -> Iterator[None]:
-        """Reply in these ways in turn, until the end of the block."""
+        """Make the authority reply to requests in these ways in turn, until the end of the `with` block.
+
+        A reply is a function of the request and the authority, for example one that returns a timestamp of a wrong
+        time."""
         honest, self.replies = self.replies, cycle(replies)
         try:
             yield
@@ -70,7 +76,8 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """A handler of requests as in RFC 3161, section 3.4. The path `/moved` redirects."""
+    """A handler of timestamp requests over HTTP (RFC 3161, section 3.4). A request to the path `/moved` is
+    redirected."""
 
     def do_POST(self) -> None:
         assert isinstance(self.server, _Server)
@@ -87,7 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def running_timestamp_server(folder: Path) -> Iterator[TimestampServer]:
-    """Run a timestamp authority on this machine. Its TLS certificate and key are written to `folder`."""
+    """Run a timestamp authority on this machine until the end of the block, and yield it.
+
+    Its TLS certificate and key are written to `folder`."""
     certificate, key = write_tls_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -101,7 +110,7 @@ def running_timestamp_server(folder: Path) -> Iterator[TimestampServer]:
 
 
 def write_tls_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a self-signed certificate for `localhost` and its key, and return the two files."""
+    """Write a self-signed TLS certificate for `localhost` and its key to `folder`. Return the paths of both files."""
     key, at = ec.generate_private_key(ec.SECP256R1()), now()
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

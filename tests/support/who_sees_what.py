@@ -1,4 +1,7 @@
-"""The attacks on who sees what, and the code of a fax, for the web function in memory and for the packaged stack."""
+"""Test cases in which somebody tries to see documents of another person. Two test modules run each case.
+
+One runs the cases on the web function in memory, and the other on the packaged and deployed portal. The cases are ten
+attacks, and the code on a fax."""
 
 import base64
 import itertools
@@ -22,7 +25,8 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Answer:
-    """The status, the body and the `Location` header of a response."""
+    """The status, the body and the `Location` header of an HTTP response, from the portal in memory or the deployed
+    one."""
 
     status: int
     body: str
@@ -39,7 +43,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Keys:
-    """The id and the secrets of a clinic."""
+    """The id, the API key and the webhook secret of a clinic, with which its EMR sends events and reads the API."""
 
     id: str
     api_key: str
@@ -47,7 +51,7 @@ class Keys:
 
 
 class Visitor(ABC):
-    """A browser with its own cookies."""
+    """A browser with its own cookies, of one person who visits the portal's pages."""
 
     @abstractmethod
     def get(self, path: str) -> Answer: ...
@@ -80,18 +84,18 @@ class Visitor(ABC):
 
 
 class World(ABC):
-    """The portal as clinics and strangers reach it."""
+    """The portal as clinics and strangers reach it, in memory or deployed. The test cases run on both."""
 
     @abstractmethod
     def keys(self) -> Keys:
-        """Create a clinic with Electronic Signature on, and return the clinic's keys."""
+        """Create a clinic that allows electronic signatures, and return its id and keys."""
 
     @abstractmethod
     def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer: ...
 
     @abstractmethod
     def admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke the admin function, and return its result."""
+        """Run an action of administrators, such as `close_account`, in the admin function, and return its result."""
 
     @abstractmethod
     def now(self) -> datetime: ...
@@ -101,11 +105,13 @@ class World(ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Run all waiting jobs of the portal."""
+        """Run all waiting background jobs of the portal, so that emails are sent and documents have moved."""
 
     @abstractmethod
     def links(self, address: str) -> list[str]:
-        """Return one text for each setup link and reset link emailed to this address, oldest first."""
+        """Return a text for each setup or reset link that was emailed to this address, oldest first.
+
+        A test compares two results, to see whether a new link was emailed."""
 
     @abstractmethod
     def newest_link(self, address: str) -> str:
@@ -113,22 +119,24 @@ class World(ABC):
 
     @abstractmethod
     def fax_code(self, document: Sent, number: str) -> str:
-        """Return the code on the cover of the document's fax to this number."""
+        """Return the code that the cover page of the document's fax to this number shows. The code opens the
+        document."""
 
     @abstractmethod
     def expire_code(self, code: str) -> None:
-        """Move the expiry of a fax's code into the past."""
+        """Make the code of a fax expire, by moving its expiry into the past."""
 
     @abstractmethod
     def codes(self, address: str) -> list[str]:
-        """Return the codes emailed to this address to add it to an account, oldest first."""
+        """Return the codes emailed to this address, oldest first, with which an owner can add the address to an
+        account."""
 
     @abstractmethod
     def is_informed_of_a_try(self, address: str) -> bool:
-        """Return True if an email at this address says that somebody tried to add an address of its account."""
+        """Return True if an email to this address warns that somebody tried to add it to another account."""
 
     def set_up(self, address: str) -> Visitor:
-        """Set up an account with the newest link emailed to this address, and log in."""
+        """Set up an account with the newest link emailed to this address, log in, and return the logged-in browser."""
         browser = self.browser()
         browser.get(self.newest_link(address))
         done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
@@ -140,7 +148,7 @@ class World(ABC):
 
 
 class Clinic:
-    """The EMR of a clinic, with the clinic's API key and webhook secret."""
+    """The EMR of a new clinic, which sends documents to the portal and reads the portal's API."""
 
     def __init__(self, world: World) -> None:
         self._world, self._keys = world, world.keys()
@@ -192,7 +200,9 @@ class Clinic:
         assert answer.status == 202, answer.body
 
     def everything_it_reads(self, document: Sent) -> str:
-        """Return the responses of the API to this clinic about the clinic's deliveries and the document."""
+        """Return the text of all API responses about the document and the clinic's messages.
+
+        A test searches the text for facts that the clinic must not learn, such as the username of an account."""
         bearer = {"authorization": f"Bearer {self._keys.api_key}"}
         paths = ("/v1/deliveries?status=all&limit=100", f"/v1/documents/{document.id}")
         answers = [self._world.call("GET", path, bearer, b"") for path in (*paths, f"{paths[1]}/events")]
@@ -201,9 +211,10 @@ class Clinic:
 
 
 class Physician:
-    """A physician for one test case.
+    """A physician to whom clinics send documents in one test case.
 
-    The NPI and the name are public. No other test case uses the email addresses."""
+    Strangers can know the physician's NPI and name. `own` and `second` are the physician's email addresses, and
+    `strangers` is another person's. No other test case uses these addresses."""
 
     def __init__(self) -> None:
         whose = uuid4().hex[:10]
@@ -220,7 +231,7 @@ class Physician:
 
 
 def an_npi() -> str:
-    """Return a valid NPI that no other test case uses."""
+    """Return a valid NPI (National Provider Identifier, ten digits) that no other test case uses."""
     from chalicelib.domain.npi import is_valid
 
     start = f"1{uuid4().int % 10**8:08}"
@@ -346,7 +357,8 @@ def case_10_a_probe_for_accounts(world: World) -> None:
 
 
 def fax_case_1_the_code_of_a_fax(world: World) -> None:
-    """Rule (c): the code opens its own document, to the person whom the document names, and nothing else."""
+    """Check that the code on a fax opens only the document of this fax, and only for the person whom the document
+    names."""
     person, another = Physician(), Physician()
     clinic, other = Clinic(world), Clinic(world)
     other.send(person.at(person.own))

@@ -1,4 +1,4 @@
-"""Start the Chromium that tests and screenshots use."""
+"""The start of Chromium, for browser tests and screenshots."""
 
 import contextlib
 import shutil
@@ -15,7 +15,9 @@ ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 @contextlib.contextmanager
 def running_chromium() -> Iterator[Browser]:
-    """Start the Chromium installed on this machine, or else the Chromium that Playwright has downloaded."""
+    """Start Chromium, yield the browser, and close it at the end of the block.
+
+    It is the Chromium installed on this machine, or else the one that Playwright has downloaded."""
     installed = next((path for path in map(shutil.which, INSTALLED) if path), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=installed, args=list(ARGUMENTS))

@@ -1,7 +1,8 @@
-"""A proxy in front of the local stack's portal that compresses responses as API Gateway does.
+"""A proxy in front of the portal on the local AWS that compresses responses as AWS's API Gateway does.
 
-The local AWS does not compress responses. The proxy compresses responses of at least the size that the template
-states. The proxy serves GET requests only, because forms post to the portal's own address."""
+The local AWS does not compress, so the sizes of pages can be measured only behind this proxy. It compresses responses
+of at least the size that the template states. It serves GET requests only, because forms post to the portal's own
+address."""
 
 import contextlib
 import gzip
@@ -31,19 +32,20 @@ class SilentHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: object, **__: object) -> None:
-        """Log nothing, because the tests report every failure."""
+        """Log nothing, so that the output of the tests has no line for each request."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """A proxy that compresses responses. Browsers open `url`, and the proxy fetches pages from `portal_url`."""
+    """The running proxy, which compresses responses. Browsers open `url`, and the proxy fetches pages from
+    `portal_url`."""
 
     url: str
     portal_url: str
     client: httpx.Client
 
     def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Serve one request as a WSGI application."""
+        """Fetch the page of one request from the portal, and return it compressed (a WSGI application)."""
         request = Request(environ)
         sent = {"cookie": request.headers.get("Cookie", ""), "user-agent": request.headers.get("User-Agent", "")}
         try:
@@ -56,7 +58,9 @@ class Gateway:
 
 
 def compress(body: bytes, accepted: str) -> tuple[bytes, list[tuple[str, str]]]:
-    """Return the body as API Gateway would send the body, and the headers that API Gateway would add."""
+    """Return the body as API Gateway would send it, and the headers that API Gateway would add.
+
+    `accepted` is the browser's `Accept-Encoding`. A small body is not compressed."""
     if len(body) < COMPRESSED_FROM or "gzip" not in accepted:
         return body, []
     return gzip.compress(body, 6), [("Content-Encoding", "gzip")]
@@ -73,7 +77,9 @@ def running_gateway(portal_url: str) -> Iterator[Gateway]:
 
 @contextlib.contextmanager
 def serving(application: Any, port: int, scheme: str) -> Iterator[None]:
-    """Serve a WSGI application on 127.0.0.1 from a thread. https uses a self-signed certificate."""
+    """Serve a WSGI application at this port of 127.0.0.1 until the end of the block, from a thread.
+
+    `scheme` is http, or https with a self-signed certificate."""
     certificate: Literal["adhoc"] | None = "adhoc" if scheme == "https" else None
     server = make_server(
         "127.0.0.1", port, application, threaded=True, request_handler=SilentHandler, ssl_context=certificate

@@ -1,7 +1,6 @@
-"""The web function in memory at a real address, so that a browser can show every page in every state.
+"""The whole web function in memory, served at a real address, so that a browser can show its pages in every state.
 
-The store is in memory and no AWS is involved. Files have an origin separate from the pages, as files in a
-bucket have."""
+No AWS is involved. Files have an address separate from the pages, as the files in a bucket have."""
 
 import contextlib
 import threading
@@ -28,7 +27,7 @@ TOKEN = "".join(sha256(bytes([number])).hexdigest() for number in range(16))
 
 @dataclass
 class ServedFiles(FakeFiles):
-    """Files in memory whose presigned URLs a browser can open."""
+    """The bucket's files in memory, served at a real address, so that a browser can open their presigned URLs."""
 
     port: int = field(default_factory=free_port)
     scheme: str = "http"
@@ -37,13 +36,17 @@ class ServedFiles(FakeFiles):
         return f"{self.scheme}://localhost:{self.port}"
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        """Return a URL as long as a presigned URL of S3, which carries a session token and a signature."""
+        """Return a file's URL, which is as long as a presigned URL of S3, so that the sizes of pages are realistic.
+
+        S3's URLs carry a session token and a signature."""
         plain = super().url(quote(key), seconds=seconds, file_name=file_name, inline=inline)
         return f"{plain}&X-Amz-Security-Token={TOKEN}&X-Amz-Signature={sha256(plain.encode()).hexdigest()}"
 
 
 class MemoryPortal:
-    """A portal in memory at `url`, with `scheme` http or https. `reset` empties the portal's store."""
+    """The web function in memory that a browser reaches at `url`. `scheme` is http or https.
+
+    `reset` replaces the stored data by one practice and one provider."""
 
     def __init__(self, scheme: str = "http") -> None:
         self.port = free_port()
@@ -61,13 +64,13 @@ class MemoryPortal:
         return self.portal
 
     def session(self) -> str:
-        """Start a session of the provider, and return the session's cookie."""
+        """Start a session of the provider without a login, and return the value of the session cookie."""
         row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
         self.portal.store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
         return cookie
 
     def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Serve one page as a WSGI application.
+        """Return the portal's response to one request of the browser (a WSGI application).
 
         Requests are served one after another, because Chalice stores the current request on the app."""
         request = Request(environ)
@@ -79,7 +82,7 @@ class MemoryPortal:
         return Response(compressed, sent.status_code, [*_pairs(sent.headers), *more])(environ, start)
 
     def serve_file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Serve one file as a WSGI application that replaces the bucket."""
+        """Return one file to the browser, as the bucket would (a WSGI application)."""
         stored = self.files.objects.get(Request(environ).path.lstrip("/"))
         if stored is None:
             return Response("gone", 403)(environ, start)

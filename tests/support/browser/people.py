@@ -1,4 +1,4 @@
-"""Random providers, so that tests on one stack do not share a provider."""
+"""Random providers, so that tests on one deployed portal do not share a provider and its documents."""
 
 import random
 import string
@@ -13,7 +13,7 @@ ANOTHER_PASSWORD = "copper meadow violin thunder"
 
 @dataclass(frozen=True)
 class Person:
-    """A provider, as a clinic describes a provider in the send form."""
+    """A provider as a clinic enters the provider in the form that sends a document."""
 
     first_name: str
     last_name: str
@@ -41,6 +41,6 @@ def someone() -> Person:
 
 
 def some_npi() -> str:
-    """Return a random NPI: ten digits with a valid check digit."""
+    """Return a random NPI (National Provider Identifier): ten digits with a valid check digit."""
     first = f"1{CHANCE.randrange(10**8):08}"
     return next(f"{first}{digit}" for digit in range(10) if npi.is_valid(f"{first}{digit}"))

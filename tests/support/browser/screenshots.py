@@ -1,4 +1,4 @@
-"""Take screenshots of every page in every state at phone and desktop width, for `make screenshots`.
+"""The command `make screenshots`: pictures of every page in every state, at the width of a phone and of a desktop.
 
 The pictures go to `build/screenshots/`."""
 
@@ -36,7 +36,8 @@ LOAD_ALL_PICTURES = """
 
 
 def shoot(page: Page, name: str) -> None:
-    """Take a picture of the page at each window size. If the page is higher, take the whole page too."""
+    """Save pictures of the page under this name, at each window size. If the page is higher, also save the whole
+    page."""
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         page.evaluate(LOAD_ALL_PICTURES)
@@ -51,7 +52,7 @@ def shoot(page: Page, name: str) -> None:
 
 @contextlib.contextmanager
 def fresh_page(browser: Browser) -> Iterator[Page]:
-    """Yield a browser page of a phone, without cookies."""
+    """Yield an empty browser page of a phone's size, without cookies."""
     context = browser.new_context(viewport=PHONE["viewport"])
     try:
         yield context.new_page()
@@ -60,7 +61,7 @@ def fresh_page(browser: Browser) -> Iterator[Page]:
 
 
 def shoot_portal(browser: Browser, memory: MemoryPortal) -> None:
-    """Take pictures of the portal's pages in every state."""
+    """Save pictures of the portal's pages in every state that the folder `states` defines."""
     for name, reach in STATES.items():
         memory.reset()
         with fresh_page(browser) as page:
@@ -69,7 +70,8 @@ def shoot_portal(browser: Browser, memory: MemoryPortal) -> None:
 
 
 def shoot_stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: Stack) -> None:
-    """Take pictures of the clinic and the mailbox, with documents in every status, and of each email."""
+    """Save pictures of the sample clinic, with documents in every status, and of the mailbox with each kind of
+    email."""
     with fresh_page(browser) as page:
         for name, path in (("send", "/send"), ("unsigned-empty", "/documents/reports/unsigned")):
             shoot_at(page, f"clinic-{name}", f"{clinic.url}{path}")
@@ -85,7 +87,9 @@ def shoot_stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: S
 
 
 def decide(browser: Browser, stack: Stack, mailbox: Mailbox, person: Person, *, signed: str, declined: str) -> None:
-    """Set up the provider's account, sign one document and decline the other."""
+    """Act as the provider before the pictures: set up an account, sign one document and decline another.
+
+    `signed` and `declined` are the ids of these documents."""
     context = browser.new_context(**PHONE)
     provider = Visitor(context, stack.portal_url, mailbox)
     provider.sign_up(person)
@@ -101,7 +105,7 @@ def decide(browser: Browser, stack: Stack, mailbox: Mailbox, person: Person, *, 
 
 
 def shoot_clinic(page: Page, clinic: Clinic, *, documents: dict[str, str]) -> None:
-    """Take pictures of every page of the stand-in EMR."""
+    """Save pictures of every page of the sample clinic. `documents` maps a status to the id of a document."""
     patient = clinic.received(documents["signed"])["patient_external_id"]
     pages = {
         "home": "/",
@@ -117,7 +121,7 @@ def shoot_clinic(page: Page, clinic: Clinic, *, documents: dict[str, str]) -> No
 
 
 def shoot_mailbox(page: Page, mailbox: Mailbox, person: Person) -> None:
-    """Take pictures of the mailbox, and of one email of each kind."""
+    """Save pictures of this person's mailbox and fax machine, and of one email of each kind."""
     shoot_at(page, "mailbox-inbox", f"{mailbox.url}/inbox?to={person.email}")
     shoot_at(page, "mailbox-fax", f"{mailbox.url}/fax?to={person.fax.replace('+', '%2B')}")
     mails = {mail["subject"]: mail["id"] for mail in mailbox.mails(person.email)}
@@ -132,7 +136,7 @@ def shoot_at(page: Page, name: str, address: str) -> None:
 
 
 def main() -> int:
-    """Run `make screenshots`, and return the exit status."""
+    """Make all screenshots, and return the exit status of `make screenshots`."""
     progress = Progress(time.time())
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The sample clinic and the mailbox of `examples/`, running beside the stack that the tests share."""
+"""The sample clinic and the mailbox of `examples/`, running in this process beside the deployed portal."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,16 +35,16 @@ SECONDS_FOR_A_WEBHOOK = 30.0
 
 @dataclass(frozen=True)
 class Clinic:
-    """A running stand-in EMR, with a practice that no other clinic uses."""
+    """The running sample clinic (a small EMR), with a practice that no other clinic uses."""
 
     url: str
     practice: SamplePractice
     office: Office
 
     def send(self, person: Person, **changes: str) -> str:
-        """Approve and send a sample plan of care, and return the document's id.
+        """Send a sample plan of care to this provider, as the clinic's send form does, and return the document's id.
 
-        `changes` replace the proposed values of the send form."""
+        `changes` replace the proposed values of the form."""
         number = self.office.store.next_number()
         values = dict(forms.propose_values(PLAN, number=number, today=self.office.today()))
         values |= provider_values(person) | changes
@@ -53,44 +53,45 @@ class Clinic:
         return str(self.office.approve_and_send(data, pdf.content)["document_id"])
 
     def received(self, document_id: str) -> Mapping[str, Any]:
-        """Return the document's resource from the last webhook that the clinic received."""
+        """Return the document's JSON as the last webhook brought it to the clinic."""
         document = self.office.store.document(document_id)
         assert document is not None
         return document.resource
 
     def resource(self, document_id: str) -> Mapping[str, Any]:
-        """Fetch the document's current resource from the portal's API."""
+        """Return the document's current JSON, read from the portal's API."""
         return self.office.portal.document(document_id)
 
     def messages(self, document_id: str) -> list[str]:
-        """Return the types of all messages to the provider about this document, such as `ready`."""
+        """Return the types of all emails and faxes to the provider about this document, such as `ready`."""
         lines = self.resource(document_id)["deliveries"]
         return [line["type"] for line in lines if line["channel"] in {"email", "fax"}]
 
     def fetch(self, document_id: str, which: str) -> bytes:
-        """Fetch the bytes of the `signed` or `original` PDF through the portal's API."""
+        """Return the bytes of the document's `signed` or `original` PDF, read from the portal's API."""
         return httpx.get(self.office.portal.pdf_url(document_id, which)).raise_for_status().content
 
     def wait_for(self, document_id: str, condition: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
-        """Wait for a webhook whose resource meets `condition`, and return the resource."""
+        """Wait for a webhook with a document's JSON that meets `condition`, and return this JSON."""
         wait_until(lambda: condition(self.received(document_id)), SECONDS_FOR_A_WEBHOOK, "a webhook")
         return self.received(document_id)
 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """The running mailbox, which shows the emails that a provider receives."""
+    """The running mailbox of `examples/mailbox`, which receives the emails to all providers."""
 
     url: str
 
     def mails(self, to: str) -> Sequence[Mapping[str, Any]]:
-        """Fetch the emails to one address from the mailbox's API, newest last."""
+        """Return the emails to one address as JSON values, newest last."""
         answer = httpx.get(f"{self.url}/api/messages", params={"to": to})
         emails: Sequence[Mapping[str, Any]] = answer.raise_for_status().json()
         return emails
 
     def wait_for_text(self, to: str, text: str) -> str:
-        """Wait for an email that contains this text, and return the newest such email's text."""
+        """Wait for an email to this address that contains `text`, and return the whole text of the newest such
+        email."""
 
         def matching_texts() -> list[str]:
             return [mail["text"] for mail in self.mails(to) if text in mail["text"]]
@@ -99,7 +100,7 @@ class Mailbox:
         return matching_texts()[-1]
 
     def link(self, to: str, path: str, *, besides: Sequence[str] = ()) -> str:
-        """Wait for an email with a link whose path starts with `path`, and return the newest such link.
+        """Wait for an email to this address with a link whose path starts with `path`, and return the newest such link.
 
         The search ignores the links in `besides`."""
         wait_until(lambda: self._links(to, path, besides), SECONDS_FOR_A_MAIL, f"a link to {path} for {to}")
@@ -110,20 +111,20 @@ class Mailbox:
         return [link for link in links if urlsplit(link).path.startswith(path) and link not in besides]
 
     def attachment(self, mail: Mapping[str, Any], number: int = 0) -> bytes:
-        """Fetch the bytes of an email's attachment."""
+        """Return the bytes of a file attached to an email. `number` counts the attachments from 0."""
         answer = httpx.get(f"{self.url}/api/messages/{mail['id']}/attachments/{number}")
         return answer.raise_for_status().content
 
 
 def provider_values(person: Person) -> dict[str, str]:
-    """Return the values of the send form that describe this provider."""
+    """Return the values for the fields of the clinic's send form that describe this provider."""
     names = ("first_name", "last_name", "credential", "npi", "email", "fax")
     return {f"provider.{name}": getattr(person, name) for name in names}
 
 
 @contextlib.contextmanager
 def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
-    """Run the mailbox, which receives every email of the stack until the end of the block."""
+    """Run the mailbox until the end of the block. It receives every email that the deployed portal sends."""
     box, smtp_port, port = Box(data), free_port(), free_port()
     intake = smtp.listen(box, port=smtp_port)
     with LocalhostTransport() as transport, stack.forwarding_mail(smtp_port):
@@ -136,7 +137,7 @@ def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
 
 @contextlib.contextmanager
 def running_clinic(stack: Stack, mailbox: Mailbox, data: Path, **settings: Any) -> Iterator[Clinic]:
-    """Run a clinic with a new practice, and register the clinic's webhook address.
+    """Run the sample clinic with a new practice until the end of the block. The portal sends its webhooks there.
 
     `settings` are the settings of the practice, as for `Stack.practice`."""
     port, practice = free_port(), stack.practice(**settings)

@@ -1,4 +1,4 @@
-"""Measure what a browser with an empty cache fetches for a page, and hold the page to its limits."""
+"""Measurement of what a browser with an empty cache loads for a page, and the limits that each page must meet."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ PICTURES = "/pages/"
 
 
 class Traffic:
-    """The requests that a browser page has made since the object was created."""
+    """The requests that a browser page has made since this object was created, with their sizes."""
 
     def __init__(self, page: Page) -> None:
         self.sizes: dict[str, float] = {}
@@ -42,14 +42,15 @@ class Traffic:
         self.sizes[event["requestId"]] = event["encodedDataLength"]
 
     def bytes_by_url(self) -> dict[str, float]:
-        """Return the bytes over the wire per URL, without page images."""
+        """Return the bytes loaded over the network for each URL, without page images, whose size depends on the
+        document."""
         return {
             url: self.sizes.get(request, 0) for request, url in self.urls.items() if PICTURES not in urlsplit(url).path
         }
 
 
 def check_load(page: Page, url: str, origins: Sequence[str]) -> None:
-    """Assert that the page is small, fetches from `origins` only, and does not shift while the page loads."""
+    """Load a page, and assert that it is small, loads from `origins` only, and that its parts do not move meanwhile."""
     traffic = Traffic(page)
     page.goto(url, wait_until="networkidle")
     sizes = traffic.bytes_by_url()
@@ -65,13 +66,15 @@ def check_load(page: Page, url: str, origins: Sequence[str]) -> None:
 
 
 def shifts(page: Page) -> list[Any]:
-    """Return the layout shifts of the page if their sum reaches `MOST_SHIFT`, or else an empty list."""
+    """Return the movements of the page's parts during its loading (layout shifts), if they are too large.
+
+    The list is empty if their sum is below `MOST_SHIFT`."""
     entries: list[Any] = page.evaluate(SHIFTS)
     return entries if sum(entry["value"] for entry in entries) >= MOST_SHIFT else []
 
 
 def open_fresh_page(known: BrowserContext, fresh: BrowserContext) -> Page:
-    """Open a page in a second browser that has the first browser's cookies and an empty cache.
+    """Open a page in the browser `fresh`, with an empty cache and the cookies of the logged-in browser `known`.
 
     Cookies are valid for every port of this machine."""
     for cookie in known.cookies():

@@ -1,4 +1,6 @@
-"""Simulate the passage of time for one provider: move the stored rows about the provider into the past."""
+"""The simulated passage of time for one provider on the deployed portal, whose clock tests cannot set.
+
+Instead, the times in all stored rows about the provider are moved into the past."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
@@ -21,7 +23,7 @@ LOST = "ConditionalCheckFailedException"
 
 
 class Rows:
-    """Access to the rows of the stack's tables as domain values."""
+    """Reads and writes of the deployed portal's table rows, as values of the domain, such as documents."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -35,19 +37,21 @@ class Rows:
         return next(document for document in self._all("documents", Document) if document.id == document_id)
 
     def links_of(self, provider_id: str) -> list[Secret]:
-        """Return the provider's setup and reset links, expired links included."""
+        """Return the rows of the provider's emailed setup and reset links, expired links included."""
         secrets = self._all("secrets", Secret)
         return [secret for secret in secrets if secret.provider_id == provider_id and secret.kind in LINKS]
 
     def delete_links_of(self, provider_id: str) -> int:
-        """Delete the provider's links, as DynamoDB does after their TTL, and return the number of links."""
+        """Delete the rows of the provider's emailed links, as DynamoDB does some time after their expiry.
+
+        Return the number of deleted rows."""
         links = self.links_of(provider_id)
         for link in links:
             self._dynamodb.delete_item(TableName=self._table("secrets"), Key={"id": {"S": link.key}})
         return len(links)
 
     def end_links_of(self, provider_id: str, *, age: timedelta) -> None:
-        """Move the creation and expiry of the provider's links back by `age`.
+        """Make the provider's emailed links older by `age`, so that they may have expired.
 
         The rows stay in the table, because DynamoDB deletes expired rows late."""
         for link in self.links_of(provider_id):
@@ -57,7 +61,7 @@ class Rows:
             self._put("secrets", moved.serialize() | {"ttl": ttl})
 
     def pass_time(self, provider_id: str, by: timedelta) -> None:
-        """Move the provider's row, documents, messages and links into the past."""
+        """Make the provider's row, documents, messages and links older by `by`, as if this time had passed."""
         for document in self.documents_of(provider_id):
             self._move("documents", Document, document.id, rows.document_row, by)
         for delivery in self._all("deliveries", Delivery):
@@ -68,7 +72,7 @@ class Rows:
         self._move("providers", Provider, provider_id, rows.provider_row, by)
 
     def _move(self, table: str, kind: type[T], key: str, as_row: Callable[[T], Any], by: timedelta) -> None:
-        """Move the times in one row into the past. Try again if another writer changed the row in between."""
+        """Move the times in one row into the past by `by`. If another writer changes the row meanwhile, try again."""
         while True:
             value = codec.load(kind, self._get(table, key)["record"]["S"])
             try:
@@ -105,7 +109,7 @@ def _items(pages: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 
 
 def move_back(value: T, by: timedelta) -> T:
-    """Return the value with every `datetime` in the value, at any depth, moved into the past.
+    """Return the value with every `datetime` in it, at any depth, moved into the past by `by`.
 
     A `date` stays the same."""
     moved: Any = value

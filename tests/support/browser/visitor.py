@@ -1,4 +1,4 @@
-"""The actions of a provider on the portal's pages, for browser tests."""
+"""The actions of a provider in a browser, such as to log in and to sign, for tests on the deployed portal."""
 
 import re
 from typing import Any
@@ -38,7 +38,7 @@ async () => {
 
 
 class Visitor:
-    """A person with a browser who visits the portal's pages."""
+    """A provider with a browser who visits the portal's pages and reads email in the mailbox."""
 
     def __init__(self, context: BrowserContext, portal_url: str, mailbox: Mailbox) -> None:
         self.context = context
@@ -47,11 +47,11 @@ class Visitor:
         self.mailbox = mailbox
 
     def open(self, address: str) -> None:
-        """Open a link, or a path of the portal."""
+        """Open a whole address, such as an emailed link, or a path of the portal."""
         self.page.goto(address if address.startswith("http") else f"{self.portal_url}{address}")
 
     def fetch(self, path: str) -> bytes:
-        """Fetch the file to which a path of the portal redirects, with this browser's cookies."""
+        """Return the bytes of the file to which a path of the portal redirects this browser, such as a PDF."""
         cookies = {item["name"]: item["value"] for item in self.context.cookies(self.portal_url)}
         sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
         with httpx.Client(transport=LocalhostTransport()) as client:
@@ -61,7 +61,7 @@ class Visitor:
     # Account
 
     def choose_password(self, password: str = PASSWORD) -> None:
-        """Fill in and submit the page that sets or resets a password."""
+        """Fill in and submit the form that sets a first or a new password, on the page behind an emailed link."""
         confirmed = self.page.get_by_role("checkbox")
         if confirmed.count():
             confirmed.check()
@@ -69,19 +69,19 @@ class Visitor:
         self.page.get_by_role("button", name=re.compile("Set password|Change password")).click()
 
     def set_up(self, link: str, password: str = PASSWORD) -> None:
-        """Open the emailed setup link and set a password. The login page follows."""
+        """Open the emailed setup link and choose a password. The login page follows, and nobody is logged in yet."""
         self.open(link)
         self.choose_password(password)
         expect(self.page.get_by_text("Your password is set")).to_be_visible()
 
     def log_in(self, person: Person, password: str = PASSWORD) -> None:
-        """Log in on a page that shows the login form."""
+        """Fill in and submit the login form, which the page must already show."""
         self.page.locator("#email").fill(person.email)
         self.page.locator("#password").fill(password)
         self.page.get_by_role("button", name="Log in", exact=True).click()
 
     def sign_up(self, person: Person) -> None:
-        """Set up the account with the emailed setup link, and log in."""
+        """Set up the person's account with the setup link in the mailbox, and log in."""
         self.set_up(self.mailbox.link(person.email, "/setup/"))
         self.log_in(person)
         expect(self.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
@@ -89,12 +89,12 @@ class Visitor:
     # Review
 
     def wait_for_pages(self) -> None:
-        """Wait until the review page shows the images of all pages of the document."""
+        """Wait until the review page shows the images of all pages of the document, which a background job makes."""
         expect(self.page.locator("[data-page] img").first).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
         expect(self.page.locator(".sheet__empty")).to_have_count(0, timeout=MILLISECONDS_FOR_A_JOB)
 
     def read(self) -> None:
-        """Scroll through every page of the document."""
+        """Scroll through every page of the document, until the review page says that all pages were seen."""
         self.wait_for_pages()
         # The script may load after the images. The script counts a page as read only once the script runs.
         expect(self.page.locator("[data-reading]")).to_be_visible()

@@ -31,7 +31,9 @@ def is_installed() -> bool:
 
 @contextlib.contextmanager
 def running_webkit(home: Path) -> Iterator[Remote]:
-    """Run a WebKit that accepts self-signed certificates. `home` is the folder for WebKit's settings."""
+    """Run WebKit until the end of the block, and yield its WebDriver. It accepts self-signed certificates.
+
+    `home` is the folder for WebKit's settings."""
     style = home / "gtk-3.0" / "gtk.css"
     style.parent.mkdir(parents=True)
     style.write_text(NO_ROOM_FOR_BUTTONS, "utf-8")
@@ -63,7 +65,7 @@ def _options() -> WebKitGTKOptions:
 
 
 def _browser() -> Path | None:
-    """Return the path of WebKit's browser, such as `/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser`."""
+    """Return the path of the installed WebKit browser, such as `/usr/lib/…/webkit2gtk-4.1/MiniBrowser`, or None."""
     return next(iter(sorted(BROWSERS.glob("*/webkit2gtk-4.*/MiniBrowser"))), None)
 
 

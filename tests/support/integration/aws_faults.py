@@ -1,4 +1,4 @@
-"""Faults of AWS that the local emulator never shows, injected by the event hooks of boto3 clients."""
+"""Faults of AWS, such as throttling, that the local AWS never shows. Event hooks of boto3 clients inject them."""
 
 import contextlib
 import json
@@ -21,12 +21,14 @@ def refusal(code: str, *, status: int = 400, **more: Any) -> Called:
 
 
 def throttled(_operation: str, _parameters: Mapping[str, Any]) -> Called:
-    """Return a throttling error for an AWS call. The retries of the client get the error too."""
+    """Return DynamoDB's throttling error as the response to a call. The client's own retries get the error too."""
     return refusal("ProvisionedThroughputExceededException")
 
 
 def in_conflict(operation: str, parameters: Mapping[str, Any]) -> Called:
-    """Return DynamoDB's error for a write whose first row another transaction is writing."""
+    """Return DynamoDB's error for a write that meets a transaction in progress, as the response to the call.
+
+    In a transaction, the conflict is with the first row."""
     if operation != "TransactWriteItems":
         return refusal("TransactionConflictException")
     count = len(parameters["TransactItems"])
@@ -36,7 +38,7 @@ def in_conflict(operation: str, parameters: Mapping[str, Any]) -> Called:
 
 @dataclass
 class Hook:
-    """The record of injected faults: the number of calls, and the operations of the calls that met a fault."""
+    """The record of injected faults: the number of all AWS calls, and the operations (`spoilt`) that met a fault."""
 
     asked: int = 0
     spoilt: list[str] = field(default_factory=list)
@@ -44,7 +46,10 @@ class Hook:
 
 @contextlib.contextmanager
 def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[Hook]:
-    """Make calls to the service meet `fault` before they are sent, until the end of the block."""
+    """Make AWS calls fail before they are sent, until the end of the block, and yield the record of the faults.
+
+    `fault` decides for each call to the `service`: it returns the error response, or None for no fault. `hooks` are the
+    event hooks of a boto3 client."""
     hook = Hook()
 
     def handle(model: Any, params: Mapping[str, Any], **_: Any) -> Called | None:
@@ -60,7 +65,11 @@ def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[H
 
 @contextlib.contextmanager
 def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], bool]) -> Iterator[Hook]:
-    """Let calls succeed at AWS but lose the responses that `is_lost` selects, until the end of the block."""
+    """Let AWS calls take effect but lose their responses, until the end of the block, and yield the record of the
+    faults.
+
+    `is_lost` returns True for the name of an operation whose response is lost. `hooks` are the event hooks of a boto3
+    client."""
     hook = Hook()
 
     def handle(model: Any, **_: Any) -> None:
@@ -74,7 +83,7 @@ def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], boo
 
 
 def the(operations: str | set[str], *, times: int, fault: Fault) -> Fault:
-    """Return a fault that only the first `times` calls of these operations meet."""
+    """Return a fault for only the first `times` calls of these operations. All other calls succeed."""
     named = {operations} if isinstance(operations, str) else operations
     left = [times]
 

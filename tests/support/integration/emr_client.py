@@ -1,4 +1,4 @@
-"""An EMR for the tests of faults, which sends events and reads the portal's API."""
+"""The EMR of one practice that sends events to the deployed portal and reads its API, for the tests of faults."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tests.support.stack import SamplePractice, Stack
 
 @dataclass
 class Emr:
-    """An EMR with its own practice, which calls the deployed API."""
+    """The EMR of one practice, as a client of the deployed portal's API."""
 
     stack: Stack
     practice: SamplePractice
@@ -28,16 +28,17 @@ class Emr:
         self._call("PUT", "/v1/endpoint", {"url": url})
 
     def tests_endpoint(self) -> str:
-        """Request a test webhook, which belongs to no document, and return its `webhook-id`."""
+        """Make the portal send a test webhook, which belongs to no document, and return its `webhook-id`."""
         webhook_id: str = self._call("POST", "/v1/endpoint/test")["webhook_id"]
         return webhook_id
 
     def sends(self, **changes: Any) -> str:
-        """Send a plan of care and return the document's id."""
+        """Send a plan of care to the portal, and return the document's id. `changes` replace fields of the event's
+        data."""
         return str(self.says("document.sent", {**a_plan(), **changes})["document_id"])
 
     def recalls(self, document_id: str) -> None:
-        """Recall the document, which causes a webhook."""
+        """Recall the document, so that the portal sends a webhook about it."""
         self.says("document.recalled", {"document_id": document_id})
 
     def says(self, kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +49,8 @@ class Emr:
         return response
 
     def signed(self, kind: str, data: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
-        """Return the body and the signed headers of an event with a new `webhook-id`."""
+        """Return an event with a new `webhook-id` as the EMR sends it: the JSON body, and the headers with its
+        signature."""
         text = json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data})
         webhook_id, now = f"msg_{uuid4().hex}", datetime.now(UTC)
         return text.encode(), {
@@ -60,7 +62,10 @@ class Emr:
         }
 
     def prepared(self) -> Callable[[], HTTPResponse]:
-        """Return a function that sends one event to the web function in this process, the same event at every call."""
+        """Return a function that sends an event to the web function in this process, and at every call the very same
+        event.
+
+        So a test can send many copies of one event."""
         body, headers = self.signed("document.sent", a_plan())
         return lambda: Client(app).http.post("/v1/events", headers=headers, body=body)
 
@@ -73,13 +78,13 @@ class Emr:
         return found
 
     def original(self, document_id: str) -> bytes:
-        """Fetch the original PDF through the API, which redirects to the file."""
+        """Return the bytes of the document's original PDF, to which the API redirects."""
         bearer = {"authorization": f"Bearer {self.practice.api_key}"}
         found = self.stack.http.get(f"/v1/documents/{document_id}/original.pdf", headers=bearer)
         return httpx.get(found.headers["location"]).raise_for_status().content
 
     def webhooks(self, status: str = "all") -> dict[str, dict[str, Any]]:
-        """Return the practice's webhooks by `webhook-id`, read from the list of the API."""
+        """Return the practice's webhooks by `webhook-id`, as the API lists them with this status."""
         listed = self._call("GET", f"/v1/deliveries?status={status}&limit=100")["deliveries"]
         return {delivery["webhook_id"]: delivery for delivery in listed if delivery["channel"] == "webhook"}
 

@@ -1,7 +1,6 @@
-"""The portal's functions in this process, over the tables, queues and bucket of a deployed stack.
+"""The portal's background workers in this process, over the tables, queues and bucket of a deployed stack.
 
-The test sets the time, and the state is in DynamoDB and SQS. The stack's own workers are switched off, so a
-test decides when, and how often, each job runs."""
+The deployed workers are switched off. So a test sets the time, and decides when, and how often, each job runs."""
 
 import contextlib
 import re
@@ -37,11 +36,13 @@ LARGEST_CHANGE = 100
 
 
 class Killed(BaseException):
-    """The simulated end of a worker process. No code handles this error."""
+    """The simulated death of a worker's process. It is no `Exception`, so no error handler of the worker catches it."""
 
 
 class SteadyIds(RandomIds):
-    """A source of real ids with a constant jitter of half the maximum, so that a test can predict a schedule."""
+    """A source of real random ids, but with a constant random part (jitter) of waits.
+
+    So a test can predict the times of retries."""
 
     def jitter(self) -> float:
         return 0.5
@@ -49,7 +50,9 @@ class SteadyIds(RandomIds):
 
 @dataclass
 class CountingSender:
-    """A real webhook sender that calls `after` with the number of posts after each post."""
+    """A real sender of webhooks that counts its posts. After each post, it calls `after` with the count.
+
+    A test can kill the worker in `after`."""
 
     real: HttpsWebhookSender
     after: Callable[[int], None] = lambda _: None
@@ -63,7 +66,10 @@ class CountingSender:
 
 
 class Works:
-    """The portal's workers, which a test runs step by step: the relay, the queue workers and the sweep."""
+    """The portal's background workers, which a test runs step by step.
+
+    They are the relay (from the outbox to the queues), the workers of the queues, and the sweep of each minute. `clock`
+    is the time that the workers see."""
 
     def __init__(self, stack: Stack, services: Services, clock: FakeClock) -> None:
         self.stack = stack
@@ -76,14 +82,17 @@ class Works:
     # Steps
 
     def catch_up(self) -> None:
-        """Move the test's clock forward to the real time, which the deployed API uses."""
+        """Move the workers' clock forward to the real time, which the deployed API uses.
+
+        Without this, a message that the API has just stored would not be due."""
         self.clock.at = max(self.clock.at, datetime.now(UTC))
 
     def outbox(self) -> tuple[OutboxRow, ...]:
         return self.services.store.outbox(datetime.max.replace(tzinfo=UTC), limit=200)
 
     def relay(self) -> None:
-        """Relay all rows of the outbox as one batch."""
+        """Put the jobs of all outbox rows on their queues, as the relay function does with one batch of the table's
+        stream."""
         relay_rows(self.outbox(), store=self.services.store, queues=self.services.queues)
 
     def relay_now(self) -> None:
@@ -91,13 +100,16 @@ class Works:
         self.relay()
 
     def take(self, most: int = BATCH) -> list[dict[str, Any]]:
-        """Receive messages of the delivery queue. SQS hides them until a test puts them back or deletes them."""
+        """Receive at most `most` messages of the queue of delivery jobs, without running the jobs.
+
+        SQS hides the messages until a test puts them back or deletes them."""
         answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=most, VisibilityTimeout=600)
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
     def run(self, messages: list[dict[str, Any]]) -> set[str]:
-        """Run the deliveries function on a batch of messages, and return the ids of the messages to retry."""
+        """Run the deliveries function on a batch of queue messages. Return the ids of the messages that it reports as
+        failed."""
         records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
         answer = workers.deliveries({"Records": records})
         return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -111,7 +123,9 @@ class Works:
         )
 
     def work(self) -> int:
-        """Process one batch of the queue as Lambda's poller does, and return the number of messages in the batch."""
+        """Receive one batch of delivery jobs from the queue, run them, and return their number.
+
+        Messages of failed jobs return to the queue, as with Lambda."""
         messages = self.take()
         failed = self.run(messages)
         for message in messages:
@@ -119,14 +133,15 @@ class Works:
         return len(messages)
 
     def work_off(self) -> None:
-        """Relay the outbox and process the queue until no job is due at the clock's time."""
+        """Move stored jobs to the queue and run them, until no job is left that is due at the clock's time."""
         self.catch_up()
         self.relay()
         while self.work() or self.outbox():
             self.relay()
 
     def work_until_killed(self) -> None:
-        """Process messages one by one until a worker is killed, and put that worker's message back."""
+        """Run delivery jobs one by one until a job raises `Killed`, and put the message of this job back into the
+        queue."""
         while True:
             (message,) = self.take(1)
             try:
@@ -137,7 +152,7 @@ class Works:
             self.done(message)
 
     def persevere(self) -> None:
-        """Repeat `work_off` until the relay no longer raises an error."""
+        """Repeat `work_off` until it raises no error, as the stream and the queue do after a fault."""
         while True:
             try:
                 self.work_off()
@@ -146,18 +161,20 @@ class Works:
             return
 
     def minute(self) -> None:
-        """Run the sweep of one minute, and then the jobs that the sweep queues."""
+        """Run the sweep of one minute, which queues overdue work, and then the queued jobs."""
         self.services.scheduled_sweep.run()
         self.work_off()
 
     def next_due(self) -> None:
-        """Move the clock past the next attempt of a message, and let the sweep start that attempt."""
+        """Move the clock past the next attempt of any message, and let the sweep of that minute start the attempt."""
         due = [delivery.next_attempt_at for delivery in self.deliveries() if delivery.next_attempt_at]
         self.clock.at = max(self.clock.at, min(due)) + OVERDUE_AFTER
         self.minute()
 
     def until_over(self) -> None:
-        """Move the clock from attempt to attempt, over days, until no attempt is left."""
+        """Move the clock from attempt to attempt, over days, until no message waits for another attempt.
+
+        The test fails if the attempts do not end."""
         for _ in range(ROUNDS):
             if not any(delivery.next_attempt_at for delivery in self.deliveries()):
                 return
@@ -171,7 +188,7 @@ class Works:
         return self.services.settings.delivery_jobs_url
 
     def deliveries(self) -> list[Delivery]:
-        """Return all deliveries (emails, faxes and webhooks), oldest first."""
+        """Return all stored deliveries (emails, faxes, webhooks and notices), oldest first."""
         pages = (
             self.stack.client("dynamodb")
             .get_paginator("scan")
@@ -196,14 +213,14 @@ class Works:
         ]
 
     def links(self, mail: EmailMessage, path: str) -> list[str]:
-        """Return the paths of the portal's links in the email that start with `path`."""
+        """Return the paths of the links to the portal in an email, if they start with `path`."""
         text = mail.get_body(("plain",))
         assert text is not None
         found = re.findall(rf"{re.escape(self.stack.portal_url)}(\S+)", text.get_content())
         return [item for item in found if item.startswith(path)]
 
     def more_like(self, row: Delivery, count: int) -> list[str]:
-        """Store copies of the webhook with new ids, and return these ids."""
+        """Store `count` copies of a webhook's delivery with new ids, and return the `webhook-id` of each copy."""
         ids = [self.services.ids.new("evt") for _ in range(count)]
         made = [replace(row, version=1, id=f"dlv_{id_}", event_id=id_, message_id=id_) for id_ in ids]
         for start in range(0, count, LARGEST_CHANGE):
@@ -213,7 +230,7 @@ class Works:
         return ids
 
     def forget_everything(self) -> None:
-        """Delete every delivery, outbox row and job of earlier tests."""
+        """Delete every stored message, outbox row and queued job that earlier tests have left."""
         dynamodb, settings = self.stack.client("dynamodb"), self.services.settings
         for table in (settings.table_deliveries, settings.table_outbox):
             for item in dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]:
@@ -224,7 +241,9 @@ class Works:
 
     @contextlib.contextmanager
     def replaced(self, part: str, **methods: Callable[..., Any]) -> Iterator[None]:
-        """Replace methods of one service, such as `send` of `queues`, until the end of the block."""
+        """Replace methods of one service until the end of the block, for example `send` of the service `queues`.
+
+        The replacements simulate faults."""
         with pytest.MonkeyPatch.context() as patch:
             for name, method in methods.items():
                 patch.setattr(getattr(self.services, part), name, method)
@@ -232,14 +251,14 @@ class Works:
 
     @property
     def dynamodb(self) -> HierarchicalEmitter:
-        """Return the event hooks of the store's DynamoDB client."""
+        """Return the event hooks of the database's boto3 client, with which `aws_faults` injects faults."""
         store: Any = self.services.store
         hooks: HierarchicalEmitter = store._connection.client.meta.events
         return hooks
 
 
 def switch_off_workers(stack: Stack) -> None:
-    """Switch off all event sources and schedules of the stack's functions."""
+    """Stop the deployed workers: no queue, stream or schedule invokes a function any more."""
     functions = stack.client("lambda")
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -256,7 +275,9 @@ def _is_quiet(stack: Stack) -> bool:
 
 @contextlib.contextmanager
 def works_of(stack: Stack) -> Iterator[Works]:
-    """Yield the workers of one test. Until the test ends, `bootstrap.services()` returns their services."""
+    """Yield the workers that one test runs, over the tables and queues of the deployed stack.
+
+    Until the test ends, `bootstrap.services()` returns their services."""
     name = stack.outputs["ApiFunction"]
     environment = stack.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
     with pytest.MonkeyPatch.context() as patch:

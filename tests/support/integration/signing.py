@@ -1,4 +1,6 @@
-"""A clinic, a physician and a visitor of `/verify`, for tests of sealed files on the deployed stack."""
+"""The EMR of a clinic, and a physician who signs, for tests of sealed files (signed PDFs) on the deployed portal.
+
+Also a visitor of `/verify`, the page that checks whether the portal sealed a file."""
 
 import base64
 import html
@@ -20,7 +22,7 @@ PASSWORD = "a sentence that nobody else thought of"
 
 
 class Clinic:
-    """The EMR of a clinic, which sends documents and fetches the signed PDFs."""
+    """The EMR of a clinic, which sends documents to one physician and fetches the signed PDFs."""
 
     def __init__(self, stack: Stack, practice: SamplePractice) -> None:
         self.stack = stack
@@ -29,7 +31,9 @@ class Clinic:
         self.address = f"dr.{letters}@example.com"
 
     def send(self, pdf: bytes, **provider: str) -> str:
-        """Send a plan of care and return the document's id. `provider` replaces facts about the addressee."""
+        """Send a PDF as a plan of care for the physician, and return the document's id.
+
+        `provider` replaces facts about the physician, such as the name."""
         data = self._data(pdf, provider)
         body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data})
         now, message_id = datetime.now(UTC), f"msg_{uuid4().hex}"
@@ -81,7 +85,7 @@ class Clinic:
 
 
 class Physician:
-    """A physician who sets up an account with the emailed link, and signs."""
+    """A physician who sets up an account with the link emailed to `address`, logs in, and signs documents."""
 
     def __init__(self, stack: Stack, address: str) -> None:
         self.http = stack.browser()
@@ -102,7 +106,7 @@ class Physician:
         return answer
 
     def sign(self, document_id: str) -> None:
-        """Open the document, report every page as shown, as the browser does, and sign."""
+        """Open the document, report every page as shown, as the browser's script does, and submit the approval form."""
         where = f"/documents/{document_id}"
         wait_until(lambda: "data-approve" in self.http.get(where).text, 120, "the pages of the document")
         shown = ",".join(f"{token}.3" for token in re.findall(r'data-token="([^"]+)"', self.http.get(where).text))
@@ -115,7 +119,7 @@ class Physician:
 
 
 def find_in_mail(stack: Stack, address: str, pattern: str) -> str:
-    """Wait for an email to this address that contains the pattern, and return the newest match."""
+    """Wait for an email to this address that contains the pattern, and return the newest matching text."""
 
     def matches() -> list[str]:
         texts = [mail.get_body(("plain",)) for mail in stack.mail(address)]
@@ -127,7 +131,7 @@ def find_in_mail(stack: Stack, address: str, pattern: str) -> str:
 
 @contextmanager
 def a_physician(stack: Stack, address: str) -> Iterator[Physician]:
-    """Set up an account with the link emailed to this address."""
+    """Yield a physician who is logged in to a new account, set up with the link that was emailed to this address."""
     physician = Physician(stack, address)
     yield physician
     physician.http.close()
@@ -138,9 +142,9 @@ def read_text(page: str) -> str:
 
 
 def checked_at_verify(stack: Stack, pdf: bytes, *, read: Callable[[str], str] = read_text) -> str:
-    """Upload a PDF at `/verify` as a browser does, and return the page with the result, converted by `read`.
+    """Upload a PDF at `/verify`, which checks whether the portal sealed it. Return the page with the result.
 
-    The browser sends the form to the bucket and follows the redirect."""
+    `read` converts the page's HTML. As a browser does, the upload goes to the bucket and follows its redirect."""
     with stack.browser() as http:
         # Uploads from one address are slowed down.
         http.headers["x-forwarded-for"] = f"2001:db8:{uuid4().hex[:4]}::1"

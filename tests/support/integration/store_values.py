@@ -1,4 +1,4 @@
-"""Values for the tests of the store, with ids that no other test uses."""
+"""Sample rows for the tests of the database, with ids that no other test uses."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,7 +18,9 @@ from tests.support.provider_fixtures import PROVIDER, a_document
 
 @dataclass(frozen=True)
 class World:
-    """Sample values for the store. Their ids are unique to a test, because the tests share the tables."""
+    """Sample values to store, such as a document and a delivery, for one test of the database.
+
+    Their ids contain `tag`, which is unique to the test, because the tests share the tables."""
 
     tag: str
 
@@ -103,7 +105,7 @@ class World:
 
 
 def decided(document: Document, at: datetime) -> Document:
-    """Return the document as stored after its approval and before its seal."""
+    """Return the next version of the document, approved at the time `at`, whose signed PDF is not made yet."""
     signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="x")
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=at, strokes=(((0.0, 0.5), (1, 1)),))
     changed = document.decide(decision)

@@ -1,4 +1,4 @@
-"""A webhook receiver on this machine that responds to every webhook as a test prescribes."""
+"""A receiver of webhooks on this machine, as an EMR has one, that responds well or badly as a test prescribes."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class Received:
-    """One webhook request that arrived completely."""
+    """One webhook request that the receiver got completely."""
 
     path: str
     headers: dict[str, str]
@@ -31,7 +31,8 @@ class Received:
         return self.headers["webhook-id"]
 
     def is_signed_with(self, secret: str) -> bool:
-        """Return True if the official library computes the same signature from the secret and the headers."""
+        """Return True if this webhook secret has signed the webhook, according to the official Standard Webhooks
+        library."""
         at = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
         expected = Webhook(secret).sign(self.id, at, self.body.decode())
         return expected in self.headers["webhook-signature"].split()
@@ -39,7 +40,9 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A server on 127.0.0.1. Each behavior in `script` handles one request, and later requests get status 204."""
+    """A server on 127.0.0.1 that receives webhooks, as an EMR does.
+
+    Each function in `script` responds to one request, for example with an error. Later requests get status 204."""
 
     script: list[Behaviour] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
@@ -68,7 +71,7 @@ class Receiver:
         threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
 
     def down(self) -> None:
-        """Stop listening, so that connections are refused."""
+        """Stop listening, so that the portal's connections are refused, as if the EMR's server were down."""
         if self._listener is not None:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
@@ -117,7 +120,7 @@ def _more(connection: socket.socket, data: bytes) -> bytes:
 
 
 def answers(status: int, **headers: str) -> Behaviour:
-    """Return a behavior that responds with this status.
+    """Return a function for `Receiver.script` that responds to a webhook with this status.
 
     The keyword `retry_after="120"` becomes the header `retry-after: 120`."""
     named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
@@ -131,18 +134,20 @@ def asks_to_wait_until(moment: datetime) -> Behaviour:
 
 
 def hangs_up(connection: socket.socket) -> None:
-    """Close the connection without a response."""
+    """Close the connection of a webhook without a response (for `Receiver.script`)."""
     connection.shutdown(socket.SHUT_RDWR)
 
 
 def drips_headers(connection: socket.socket) -> None:
-    """Send a header byte by byte for ten seconds, so that no single read of the sender waits for long."""
+    """Respond to a webhook with a header that comes byte by byte for ten seconds (for `Receiver.script`).
+
+    No single read of the portal waits for long, so only a deadline for the whole response ends it."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
     _for_ever(connection, b"a", pause=SECONDS_BETWEEN_DRIPS)
 
 
 def answers_without_end(connection: socket.socket) -> None:
-    """Send 200 and a body that does not end for ten seconds."""
+    """Respond to a webhook with status 200 and a body that does not end for ten seconds (for `Receiver.script`)."""
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
     _for_ever(connection, b"x" * 8192, pause=0)
 

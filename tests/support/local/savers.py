@@ -1,4 +1,4 @@
-"""Commands for the tests of the supervisor, and helpers that inspect processes."""
+"""Commands and helpers for the tests of the supervisor, which starts and stops the processes of `make run`."""
 
 import os
 import time
@@ -41,7 +41,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Return True if the process exists and is not a zombie."""
+    """Return True if the process with this id still runs, and is no zombie (ended, but not yet reaped)."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

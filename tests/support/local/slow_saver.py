@@ -1,7 +1,7 @@
-"""A process that needs a moment to save its data before it ends, like the local AWS.
+"""A program that needs a moment to save its data before it ends. In tests of `make run`, it replaces the local AWS.
 
-Arguments: the file for its process id, the file to write after saving, the seconds that saving takes, and a
-manner: `obedient`, `stubborn` (ignores SIGTERM) or `failing` (ends without saving)."""
+Arguments: the file for its process id, the file to write after saving, the seconds that saving takes, and a manner:
+`obedient`, `stubborn` (ignores SIGTERM) or `failing` (ends without saving)."""
 
 import os
 import signal

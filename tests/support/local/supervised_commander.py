@@ -1,4 +1,6 @@
-"""A stand-in for `make run`, which starts `slow_saver.py` in the given folder and waits to be killed."""
+"""A program that replaces `make run` in tests: it starts `slow_saver.py` in the given folder and waits to be killed.
+
+The tests check that the supervisor then stops `slow_saver.py` cleanly."""
 
 import sys
 import time

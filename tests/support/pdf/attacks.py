@@ -1,4 +1,6 @@
-"""Attacks on a sealed PDF. Each function returns the bytes that an attacker would pass on."""
+"""Attacks on a sealed PDF (one with the portal's digital signature). The portal must notice each of them.
+
+Each function returns the file that an attacker would pass on."""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ WHITE = b"1 g 0 0 612 792 re f"
 
 
 def appended(data: bytes, change: Callable[[PdfWriter], object]) -> bytes:
-    """Return the PDF with a change added as an incremental update."""
+    """Return the PDF with a change at its end (an incremental update), so that the signed bytes stay the same."""
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     change(writer)
     target = io.BytesIO()
@@ -41,7 +43,7 @@ def appended(data: bytes, change: Callable[[PdfWriter], object]) -> bytes:
 
 
 def later_signature(sealed: bytes) -> bytes:
-    """Return the PDF with a later signature by another signer, whose white picture covers the first page."""
+    """Return the sealed PDF, signed once more by a stranger, whose white signature picture hides the first page."""
     writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
     stream = generic.StreamObject(stream_data=WHITE)
     stream[pdf_name("/Subtype")] = pdf_name("/Form")
@@ -52,7 +54,7 @@ def later_signature(sealed: bytes) -> bytes:
 
 
 def filled_field(sealed: bytes) -> bytes:
-    """Return the PDF with a text field whose value covers a part of the first page."""
+    """Return the sealed PDF with a new form field, whose white box hides a part of the first page."""
 
     def change(writer: PdfWriter) -> None:
         stream = DecodedStreamObject()
@@ -67,7 +69,7 @@ def filled_field(sealed: bytes) -> bytes:
 
 
 def shadow_hide(sealed: bytes) -> bytes:
-    """Return the PDF with an update that empties every drawing that is placed on a page, such as the signature."""
+    """Return the sealed PDF with an update at its end that empties every drawing on a page, such as the signature."""
 
     def change(writer: PdfWriter) -> None:
         resources: list[Any] = [page["/Resources"] for page in writer.pages]
@@ -80,7 +82,7 @@ def shadow_hide(sealed: bytes) -> bytes:
 
 
 def shadow_replace(sealed: bytes) -> bytes:
-    """Return the PDF with an update that gives the first page another content."""
+    """Return the sealed PDF with an update at its end that gives the first page other content."""
 
     def change(writer: PdfWriter) -> None:
         stream = DecodedStreamObject()
@@ -91,7 +93,7 @@ def shadow_replace(sealed: bytes) -> bytes:
 
 
 def shadow_hide_and_replace(sealed: bytes) -> bytes:
-    """Return the PDF with an update whose catalog names another tree of pages."""
+    """Return the sealed PDF with an update at its end that shows other pages in place of all sealed pages."""
 
     def change(writer: PdfWriter) -> None:
         page = pdf_dict(Type=name("Page"), MediaBox=floats(0, 0, 612, 792), Resources=pdf_dict())
@@ -102,7 +104,8 @@ def shadow_hide_and_replace(sealed: bytes) -> bytes:
 
 
 def overwritten(sealed: bytes) -> bytes:
-    """Return the PDF without its signature fields, so that no reader finds the seal."""
+    """Return the sealed PDF with an update at its end that removes the signature fields, so that readers find no
+    seal."""
 
     def change(writer: PdfWriter) -> None:
         del writer.root_object[NameObject("/AcroForm")]
@@ -111,7 +114,9 @@ def overwritten(sealed: bytes) -> bytes:
 
 
 def wrapped(sealed: bytes) -> bytes:
-    """Return the PDF with an entry inserted into the gap of the seal, whose bytes the signature does not cover."""
+    """Return the sealed PDF with bytes inserted into the gap that holds the signature.
+
+    The signature does not cover the bytes in this gap."""
     _, end = find_signature_gap(sealed)
     inside = b"> /Inserted <"
     return sealed[: end - len(inside)] + inside + sealed[end:]
@@ -124,12 +129,13 @@ def _with_message(sealed: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def replaced_timestamp(sealed: bytes) -> bytes:
-    """Return the PDF with a timestamp by the attacker's own authority, two years before the seal."""
+    """Return the sealed PDF with a false timestamp, two years before the seal, by the attacker's own authority."""
     return with_timestamp(sealed, FALSE_AUTHORITY, NOW.replace(year=NOW.year - 2))
 
 
 def with_timestamp(sealed: bytes, by: sealing_key.Authority, at: dt.datetime) -> bytes:
-    """Return the PDF with a timestamp of `at` by this authority, in place of the timestamp of the seal."""
+    """Return the sealed PDF with a timestamp for the time `at` by this authority, in place of the seal's own
+    timestamp."""
     own = TimestampSource(lambda query: sealing_key.timestamps(query, at=at, by=by), sealing_key.pins_of(by))
     return _with_message(sealed, lambda message: cms.add_timestamp(message, own, at))
 
@@ -147,18 +153,20 @@ def removed_timestamp(sealed: bytes) -> bytes:
 
 
 def in_capital_letters(sealed: bytes) -> bytes:
-    """Return the PDF with the hexadecimal digits of its signature in capital letters, which no signature covers."""
+    """Return the sealed PDF with its signature's hexadecimal digits in capital letters.
+
+    The signature means the same and does not cover its own digits, but the file's hash differs."""
     start, end = find_signature_gap(sealed)
     return sealed[:start] + sealed[start:end].upper() + sealed[end:]
 
 
 def second_end(sealed: bytes) -> bytes:
-    """Return the PDF with a second end of the file."""
+    """Return the sealed PDF with a second end mark (`%%EOF`) after its end."""
     return sealed + b"\n%%EOF\n"
 
 
 def linearized(sealed: bytes) -> bytes:
-    """Return the PDF as qpdf writes it for a fast display on the web. The pages look the same."""
+    """Return the sealed PDF, rewritten by the program qpdf. The pages look the same, but the seal is broken."""
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder, "before.pdf"), Path(folder, "after.pdf")
         before.write_bytes(sealed)
@@ -177,7 +185,9 @@ ATTACKS: list[tuple[Callable[[bytes], bytes], str]] = [
 
 
 def layers_by_usage() -> bytes:
-    """Return a plan of care with two layers: a screen and a print show different frequencies of treatment."""
+    """Return a plan of care that shows one frequency of treatment on a screen and prints another one.
+
+    It has two layers, of which viewers show one and printers the other."""
 
     def layer(view: str, printed: str) -> PdfObject:
         usage = pdf_dict(View=pdf_dict(ViewState=name(view)), Print=pdf_dict(PrintState=name(printed)))

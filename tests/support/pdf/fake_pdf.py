@@ -1,4 +1,4 @@
-"""The function without rights in this process. It reads and writes the files of a test through its links."""
+"""The Lambda function `pdf`, which has no AWS rights, run in this process on the files of a test."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass
 class FakeLinks:
-    """`LinkedFiles` for the links that `FakeFiles` makes."""
+    """The files behind the presigned links of a request (`LinkedFiles`), if `FakeFiles` made the links."""
 
     files: FakeFiles
 
@@ -37,7 +37,7 @@ class FakeLinks:
 
 @dataclass
 class FakePdf:
-    """A `PdfFunction` that does the work in this process. `asked` lists the requests.
+    """A `PdfFunction` that does the function's work (such as page images) in this process. `asked` lists the requests.
 
     Requests and results pass through JSON, as they do in Lambda."""
 

@@ -1,4 +1,6 @@
-"""Sample pages with the signature labels of clinics' forms, and the box where each signature belongs."""
+"""Sample pages with the signature lines of clinics' forms, and the box where each signature belongs.
+
+Tests use them to check where the portal places a signature."""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ _BODY = "The patient presents with low back pain. Goals: walk 400 m, climb stair
 
 @dataclass(frozen=True)
 class Layout:
-    """A sample page with the boxes where signing may change the page.
+    """A sample page, with the boxes in which signing may change the page.
 
-    The signature must be in the box `mark`, all changes must be in the box `block`, and the boxes in `free`
-    must not change."""
+    The signature must be in the box `mark`, all changes must be in the box `block`, and the boxes in `free` must not
+    change."""
 
     name: str
     data: bytes
@@ -182,7 +184,9 @@ def obstacles() -> Iterator[Layout]:
 
 
 def form(name: str, rect: Box, *, kind: str = "Tx", value: str = "", label: str = "Physician Signature:") -> bytes:
-    """Return a PDF page with a label and a form field that has a frame."""
+    """Return a sample PDF page with a label and one form field, such as a field in which to sign.
+
+    `name` and `kind` are the field's PDF name and type (`Sig` is a signature field). `rect` is its box."""
 
     def change(writer: PdfWriter) -> None:
         entries: dict[str, Any] = {

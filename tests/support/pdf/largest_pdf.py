@@ -1,4 +1,4 @@
-"""The largest accepted file: 200 pages of scans, one byte smaller than 25 MB."""
+"""The largest PDF that the portal accepts: 200 pages of scans, one byte smaller than 25 MB. It tests the limits."""
 
 import io
 
@@ -20,9 +20,9 @@ _SCAN_ENTRIES = (
 
 
 def largest_pdf() -> bytes:
-    """Return the largest accepted PDF.
+    """Return the largest PDF that the portal accepts.
 
-    Each page has its own image object, padded with zero bytes after the JPEG's end."""
+    Each page has its own image, padded with zero bytes after the JPEG's end to reach the size."""
     scan = _scan()
     unpadded = len(write_pdf(_objects(scan, 0)))
     padding, rest = divmod(MAX_BYTES - 1 - unpadded, MAX_PAGES)
@@ -32,7 +32,9 @@ def largest_pdf() -> bytes:
 
 
 def _objects(scan: bytes, padding: int, rest: int = 0) -> Objects:
-    """Return the PDF's objects by number: catalog (1), page tree (2), content (3), then each page and its image."""
+    """Return the objects of the largest PDF by number: catalog (1), page tree (2), content (3), then pages and images.
+
+    `padding` zero bytes follow each image, and `rest` more follow the last one."""
     pages = range(4, 4 + 2 * MAX_PAGES, 2)
     kids = b" ".join(b"%d 0 R" % number for number in pages)
     objects = {
@@ -49,7 +51,7 @@ def _objects(scan: bytes, padding: int, rest: int = 0) -> Objects:
 
 
 def _scan() -> bytes:
-    """Return a JPEG of noise, nearly as large as the image of a page may be."""
+    """Return a JPEG of random noise, nearly as large in bytes as the image of a page may be."""
     noise = Image.effect_noise((SCAN[0] // GRAIN, SCAN[1] // GRAIN), 30)
     target = io.BytesIO()
     noise.resize(SCAN, Image.Resampling.BILINEAR).save(target, "JPEG", quality=20)

@@ -1,4 +1,4 @@
-"""Malformed and hostile PDFs, each with the expected result: `sealed`, or the code of the refusal."""
+"""Malformed and hostile PDFs, each with the expected result: `sealed` (accepted), or the code of the refusal."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def _bomb() -> bytes:
 
 
 def harmful() -> Iterator[MalformedPdf]:
-    """Yield PDFs that would keep a reader busy for hours or fill its memory."""
+    """Yield PDFs that would keep a reader busy for hours or fill its memory, and that must be refused."""
     yield "a billion forms", _laughs(), "damaged"
     yield "content that unpacks to gigabytes", write_pdf(objects(o4=_bomb())), "damaged"
     yield "patterns in patterns", patterns(6), "damaged"
@@ -237,7 +237,7 @@ def harmful() -> Iterator[MalformedPdf]:
 
 
 def _laughs() -> bytes:
-    """Return a PDF in which each form XObject draws the next one ten times, so that the drawing never ends."""
+    """Return a small PDF whose drawing has a trillion parts: each drawing shows the next one ten times."""
     parts = objects(o4=stream(b"/X Do"), o5=b"<< /XObject << /X 10 0 R >> >>")
     form = b"/Type /XObject /Subtype /Form /BBox [0 0 99 99] "
     for number in range(10, 22):
@@ -248,7 +248,9 @@ def _laughs() -> bytes:
 
 
 def patterns(levels: int) -> bytes:
-    """Return a PDF page that is filled with a pattern of nested patterns."""
+    """Return a PDF page filled with a pattern that consists of patterns, and so on for `levels` levels.
+
+    To draw the page would take very long."""
     parts = objects(o4=stream(b"/Pattern cs /P scn 0 0 612 792 re f"), o5=b"<< /Pattern << /P 10 0 R >> >>")
     for number in range(10, 10 + levels):
         entries = (
@@ -260,7 +262,9 @@ def patterns(levels: int) -> bytes:
 
 
 def masks(levels: int) -> bytes:
-    """Return a PDF page behind a mask of nested masks."""
+    """Return a PDF page behind a transparency mask that has a mask itself, and so on for `levels` levels.
+
+    To draw the page would take very long."""
     parts = objects(o4=stream(b"/G gs 0 0 612 792 re f"), o5=b"<< /ExtGState << /G 10 0 R >> >>")
     for number in range(10, 10 + 2 * levels, 2):
         parts[number] = b"<< /SMask << /S /Luminosity /G %d 0 R >> >>" % (number + 1)
@@ -356,7 +360,7 @@ def _by_qpdf(data: bytes, *options: str) -> bytes:
 
 
 def _touched(data: bytes) -> bytes:
-    """Return the PDF with an incremental update that only sets the title, as another program would write it."""
+    """Return the PDF with a harmless change at its end (a title), as another program would add it."""
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     writer.add_metadata({"/Title": "Plan"})
     target = io.BytesIO()

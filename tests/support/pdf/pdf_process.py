@@ -1,4 +1,4 @@
-"""The function without rights in a process of its own, as in Lambda.
+"""The Lambda function `pdf`, which has no AWS rights, run in a separate process, as in Lambda.
 
 The process reads a request and the files of a test as JSON, and prints the result and the files."""
 
@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 @dataclass
 class ProcessPdf:
-    """A `PdfFunction` that does each piece of work in a new process."""
+    """A `PdfFunction` that does each piece of work in a new process, so that the test's process loads no PDF
+    library."""
 
     files: FakeFiles
 

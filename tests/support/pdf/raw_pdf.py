@@ -1,4 +1,4 @@
-"""PDFs written byte by byte, in forms that no library writes but other software does."""
+"""PDFs for tests, written byte by byte, in forms that other software writes but no Python library does."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def page(
 
 
 def objects(**changed: bytes) -> Objects:
-    """Return the objects of a one-page PDF: catalog (1), page tree (2), page (3), content (4), resources (5), font (6).
+    """Return the parts (PDF objects) of a one-page PDF by number, for `write_pdf`.
 
-    A keyword such as `o3=` replaces the object with that number."""
+    They are catalog (1), page tree (2), page (3), content (4), resources (5) and font (6). A keyword such as `o3=`
+    replaces the object with that number."""
     objects = {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
         2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -45,7 +46,10 @@ def write_pdf(
     trailer: bytes = b"",
     end: bytes = b"",
 ) -> bytes:
-    """Return a PDF of these objects with a classic cross-reference table. Each offset is wrong by `shift` bytes."""
+    """Return a PDF file with these objects and a classic cross-reference table.
+
+    Each offset in the table is wrong by `shift` bytes. `trailer` is added to the trailer, and `end` to the file's
+    end."""
     out, places = bytearray(header), {}
     for number, body in parts.items():
         places[number] = len(out)
@@ -70,7 +74,7 @@ def _table(places: Mapping[int, int], at: int, shift: int, trailer: bytes) -> by
 
 
 def update_pdf(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> bytes:
-    """Return the PDF with an incremental update that replaces these objects."""
+    """Return the PDF with a change at its end (an incremental update) that replaces these objects."""
     out, places = bytearray(data), {}
     for number, body in changed.items():
         places[number] = len(out)
@@ -84,7 +88,9 @@ def update_pdf(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> b
 
 
 def pack_pdf(parts: Mapping[int, bytes], *, hybrid: bool = False) -> bytes:
-    """Return a PDF with an object stream and a cross-reference stream. A hybrid PDF also has a classic table."""
+    """Return a PDF file with these objects in the compact form of PDF 1.5 (object stream, cross-reference stream).
+
+    A hybrid PDF also has the classic cross-reference table."""
     loose = {number: body for number, body in parts.items() if b"stream" in body}
     inside = {number: body for number, body in parts.items() if number not in loose}
     size = max(parts) + 3

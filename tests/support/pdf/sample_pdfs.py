@@ -1,4 +1,4 @@
-"""PDFs and images for tests, made in code, and helpers that read the resulting PDFs."""
+"""Sample PDFs and images for tests, and helpers that look at the PDFs that the portal makes."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def edited(data: bytes, change: Callable[[PdfWriter], None]) -> bytes:
 
 
 def shaped(data: bytes, *, rotate: int = 0, crop: tuple[float, ...] | None = None, unit: float = 1) -> bytes:
-    """Return the PDF with each page rotated, cropped and scaled by a UserUnit."""
+    """Return the PDF with each page rotated (degrees), cropped (a box) and enlarged (`unit`, the PDF's UserUnit)."""
 
     def change(writer: PdfWriter) -> None:
         for page in writer.pages:
@@ -158,7 +158,7 @@ def name(text: str) -> NameObject:
 
 
 def with_catalog(**entries: PdfObject) -> bytes:
-    """Return a one-page PDF whose catalog has these additional entries."""
+    """Return a one-page sample PDF with these additional entries in its catalog, the root object of a PDF."""
     return edited(plan_of_care(1), lambda writer: writer.root_object.update(pdf_dict(**entries)))
 
 
@@ -168,7 +168,9 @@ def xfa() -> bytes:
 
 
 def certified(level: int) -> bytes:
-    """Return a PDF whose certification allows later changes up to this DocMDP level."""
+    """Return a sample PDF that its author has certified, so that only some later changes are allowed.
+
+    `level` is the DocMDP level: 1 allows no change, 2 filling in forms, 3 also annotations."""
     reference = pdf_dict(
         Type=name("SigRef"),
         TransformMethod=name("DocMDP"),
@@ -187,7 +189,8 @@ def encrypted(*, user_password: str) -> bytes:
 
 
 def active() -> bytes:
-    """Return a PDF with JavaScript on opening, a launch action on a page, and an embedded file."""
+    """Return a sample PDF with active content: JavaScript on opening, an action that starts a program, an embedded
+    file."""
 
     def change(writer: PdfWriter) -> None:
         script = pdf_dict(S=name("JavaScript"), JS=TextStringObject("app.alert('boo')"))
@@ -206,7 +209,9 @@ def _appearance(writer: PdfWriter, size: tuple[float, float]) -> PdfObject:
 
 
 def with_annotation(*, flags: int = 4) -> bytes:
-    """Return a blank page with a black annotation whose appearance is half the size of its rectangle."""
+    """Return a blank PDF page with one annotation, a black box.
+
+    Its drawing is half the size of its rectangle, so a viewer must enlarge it. `flags` are the annotation's flags."""
     rect = (300.0, 400.0, 400.0, 440.0)
 
     def change(writer: PdfWriter) -> None:
@@ -224,7 +229,8 @@ def with_annotation(*, flags: int = 4) -> bytes:
 
 
 def with_bare_field(value: str) -> bytes:
-    """Return a page with a text field that has a value but no appearance."""
+    """Return a PDF page with a text field that has this value but no drawing, so that a viewer must draw the value
+    itself."""
 
     def change(writer: PdfWriter) -> None:
         font = pdf_dict(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("Helvetica"))
@@ -256,7 +262,7 @@ def without_pages() -> bytes:
 
 
 def miscounted(pages: int, count: int) -> bytes:
-    """Return a PDF of `pages` pages whose page tree declares `count` pages."""
+    """Return a sample PDF of `pages` pages that declares the wrong number `count` of pages."""
 
     def change(writer: PdfWriter) -> None:
         read_dictionary(writer._pages)[name("Count")] = NumberObject(count)
@@ -278,7 +284,7 @@ def picture(kind: str, size: tuple[int, int] = (300, 400), **options: Any) -> by
 
 
 def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
-    """Return the page as a gray image.
+    """Return a page of the PDF, as a viewer shows it, as a gray image.
 
     The image has `scale` pixels for each point, before the page's UserUnit enlarges the points."""
     with pypdfium2.PdfDocument(data) as document:
@@ -288,7 +294,7 @@ def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
 
 
 def changed_box(before: bytes, after: bytes, page: int = 1, *, scale: float = 2) -> tuple[float, ...] | None:
-    """Return the box around all visible differences of a page in two PDFs; None without differences.
+    """Return the box around everything that looks different on a page of two PDFs, or None if the page looks the same.
 
     The box is in displayed points, before the page's UserUnit enlarges the points."""
     old, new = raster(before, page, scale=scale), raster(after, page, scale=scale)
@@ -306,7 +312,9 @@ def texts(data: bytes) -> list[str]:
 
 
 def lines_as_drawn(data: bytes, number: int = 1) -> list[str]:
-    """Return the letters of each line of a page in visual order from left to right, without spaces."""
+    """Return the lines of text on a PDF page, with their letters in the order of their positions from left to right.
+
+    So a test sees how text of both directions is drawn. Spaces are left out."""
     lines: dict[float, list[tuple[float, str]]] = defaultdict(list)
     with pypdfium2.PdfDocument(data) as document:
         page = document[number - 1].get_textpage()
@@ -324,18 +332,18 @@ def one_line(text: str) -> str:
 
 
 def grey(picture: Image.Image, spot: tuple[int, int]) -> int:
-    """Return the value of a gray image at (x, y) from the upper left corner; 0 is black."""
+    """Return the brightness (0 is black, 255 is white) of a gray image at (x, y) from the upper left corner."""
     return picture.crop((*spot, spot[0] + 1, spot[1] + 1)).tobytes()[0]
 
 
 def extremes(picture: Image.Image) -> tuple[int, int]:
-    """Return the darkest and the lightest value of a gray image."""
+    """Return the darkest and the lightest brightness (0 to 255) of a gray image."""
     values = picture.tobytes()
     return min(values), max(values)
 
 
 def shows_code(sheet: Image.Image, corner: tuple[float, float], side: float, payload: str) -> bool:
-    """Return True if the image shows the QR code of the payload.
+    """Return True if the image of a page shows the QR code of the text `payload` at this place.
 
     `corner` is the upper left corner of the code, and `side` its width, both in pixels."""
     matrix = segno.make(payload, error="m", micro=False).matrix

@@ -1,4 +1,6 @@
-"""Both halves of sealing in one process: prepare a file, make the message with a local key, and insert the message."""
+"""Sealing of PDFs (the portal's digital signature of a whole file) in one process, with a local key, for tests.
+
+In production, one function prepares the file, and another one with the key in KMS signs it."""
 
 import datetime as dt
 import hashlib
@@ -23,7 +25,7 @@ from chalicelib.pdf.signing.sealer import Sealer
 
 @dataclass(frozen=True)
 class SealFacts:
-    """The contents of a seal, without the room for its message."""
+    """The contents of a seal (the portal's digital signature): the reason, the document's id and the time."""
 
     reason: str
     document_id: str
@@ -41,7 +43,9 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Release:
-    """A sealed file with the facts of its preparation. `certificate` is the certificate as a separate file."""
+    """A sealed file, with the number of its pages and the box (`place`) of the visible signature.
+
+    `certificate` is the certificate page as a second sealed file, if the first file could hold no more pages."""
 
     sealed: Sealed
     pages: int
@@ -50,7 +54,9 @@ class Release:
 
 
 class PyHankoSigner(Signer):
-    """pyHanko's signer, with a key that only signs digests. Its messages are the model for `signing/cms.py`."""
+    """A signer of PDFs by the library pyHanko, with which tests compare the portal's own signatures.
+
+    Its key only signs digests, as KMS does."""
 
     def __init__(self, chain: Chain, sign: SignDigest) -> None:
         super().__init__(
@@ -70,13 +76,13 @@ def _finish(data: bytes, placeholder: Placeholder, sealer: Sealer, at: dt.dateti
 
 
 def seal_plain(data: bytes, sealer: Sealer, facts: SealFacts) -> Sealed:
-    """Return the file with an invisible seal over all of it."""
+    """Return the PDF with an invisible seal (digital signature) over the whole file, and nothing else added."""
     prepared = seal.prepare(data, facts.spec(sealer))
     return _finish(prepared.data, prepared.placeholder, sealer, facts.at)
 
 
 def seal_opened(writer: IncrementalPdfFileWriter, sealer: Sealer, facts: SealFacts, field: SealFieldSpec) -> Sealed:
-    """Return the file with the writer's changes and a seal in this field."""
+    """Return the PDF with the changes that `writer` has collected, and a seal (digital signature) in this field."""
     prepared = seal.prepare_opened(writer, facts.spec(sealer), field)
     return _finish(prepared.data, prepared.placeholder, sealer, facts.at)
 
@@ -95,7 +101,10 @@ def seal_signed(
     facts: SealFacts,
     **options: Any,
 ) -> Release:
-    """Return the sealed document, with a separate certificate if other people had signed the original."""
+    """Return the sealed PDF of an electronically signed document, as the portal would release it.
+
+    If other people had signed the original before, the certificate page is a separate file. `options` are those of
+    `prepare_signed`."""
     prepared = sealed_document.prepare_signed(
         original, block=block, certificate=certificate, seal=facts.spec(sealer), **options
     )
@@ -108,30 +117,32 @@ def seal_signed(
 
 
 def seal_declined(original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
-    """Return the sealed original with the certificate of its decline."""
+    """Return the sealed PDF of a declined document: the original with a certificate page."""
     prepared = sealed_document.prepare_declined(original, certificate=certificate, seal=facts.spec(sealer))
     return _release(prepared, sealer, facts)
 
 
 def seal_by_hand(scan: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
-    """Return the sealed scan with its certificate."""
+    """Return the sealed PDF of a document signed on paper: the scan with a certificate page."""
     prepared = sealed_document.prepare_by_hand(scan, certificate=certificate, seal=facts.spec(sealer))
     return _release(prepared, sealer, facts)
 
 
 def add_timestamp(data: bytes, sealer: Sealer, at: dt.datetime) -> bytes:
-    """Return a sealed file with a timestamp of `at` added to its seal."""
+    """Return a sealed PDF with a timestamp near the time `at` added to its seal, as the portal adds it later."""
     placeholder, message = sealer.make_timestamped(data, at)
     return placeholder.insert(data, message)
 
 
 def find_picture_fault(source: bytes, release: Release) -> str:
-    """Return the first fault of the pages' pictures, or an empty text."""
+    """Return why a sealed file looks different from its source, or an empty text if all pages look the same."""
     return next(filter(None, compare_pages(source, release.sealed.data, release.place)), "")
 
 
 def find_faults(release: Release, *, source: bytes, certificate: x509.Certificate, pins: Any = ()) -> list[str]:
-    """Return the faults of a release and of its separate certificate."""
+    """Return the faults of a sealed file and of its separate certificate, as the portal's last check finds them.
+
+    An empty list means that the portal would release the files."""
     sealed, by = release.sealed, fingerprint(certificate)
     faults = release_check.find_faults(
         sealed.data, pages=release.pages, level=sealed.level, source=source, certificate=by, pins=pins

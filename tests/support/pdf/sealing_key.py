@@ -1,4 +1,4 @@
-"""A sealing key and a timestamp authority for tests."""
+"""A key that seals (digitally signs) PDFs, and a timestamp authority, both in this process, for tests."""
 
 import datetime as dt
 import hashlib
@@ -22,7 +22,7 @@ FACTS = SealFacts("Signed electronically by Luis Rivera-Muñoz, MD, NPI 12345678
 
 
 class LocalKey:
-    """An RSA key that signs digests as KMS does."""
+    """An RSA key in memory that signs only digests, as the portal's key in KMS does."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(65537, 3072)
@@ -53,7 +53,7 @@ def chain() -> Chain:
 
 
 def sign_as_another(pdf: bytes, signer: PyHankoSigner | None = None) -> bytes:
-    """Return the file with an approval signature by another signer, which allows further signatures."""
+    """Return the PDF with a digital signature by another person, which allows further signatures."""
     other = LocalKey()
     signer = signer or PyHankoSigner(Chain((other.certificate(),)), other.sign)
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
@@ -68,7 +68,9 @@ def sealer(timestamps: Timestamps | None = None) -> Sealer:
 
 
 def seal_or_rebuild(data: bytes, field: SignatureBox) -> tuple[bytes, list[str]]:
-    """Sign and seal a file, and rebuild the file if the first result has faults. Return the result and its faults."""
+    """Return the sealed PDF of a signed document, and its faults (an empty list if there are none).
+
+    If the seal added to the original has faults, the file is rebuilt, as the portal does."""
     for rebuild in (False, True):
         release = seal_signed(
             data, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS, rebuild=rebuild
@@ -84,7 +86,9 @@ STAMPED_AT = NOW + dt.timedelta(seconds=2)
 
 
 def authority(usage: str = "time_stamping", at: dt.datetime = NOW) -> Authority:
-    """Return a new timestamp authority with a self-issued certificate that is only for `usage`."""
+    """Return the key and the certificate of a new timestamp authority.
+
+    The certificate is only for `usage`. A timestamp counts only if this is `time_stamping`."""
     own = LocalKey()
     issued = own.certificate(at=at, serial=8)
     body = issued["tbs_certificate"]
@@ -99,19 +103,22 @@ def _authority() -> Authority:
 
 
 def pins_of(by: Authority) -> frozenset[str]:
-    """Return the fingerprint of the timestamp authority's certificate."""
+    """Return the fingerprint of a timestamp authority's certificate, by which an installation trusts the authority."""
     return frozenset({fingerprint(by[1])})
 
 
 def pins() -> frozenset[str]:
-    """Return the fingerprint of the usual timestamp authority's certificate."""
+    """Return the fingerprint of the certificate of the timestamp authority that most tests share."""
     return pins_of(_authority())
 
 
 def timestamps(
     query: bytes, *, at: dt.datetime = STAMPED_AT, nonce: int | None = None, by: Authority | None = None
 ) -> bytes:
-    """Return the response of a timestamp authority to `query`. Both are DER (RFC 3161)."""
+    """Return a timestamp authority's reply to a request (`query`), both in the binary format of RFC 3161.
+
+    `at` is the time in the timestamp. A wrong `nonce` simulates a reply to another request. Without `by`, the authority
+    that most tests share replies."""
     match_label = tsp.TimeStampReq.load(query)
     info = tsp.TSTInfo(
         {

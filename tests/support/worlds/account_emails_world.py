@@ -1,4 +1,4 @@
-"""Accounts that add and remove email addresses, over fakes, with the EMR of `emr_fixtures`."""
+"""Accounts whose owners add and remove email addresses, with the portal's services in memory."""
 
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +25,9 @@ PHONE = Origin("198.51.100.7", "Safari on iPhone")
 
 @dataclass
 class EmailWorld:
-    """The services of the email addresses of accounts. `done` counts the jobs that have run."""
+    """The portal's services for an account's email addresses, in memory, with the EMR that sends documents.
+
+    `done` counts the background jobs that have run."""
 
     emr: Emr = field(default_factory=Emr)
     done: int = 0
@@ -39,7 +41,7 @@ class EmailWorld:
     # People
 
     def account(self, email: str = HOME, addressee: Addressee = RIVERA) -> Provider:
-        """Return an account with this username, whose owner was the addressee of one document."""
+        """Return a new account with this username. Its owner is the `addressee` of a document that was sent there."""
         document = self.send(email, addressee=addressee)
         return with_account(self.emr, document, email)
 
@@ -49,7 +51,8 @@ class EmailWorld:
         return provider
 
     def owner(self, account: Provider) -> AccountOwner:
-        """Return the owner of the account in a new session."""
+        """Return the owner of the account, logged in with a new session, as the services for account changes take
+        it."""
         latest = self.provider(account.id)
         row, _ = self.sessions.start(latest, self.clock.now())
         self.store.commit(Change(at=self.clock.now(), secrets=(row,)))
@@ -58,22 +61,22 @@ class EmailWorld:
     # Addresses
 
     def ask(self, account: Provider, email: str = WORK) -> Delivery:
-        """Request a code, and return the email that will bring the code."""
+        """Request a code to add an email address to the account. Return the queued email that will contain the code."""
         self.emails.ask_for_code(self.owner(account), email)
         return self.mails()[-1]
 
     def code(self, account: Provider, email: str = WORK) -> str:
-        """Return the code that is emailed to the address for this account."""
+        """Request a code to add an email address to the account, and return the code as the email would contain it."""
         return self.codes.create_code(self.ask(account, email), self.clock.now())
 
     def add(self, account: Provider, email: str = WORK) -> Provider:
-        """Add the address to the account, run the jobs and return the account."""
+        """Add the email address to the account with its code, run the jobs that follow, and return the account."""
         self.emails.add(self.owner(account), self.code(account, email), "198.51.100.7")
         self.settle()
         return self.provider(account.id)
 
     def remove(self, account: Provider, email: str = WORK) -> Provider:
-        """Remove the address from the account, run the jobs and return the account."""
+        """Remove the email address from the account, run the jobs that follow, and return the account."""
         self.emails.remove(self.owner(account), email)
         self.settle()
         return self.provider(account.id)
@@ -100,7 +103,9 @@ class EmailWorld:
         return opens_to(self.provider(account.id), self.latest(document))
 
     def settle(self) -> None:
-        """Run the `move` and `check` jobs that have not run yet, and the jobs that they queue."""
+        """Run the waiting jobs that move documents to the right provider (`move`) or check them (`check`).
+
+        Jobs that these jobs queue are run too."""
         work = {
             JobName.MOVE: DocumentMoves(self.emr.writer, self.clock).move,
             JobName.CHECK: VisibilityReport(self.store, self.ids, self.clock).check,

@@ -1,4 +1,4 @@
-"""The actions of support on accounts, with the services of all functions in memory."""
+"""The actions of support on providers' accounts, with the services of all functions in memory."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ FORM = PasswordForm(password="violet tractor onion", credential="MD", confirmed=
 
 
 class Support(Emr):
-    """The services of the admin, deliveries and web functions over the fakes of `Emr`."""
+    """An employee of support, with the portal's services in memory and the EMR that sends documents."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,7 +34,9 @@ class Support(Emr):
         return self.portal.admin_actions.run({"action": action, "operator": "Dana Ruiz", **payload})
 
     def do(self, action: str, provider: Provider, **payload: Any) -> None:
-        """Run the action on the provider, run it again, and run the jobs that move documents."""
+        """Run the action of support on the provider twice, and after each run the jobs that move documents.
+
+        The second run must change nothing."""
         for _ in range(2):
             assert self.run(action, provider_id=provider.id, **payload) == {"id": provider.id}
             self.settle()
@@ -65,7 +67,9 @@ class Support(Emr):
         return self.provider(self.latest(document).provider_id)
 
     def account(self, document: Document, email: str = DESK, **changes: Any) -> Provider:
-        """Give the document's provider an account at the address. `changes` replace fields of the provider."""
+        """Give the document's provider an account with this username, and return the provider.
+
+        `changes` replace fields of the provider."""
         account = with_account(self, document, email)
         changed = replace(account, version=account.version + 1, **changes)
         claims = tuple(Claim(key=email_claim(other), owner=changed.id) for other in changed.emails)
@@ -79,7 +83,7 @@ class Support(Emr):
         return list(reversed(self.store.account_events(provider.id, limit=50, before=None).items))
 
     def reports(self) -> list[tuple[str, str]]:
-        """Return the type and the recipient of each email about an account, without setup links."""
+        """Return the type and the recipient of each queued email that informs somebody about a change of an account."""
         return [
             (delivery.type, delivery.recipient)
             for delivery in self.deliveries()
@@ -87,7 +91,7 @@ class Support(Emr):
         ]
 
     def new_address_link(self) -> str:
-        """Return the token of the newest link to a new address."""
+        """Return the token of the newest link with which the reader of a new address takes over an account."""
         mail = [delivery for delivery in self.deliveries() if delivery.type == "new_address"][-1]
         return self.portal.setup_links.create_token(mail, self.now)
 

@@ -1,4 +1,4 @@
-"""One document and its services, with a clock that tests control, for the tests of signing by hand."""
+"""One document that a person signs by hand without an account, with the services in memory, for tests."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ KEY = f"uploads/scans/{DOCUMENT_ID}/scn_1"
 
 
 class World:
-    """The services of one test for signing by hand. Only `later` moves the clock."""
+    """The portal's services for signing one document by hand, in memory. Time passes only by `later`."""
 
     def __init__(self, document: Document | None = None) -> None:
         self.store = a_store(document or a_document())

@@ -1,4 +1,4 @@
-"""The deliveries function in memory: every adapter is a fake, and tests control the clock."""
+"""The deliveries function, which sends emails, faxes, webhooks and notices, in memory: tests control its clock."""
 
 import base64
 from dataclasses import fields, replace
@@ -66,7 +66,10 @@ SERVICES = {
 
 
 class World(bootstrap.Services):
-    """`bootstrap.Services` with fake adapters, and helpers that read and change the state of the fakes."""
+    """The container of the portal's services (`bootstrap.Services`) with fakes that send nothing, for tests of
+    delivery.
+
+    It has one practice, one provider and one document. Helpers queue messages and run the jobs that send them."""
 
     store: FakeStore
     queues: FakeQueues
@@ -94,7 +97,7 @@ class World(bootstrap.Services):
         self.store.commit(Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),)))
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute. The services are created again, because they may hold the attribute's old value."""
+        """Set an attribute, such as a fake. All services are created again, because they may hold the old value."""
         super().__setattr__(name, value)
         for service in SERVICES - {name}:
             self.__dict__.pop(service, None)
@@ -145,13 +148,13 @@ class World(bootstrap.Services):
     # Events
 
     def message(self, channel: Channel, type: MessageType, recipient: str = "dr.rivera@example.com") -> str:
-        """Queue a message to the provider, and return the id of the delivery's row."""
+        """Queue an email or fax to the provider about the document, and return the id of its delivery."""
         change = self._recorder().event(DocumentEventType.SENT).message(channel, type, recipient).change()
         self.store.commit(change)
         return change.deliveries[0].id
 
     def webhook(self, event: DocumentEventType = DocumentEventType.VIEWED) -> str:
-        """Queue a webhook to the practice, and return the id of the delivery's row."""
+        """Queue a webhook about the document to the practice's EMR, and return the id of its delivery."""
         change = self._recorder().event(event, webhook=True).change()
         self.store.commit(change)
         return change.deliveries[0].id
@@ -167,7 +170,8 @@ class World(bootstrap.Services):
         )
 
     def own_message(self, type: str) -> str:
-        """Queue an email about the provider's account, without a document. Return the id of the delivery's row."""
+        """Queue an email of this type about the provider's account (not about a document). Return the id of its
+        delivery."""
         row = Delivery(
             id=delivery_id(self.ids.new("evt"), Channel.EMAIL, type, "dr.rivera@example.com"),
             version=1,
@@ -185,7 +189,7 @@ class World(bootstrap.Services):
         return row.id
 
     def deliver(self, row_id: str) -> Delivery:
-        """Run the job that sends the delivery of this row, and return the row afterwards."""
+        """Run the job that sends this delivery, as the deliveries function does. Return the delivery afterwards."""
         run_delivery_job(delivery_job(self.row(row_id)), self)
         return self.row(row_id)
 
@@ -194,7 +198,8 @@ class World(bootstrap.Services):
         return self.deliver(row_id)
 
     def when_due(self, row_id: str) -> Delivery:
-        """Run the job of the delivery's row at the time of its next attempt, and return the row afterwards."""
+        """Move the clock to the delivery's next attempt, and run the job that sends it. Return the delivery
+        afterwards."""
         due = self.row(row_id).next_attempt_at
         assert due is not None
         self.clock.at = max(self.clock.at, due)
@@ -214,14 +219,15 @@ class World(bootstrap.Services):
         self.store.commit(Change(at=self.clock.now(), documents=(changed,)))
 
     def relay(self) -> list[Job]:
-        """Empty the outbox, and return the jobs that the outbox held."""
+        """Take all background jobs out of the outbox, as the relay does, and return the jobs. They are not run."""
         jobs = list(self.store.jobs())
         for row in self.store.every(OutboxRow, "outbox"):
             self.store.drop_outbox(row.id)
         return jobs
 
     def work_off(self) -> None:
-        """Relay the outbox and run the delivery jobs that are due now, until no such job is left."""
+        """Run the jobs that the outbox holds for the deliveries function, and the jobs that follow, until none is
+        left."""
         while jobs := self.relay():
             for job in jobs:
                 if job.queue is QueueName.DELIVERIES:

@@ -1,4 +1,4 @@
-"""The deliveries function in memory with the local fax carrier, in virtual time."""
+"""The deliveries function in memory, connected to the local fax carrier (`examples/fax_carrier`), without real time."""
 
 import base64
 import json
@@ -33,15 +33,16 @@ PAGES = 4
 
 
 class Crash(BaseException):
-    """The end of a worker's process, which no handler of errors notices."""
+    """The simulated death of a worker's process. It is no `Exception`, so no error handler of the worker catches it."""
 
 
 @dataclass
 class ExchangeCarrier(TelnyxFaxCarrier):
-    """The `FaxCarrier` of the portal, connected to the local carrier without HTTP.
+    """The portal's client of the fax carrier (the service that sends faxes), connected to a simulated carrier without
+    HTTP.
 
-    `crashes` holds the points at which the next worker dies: `before` or `after` the carrier has the fax. While `dead`
-    is true, the carrier answers no question."""
+    `crashes` lists the points at which the next workers die: `before` or `after` the carrier has the fax. While `dead`
+    is true, the carrier answers no question about a fax."""
 
     exchange: Exchange
     clock: FakeClock
@@ -92,7 +93,9 @@ def _encode(text: str) -> str:
 
 
 class FaxWorld(World):
-    """`World` with a fax carrier. The carrier's webhooks reach the portal when a test posts them."""
+    """The services of `World` with a simulated fax carrier, the service that sends faxes.
+
+    The carrier's reports (webhooks) reach the portal only when a test calls `post_webhooks`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,17 +110,17 @@ class FaxWorld(World):
         return self.files.get(key) if key else None
 
     def fax(self, number: str = NUMBER) -> str:
-        """Queue the fax of the document to a number, and return the id of the delivery."""
+        """Queue a fax of the document to a number, and return the id of its delivery."""
         return self.message(Channel.FAX, MessageType.FAX, number)
 
     def plan(self, *plans: Plan, number: str = NUMBER) -> None:
-        """Set the courses of the next faxes to a number."""
+        """Decide what happens to the next faxes to a number, such as a busy line. One plan is for one fax."""
         self.exchange.plan_next(number, plans)
 
     def post_webhooks(self, webhooks: Sequence[Webhook] | None = None) -> None:
-        """Deliver the carrier's due events to the portal, and apply them. Other jobs wait for the sweep of each minute.
+        """Post the carrier's reports that are due to the portal, and run the jobs that record them.
 
-        If a worker dies, the jobs behind it are lost."""
+        `webhooks` replaces the due reports. Other jobs are not run. If a worker dies, the later jobs are lost."""
         for webhook in self.exchange.due_webhooks(self.clock.now()) if webhooks is None else webhooks:
             report = self.carrier.read_report(json.dumps(webhook.body).encode())
             if report is not None:
@@ -128,14 +131,16 @@ class FaxWorld(World):
                     run_delivery_job(job, self)
 
     def run_due(self) -> None:
-        """Start the attempts that are due, as the queue and the sweep of each minute do. A worker may die."""
+        """Run the jobs of all faxes that are due now, as the queue and the sweep of each minute do. A worker may
+        die."""
         for delivery in self.store.due_deliveries(self.clock.now(), limit=500):
             if delivery.channel is Channel.FAX:
                 with suppress(Crash):
                     self.deliver(delivery.id)
 
     def pass_and_run(self, minutes: float, *, step: float = 1) -> None:
-        """Let time pass in steps of some minutes, with all webhooks and all due attempts."""
+        """Let `minutes` pass in steps of `step` minutes. After each step, post the reports and send the faxes that are
+        due."""
         end = self.clock.now() + timedelta(minutes=minutes)
         while self.clock.now() < end:
             self.clock.pass_time(minutes=step)
@@ -143,11 +148,12 @@ class FaxWorld(World):
             self.run_due()
 
     def fax_rows(self) -> list[Delivery]:
-        """Return all deliveries by fax."""
+        """Return the stored deliveries of all faxes."""
         return [row for row in self.store.every(Delivery, "deliveries") if row.channel is Channel.FAX]
 
     def received(self, delivery_id: str) -> int:
-        """Return the number of complete faxes of a delivery that arrived at the machine."""
+        """Return how often the fax of a delivery has arrived completely at the provider's fax machine. More than 1 is a
+        fault."""
         state = f"{delivery_id}."
         return sum(
             fax.failure is None and fax.plan.pages_lost == 0 and _decode(fax.order["client_state"]).startswith(state)

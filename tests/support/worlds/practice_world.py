@@ -1,4 +1,4 @@
-"""A practice with its API key and webhook secret in plain text, for the tests of practices."""
+"""A stored practice with its API key and webhook secret, for the tests of practices and of their authentication."""
 
 import base64
 import hmac
@@ -15,7 +15,7 @@ BODY = b'{"type": "document.sent"}'
 
 
 class Clinic:
-    """A stored practice with its keys, and the services for practices and their authentication over fakes."""
+    """A practice that is stored in memory, with its keys, and the services for practices and their authentication."""
 
     def __init__(self) -> None:
         self.store, self.clock, self.switches = FakeStore(), FakeClock(), FakeSwitches()
@@ -33,7 +33,8 @@ class Clinic:
         return self.authentication.authenticate_key(bearer, START)
 
     def headers(self, body: bytes = BODY, *, secret: str | None = None) -> dict[str, str]:
-        """Return the headers of an event that the practice signs at the clock's time."""
+        """Return the HTTP headers of an event that the practice's EMR signs with its webhook secret at the clock's
+        time."""
         now = self.clock.now()
         return {
             "Portal-Practice": self.practice.id,
@@ -43,12 +44,14 @@ class Clinic:
         }
 
     def check(self, headers: Mapping[str, str], body: bytes = BODY) -> Practice:
-        """Authenticate a request at the clock's time, and return the practice that signed the body."""
+        """Authenticate a request by its webhook signature, and return the practice that signed it.
+
+        Raises the errors of `authenticate_signature`."""
         return self.authentication.authenticate_signature(headers, body, self.clock.now())
 
 
 def sign_bytes(clinic: Clinic, body: bytes) -> str:
-    """Return a webhook signature over raw bytes, because the official library signs only text."""
+    """Return the practice's webhook signature of any bytes. The official library signs only text."""
     signed = f"msg_1.{int(clinic.clock.now().timestamp())}.".encode() + body
     key = base64.b64decode(clinic.secret.removeprefix("whsec_"))
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()

@@ -1,4 +1,6 @@
-"""Functions that bring a browser to every page of the portal in every state, one module per area."""
+"""Functions that bring a browser to a page of the portal in one state, such as a list without documents.
+
+Tests of accessibility and `make screenshots` visit all states. There is one module per area of the portal."""
 
 from tests.support.browser.states import (
     account,

@@ -1,4 +1,6 @@
-"""States of the account page, the activity page, the second step of a login and the end of a session."""
+"""States of the account page, the activity page, the second step of a login and the end of a session.
+
+The package's docstring explains states."""
 
 from datetime import timedelta
 
@@ -187,13 +189,14 @@ def review_with_a_restored_draft(scene: Scene) -> None:
 
 
 def with_factors(scene: Scene) -> Provider:
-    """Give the provider two passkeys, an authenticator app and ten recovery codes, one of them used."""
+    """Give the provider two passkeys, an authenticator app and ten recovery codes (one of them used). Return the
+    provider."""
     with_password(scene)
     return scene.provider(passkeys=(PHONE, KEY), authenticator=APP, recovery=("hash",) * 9)
 
 
 def _record_events(scene: Scene) -> None:
-    """Record an account event of every type, enough for two pages of activity."""
+    """Store an account event (such as a login) of every type, enough to fill two pages of the account's activity."""
     store = scene.memory.portal.store
     kinds = [*AccountEventType, *[AccountEventType.LOGGED_IN, AccountEventType.LOGGED_OUT] * 8]
     for number, type in enumerate(kinds):

@@ -73,7 +73,9 @@ def by_hand_done(scene: Scene) -> None:
 
 
 def _scan(scene: Scene, answer: Mapping[str, Any]) -> str:
-    """Upload a scan for which the fake inspector returns `answer`, and return the scan's key."""
+    """Upload a scan of a signed page, and return its key.
+
+    `answer` is the result that the fake inspection of the scan returns."""
     scene.put()
     scene.enter_code()
     key = f"{scan_prefix(ID)}scn_1"

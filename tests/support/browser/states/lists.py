@@ -80,7 +80,7 @@ def past_searched_in_vain(scene: Scene) -> None:
 
 @state
 def past_searched(scene: Scene) -> None:
-    """Show a search in the past documents that has results before all documents were searched."""
+    """Show the page of a search in the past documents that has found some, and offers to search further back."""
     for number in range(201):
         decided_document(
             scene,

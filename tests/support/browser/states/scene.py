@@ -1,4 +1,6 @@
-"""The portal and the browser page for one state, the sample data, and the registry of all states."""
+"""The portal and the browser page for one state of a page, the sample data, and the registry of all states.
+
+A state is a page of the portal in one situation, such as the login page after a wrong password."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -44,12 +46,12 @@ JUNIPER = PracticeCard(name="Juniper Rehabilitation and Sports Medicine", phone=
 
 @dataclass
 class Stage:
-    """An empty portal, and helpers that store documents and providers in the portal."""
+    """An empty portal in memory, with helpers that store documents and providers."""
 
     memory: MemoryPortal
 
     def put(self, **changes: Any) -> Document:
-        """Store a document with real page images and texts. `changes` replace fields of the document."""
+        """Store a sample document with real page images and texts, and return it. `changes` replace its fields."""
         pages = _sample()
         original = StoredPdf(key="originals/prc_1/1.pdf", sha256="1", pages=pages.count, page_sizes=pages.sizes)
         known = {"original": original, "pages_ready": pages.count, **changes}
@@ -66,14 +68,14 @@ class Stage:
         return document
 
     def change(self, **changes: Any) -> Document:
-        """Change fields of the stored document, as a concurrent writer would, and return the document."""
+        """Change fields of the stored document, as another person's request would, and return the document."""
         current = self.stored()
         changed = replace(current, version=current.version + 1, **changes)
         self.memory.portal.store.commit(Change(at=START, documents=(changed,)))
         return changed
 
     def provider(self, **changes: Any) -> Provider:
-        """Change fields of the stored provider, and return the provider."""
+        """Change fields of the stored sample provider, and return the provider."""
         store = self.memory.portal.store
         current = store.provider(PROVIDER.id)
         assert current is not None
@@ -84,7 +86,7 @@ class Stage:
 
 @dataclass
 class Scene(Stage):
-    """A portal together with the browser page that visits the portal."""
+    """A portal in memory, together with the browser page that visits the portal."""
 
     page: Page
 
@@ -92,15 +94,15 @@ class Scene(Stage):
         self.page.goto(f"{self.memory.url}{path}")
 
     def log_in(self) -> None:
-        """Give the browser the session cookie that a login would set."""
+        """Log the provider in without the login form: give the browser a session cookie."""
         self.cookie("__Host-session", self.memory.session())
 
     def cookie(self, name: str, value: str) -> None:
-        """Set a cookie of the portal in the browser."""
+        """Set a cookie of the portal, with this name and value, in the browser."""
         self.page.context.add_cookies([self._cookie(name, value)])
 
     def enter_code(self) -> None:
-        """Open the document without an account, with an emailed code."""
+        """Open the document without an account: request a code by email, and enter it in the browser."""
         portal, document = self.memory.portal, self.stored()
         code = create_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
         self.open(BY_HAND)
@@ -121,7 +123,7 @@ class Scene(Stage):
 
 @dataclass(frozen=True)
 class _Pages:
-    """A sample plan of care with its page images and page texts."""
+    """The page images and page texts of a sample plan of care, made once for all states."""
 
     pdf: bytes
     count: int
@@ -152,7 +154,9 @@ STATES: dict[str, Callable[[Scene], None]] = {}
 
 
 def state(reach: Callable[[Scene], None]) -> Callable[[Scene], None]:
-    """Register a function that brings a browser to a state of a page. The function's name names the state."""
+    """Register a function that brings a browser to one state of a page. The function's name becomes the state's name.
+
+    Tests and screenshots visit all registered states."""
     STATES[reach.__name__.replace("_", "-").strip("-")] = reach
     return reach
 
