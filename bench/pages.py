@@ -14,7 +14,7 @@ from chalice.test import Client, HTTPResponse
 
 from app import app
 from bench.calls import count_calls, forget, in_sequence, summarize, warm
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.web.routes import ROUTES
 from tests.support.integration.emr_client import Emr
 from tests.support.pdf import sample_pdfs as samples

@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import DeclineForm, ProviderAction
+from chalicelib.services.review.decisions import DeclineForm
+from chalicelib.services.review.review import ProviderAction
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Works
 from tests.support.integration.webhook_receivers import Receiver, answers

@@ -13,7 +13,7 @@ from pypdf import PdfReader, PdfWriter
 
 from chalicelib.pdf.signing.verification import read_signatures
 from chalicelib.services.labels import CONSENT_TEXTS
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from tests.support.integration.signing import Clinic, Physician, a_physician, find_in_mail
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.stack import Stack, wait_until

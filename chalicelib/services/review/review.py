@@ -1,46 +1,41 @@
 """The actions of a provider on documents: list, open, approve and decline (DESIGN 5.3, 5.4)."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import TransmissionChannel
-from chalicelib.domain.deliveries import NoticeKind
-from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer, SigningMethod
-from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound
-from chalicelib.domain.jobs import JobName
+from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import Signature, to_text
-from chalicelib.domain.status import Action, is_decidable
-from chalicelib.domain.timestamps import to_text as time_text
+from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
-from chalicelib.services.documents.identity import identify_account, identity_data
-from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.documents.identity import identify_account
+from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Switches
+from chalicelib.services.review.decisions import (
+    ApprovalForm,
+    DeclineForm,
+    check_approval,
+    check_decline,
+    make_approval,
+    make_decline,
+    record_decision,
+    switched_off,
+)
 from chalicelib.services.review.past_search import PastSearch, find_past
-from chalicelib.services.review.signature_input import clean_text, read_signature
+from chalicelib.services.review.signature_input import read_signature
 from chalicelib.services.review.visible_documents import count_pending, read_visible
 from chalicelib.services.transaction import Change
 
 PAGE_LENGTH = 25
 MAX_COUNT = 100
 """Pending documents are counted up to this number. The title of the list then says `99+`."""
-
-CONSENT_VERSION = "2026-11"
-"""The version of the consent text (`labels.CONSENT_TEXTS`) to which signers agree now."""
-
-MAX_NOTE = 2000
-NOTE_REQUIRED: Mapping[DeclineReason, str] = {
-    DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
-    DeclineReason.OTHER: "Tell the clinic why, in a few words.",
-}
-"""The reasons for declining that need a note, and the message that asks the provider for the note."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,37 +68,6 @@ class ProviderAction:
     authentication: str
     reauthenticated: bool = False
     practice: Practice | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApprovalForm:
-    """The form that signs a document.
-
-    `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature. `remember`
-    saves the signature for later documents. `pages_shown` has the times at which the browser showed pages, by the
-    numbers of the pages from 1. `read_statement` is true if the provider ticked to have read every page. `consents_to`
-    is the version of the consent text above the button."""
-
-    typed_name: str
-    signature: str = "typed"
-    drawing: str = ""
-    remember: bool = False
-    note: str = ""
-    pages_shown: Mapping[int, datetime] = field(default_factory=dict)
-    read_statement: bool = False
-    consents_to: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeclineForm:
-    """The form that declines a document. `reason` is not validated yet.
-
-    `other_name` and `other_address` are the name and address of the provider who should sign instead."""
-
-    reason: str
-    note: str = ""
-    other_name: str = ""
-    other_address: str = ""
 
 
 class Review:
@@ -184,17 +148,10 @@ class Review:
 
         def check(current: Document) -> None:
             if not can_sign:
-                raise Conflict(
-                    f"{current.practice.name} has switched electronic signatures off, so nothing was signed. "
-                    "Sign it by hand instead.",
-                    code=ConflictCode.ELECTRONIC_SIGNATURE_OFF,
-                )
-            _check_viewed(current)
-            form_errors = [*errors, *_find_approval_errors(form, current, action.provider)]
-            if form_errors:
-                raise Invalid("Not signed yet. Please fix the following:", errors=form_errors)
+                raise switched_off(current)
+            check_approval(form, current, errors, agreed_to=action.provider.consent_version)
 
-        decision = _approval(form, document, action, signature)
+        decision = make_approval(form, document, _signer(action, document), signature, action.now)
         return self._decide(document, practice, decision, action, check, signature if form.remember else None)
 
     def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
@@ -202,20 +159,8 @@ class Review:
 
         Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision."""
         practice = action.practice or self._writer.practice_of(document)
-        reason = DeclineReason(form.reason) if form.reason in list(DeclineReason) else None
-
-        def check(_: Document) -> None:
-            if form_errors := _find_decline_errors(form, reason):
-                raise Invalid("Not sent yet. Please fix the following:", errors=form_errors)
-
-        decision = Decision(
-            action=Action.DECLINE,
-            signer=_signer(action, document),
-            decided_at=action.now,
-            note=_decline_note(form, reason) or None,
-            decline_reason=reason,
-        )
-        return self._decide(document, practice, decision, action, check)
+        decision = make_decline(form, _signer(action, document), action.now)
+        return self._decide(document, practice, decision, action, lambda _: check_decline(form))
 
     def _decide(
         self,
@@ -234,7 +179,7 @@ class Review:
             if decided is None:
                 return current
             recorder = self._writer.recorder(decided, practice, action.actor, action.now)
-            _record_decision(recorder, decision, reauthenticated=action.reauthenticated)
+            record_decision(recorder, decision, reauthenticated=action.reauthenticated)
             recorder.certification(current)
             return self._writer.commit(recorder, providers=self._changed_provider(decision, action, signature_to_save))
 
@@ -293,32 +238,6 @@ def _check_owner(document: Document, provider: Provider) -> None:
         raise NotFound("There is no such document.")
 
 
-def _check_viewed(document: Document) -> None:
-    """Raise `Invalid` unless the page images are ready and the portal has recorded a view of the document."""
-    is_ready = document.are_pages_ready
-    if not is_ready or document.viewed_at is None:
-        message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
-        raise Invalid("Not signed yet. Please fix the following:", errors=[FieldError("read_statement", message)])
-
-
-def _approval(form: ApprovalForm, document: Document, action: ProviderAction, signature: Signature | None) -> Decision:
-    drawing = signature.drawing if signature else None
-    shown = tuple(page for page in range(1, document.original.pages + 1) if page in form.pages_shown)
-    return Decision(
-        action=Action.APPROVE,
-        signer=_signer(action, document),
-        decided_at=action.now,
-        note=clean_text(form.note) or None,
-        typed_name=signature.typed if signature else None,
-        strokes=drawing.strokes if drawing else (),
-        strokes_aspect=drawing.aspect if drawing else 1.0,
-        consent_version=CONSENT_VERSION,
-        pages_shown=shown,
-        pages_shown_at=tuple(form.pages_shown[page] for page in shown),
-        read_statement=form.read_statement,
-    )
-
-
 def _signer(action: ProviderAction, document: Document) -> Signer:
     provider = action.provider
     return Signer(
@@ -330,64 +249,3 @@ def _signer(action: ProviderAction, document: Document) -> Signer:
         provider_id=provider.id,
         identity=identify_account(provider, document),
     )
-
-
-def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> None:
-    signer = decision.signer
-    data: dict[str, Any] = {
-        "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},
-        "authentication": signer.authentication,
-        **identity_data(signer.identity),
-    }
-    private = {"note": decision.note} if decision.note else {}
-    if decision.action is Action.DECLINE:
-        data["reason"] = decision.decline_reason
-        recorder.event(DocumentEventType.DECLINED, data, private=private, webhook=True).notice(NoticeKind.DECLINED)
-    else:
-        data |= {
-            "asked_again": reauthenticated,
-            "consent_version": decision.consent_version,
-            "pages_shown": list(decision.pages_shown),
-            "pages_shown_at": [time_text(at) for at in decision.pages_shown_at],
-            "read_statement": decision.read_statement,
-        }
-        recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private)
-    recorder.job(JobName.SEAL)
-
-
-def _find_approval_errors(form: ApprovalForm, document: Document, provider: Provider) -> list[FieldError]:
-    errors = []
-    unread = set(range(1, document.original.pages + 1)) - form.pages_shown.keys()
-    if unread and not form.read_statement:
-        errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))
-    if CONSENT_VERSION not in (form.consents_to, provider.consent_version):
-        errors.append(FieldError("consent", "Please read what you agree to by signing, then sign."))
-    return errors + _find_note_errors(form.note)
-
-
-def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> list[FieldError]:
-    errors = _find_note_errors(_decline_note(form, reason))
-    if reason is None:
-        errors.append(FieldError("reason", "Choose a reason, so that the clinic knows what to do."))
-    elif reason in NOTE_REQUIRED and not clean_text(form.note):
-        errors.append(FieldError("note", NOTE_REQUIRED[reason]))
-    return errors
-
-
-def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
-    """Return the note that the clinic gets with a declined document.
-
-    If somebody else should sign, the note ends with the name and address of this person, because the API has no field
-    for them."""
-    note = clean_text(form.note)
-    if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
-        return note
-    parts = (" ".join(clean_text(part).split()) for part in (form.other_name, form.other_address))
-    other = ", ".join(parts).strip(", ")
-    return f"{note}\n\nWho signs instead: {other}".strip() if other else note
-
-
-def _find_note_errors(note: str) -> list[FieldError]:
-    if len(clean_text(note)) <= MAX_NOTE:
-        return []
-    return [FieldError("note", f"Please shorten the note to {MAX_NOTE:,} characters.")]

@@ -1,10 +1,11 @@
-"""The signature that a provider uses to sign a document: typed, drawn, or saved earlier."""
+"""The signature with which a person signs a document: typed, drawn, or saved earlier."""
 
 from datetime import datetime
+from typing import Protocol
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.providers import Provider, name_key
+from chalicelib.domain.providers import name_key
 from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.services.normalization import is_printable
@@ -18,15 +19,34 @@ DEFAULT_BLOCK_SIZE = (250.0, 54.0)
 TYPED, DRAWN, SAVED = "typed", "drawn", "saved"
 
 
+class Signatory(Protocol):
+    """A person who signs: the owner of an account, or a person who entered the code of a document.
+
+    `saved_signature` is the text of the signature that the person saved earlier, or None."""
+
+    @property
+    def first_name(self) -> str: ...
+    @property
+    def last_name(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def credential(self) -> str | None: ...
+    @property
+    def npi(self) -> str | None: ...
+    @property
+    def saved_signature(self) -> str | None: ...
+
+
 def read_signature(
-    method: str, typed_name: str, drawing: str, provider: Provider
+    method: str, typed_name: str, drawing: str, signatory: Signatory
 ) -> tuple[Signature | None, list[FieldError]]:
     """Return the signature in the form, or None, and the errors of the form's fields.
 
     `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON. There is an error if the signature is
-    missing or is not the provider's own name."""
+    missing or is not the signatory's own name."""
     if method == SAVED:
-        signature = from_text(provider.saved_signature)
+        signature = from_text(signatory.saved_signature)
         if signature is None:
             return None, [FieldError("drawing", "Your saved signature is gone. Type or draw it once more.")]
     elif method == TYPED:
@@ -40,20 +60,20 @@ def read_signature(
         except ValueError:
             return None, [FieldError("drawing", "Draw your signature, or type it instead.")]
     typed = signature.typed
-    if typed is None or (len(typed) <= MAX_NAME and is_own_name(provider, typed)):
+    if typed is None or (len(typed) <= MAX_NAME and is_own_name(signatory, typed)):
         return signature, []
-    return signature, [FieldError("typed_name", f"Type your own name to sign: {provider.name}.")]
+    return signature, [FieldError("typed_name", f"Type your own name to sign: {signatory.name}.")]
 
 
 def render_preview(
-    document: Document, provider: Provider, signature: Signature, now: datetime, pdf: PdfFunction
+    document: Document, signatory: Signatory, signature: Signature, now: datetime, pdf: PdfFunction
 ) -> str:
-    """Return a PNG (base64) of the signature block that would be in the signed PDF if the provider signed now."""
+    """Return a PNG (base64) of the signature block that would be in the signed PDF if the signatory signed now."""
     drawing = signature.drawing
     block = SignatureBlock(
-        signer_name=provider.name,
-        credential=provider.credential or "",
-        npi=provider.npi,
+        signer_name=signatory.name,
+        credential=signatory.credential or "",
+        npi=signatory.npi,
         signed_at=now,
         time_zone=document.practice.time_zone,
         document_id=document.id,
@@ -70,12 +90,12 @@ def block_size(document: Document) -> tuple[float, float]:
     return (box.width, box.height) if box else DEFAULT_BLOCK_SIZE
 
 
-def is_own_name(provider: Provider, typed: str) -> bool:
-    """Return True if a typed signature has the provider's last name, and the first name or its initial.
+def is_own_name(signatory: Signatory, typed: str) -> bool:
+    """Return True if a typed signature has the signatory's last name, and the first name or its initial.
 
     A middle name or a credential may be added. Another person's name may not."""
     words = name_key(typed, "").split()
-    first, last = name_key(provider.first_name, "").split(), name_key("", provider.last_name).split()
+    first, last = name_key(signatory.first_name, "").split(), name_key("", signatory.last_name).split()
     if not words or not set(last) <= set(words):
         return False
     return not first or words[0] in (first[0], first[0][0])

@@ -2,37 +2,41 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from chalice.app import Response
 
 from chalicelib.domain.certification.rules import local_day
-from chalicelib.domain.documents import DeclineReason, Document, Sealing
+from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
-from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
 from chalicelib.domain.status import is_decidable, is_readable
 from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
 from chalicelib.services.authentication.sessions import PASSWORD
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
-from chalicelib.services.labels import CONSENT_TEXTS
 from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
-from chalicelib.services.review.page_tokens import ShownPage, make_page_token, read_shown_pages
 from chalicelib.services.review.past_search import PastSearch, parse_search
-from chalicelib.services.review.review import CONSENT_VERSION, MAX_COUNT, MAX_NOTE, DeclineForm, ProviderAction
-from chalicelib.services.review.signature_input import MAX_NAME, block_size
-from chalicelib.web.http.error_mapping import error_messages
+from chalicelib.services.review.review import MAX_COUNT, ProviderAction
+from chalicelib.services.review.signature_input import block_size
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages import signature_form as signing
+from chalicelib.web.pages.decision_forms import (
+    FORM_VALUES,
+    ReviewForms,
+    parse_decline,
+    read_fields,
+    read_pages_shown,
+    with_tokens,
+    with_trouble,
+)
 from chalicelib.web.pages.reauthentication import is_recently_authenticated, passkey_options, reauthenticate_to_sign
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
-    PageImage,
     describe_due_date,
     group_by_practice,
     is_preparing,
@@ -41,33 +45,8 @@ from chalicelib.web.pages.view_models import (
     refresh_header,
 )
 
-REASONS = tuple(DeclineReason)
 SEARCH_FIELDS = ("q", "from", "to")
 _ID = re.compile(r"[^a-z0-9_]")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReviewForms:
-    """The values to fill into the approval form and the decline form of the review page, and the fields' errors.
-
-    `trouble` is the heading above the errors. `declining` opens the decline form. `is_draft` means that the values come
-    from a form that was sent after the session had ended."""
-
-    typed_name: str
-    signature: str = ""
-    drawing: str = ""
-    remember: bool = False
-    note: str = ""
-    read_statement: bool = False
-    pages_shown: str = ""
-    reason: str = ""
-    decline_note: str = ""
-    other_name: str = ""
-    other_address: str = ""
-    errors: Mapping[str, str] = field(default_factory=dict)
-    trouble: str = ""
-    declining: bool = False
-    is_draft: bool = False
 
 
 def list_pending(context: RequestContext) -> Response:
@@ -111,7 +90,7 @@ def show_document(context: RequestContext, document_id: str) -> Response:
 
 
 def approve(context: RequestContext, document_id: str) -> Response:
-    given = signing.parse_approval(context.form, _read_pages_shown(context, context.form))
+    given = signing.parse_approval(context.form, read_pages_shown(context, context.form, _reader(context)))
     cookies: list[str] = []
     try:
         context, cookies = reauthenticate_to_sign(context)
@@ -135,13 +114,7 @@ def remove_signature(context: RequestContext, document_id: str) -> Response:
 
 
 def decline(context: RequestContext, document_id: str) -> Response:
-    form = context.form
-    given = DeclineForm(
-        reason=form.get("reason", ""),
-        note=form.get("decline_note", ""),
-        other_name=form.get("other_name", "")[:MAX_NAME],
-        other_address=form.get("other_address", "")[:254],
-    )
+    given = parse_decline(context.form)
     cookies: list[str] = []
     try:
         context, cookies = reauthenticate_to_sign(context)
@@ -241,16 +214,12 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         entered=forms,
         saved=signing.read_saved_signature(context.require_provider()),
         block_size=block_size(document),
-        pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
-        images=_with_tokens(context, list_page_images(document, files, texts)),
+        images=with_tokens(context, list_page_images(document, files, texts), _reader(context)),
         prepared=document.are_pages_ready,
         waiting=waiting,
         due=describe_due_date(document, context.now),
-        reasons=REASONS,
         sent_on=local_day(document.sent_at, document),
-        consent_version=CONSENT_VERSION,
-        consent_text=CONSENT_TEXTS[CONSENT_VERSION],
-        max_note=MAX_NOTE,
+        **FORM_VALUES,
         section="pending",
         signed=_parse_signed_id(context),
         **page,
@@ -281,10 +250,7 @@ def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[s
 
     If somebody has decided the document in the meantime, return the page with the outcome instead. `declining` says
     which of the two forms was refused."""
-    rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
-    errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
-    entered = _read_fields(context, context.form)
-    forms = replace(entered, declining=declining, errors=errors, trouble=trouble.detail)
+    forms = with_trouble(_read_fields(context, context.form), trouble, declining=declining)
     if isinstance(trouble, Conflict):
         latest = context.services.review.reload(context.require_document(), context.require_provider())
         if not is_decidable(latest.status):
@@ -305,19 +271,7 @@ def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewF
 
 
 def _read_fields(context: RequestContext, fields: Mapping[str, str]) -> ReviewForms:
-    return ReviewForms(
-        typed_name=fields.get("typed_name", context.require_provider().name),
-        signature=fields.get("signature", ""),
-        drawing=fields.get("drawing", "")[:MAX_TEXT],
-        remember=fields.get("remember") == "yes",
-        note=fields.get("note", ""),
-        read_statement=fields.get("read_statement") == "yes",
-        pages_shown=",".join(page.entry for page in _read_pages_shown(context, fields)),
-        reason=fields.get("reason", ""),
-        decline_note=fields.get("decline_note", ""),
-        other_name=fields.get("other_name", ""),
-        other_address=fields.get("other_address", ""),
-    )
+    return read_fields(context, fields, _reader(context), typed_name=context.require_provider().name)
 
 
 def _make_action(context: RequestContext) -> ProviderAction:
@@ -359,21 +313,6 @@ def _parse_signed_id(context: RequestContext) -> str:
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 
-def _read_pages_shown(context: RequestContext, fields: Mapping[str, str]) -> list[ShownPage]:
-    """Return the pages of the document that the provider's browser has shown, with the times.
-
-    The form sends back a signed token for every shown page. Wrong tokens are ignored."""
-    keys, text = context.services.keys.known_session_keys(), fields.get("pages_shown", "")
-    return read_shown_pages(keys, _reader(context), text, context.now) if text else []
-
-
-def _with_tokens(context: RequestContext, images: list[PageImage]) -> list[PageImage]:
-    """Return the page images, each with a signed token. The approval form sends back the tokens of the shown pages.
-
-    The tokens prove to the portal which pages the provider has seen."""
-    key, reader = context.services.keys.session_key(), _reader(context)
-    return [replace(image, token=make_page_token(key, reader, image.number, context.now)) for image in images]
-
-
 def _reader(context: RequestContext) -> str:
+    """Return the text that binds page tokens to this document and this provider."""
     return f"{context.require_document().id}:{context.require_provider().id}"

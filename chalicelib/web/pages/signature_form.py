@@ -8,8 +8,8 @@ from chalice.app import Response
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, svg_path
 from chalicelib.services.review import signature_input as signing
+from chalicelib.services.review.decisions import ApprovalForm
 from chalicelib.services.review.page_tokens import ShownPage
-from chalicelib.services.review.review import ApprovalForm
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 from standardwebhooks import Webhook
 
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from tests.support.stack import SamplePractice, Stack, wait_until
 
 PASSWORD = "a sentence that nobody else thought of"

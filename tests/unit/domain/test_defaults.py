@@ -14,7 +14,8 @@ from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
 from chalicelib.services.pdf_requests import PreparedFile, PrepareDocument
-from chalicelib.services.review.review import ApprovalForm, ProviderAction
+from chalicelib.services.review.decisions import ApprovalForm
+from chalicelib.services.review.review import ProviderAction
 
 DEFAULTS: dict[Any, dict[str, Any]] = {
     ApprovalForm: {"remember": False, "read_statement": False},

@@ -4,7 +4,8 @@ from chalicelib.domain.deliveries import Channel, Delivery, NoticeKind
 from chalicelib.services.delivery import staff_notices
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import DeclineForm, ProviderAction, Review
+from chalicelib.services.review.decisions import DeclineForm
+from chalicelib.services.review.review import ProviderAction, Review
 from tests.support.provider_fixtures import PROVIDER
 from tests.support.worlds.delivery_world import World
 

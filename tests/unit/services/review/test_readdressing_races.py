@@ -12,7 +12,8 @@ from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretK
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
-from chalicelib.services.review.review import CONSENT_VERSION, ApprovalForm, DeclineForm, ProviderAction, Review
+from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm
+from chalicelib.services.review.review import ProviderAction, Review
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store

@@ -15,7 +15,8 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import CONSENT_VERSION, ApprovalForm, DeclineForm, ProviderAction, Review
+from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm
+from chalicelib.services.review.review import ProviderAction, Review
 from chalicelib.services.review.signature_input import clean_text, is_own_name
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeStore, FakeSwitches

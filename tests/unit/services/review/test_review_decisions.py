@@ -11,15 +11,8 @@ from chalicelib.domain.documents import DeclineReason, Document
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, read_drawing
-from chalicelib.services.review.review import (
-    CONSENT_VERSION,
-    MAX_COUNT,
-    MAX_NOTE,
-    NOTE_REQUIRED,
-    PAGE_LENGTH,
-    DeclineForm,
-    Review,
-)
+from chalicelib.services.review.decisions import CONSENT_VERSION, MAX_NOTE, NOTE_REQUIRED, DeclineForm
+from chalicelib.services.review.review import MAX_COUNT, PAGE_LENGTH, Review
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeStore
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store

@@ -11,8 +11,9 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.decisions import ApprovalForm, DeclineForm
 from chalicelib.services.review.past_search import PastSearch
-from chalicelib.services.review.review import PAGE_LENGTH, ApprovalForm, DeclineForm, ProviderAction, Review
+from chalicelib.services.review.review import PAGE_LENGTH, ProviderAction, Review
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, a_store

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.documents import PracticeCard
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START

@@ -11,7 +11,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.authentication.passwords import hash_password
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change, Claim
 from tests.support.accounts import EMAIL, PASSWORD, portal_with_account
 from tests.support.fakes import START

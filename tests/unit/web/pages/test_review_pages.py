@@ -17,7 +17,7 @@ from chalicelib.domain.documents import (
     StoredPdf,
 )
 from chalicelib.domain.status import Action, Outcome, Status
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from chalicelib.web.http.request_parsing import make_form_token
 from chalicelib.web.pages.view_models import make_row

@@ -12,7 +12,7 @@ from PIL import Image
 from chalicelib.domain.documents import Decision, FieldBox
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START

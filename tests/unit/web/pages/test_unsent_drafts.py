@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Status
-from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.support.fakes import START

@@ -1,0 +1,104 @@
+"""The two forms with which a person decides on a document: the approval form and the decline form.
+
+The review page and the page by code have both forms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.domain.documents import DeclineReason
+from chalicelib.domain.errors import PortalError
+from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
+from chalicelib.services.labels import CONSENT_TEXTS
+from chalicelib.services.review.decisions import CONSENT_VERSION, MAX_NOTE, DeclineForm
+from chalicelib.services.review.page_tokens import ShownPage, make_page_token, read_shown_pages
+from chalicelib.services.review.signature_input import MAX_NAME
+from chalicelib.web.http.error_mapping import error_messages
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.pages.view_models import PageImage
+
+FORM_VALUES: Mapping[str, Any] = {
+    "pad": {"strokes": MAX_STROKES, "points": MAX_POINTS},
+    "reasons": tuple(DeclineReason),
+    "consent_version": CONSENT_VERSION,
+    "consent_text": CONSENT_TEXTS[CONSENT_VERSION],
+    "max_note": MAX_NOTE,
+}
+"""The values that the templates of both forms need, and that are the same for every document."""
+
+_MAX_ADDRESS = 254
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewForms:
+    """The values to fill into the approval form and the decline form of the review page, and the fields' errors.
+
+    `trouble` is the heading above the errors. `declining` opens the decline form. `is_draft` means that the values come
+    from a form that was sent after the session had ended."""
+
+    typed_name: str
+    signature: str = ""
+    drawing: str = ""
+    remember: bool = False
+    note: str = ""
+    read_statement: bool = False
+    pages_shown: str = ""
+    reason: str = ""
+    decline_note: str = ""
+    other_name: str = ""
+    other_address: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    declining: bool = False
+    is_draft: bool = False
+
+
+def read_fields(context: RequestContext, fields: Mapping[str, str], reader: str, *, typed_name: str) -> ReviewForms:
+    """Return the forms filled with posted fields, or with the fields of a draft.
+
+    `reader` binds the page tokens. `typed_name` is the name in the field of a typed signature at first."""
+    return ReviewForms(
+        typed_name=fields.get("typed_name", typed_name),
+        signature=fields.get("signature", ""),
+        drawing=fields.get("drawing", "")[:MAX_TEXT],
+        remember=fields.get("remember") == "yes",
+        note=fields.get("note", ""),
+        read_statement=fields.get("read_statement") == "yes",
+        pages_shown=",".join(page.entry for page in read_pages_shown(context, fields, reader)),
+        reason=fields.get("reason", ""),
+        decline_note=fields.get("decline_note", ""),
+        other_name=fields.get("other_name", ""),
+        other_address=fields.get("other_address", ""),
+    )
+
+
+def parse_decline(form: Mapping[str, str]) -> DeclineForm:
+    return DeclineForm(
+        reason=form.get("reason", ""),
+        note=form.get("decline_note", ""),
+        other_name=form.get("other_name", "")[:MAX_NAME],
+        other_address=form.get("other_address", "")[:_MAX_ADDRESS],
+    )
+
+
+def with_trouble(forms: ReviewForms, trouble: PortalError, *, declining: bool) -> ReviewForms:
+    """Return the forms with the errors of a refusal. `declining` says which of the two forms was refused."""
+    rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
+    errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
+    return replace(forms, declining=declining, errors=errors, trouble=trouble.detail)
+
+
+def read_pages_shown(context: RequestContext, fields: Mapping[str, str], reader: str) -> list[ShownPage]:
+    """Return the pages of the document that the reader's browser has shown, with the times.
+
+    The form sends back a signed token for every shown page. Wrong tokens are ignored."""
+    keys, text = context.services.keys.known_session_keys(), fields.get("pages_shown", "")
+    return read_shown_pages(keys, reader, text, context.now) if text else []
+
+
+def with_tokens(context: RequestContext, images: list[PageImage], reader: str) -> list[PageImage]:
+    """Return the page images, each with a signed token. The approval form sends back the tokens of the shown pages.
+
+    The tokens prove to the portal which pages the reader has seen."""
+    key = context.services.keys.session_key()
+    return [replace(image, token=make_page_token(key, reader, image.number, context.now)) for image in images]
