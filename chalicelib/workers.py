@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -95,7 +96,7 @@ def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def mail_feedback(message: str) -> None:
     with _redact_errors("mail_feedback"):
-        services().ses_feedback.record(json.loads(message))
+        services().ses_feedback.record(json.loads(message), hashlib.sha256(message.encode()).hexdigest())
 
 
 def follow_up(event: Mapping[str, Any]) -> None:

@@ -6,9 +6,11 @@ the fax and never repeats the request (docs/decisions/043)."""
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -78,7 +80,8 @@ class TelnyxFaxCarrier:
 
     def report(self, fax_id: str) -> FaxReport | None:
         response = self._get(f"/faxes/{quote(fax_id, safe='')}")
-        return None if response.status == _NOT_FOUND else read_fax(_data(response))
+        fax = None if response.status == _NOT_FOUND else read_fax(_data(response))
+        return _with_hash(fax, response.data)
 
     def find(self, to: str, client_state: str, since: datetime) -> FaxReport | None:
         query = urlencode({"filter[to][eq]": to, "filter[created_at][gte]": to_text(since), "page[size]": 250})
@@ -109,7 +112,7 @@ class TelnyxFaxCarrier:
         try:
             event = json.loads(body)
             event = event.get("data", event)
-            return read_fax({**event["payload"], "updated_at": event["occurred_at"]})
+            return _with_hash(read_fax({**event["payload"], "updated_at": event["occurred_at"]}), body)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Invalid("The body is not an event of the fax carrier.") from error
 
@@ -167,6 +170,11 @@ def read_fax(fax: Mapping[str, Any]) -> FaxReport | None:
         pages=pages if isinstance(pages, int) else None,
         reason=str(fax["failure_reason"])[:64] if fax.get("failure_reason") else None,
     )
+
+
+def _with_hash(report: FaxReport | None, body: bytes) -> FaxReport | None:
+    """Return the report with the hash of the raw bytes from which it was read. The bytes themselves are not stored."""
+    return None if report is None else replace(report, sha256=hashlib.sha256(body).hexdigest())
 
 
 def _decode(client_state: str) -> str:

@@ -83,13 +83,32 @@ class AttemptStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReceiptFacts:
+    """The facts of a carrier's report on one attempt, for the proof of transmission.
+
+    `sha256` is the hash (hex) of the report's raw bytes, which are not stored, because they may contain a link to the
+    document. `pages_sent` includes the cover page of a fax. `pages_confirmed` is the number of pages that the receiving
+    machine confirmed. None means that the carrier did not say so."""
+
+    sha256: str | None = None
+    pages_sent: int | None = None
+    pages_confirmed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeliveryAttempt:
-    """An entry in a delivery's list of attempts. `reason` is the fax carrier's code for a failure."""
+    """An entry in a delivery's list of attempts. `reason` is the fax carrier's code for a failure.
+
+    `ended_at` is the time at which the portal recorded the result. `carrier_id` is the carrier's id of the message, and
+    `receipt` the carrier's report. Attempts of earlier releases have none of the three."""
 
     at: datetime
     status: AttemptStatus
     detail: str
     reason: str | None = None
+    ended_at: datetime | None = None
+    carrier_id: str | None = None
+    receipt: ReceiptFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,21 @@ an attempt, a worker sets a lease (a reservation of the delivery) and also the t
 attempt had already failed. So if a worker dies after it sent the message and before it stored the result, the message
 is sent again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 
-from chalicelib.domain.deliveries import CHANNELS, AttemptStatus, Delivery, DeliveryAttempt, DeliveryStatus, next_wait
+from chalicelib.domain.deliveries import (
+    CHANNELS,
+    AttemptStatus,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    ReceiptFacts,
+    next_wait,
+)
 
 LEASE = timedelta(seconds=60)
 """Longer than any attempt: the timeout of the deliveries function is shorter."""
@@ -41,7 +49,7 @@ class AttemptResult:
 
     `detail` is a sentence for people, without patient data or secrets. `retry_after` is the wait that the receiver
     asked for, or the wait until the carrier is asked for a pending result. `tried` is False if nothing was sent.
-    `reason` is the fax carrier's code for a failure."""
+    `reason` is the fax carrier's code for a failure. `receipt` is the carrier's report, if the result comes from it."""
 
     verdict: Verdict
     detail: str
@@ -49,6 +57,7 @@ class AttemptResult:
     retry_after: timedelta | None = None
     tried: bool = True
     reason: str | None = None
+    receipt: ReceiptFacts | None = None
 
 
 _RUNNING = {AttemptStatus.SENDING, AttemptStatus.UNKNOWN}
@@ -133,7 +142,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
         version=delivery.version + 1,
         lease_until=None,
         next_attempt_at=None,
-        attempts=_replace_running(delivery.attempts, outcome, now),
+        attempts=_replace_running(delivery, outcome, now),
         carrier_id=outcome.carrier_id or delivery.carrier_id,
     )
     if outcome.verdict is Verdict.PENDING:
@@ -213,14 +222,20 @@ def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
     return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=detail))
 
 
-def _replace_running(
-    attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
-) -> tuple[DeliveryAttempt, ...]:
+def _replace_running(delivery: Delivery, outcome: AttemptResult, now: datetime) -> tuple[DeliveryAttempt, ...]:
     """Return the attempts with the result of the running attempt, or without this attempt if nothing was sent."""
-    under_way = bool(attempts) and attempts[-1].status in _RUNNING
-    before = tuple(attempts[:-1]) if under_way else tuple(attempts)
+    attempts, under_way = delivery.attempts, has_running_attempt(delivery)
+    before = attempts[:-1] if under_way else attempts
     if not outcome.tried:
         return before
-    at = attempts[-1].at if under_way else now
     mark = _MARKS.get(outcome.verdict, AttemptStatus.FAILED)
-    return (*before, DeliveryAttempt(at=at, status=mark, detail=outcome.detail, reason=outcome.reason))
+    ended = DeliveryAttempt(
+        at=attempts[-1].at if under_way else now,
+        status=mark,
+        detail=outcome.detail,
+        reason=outcome.reason,
+        ended_at=None if mark in _RUNNING else now,
+        carrier_id=outcome.carrier_id,
+        receipt=outcome.receipt,
+    )
+    return (*before, ended)

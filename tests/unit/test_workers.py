@@ -1,5 +1,7 @@
+import hashlib
 import traceback
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,6 +90,14 @@ def test_an_error_is_raised_and_logged_without_its_text(
     assert "ValueError" in output
     assert "test_workers.py" in output
     assert "Ada" not in output.replace('raise ValueError("Ada Byron")', "")
+
+
+def test_a_receipt_of_ses_gets_the_hash_of_its_raw_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[tuple[Any, str]] = []
+    feedback = SimpleNamespace(record=lambda notification, sha256: recorded.append((notification, sha256)))
+    monkeypatch.setattr(workers, "services", lambda: SimpleNamespace(ses_feedback=feedback))
+    workers.mail_feedback('{"a": 1}')
+    assert recorded == [({"a": 1}, hashlib.sha256(b'{"a": 1}').hexdigest())]
 
 
 # The function without rights

@@ -38,14 +38,16 @@ class Effect(StrEnum):
 class Receipt:
     """A report of the email carrier (Amazon SES) on the email that has the id `carrier_id` at the carrier.
 
-    `detail` is a sentence without email addresses. `lookups` is the number of searches that found no delivery
-    with this `carrier_id`, because a receipt can come before the id is stored."""
+    `detail` is a sentence without email addresses. `sha256` is the hash (hex) of the report's raw bytes. `lookups` is
+    the number of searches that found no delivery with this `carrier_id`, because a receipt can come before the id is
+    stored."""
 
     carrier_id: str
     kind: ReceiptKind
     at: datetime
     detail: str
     lookups: int = field(default=0, metadata={"stored_as": "looks"})
+    sha256: str | None = None
 
 
 _D, _B, _R, _C = ReceiptKind.DELIVERED, ReceiptKind.BOUNCED, ReceiptKind.RETURNED, ReceiptKind.COMPLAINED

@@ -22,8 +22,8 @@ class FaxReport:
     """The fax carrier's statement about one fax.
 
     `client_state` is the text of `fax_mark`, which the portal gave the carrier with the fax. `pages` is the number of
-    pages that the receiving machine confirmed. `reason` is the carrier's code for a failure. A report never names a
-    patient."""
+    pages that the receiving machine confirmed. `reason` is the carrier's code for a failure. `sha256` is the hash (hex)
+    of the report's raw bytes. A report never names a patient."""
 
     fax_id: str
     state: FaxState
@@ -31,6 +31,7 @@ class FaxReport:
     at: datetime
     pages: int | None = None
     reason: str | None = None
+    sha256: str | None = None
 
 
 def fax_mark(delivery_id: str, attempt: int) -> str:

@@ -22,7 +22,7 @@ from chalicelib.domain.carriers.fax_results import (
     remedy_of,
     wait_after,
 )
-from chalicelib.domain.deliveries import AttemptStatus, Delivery
+from chalicelib.domain.deliveries import AttemptStatus, Delivery, ReceiptFacts
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, latest_attempts
 from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.delivery.fax_lines import release_line, reserve_line
@@ -129,7 +129,7 @@ class CarrierFaxes(Faxes):
         else:
             result = self.result_of(facts, report) if report else _without_record(delivery, facts.now)
         if result.verdict is Verdict.PENDING and facts.now - since >= GIVE_UP_AFTER:
-            return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT)
+            return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT, carrier_id=delivery.carrier_id)
         return result
 
     def result_of(self, facts: MessageFacts, report: FaxReport) -> AttemptResult:
@@ -137,17 +137,25 @@ class CarrierFaxes(Faxes):
 
         Only the carrier's webhook reports how many pages arrived. Without this number, the fax counts as sent, not as
         delivered, and is not repeated."""
-        document, _ = facts.require_document()
         if report.state is FaxState.ON_THE_WAY:
             return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=report.fax_id)
+        document, _ = facts.require_document()
+        receipt = ReceiptFacts(
+            sha256=report.sha256,
+            pages_sent=document.original.pages + COVER_PAGES,
+            pages_confirmed=report.pages if report.state is FaxState.DELIVERED else None,
+        )
+        return replace(self._final_result(facts, report, receipt), carrier_id=report.fax_id, receipt=receipt)
+
+    def _final_result(self, facts: MessageFacts, report: FaxReport, receipt: ReceiptFacts) -> AttemptResult:
         if report.state is FaxState.FAILED:
-            return replace(self._after_failure(facts, report.reason or "unknown"), carrier_id=report.fax_id)
-        if report.pages is None:
-            return AttemptResult(verdict=Verdict.SENT, detail=_NO_COUNT, carrier_id=report.fax_id)
-        if report.pages == document.original.pages + COVER_PAGES:
-            detail = f"The receiving machine confirmed all {report.pages} pages."
-            return AttemptResult(verdict=Verdict.DELIVERED, detail=detail, carrier_id=report.fax_id)
-        return replace(self._after_failure(facts, INCOMPLETE), carrier_id=report.fax_id)
+            return self._after_failure(facts, report.reason or "unknown")
+        if receipt.pages_confirmed is None:
+            return AttemptResult(verdict=Verdict.SENT, detail=_NO_COUNT)
+        if receipt.pages_confirmed == receipt.pages_sent:
+            detail = f"The receiving machine confirmed all {receipt.pages_sent} pages."
+            return AttemptResult(verdict=Verdict.DELIVERED, detail=detail)
+        return self._after_failure(facts, INCOMPLETE)
 
     def _after_failure(self, facts: MessageFacts, reason: str) -> AttemptResult:
         """Return the result of a failed attempt: a retry after a wait or the final failure, depending on the reason."""
@@ -177,7 +185,7 @@ def _without_record(delivery: Delivery, now: datetime) -> AttemptResult:
     If the carrier accepted the fax earlier, the attempt has failed for good. Otherwise the attempt is pending for a
     while, because a record may still appear. After that, the attempt gets a retry."""
     if delivery.carrier_id:
-        return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT)
+        return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT, carrier_id=delivery.carrier_id)
     if now - delivery.attempts[-1].at < NEVER_ACCEPTED_AFTER:
         return _pending(_MAY_BE_SENT, LOOK_UP_AFTER)
     return AttemptResult(verdict=Verdict.RETRY, detail="The fax service never got the fax.")

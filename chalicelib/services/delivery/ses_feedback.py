@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
 from chalicelib.domain.carriers.email_receipts import Effect, Receipt, ReceiptKind, effect_of
-from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryAttempt, NoticeKind
+from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryAttempt, NoticeKind, ReceiptFacts
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
@@ -39,14 +39,16 @@ class SesFeedback:
         self._ids = ids
         self._settlement = settlement
 
-    def record(self, notification: Mapping[str, Any]) -> None:
-        """Record what SES reports about a sent email: delivered, bounced or junk. Ignore other notifications."""
+    def record(self, notification: Mapping[str, Any], sha256: str | None = None) -> None:
+        """Record what SES reports about a sent email: delivered, bounced or junk. Ignore other notifications.
+
+        `sha256` is the hash (hex) of the notification's raw bytes."""
         receipt = read(notification)
         if receipt is None:
             kind = str(notification.get("notificationType"))
             logger.info("mail notification ignored", extra={"kind": kind})
         else:
-            self.apply(receipt)
+            self.apply(replace(receipt, sha256=sha256))
 
     def apply(self, receipt: Receipt) -> None:
         """Record a receipt on its delivery. If no delivery has the receipt's message id yet, queue another lookup."""
@@ -69,7 +71,12 @@ class SesFeedback:
             return False
         effect = effect_of(receipt.kind, delivery.status, delivery.channel)
         if effect in _VERDICTS:
-            result = AttemptResult(verdict=_VERDICTS[effect], detail=receipt.detail)
+            result = AttemptResult(
+                verdict=_VERDICTS[effect],
+                detail=receipt.detail,
+                carrier_id=receipt.carrier_id,
+                receipt=ReceiptFacts(sha256=receipt.sha256),
+            )
             now = self._clock.now()
             self._settlement.settle(attempts.finish(delivery, result, now, jitter=self._ids.jitter()), now)
         elif effect is Effect.NOTIFY_STAFF:
@@ -84,8 +91,14 @@ class SesFeedback:
 
         This shows only that the gateway has the fax, not that the fax arrived. It helps with troubleshooting, and the
         EMR gets no webhook."""
-        accepted = DeliveryAttempt(at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway accepted it.")
-        if accepted not in delivery.attempts:
+        accepted = DeliveryAttempt(
+            at=receipt.at,
+            status=AttemptStatus.TAKEN,
+            detail="The fax gateway accepted it.",
+            carrier_id=receipt.carrier_id,
+            receipt=ReceiptFacts(sha256=receipt.sha256),
+        )
+        if not any((entry.at, entry.status) == (accepted.at, accepted.status) for entry in delivery.attempts):
             after = attempts.append_receipt(delivery, accepted)
             self._store.commit(Change(at=self._clock.now(), deliveries=(after,)))
 
@@ -97,7 +110,13 @@ class SesFeedback:
         notice = notice_about(delivery, NoticeKind.COMPLAINT, delivery.id, now)
         if self._store.delivery(notice.id) is not None:
             return
-        complaint = DeliveryAttempt(at=receipt.at, status=AttemptStatus.COMPLAINED, detail=receipt.detail)
+        complaint = DeliveryAttempt(
+            at=receipt.at,
+            status=AttemptStatus.COMPLAINED,
+            detail=receipt.detail,
+            carrier_id=receipt.carrier_id,
+            receipt=ReceiptFacts(sha256=receipt.sha256),
+        )
         after = attempts.append_receipt(delivery, complaint)
         row = OutboxRow(id=notice.id, created_at=now, jobs=(delivery_job(notice),))
         self._store.commit(Change(at=now, deliveries=(after, notice), outbox=(row,)))

@@ -1,5 +1,7 @@
 import base64
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -76,6 +78,9 @@ def test_a_fax_is_found_by_its_id_and_by_its_mark(url: str, exchange: Exchange) 
     for report in (carrier.report(fax_id), carrier.find(NUMBER, "dlv_1.1", since)):
         assert report is not None
         assert (report.fax_id, report.state, report.pages) == (fax_id, FaxState.DELIVERED, None)
+    asked = carrier.report(fax_id)
+    assert asked is not None
+    assert re.fullmatch("[0-9a-f]{64}", asked.sha256 or "")
 
 
 def test_other_faxes_are_not_found(url: str) -> None:
@@ -158,6 +163,13 @@ def test_an_event_is_read_with_and_without_its_envelope(bare: bool) -> None:  # 
 
 def test_nothing_of_the_link_to_the_pages_is_kept() -> None:
     assert "secret-link" not in repr(client("http://127.0.0.1:9").read_report(event()))
+
+
+def test_a_report_has_the_hash_of_its_raw_bytes() -> None:
+    body = event()
+    report = client("http://127.0.0.1:9").read_report(body)
+    assert report is not None
+    assert report.sha256 == hashlib.sha256(body).hexdigest()
 
 
 def test_an_incoming_fax_is_no_report() -> None:

@@ -3,7 +3,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.deliveries import CHANNELS, AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.deliveries import (
+    CHANNELS,
+    AttemptStatus,
+    Channel,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    ReceiptFacts,
+)
 from chalicelib.domain.delivery_attempts import (
     LEASE,
     REQUEUE_LEASE,
@@ -26,8 +34,10 @@ LATER = NOW + timedelta(seconds=7)
 FAILED = AttemptResult(verdict=Verdict.RETRY, detail="451")
 
 
-def entry(status: AttemptStatus, at: datetime = NOW, detail: str = "") -> DeliveryAttempt:
-    return DeliveryAttempt(at=at, status=status, detail=detail)
+def entry(
+    status: AttemptStatus, at: datetime = NOW, detail: str = "", ended_at: datetime | None = None
+) -> DeliveryAttempt:
+    return DeliveryAttempt(at=at, status=status, detail=detail, ended_at=ended_at)
 
 
 def delivery(*statuses: AttemptStatus, channel: Channel = Channel.EMAIL) -> Delivery:
@@ -134,7 +144,20 @@ def test_a_final_result_ends_the_attempts(verdict: Verdict, status: DeliveryStat
     done = finish(start(delivery(AttemptStatus.FAILED), NOW), result, LATER, jitter=1)
     assert (done.status, done.version) == (status, 6)
     assert (done.lease_until, done.next_attempt_at, done.carrier_id) == (None, None, "old")
-    assert done.attempts == (entry(AttemptStatus.FAILED), entry(mark, NOW, "why"))
+    assert done.attempts == (entry(AttemptStatus.FAILED), entry(mark, NOW, "why", LATER))
+
+
+def test_an_attempt_keeps_the_carriers_id_and_report() -> None:
+    receipt = ReceiptFacts(sha256="ab" * 32, pages_sent=4, pages_confirmed=4)
+    result = AttemptResult(verdict=Verdict.DELIVERED, detail="ok", carrier_id="fax_1", receipt=receipt)
+    (attempt,) = finish(start(delivery(), NOW), result, LATER, jitter=0).attempts
+    assert (attempt.carrier_id, attempt.receipt) == ("fax_1", receipt)
+
+
+def test_a_pending_attempt_has_the_carriers_id_and_no_end() -> None:
+    result = AttemptResult(verdict=Verdict.PENDING, detail="taken", carrier_id="fax_1")
+    (attempt,) = finish(start(delivery(), NOW), result, LATER, jitter=0).attempts
+    assert (attempt.status, attempt.carrier_id, attempt.ended_at) == (AttemptStatus.SENDING, "fax_1", None)
 
 
 @pytest.mark.parametrize(
@@ -163,9 +186,9 @@ def test_an_attempt_that_sent_nothing_leaves_no_entry() -> None:
 
 def test_a_result_without_a_running_attempt_is_added_at_its_own_time() -> None:
     done = finish(delivery(AttemptStatus.FAILED), AttemptResult(verdict=Verdict.SENT, detail="ok"), LATER, jitter=0)
-    assert done.attempts == (entry(AttemptStatus.FAILED), entry(AttemptStatus.SUCCEEDED, LATER, "ok"))
+    assert done.attempts == (entry(AttemptStatus.FAILED), entry(AttemptStatus.SUCCEEDED, LATER, "ok", LATER))
     first = finish(delivery(), AttemptResult(verdict=Verdict.SENT, detail="ok"), LATER, jitter=0)
-    assert first.attempts == (entry(AttemptStatus.SUCCEEDED, LATER, "ok"),)
+    assert first.attempts == (entry(AttemptStatus.SUCCEEDED, LATER, "ok", LATER),)
 
 
 def test_a_requeued_delivery_is_left_alone_for_fifteen_minutes() -> None:

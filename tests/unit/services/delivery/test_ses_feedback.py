@@ -17,6 +17,7 @@ from chalicelib.domain.deliveries import (
     Delivery,
     DeliveryStatus,
     MessageType,
+    ReceiptFacts,
 )
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, count_failures, finish, queue_again, start
 from chalicelib.services.transaction import Change
@@ -93,6 +94,24 @@ def test_a_delivered_email_is_not_a_transmission(world: World) -> None:
     sent(world)
     world.ses_feedback.record(DELIVERED)
     assert world.document.transmitted_at is None
+
+
+@pytest.mark.parametrize("notification", [DELIVERED, BOUNCED])
+def test_a_receipt_leaves_its_hash_and_the_carriers_id(world: World, notification: Mapping[str, Any]) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(notification, "ab" * 32)
+    attempt = world.row(row_id).attempts[-1]
+    assert (attempt.carrier_id, attempt.receipt) == ("ses-0001", ReceiptFacts(sha256="ab" * 32))
+
+
+@pytest.mark.parametrize(("channel", "notification"), [(Channel.FAX, DELIVERED), (Channel.EMAIL, COMPLAINED)])
+def test_a_receipt_that_is_no_result_leaves_its_hash_too(
+    world: World, channel: Channel, notification: Mapping[str, Any]
+) -> None:
+    row_id = sent(world, channel=channel)
+    world.ses_feedback.record(notification, "ab" * 32)
+    attempt = world.row(row_id).attempts[-1]
+    assert (attempt.carrier_id, attempt.receipt) == ("ses-0001", ReceiptFacts(sha256="ab" * 32))
 
 
 def test_a_fax_accepted_by_the_gateway_is_recorded_and_is_not_a_transmission(world: World) -> None:
