@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from chalicelib.services.practices.practices import Practices
     from chalicelib.services.practices.request_authentication import RequestAuthentication
     from chalicelib.services.practices.visibility_report import VisibilityReport
+    from chalicelib.services.proof.proofs import Proofs
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
     from chalicelib.services.review.review import Review
@@ -108,6 +109,7 @@ class Services:
     staff_reports: StaffReports = _service("documents.staff_reports", writer="document_writer")
     document_moves: DocumentMoves = _service("documents.document_moves", writer="document_writer")
     reports: Reports = _service("documents.reports")
+    proofs: Proofs = _service("proof.proofs")
     document_writer: DocumentWriter = _service("documents.document_writer", portal_url="settings.portal_url")
 
     review: Review = _service("review.review", writer="document_writer")

@@ -191,6 +191,10 @@ class DynamoStore:
         shown = tuple(codec.load(AccessEvent, row.record) for row in events[:limit])
         return Page(shown, str(shown[-1].sort_key) if len(events) > limit else None)
 
+    def oldest_access_events(self, document_id: str, *, limit: int) -> Sequence[AccessEvent]:
+        oldest = EventRow.query(rows.access_key(document_id), consistent_read=True, limit=limit)
+        return [codec.load(AccessEvent, row.record) for row in oldest]
+
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         newest = partial(_newest, before=before, limit=limit + 1)
         old = newest(EventRow, rows.old_account_key(provider_id))

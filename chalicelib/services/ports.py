@@ -139,6 +139,9 @@ class Store(Protocol):
 
         With `before`, the page has only events whose `sort_key` is lower."""
 
+    def oldest_access_events(self, document_id: str, *, limit: int) -> Sequence[AccessEvent]:
+        """Return the first entries of the log of who read a document, oldest first, at most `limit`."""
+
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         """Return a page of an account's events, such as logins, newest first, in two calls.
 

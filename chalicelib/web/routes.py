@@ -107,6 +107,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/v1/documents/{document_id}/original.pdf", PRACTICE_KEY, "api.emr:read_original", reads="original"),
     _get("/v1/documents/{document_id}/signed.pdf", PRACTICE_KEY, "api.emr:read_signed", reads="signed"),
     _get("/v1/documents/{document_id}/events", PRACTICE_KEY, "api.emr:read_trail", reads="trail"),
+    _get("/v1/documents/{document_id}/proof", PRACTICE_KEY, "api.proofs:read_proof", reads="proof"),
     _get("/v1/documents/{document_id}/accesses", PRACTICE_KEY, "api.emr:list_accesses"),
     _get("/v1/deliveries", PRACTICE_KEY, "api.emr:list_deliveries"),
     _post("/v1/deliveries/{delivery_id}/retry", PRACTICE_KEY, "api.emr:retry_delivery"),

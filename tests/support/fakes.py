@@ -263,6 +263,10 @@ class FakeStore:
         shown = _all(AccessEvent, matches[:limit])
         return Page(shown, str(shown[-1].sort_key) if len(matches) > limit else None)
 
+    def oldest_access_events(self, document_id: str, *, limit: int) -> Sequence[AccessEvent]:
+        matches = self._where("events", "document_id", rows.access_key(document_id))
+        return _all(AccessEvent, sorted(matches, key=lambda row: row.sequence)[:limit])
+
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         old = self._where("events", "document_id", rows.old_account_key(provider_id))
         matches = [*self._where("account_events", "provider_id", provider_id), *old]

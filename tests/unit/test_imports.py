@@ -44,7 +44,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"lookups", "pdf_function", "qr_svg"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
-        {"delivery"},
+        {"delivery", "proof"},
         {"practices", "scheduling"},
     ),
     "pdf": (

@@ -13,6 +13,7 @@ from chalicelib.services.documents.reports import Accesses, TrailResource
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
+from chalicelib.services.proof.proof_resource import ProofResource
 from chalicelib.web.api.event_schemas import EVENTS
 from chalicelib.web.api.openapi_schemas import (
     Accepted,
@@ -158,6 +159,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
         "Fetch the signed PDF", None, 303, (400, 401, 404, 409), (_query(VERSION),), headers=_LOCATION
     ),
     "read_trail": _Operation("Read the audit trail of a document", TrailResource, problems=(401, 404)),
+    "read_proof": _Operation("Read the proof of transmission", ProofResource, problems=(401, 404)),
     "list_accesses": _Operation("List who read a document, newest first", Accesses, 200, (400, 401, 404), _PAGING),
     "list_deliveries": _Operation(
         "List sent messages, newest first", Deliveries, 200, (400, 401), (_query(DELIVERY_STATUS), *_PAGING)

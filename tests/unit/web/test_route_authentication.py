@@ -64,6 +64,7 @@ EXPECTED_ACCESS = {
     ("GET", "/v1/documents/{document_id}/original.pdf"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/signed.pdf"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/events"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents/{document_id}/proof"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/accesses"): Access.PRACTICE_KEY,
     ("GET", "/v1/deliveries"): Access.PRACTICE_KEY,
     ("POST", "/v1/deliveries/{delivery_id}/retry"): Access.PRACTICE_KEY,

@@ -336,6 +336,14 @@ def test_the_audit_trail_shows_whether_it_is_intact(emr: Emr) -> None:
     assert read_body(emr.get(f"/v1/documents/{document_id}/events"))["intact"] is False
 
 
+def test_the_proof_of_transmission_belongs_to_the_document_and_its_practice(emr: Emr) -> None:
+    document_id = emr.send()
+    proof = read_body(emr.get(f"/v1/documents/{document_id}/proof"))
+    assert (proof["document_id"], proof["practice"]) == (document_id, "Hill Country Therapy")
+    assert proof["trail"]["intact"] is True
+    assert proof["transmission"]["transmitted_at"] is None
+
+
 def test_the_resource_and_every_webhook_name_the_last_event_of_the_trail(emr: Emr) -> None:
     emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"})
     document_id = emr.send()
@@ -353,7 +361,7 @@ def test_the_resource_and_every_webhook_name_the_last_event_of_the_trail(emr: Em
 
 def test_another_practice_reads_nothing(emr: Emr, stranger: Emr) -> None:
     document_id = emr.send()
-    for tail in ("", "/original.pdf", "/signed.pdf", "/events"):
+    for tail in ("", "/original.pdf", "/signed.pdf", "/events", "/proof"):
         foreign = read_problem(stranger.get(f"/v1/documents/{document_id}{tail}"), 404, "not-found")
         missing = read_problem(stranger.get(f"/v1/documents/doc_none{tail}"), 404, "not-found")
         assert foreign == missing
