@@ -1,11 +1,12 @@
-"""Print the figures of `make bench`. A figure outside its limits is marked, but nothing fails."""
+"""The command `make bench`, which prints figures of speed and cost. A figure over its limit is marked, but nothing
+fails."""
 
 import os
 import time
 
 
 def main() -> None:
-    """Run every part of the benchmark against a local stack."""
+    """Deploy the portal to a local AWS, and run every part of the benchmark against it."""
     # The app's loggers read this variable once, when their modules are imported.
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
     from bench import calls, cold, largest, login, pages, scale, seal_calls, sealing

@@ -1,7 +1,7 @@
-"""Recording of the AWS calls behind a response, and the count of calls that wait for one another.
+"""A recorder of the AWS calls that the web function makes for one response, and a count of calls made in sequence.
 
-The web function runs in this process, with the environment and the tables of a newly deployed local stack, so
-every call is real. `pages.py` lists the responses to measure."""
+The web function runs in this process, with the environment and the tables of a newly deployed local stack, so every
+call is real. `pages.py` lists the responses to measure."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,9 @@ SLOWER_BY = 0.25
 
 @dataclass(frozen=True)
 class Call:
-    """One AWS call with its times in seconds. `scanned` is the number of rows that a query read."""
+    """One recorded AWS call with its operation, start and end in seconds.
+
+    `scanned` is the number of rows that a query read."""
 
     name: str
     began: float
@@ -33,7 +35,9 @@ class Call:
 
 @contextmanager
 def record_calls() -> Iterator[list[Call]]:
-    """Record every AWS call of botocore within the `with` block, including the calls of PynamoDB."""
+    """Record every AWS call (of boto3 and PynamoDB) within the `with` block in the list that it yields.
+
+    Each call is made slower, so that concurrent calls overlap even on a busy machine."""
     calls: list[Call] = []
     original = BaseClient._make_api_call  # noqa: SLF001 - every client uses this method
 
@@ -55,18 +59,19 @@ def record_calls() -> Iterator[list[Call]]:
 
 
 def in_sequence(calls: list[Call]) -> int:
-    """Return the largest number of AWS calls that waited for one another."""
+    """Return how many of the AWS calls waited for one another: the number of round trips for which the response
+    waits."""
     return len(slow.in_sequence([(call.name, call.began, call.ended) for call in calls]))
 
 
 def warm() -> None:
-    """Create the web function's AWS clients before the measurement, because creating a client takes long."""
+    """Create the web function's AWS clients before the measurement, because a warm Lambda function has them already."""
     clients = bootstrap.services().clients
     _ = (clients.s3, clients.sqs, clients.ssm, clients.functions)
 
 
 def forget() -> None:
-    """Clear the web function's caches, except the AWS clients and the session key."""
+    """Clear the web function's caches, except the AWS clients and the session key, before a measured request."""
     old = bootstrap.services()
     new = bootstrap.Services(old.settings)
     new.clients, new.keys = old.clients, old.keys
@@ -74,7 +79,9 @@ def forget() -> None:
 
 
 def environment(stack: Stack) -> dict[str, str]:
-    """Return the environment of the deployed web function, with the emulator's root credentials."""
+    """Return the environment variables of the deployed web function, with keys of the local AWS that allow every call.
+
+    With these, the web function can run in this process."""
     configuration = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["ApiFunction"])
     return {
         **configuration["Environment"]["Variables"],
@@ -88,7 +95,9 @@ def environment(stack: Stack) -> dict[str, str]:
 
 
 def count_calls(send: Callable[[], HTTPResponse], status: int = 200) -> list[Call]:
-    """Return the AWS calls of one response. End the benchmark if the response has another status."""
+    """Call `send`, which sends one request, and return the AWS calls behind the response.
+
+    End the benchmark if the response has another status than `status`."""
     # The app prints its metrics, which do not belong among the figures.
     with record_calls() as calls, redirect_stdout(StringIO()):
         response = send()
@@ -99,6 +108,6 @@ def count_calls(send: Callable[[], HTTPResponse], status: int = 200) -> list[Cal
 
 
 def summarize(calls: list[Call]) -> str:
-    """Return the counts of AWS calls as text, such as `2 in sequence, 3 in all (GetItem, GetItem, Query)`."""
+    """Return the AWS calls of a response as text, such as `2 in sequence, 3 in all (GetItem, GetItem, Query)`."""
     names = ", ".join(call.name for call in calls)
     return f"{in_sequence(calls)} in sequence, {len(calls)} in all ({names or 'none'})"

@@ -1,8 +1,8 @@
-"""The import time of the web function, compared with Chalice, boto3 and PynamoDB alone.
+"""The import time of the web function at a cold start, compared with Chalice, boto3 and PynamoDB alone.
 
-One process responds to `GET /login` and prints every module that it loaded. Then new processes import these
-modules or the three libraries, in turns. The medians of CPU time are compared, because CPU time hardly
-depends on the load of the machine."""
+One process responds to `GET /login` and prints every module that it loaded. Then new processes import these modules or
+the three libraries, in turns. The medians of CPU time are compared, because CPU time hardly depends on the load of the
+machine."""
 
 import json
 import statistics
@@ -35,7 +35,8 @@ print(time.process_time() - started)
 
 
 def run(environment: dict[str, str]) -> None:
-    """Print the two medians of CPU time in ms and their ratio."""
+    """Print the median CPU times (ms) of importing the web function and of importing the three libraries, and their
+    ratio."""
     loaded = json.loads(_python(_RESPOND, "", environment).splitlines()[-1])
     importable = [name for name in loaded if _is_module(name)]
     ours, peers = [], []
@@ -52,7 +53,7 @@ def run(environment: dict[str, str]) -> None:
 
 
 def _is_module(name: str) -> bool:
-    """Return True if a process can import this name first.
+    """Return True if a new process can import the module of this name directly.
 
     Some names exist only after the import of a parent module."""
     return not name.startswith(("botocore.vendored.six.moves", "six.moves", "__mp_main__"))

@@ -1,4 +1,4 @@
-"""Builders of API Gateway's events, as the web function receives them."""
+"""Builders of the events with which API Gateway invokes the web function, for requests without a network."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from bench.routing import match
 
 
 def get(path: str, *, cookies: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return the API Gateway event of a GET request."""
+    """Return the event with which API Gateway passes on a GET request."""
     return _event("GET", path, cookies or {}, None, "")
 
 
 def post(path: str, form: Mapping[str, str], *, cookies: Mapping[str, str]) -> dict[str, Any]:
-    """Return the API Gateway event of a POST request with a form."""
+    """Return the event with which API Gateway passes on a POST request with the fields of a form."""
     return _event("POST", path, cookies, urlencode(form), "application/x-www-form-urlencoded")
 
 

@@ -1,12 +1,12 @@
-"""The time from the tap on Review until the first page of a document is visible, and its parts.
+"""The time from a tap on *Review* in the list until the first page of the document is visible, and its parts.
 
-Chromium emulates a processor that is four times slower than this machine's, as Lighthouse does, and several
-networks. In its emulation, a response takes at least the latency, the server's time is hidden in the latency,
-and a connection costs nothing. On a real network the server's time is added, and so are three round trips for
-a connection to the bucket, unless the list has already made the connection.
+Chromium emulates a processor that is four times slower than this machine's, as Lighthouse does, and several networks.
+In its emulation, a response takes at least the latency, the server's time is hidden in the latency, and a connection
+costs nothing. On a real network the server's time is added, and so are three round trips for a connection to the
+bucket, unless the list has already made the connection.
 
-The server is the local AWS on the same machine. The time for a style sheet, which needs no AWS call, shows
-the local AWS's own share."""
+The server is the local AWS on the same machine. The time for a style sheet, which needs no AWS call, shows the local
+AWS's own share."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,9 @@ MOMENTS = ("page request", "first byte", "page", "image request", "image", "pain
 
 @dataclass(frozen=True)
 class Tap:
-    """The times of one tap on Review (`MOMENTS`), and the responses loaded until the first page was painted."""
+    """The measurements of one tap on *Review*: the times in milliseconds (see `MOMENTS`), and what the browser loaded.
+
+    The sizes and numbers count what was loaded until the document's first page was visible."""
 
     moments: Sequence[float]
     page_bytes: int
@@ -77,7 +79,7 @@ class Tap:
 
 
 class NetworkLog:
-    """The responses to one page load and their sizes, as Chromium's DevTools reports them."""
+    """The responses that Chromium got for one page load, with their sizes, as its developer tools report them."""
 
     def __init__(self, devtools: CDPSession) -> None:
         self.responses: dict[str, Mapping[str, Any]] = {}
@@ -94,7 +96,7 @@ class NetworkLog:
         self.sizes[event["requestId"]] = event["encodedDataLength"]
 
     def slow_down(self, network: Network) -> None:
-        """Emulate the slow processor, and the network unless it is None."""
+        """Make Chromium emulate a slow processor and this network. With None, the network stays as it is."""
         if network is not None:
             latency, bits = network
             speed = {"downloadThroughput": bits / 8, "uploadThroughput": bits / 8}
@@ -106,14 +108,14 @@ class NetworkLog:
         self.responses.clear()
 
     def loaded(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the responses by request id. Responses from the browser's cache are left out."""
+        """Return the responses that came over the network, by Chromium's request id. Cached files are left out."""
         return {key: row for key, row in self.responses.items() if not row.get("fromDiskCache")}
 
     def origins(self) -> int:
         return len({urlsplit(row["url"]).netloc for row in self.loaded().values()})
 
     def size(self, path: str) -> int:
-        """Return the size in bytes over the network of the last response for this path."""
+        """Return the size in bytes, over the network, of the last response for this URL path, or 0 if there is none."""
         keys = [key for key, row in self.responses.items() if urlsplit(row["url"]).path == path]
         return self.sizes.get(keys[-1], 0) if keys else 0
 
@@ -122,7 +124,9 @@ Way = Callable[[Page, Mapping[str, str], NetworkLog, Network], None]
 
 
 def run(browser: Browser, known: BrowserContext, pages: Mapping[str, str]) -> None:
-    """Print a line for each network and each way to open the document, and the server's share of the time."""
+    """Print the median times for each network and each way to open a document, and the server's share of the time.
+
+    `known` is a logged-in browser, and `pages` maps the names of pages to their URLs."""
     print(f"First page, ms since the tap (slow processor, median of {TIMES})")
     print(f"  {'':24}{''.join(f'{moment:>15}' for moment in MOMENTS)}")
     for name, network in NETWORKS.items():
@@ -141,7 +145,7 @@ def _style_sheet(address: str) -> str:
 
 
 def _server_time(known: BrowserContext, address: str) -> float:
-    """Return the median time of a response in milliseconds, without a browser."""
+    """Return the median time, in milliseconds, in which the server responds to this URL, measured without a browser."""
     cookies = "; ".join(f"{cookie.get('name')}={cookie.get('value')}" for cookie in known.cookies())
     times = []
     with httpx.Client(headers={"cookie": cookies}, timeout=60) as client:
@@ -171,7 +175,7 @@ def _tap(browser: Browser, known: BrowserContext, pages: Mapping[str, str], netw
 
 
 def _from_list(page: Page, pages: Mapping[str, str], log: NetworkLog, network: Network) -> None:
-    """Open the document in the browser from the list, with the list's files in the browser's cache."""
+    """Open the document by a tap in the list. The files of the list's page are then in the browser's cache."""
     page.goto(pages["pending"], wait_until="networkidle")
     page.evaluate(NOTE_TAP, REVIEW)
     log.slow_down(network)
@@ -180,6 +184,6 @@ def _from_list(page: Page, pages: Mapping[str, str], log: NetworkLog, network: N
 
 
 def _from_email(page: Page, pages: Mapping[str, str], log: NetworkLog, network: Network) -> None:
-    """Open the document in the browser from the email, with an empty browser cache."""
+    """Open the document's URL directly, as from an email, with an empty browser cache."""
     log.slow_down(network)
     page.goto(pages["review"], wait_until="commit")

@@ -1,8 +1,8 @@
-"""The cost of the largest possible file at every step: 200 pages of scans, one byte smaller than 25 MB.
+"""The memory and CPU time for the largest file that the portal accepts, at every step: 200 pages, just under 25 MB.
 
-Each step is the work of one Lambda function, so it runs in a separate process, with the bucket and the sealing key
-of the local stack. The memory of a step is the sum of the process and its sandbox
-(`services/pdf_function/sandbox.py`). The true value is smaller, since the two share memory."""
+Each step is the work of one Lambda function, so it runs in a separate process, with the bucket and the sealing key of
+the local stack. The memory of a step is the sum of the process and its sandbox (`services/pdf_function/sandbox.py`).
+The true value is smaller, since the two share memory."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ ORIGINAL, SEALED = "originals/bench/largest.pdf", "uploads/bench/largest-sealed.
 
 
 def run(environment: Mapping[str, str]) -> None:
-    """Print a line for each step: the peak memory in megabytes and the CPU time in seconds."""
+    """Print the peak memory (MB) and the CPU time (s) of each step that handles the largest file."""
     data = largest_pdf()
     bootstrap.services().files.put(ORIGINAL, data, "application/pdf")
     print(f"The largest file: {len(data):,} bytes, {MAX_PAGES} pages (at most {GIVEN} MB each)")
@@ -114,7 +114,9 @@ def _job(name: JobName) -> Job:
 
 
 class InProcessPdf:
-    """The function without rights in this process, so that its memory is measured. Its links are real."""
+    """A replacement of the Lambda function `pdf` that does its work in this process, so that its memory is measured.
+
+    It reads and writes files by real presigned links."""
 
     def run(self, request: object, result: type[T]) -> T:
         body = workers.pdf({"work": type(request).__name__, "request": codec.dump(request)})
@@ -122,7 +124,7 @@ class InProcessPdf:
 
 
 def signed_document(key: str, sha256: str, *, pages: int) -> Document:
-    """Return a signed document with this original that is not sealed yet."""
+    """Return a document that its provider has signed, with the PDF at `key` as its original, for a `seal` job."""
     original = StoredPdf(key=key, sha256=sha256, pages=pages)
     signer = Signer(
         name="Luis Rivera",
@@ -143,7 +145,7 @@ def signed_document(key: str, sha256: str, *, pages: int) -> Document:
 
 
 def _measure_usage() -> tuple[float, float]:
-    """Return the peak memory in megabytes and the CPU seconds of this process and its child processes."""
+    """Return the peak memory in megabytes, and the CPU time in seconds, of this process and its child processes."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
     return memory.peak() + children.ru_maxrss / 1024, seconds

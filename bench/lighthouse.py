@@ -1,8 +1,8 @@
-"""Lighthouse's scores of login, pending and review, with its mobile settings. A score below 95 of 100 fails.
+"""The command `make lighthouse`: scores of the pages login, pending and review, with Lighthouse's mobile settings.
 
-The pages come from the local stack, through a gateway that adds compression
-(`tests/support/browser/gateway.py`). `first_page.py` adds the time until the first page of a document is
-visible on a slow phone."""
+A score below 95 of 100 fails. The pages come from the local stack, through a gateway that adds compression
+(`tests/support/browser/gateway.py`). `first_page.py` adds the time until the first page of a document is visible on a
+slow phone."""
 
 import json
 import os
@@ -39,7 +39,7 @@ FIGURES = {"first-contentful-paint": "first paint", "largest-contentful-paint": 
 
 
 def main() -> int:
-    """Print all scores. Return 1 if a score is too low."""
+    """Measure the pages and print their scores. Return the exit status: 1 if a score is too low, else 0."""
     if not PROGRAM.exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=FOLDER, check=True)
     chromium = next(path for path in map(shutil.which, INSTALLED) if path)
@@ -58,7 +58,7 @@ def main() -> int:
 
 @contextmanager
 def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Mapping[str, str]]]:
-    """Yield the browser context of a logged-in provider, and the URLs of the pages by name."""
+    """Yield a browser in which a provider with documents is logged in, and the URLs of the pages to measure by name."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_stack(package_once(Progress(time.time())), "lighthouse") as stack,
@@ -78,7 +78,9 @@ def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Ma
 
 
 def measure(address: str, cookies: str, chromium: str) -> dict[str, int]:
-    """Return Lighthouse's scores of a page (0 to 100) by category, and print what lowered them."""
+    """Run Lighthouse on a page, and return its scores (0 to 100) by category. Print what lowered the scores.
+
+    `cookies` are sent with the request, and `chromium` is the path of the browser."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -100,7 +102,7 @@ def measure(address: str, cookies: str, chromium: str) -> dict[str, int]:
 
 
 def print_faults(result: dict[str, Any]) -> None:
-    """Print the Lighthouse audits that lowered a score."""
+    """Print what lowered the scores in Lighthouse's report (`result`), one line for each failed check."""
     for audit in result["audits"].values():
         if (
             audit["score"] is not None

@@ -1,7 +1,7 @@
-"""The CPU time of a login: the whole request, argon2id included, with a store in memory.
+"""The CPU time of one login request, including the slow hash of the password (argon2id). The database is in memory.
 
-The cases are a right password, a wrong password, an unknown address, and a hash with outdated
-parameters, which the login replaces."""
+The cases are a right password, a wrong password, an unknown address, and a hash with outdated parameters, which the
+login replaces."""
 
 import statistics
 import time
@@ -29,7 +29,7 @@ OLDER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def run() -> None:
-    """Print a line for each case of a login, with the median CPU time in ms."""
+    """Print the median CPU time (ms) of a login for each case, and of the check of a new password."""
     print(f"Login, ms of CPU (at most {LIMIT}; argon2id {MEMORY_KIB // 1024} MiB, {PASSES} pass, {LANES} lane)")
     for name, stored_hash, email, password in (
         ("right password", hash_password(PASSWORD), EMAIL, PASSWORD),

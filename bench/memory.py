@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def peak() -> float:
-    """Return the peak memory of this process in megabytes.
+    """Return the largest amount of memory, in megabytes, that this process has used so far.
 
     On Linux, the figure comes from `/proc`, because the system call may report the figure of the parent process."""
     status = Path("/proc/self/status")

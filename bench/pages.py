@@ -1,7 +1,7 @@
 """The AWS calls behind every kind of response of the web function, and how many of them wait for one another.
 
-Before each request, the function's caches are cleared. Only the session key stays cached, as it does in
-production for five minutes."""
+Before each request, the function's caches are cleared. Only the session key stays cached, as it does in production for
+five minutes."""
 
 import html
 import re
@@ -31,7 +31,7 @@ Send = Callable[[], HTTPResponse]
 
 
 def run(stack: Stack) -> None:
-    """Print a line for each response, then the routes that were not measured."""
+    """Print the AWS calls behind each response, and the routes (method and path) that were not measured."""
     print(f"AWS calls (a page: at most {LIMIT_IN_SEQUENCE} in sequence)")
     Browser().get("/login")
     warm()
@@ -47,14 +47,16 @@ def run(stack: Stack) -> None:
 
 
 class Requests:
-    """The requests to measure, and a record of the routes (method and path) already measured."""
+    """The requests whose AWS calls are measured, and a record (`routes`) of the routes measured so far."""
 
     def __init__(self, emr: Emr) -> None:
         self.emr = emr
         self.routes: set[tuple[str, str]] = set()
 
     def show(self, method: str, route: str, send: Send, status: int = OK, *, note: str = "") -> None:
-        """Send one request, and print the line with its AWS calls."""
+        """Send one request, and print its AWS calls. `send` sends the request, and `note` describes a special case.
+
+        End the benchmark if the response has another status than `status`."""
         forget()
         calls = count_calls(send, status)
         is_page = method == "GET" and not route.startswith("/v1/")
@@ -74,9 +76,9 @@ class Requests:
         self.show("GET", "/documents", partial(stranger.get, "/documents"), SEE_OTHER, note="not logged in")
 
     def by_link(self) -> None:
-        """Measure the pages of a setup link in three states: valid, with its document recalled, and expired.
+        """Measure the page of a setup link in three states: valid, with its document recalled, and expired.
 
-        In the second state, another document is pending."""
+        In the second state, the link opens another pending document."""
         address, other = "setup@example.com", "expired@example.com"
         document_id = send_document(self.emr, address)
         browser, path = Browser(), setup_path(self.emr, address)
@@ -106,7 +108,7 @@ class Requests:
         self.show("GET", f"{route}/uploaded", partial(reader.get, upload_through(document())))
 
     def with_account(self) -> None:
-        """Measure the pages of a provider with an account, from setup to logout."""
+        """Measure the pages that a provider with an account uses, from the setup of the account to the logout."""
         documents = [send_document(self.emr, ADDRESS) for _ in range(3)]
         browser = Browser()
         browser.get(setup_path(self.emr, ADDRESS))
@@ -127,7 +129,8 @@ class Requests:
         self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
     def _review(self, browser: Browser, first: str, second: str, third: str) -> None:
-        """Measure the pages of three documents, of which one is approved, one downloaded, and one declined."""
+        """Measure the pages of three documents. The provider approves the first, downloads the second, declines the
+        third."""
         route = "/documents/{document_id}"
         review = partial(browser.get, f"/documents/{first}")
         self.show("GET", route, partial(Browser().get, f"/documents/{first}"), note="not logged in")
@@ -174,7 +177,7 @@ class Requests:
 
 
 def send_document(emr: Emr, address: str) -> str:
-    """Send a document to this address, wait for its page images and its emails, and return its id."""
+    """Send a document to a provider at this email address, wait for its page images and emails, and return its id."""
     provider = {"first_name": "Ben", "last_name": "Chmark", "credential": "MD", "email": address}
     document_id = emr.sends(provider=provider)
     emr.stack.wait_for_mail(address)
@@ -188,7 +191,9 @@ def setup_path(emr: Emr, address: str) -> str:
 
 
 def find_in_email(emr: Emr, address: str, pattern: str) -> str:
-    """Wait for an email to this address that matches the pattern. Return the pattern's group from the newest match."""
+    """Wait for an email to this address that contains the regular expression `pattern`.
+
+    Return the text that the pattern's group matches in the newest such email."""
 
     def matches() -> list[str]:
         texts = [plain_text(email) for email in reversed(emr.stack.mail(address))]
@@ -199,13 +204,14 @@ def find_in_email(emr: Emr, address: str, pattern: str) -> str:
 
 
 def plain_text(email: EmailMessage) -> str:
-    """Return the decoded text of an email. Quoted-printable encoding would break long links."""
+    """Return the text of an email, decoded, because its encoding (quoted-printable) breaks long links."""
     body = email.get_body(("plain",))
     return str(body.get_content()) if body else ""
 
 
 def upload_through(page: HTTPResponse) -> str:
-    """Upload a PDF with the form of a page. Return the path to which the bucket redirects."""
+    """Upload a PDF with the upload form in a page's HTML. Return the path to which the bucket then redirects the
+    browser."""
     content = page.body.decode()
     (action,) = re.findall(r'action="(http[^"]+)"', content)
     (form,) = re.findall(rf'<form[^>]*action="{re.escape(action)}".*?</form>', content, re.DOTALL)

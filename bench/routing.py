@@ -1,8 +1,11 @@
-"""The match of a path to a route. API Gateway makes this match before it calls the web function."""
+"""The search for the route of a path, which API Gateway makes before it calls the web function."""
 
 
 def match(path: str) -> tuple[str, dict[str, str]]:
-    """Return the matching route's pattern and its path parameters. A literal segment has priority over a parameter."""
+    """Return the pattern of the route for a path, such as `/documents/{document_id}`, and the path's parameters by
+    name.
+
+    Raises `LookupError` if there is no route. A literal part has priority over a parameter."""
     import app
 
     candidates = sorted(app.app.routes, key=lambda pattern: pattern.count("{"))

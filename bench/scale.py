@@ -1,7 +1,7 @@
-"""The cost of the Unsigned report of a large practice: its first page compared with a late page.
+"""The cost of the report of unsigned documents for a practice with 100,000 of them: the first page and a late page.
 
-The cost is counted in AWS calls and in rows that queries read. Time is not measured, because the time of the
-local AWS grows with the table, and the time of AWS does not."""
+The cost is counted in AWS calls and in rows that queries read. Time is not measured, because the time of the local AWS
+grows with the table, and the time of AWS does not."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,14 +31,14 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one page: the names of the AWS calls, and the number of rows that queries read."""
+    """The cost of one page of the report: the names of the AWS calls, and the number of rows that queries read."""
 
     calls: tuple[str, ...]
     scanned: int
 
 
 def run(stack: Stack) -> None:
-    """Print a line with the cost of the report's first page, and a line with the cost of a late page."""
+    """Store 100,000 documents, and print the cost of the report's first page and of a late page."""
     practice = stack.practice()
     fill(stack, practice, DOCUMENTS)
     print(f"The Unsigned report of a practice with {DOCUMENTS:,} documents, {PAGE} to a page")
@@ -50,7 +50,8 @@ def run(stack: Stack) -> None:
 
 
 def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) -> None:
-    """Write the documents with the numbers `start` to `count - 1` into the table, as the intake would.
+    """Write the documents with the numbers `start` to `count - 1` into the table, so that the practice has a long
+    report.
 
     The documents are pending, and each was sent one second after the one before."""
     client, table = stack.client("dynamodb"), stack.table_name("documents")
@@ -67,9 +68,10 @@ def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) 
 
 
 def page(practice: SamplePractice, count: int, number: int, *, size: int) -> tuple[list[str], Cost]:
-    """Return the document ids on a page of the report, and the page's cost. `number` counts from 1.
+    """Read a page of the report. Return the ids of its documents and the page's cost. `number` counts pages from 1.
 
-    A cursor is a position in the list's order, so the earlier pages need not be read."""
+    `count` is the number of all documents, and `size` that of the documents on a page. The cursor of the page is
+    computed, so the earlier pages need not be read."""
     cursor = "" if number == 1 else _cursor(practice, count - (number - 1) * size)
     path = f"/v1/documents?report=unsigned&limit={size}&cursor={cursor}"
     with record_calls() as calls:
@@ -91,7 +93,7 @@ def _get(path: str, practice: SamplePractice) -> Any:
 
 
 def document(practice: SamplePractice, number: int) -> Document:
-    """Return the document with this number. Number 0 is the oldest."""
+    """Return the practice's document with this number, to be stored. Number 0 is the oldest."""
     return replace(
         a_document(),
         id=f"doc_{practice.id[4:14]}{number:06d}",

@@ -1,7 +1,7 @@
-"""The AWS calls and the time of the jobs of the documents function for a document of three pages.
+"""The AWS calls and the time of the jobs that make page images and sealed PDFs, for a document of three pages.
 
-The jobs run in this process, with the bucket, the key and the functions of the local stack. The store is in memory,
-so its calls are not counted. The presigned requests of the `pdf` function are not counted either, but their time is."""
+The jobs run in this process, with the bucket, the key and the functions of the local stack. The store is in memory, so
+its calls are not counted. The presigned requests of the `pdf` function are not counted either, but their time is."""
 
 import hashlib
 import time
@@ -25,7 +25,8 @@ _numbers = count()
 
 
 def run() -> None:
-    """Print the calls and the median time of a `prepare` job and of a `seal` job."""
+    """Print the AWS calls and the median time (ms) of a `prepare` job (page images) and of a `seal` job (signed
+    PDF)."""
     services = bootstrap.services()
     data = plan_of_care()
     services.files.put(ORIGINAL, data, "application/pdf")

@@ -1,11 +1,11 @@
-"""The time of a seal, compared in one run with two Node libraries that other products use.
+"""The time to seal (digitally sign) a PDF, compared with two Node libraries that other products use.
 
-All three do the same work: a stamp with embedded fonts, a certificate page, and a PAdES signature with
-RSA-3072 and a local key, on 3, 40 and 200 pages. The figures are medians of warm runs. The portal also draws
-the QR code, and it draws another signer and document in every run, so that no text is cached.
+All three do the same work: a stamp with embedded fonts, a certificate page, and a PAdES signature with RSA-3072 and a
+local key, on 3, 40 and 200 pages. The figures are medians of warm runs. The portal also draws the QR code, and it draws
+another signer and document in every run, so that no text is cached.
 
-@libpdf/core is measured a second time without embedded fonts, in the viewer's Helvetica. This is less work
-than the portal's, but a reader may compare with it."""
+@libpdf/core is measured a second time without embedded fonts, in the viewer's Helvetica. This is less work than the
+portal's, but a reader may compare with it."""
 
 import datetime as dt
 import io
@@ -97,7 +97,8 @@ print(memory.peak())
 
 
 def run(environment: dict[str, str]) -> None:
-    """Print the medians in milliseconds and the ratios between the portal and the Node libraries."""
+    """Print the median times (ms) to seal a PDF with the portal and with the Node libraries, their ratios, and the
+    memory."""
     folder = ROOT / "build" / "sealing-peers"
     _install(folder)
     sealer, key = local_key()
@@ -118,7 +119,8 @@ def run(environment: dict[str, str]) -> None:
 
 
 def peak_memory(file: Path) -> float:
-    """Return the peak memory in megabytes of a process that seals a file and verifies the result."""
+    """Return the peak memory in megabytes of a new process that seals (digitally signs) a PDF and verifies the
+    result."""
     return _python(_MEMORY, dict(os.environ), str(file))
 
 
@@ -137,14 +139,19 @@ def _print_row(
 
 
 def _check(release: Release, data: bytes, sealer: Sealer) -> None:
-    """Verify the seal of a file and compare its pages with the original, as the portal does before a release."""
+    """Verify a sealed PDF and compare its pages with the original (`data`), as the portal does before it releases a
+    file.
+
+    Raises `ValueError` for a fault. Only the time of this function matters here."""
     faults = find_faults(release, source=data, certificate=sealer.chain.leaf)
     if any((*faults, find_picture_fault(data, release))):
         raise ValueError("a sealed file is not as it should be")
 
 
 def ours(sealer: Sealer) -> Callable[[bytes], Release]:
-    """Return the portal's function that seals a PDF. Each call seals for another signer and document."""
+    """Return the portal's function that seals (digitally signs) a PDF, for the comparison with the other libraries.
+
+    Each call seals for another signer and document, so that no drawn text comes from a cache."""
     numbers = count()
 
     def seal(data: bytes) -> Release:
@@ -163,7 +170,7 @@ def ours(sealer: Sealer) -> Callable[[bytes], Release]:
 
 
 def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
-    """Return a sealer and its private key, which exists only in this process."""
+    """Return a sealer with a new key that exists only in this process, and the key itself for the Node libraries."""
     key = rsa.generate_private_key(65537, 3072)
 
     def sign(digest: bytes) -> bytes:
@@ -231,14 +238,16 @@ def _stamp_lines() -> list[dict[str, Any]]:
 
 
 def _certificate_lines() -> list[dict[str, Any]]:
-    """Return positioned lines for the Node libraries, with as much text as the portal's certificate page."""
+    """Return the lines of text, with positions, that the Node libraries draw as their certificate page.
+
+    They are as much text as the portal's certificate page has."""
     texts = certificate_text()
     lines = [{"text": text, "x": 54, "y": 730 - 14 * n, "size": 10, "face": n % 2} for n, text in enumerate(texts)]
     return [*lines, *({**line, "y": line["y"] - 560} for line in _stamp_lines())]
 
 
 def certificate_text() -> list[str]:
-    """Return the lines of text of the portal's certificate page."""
+    """Return the lines of text of a certificate page that the portal draws."""
     import pypdfium2
 
     from chalicelib.pdf.assembly.reportlab_pages import draw_pdf

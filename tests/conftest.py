@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the packaged app, and the one local stack that a test run shares."""
+"""Fixtures for all tests: the packaged app, and the deployed portal on a local AWS that a test run shares."""
 
 import time
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Change one place of the app at a time, and see whether the quick tests notice.
+"""Mutation testing: change one place of the app at a time (a mutant), and see whether the quick tests fail.
 
-Usage: `python -m tests.mutants --count 200 --seed 1`. The command prints every mutant that survived, and
-ends with status 1 if fewer than 95 of 100 mutants were killed. `equivalent.json` names the mutants that no
-test can notice, each with the reason. These do not count."""
+Usage: `python -m tests.mutants --count 200 --seed 1`. The command prints every mutant that survived, that is, with
+which no test failed. It ends with status 1 if fewer than 95 of 100 mutants were killed. `equivalent.json` names the
+mutants that no test can notice, each with the reason. These do not count."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ GOAL = 0.95
 
 
 def target_files() -> list[Path]:
-    """Return the source files to mutate, relative to the repository."""
+    """Return the source files of the app that are changed in mutation testing, relative to the repository."""
     files = [
         file
         for target in TARGETS
@@ -40,7 +40,7 @@ def target_files() -> list[Path]:
 
 
 def draw_mutants(count: int, seed: int) -> list[Mutant]:
-    """Choose mutants at random."""
+    """Return `count` random mutants (changes of one place of the app) to try. The same seed gives the same mutants."""
     mutants = [mutant for file in target_files() for mutant in find_mutants(file)]
     return random.Random(seed).sample(mutants, min(count, len(mutants)))  # noqa: S311 - a reproducible draw, no secret
 

@@ -1,4 +1,4 @@
-"""Child processes, a few at a time."""
+"""Child processes that each try one mutant (a change of the app), a few at a time."""
 
 import os
 import resource
@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 
 @dataclass
 class Child:
-    """A running process. `status` is None until the process has ended, and 0 if it ended well."""
+    """A child process that tries a mutant. `status` is None while it runs, 0 if all tests passed, or another number."""
 
     pid: int
     process: BaseProcess | None = None
@@ -20,7 +20,9 @@ class Child:
 
     @classmethod
     def fork(cls, run: Callable[[], int]) -> "Child":
-        """Fork this process, run a function there, and end with the number that it returns."""
+        """Fork this process, call `run` in the child, and return the child to the parent.
+
+        The child ends with the number that `run` returns as its status."""
         pid = os.fork()
         if pid:
             return cls(pid)
@@ -46,20 +48,22 @@ class Child:
         return self.status is not None
 
     def _kill(self) -> None:
-        """Kill the process and all that it has started."""
+        """Kill the child process and all processes that its tests have started."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
 def become_quiet() -> None:
-    """Close the output of this process."""
+    """Redirect the input and output of this process to nowhere, so that its tests print nothing."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
 
 
 def limit_time(usual: float) -> None:
-    """End this process by a signal if its next test takes far more time than usual. An endless loop is noticed, too."""
+    """Let the kernel end this process if its next test takes far longer than usual, in CPU time or wall time.
+
+    A mutant may cause an endless loop. `usual` is the test's usual duration in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime + 10 + 5 * usual)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
@@ -67,7 +71,9 @@ def limit_time(usual: float) -> None:
 
 
 def run_children(children: Iterator[tuple[Child, Callable[[int], None]]], workers: int) -> None:
-    """Run at most `workers` children at a time, and report the status of each. The iterator starts a child."""
+    """Run at most `workers` child processes at a time. After the end of each, call its function with its status.
+
+    To get the next pair of a child and its function from the iterator starts the child."""
     running: list[tuple[Child, Callable[[int], None]]] = []
     exhausted = False
     while running or not exhausted:

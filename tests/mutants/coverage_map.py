@@ -1,4 +1,6 @@
-"""A map from each line of the app to the quick tests that run the line. It is stored in `build/`."""
+"""A map from each line of the app to the quick tests that run the line, stored in `build/`.
+
+By this map, only the tests that can notice a mutant (a change of one place) are run for it."""
 
 import hashlib
 import json
@@ -19,10 +21,10 @@ _SOURCES = ("chalicelib", "templates", "tests/unit", "tests/support")
 
 @dataclass
 class CoverageMap:
-    """The tests that run each line of the app.
+    """The tests that run each line of the app, and the usual durations of the tests.
 
-    `lines` maps each `path:line` to its tests. A line that runs at import has the test `""`. `seconds` maps each
-    test to its duration."""
+    `lines` maps each `path:line` to its tests. A line that runs at import has the test `""`. `seconds` maps each test
+    to its duration."""
 
     lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -42,7 +44,8 @@ class CoverageMap:
         return "" in self.lines.get(f"{path}:{line}", [""])
 
     def tests_of(self, path: Path, line: int) -> list[str]:
-        """Return the tests that run a line: the tests of the module first, and then the quickest first.
+        """Return the tests to run for a change of this line: the tests of the line's module first, then the quickest
+        first.
 
         If a line runs at import, every test that runs a line of the file or names its module counts."""
         tests = set(self.lines.get(f"{path}:{line}", [""]))
@@ -67,7 +70,9 @@ def _file(test: str) -> str:
 
 @contextmanager
 def recorded(found: CoverageMap) -> Iterator[coverage.Coverage]:
-    """Add the lines that run in the block to a map. The block switches the contexts of coverage: one per test."""
+    """Add the lines of the app that run in the `with` block to the map `found`, and yield the measuring object.
+
+    With its method `switch_context`, the block names the test that runs next."""
     measured = coverage.Coverage(data_file=None, source=["chalicelib"], config_file=False)
     measured.start()
     yield measured
@@ -79,7 +84,7 @@ def recorded(found: CoverageMap) -> Iterator[coverage.Coverage]:
 
 
 def load() -> CoverageMap | None:
-    """Return the stored map, unless a source file has changed since."""
+    """Return the stored map of lines and tests, or None if there is none or a source file has changed since."""
     stored = json.loads(FILE.read_text()) if FILE.exists() else {}
     return _unpack(stored) if stored.get("key") == _key() else None
 

@@ -1,4 +1,6 @@
-"""A trial in a process that has not imported the app yet."""
+"""The trial of a mutant (a change of the app) in a process that has not imported the app yet.
+
+A change outside of functions takes effect only at import, so it needs such a process."""
 
 import importlib.util
 import os
@@ -31,7 +33,7 @@ PRELOADED = (
 
 
 class _Loader(SourceFileLoader):
-    """A loader that reads a changed source."""
+    """An import loader that runs the changed source of a module in place of the source on disk."""
 
     def __init__(self, name: str, path: str, source: str) -> None:
         super().__init__(name, path)
@@ -55,7 +57,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Limits:
-    """A pytest plugin that limits the time of each test."""
+    """A pytest plugin that limits the time of each test, since a mutant may cause an endless loop."""
 
     def __init__(self, usual: Mapping[str, float]) -> None:
         self._usual = usual
@@ -65,9 +67,10 @@ class _Limits:
 
 
 def run(path: Path, source: str, usual: Mapping[str, float]) -> None:
-    """Run tests with a changed module until one fails, and end with the status 1 if one does.
+    """Run tests with the changed `source` of the module at `path`, until one fails. Then end this process.
 
-    `usual` maps each test to its usual duration."""
+    The exit status is 1 if a test failed, which kills the mutant, and 0 otherwise. `usual` maps each test to its usual
+    duration in seconds."""
     os.setsid()
     become_quiet()
     if any(name.partition(".")[0] == "chalicelib" for name in sys.modules):

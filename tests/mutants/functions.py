@@ -1,4 +1,4 @@
-"""Functions of the running process, which can get the code of a mutant."""
+"""A search for the functions in memory whose code a mutant (a change of the app) replaces, without a new import."""
 
 import ast
 import gc
@@ -14,7 +14,7 @@ _Key = tuple[str, str, int]
 
 
 class FunctionIndex:
-    """The functions of some files, by file, name and first line."""
+    """The functions of some source files that exist in this process, found by file, name and first line."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         names = {str(ROOT / file) for file in files}
@@ -24,9 +24,11 @@ class FunctionIndex:
                 self._functions[_key(found.__code__)].append(found)
 
     def find_change(self, mutant: Mutant) -> Callable[[], None] | None:
-        """Return a function that gives the mutant's code to the function that it changes.
+        """Return a function that applies a mutant in this process: it replaces the code of the changed function in
+        memory.
 
-        Return None if the mutant changes no body of a function, or a function that cannot get other code."""
+        Return None if this is impossible: the mutant is not in the body of a function, or the function has other
+        closures."""
         source = mutant.source()
         name = str(ROOT / mutant.path)
         start = _first_line(mutant)
@@ -49,7 +51,7 @@ def _key(code: CodeType) -> _Key:
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    """Yield the code of every function of a module, and of every method of its classes."""
+    """Yield the code object of every function in a compiled module, including methods and inner functions."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield constant
@@ -57,7 +59,9 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _first_line(mutant: Mutant) -> int:
-    """Return the first line of the outermost function whose body holds the mutant, or 0."""
+    """Return the first line of the outermost function whose body has the mutant's change, or 0 if none has.
+
+    The compiled function is found by this line."""
     source = mutant.text
     offsets = [0]
     for line in source.encode().splitlines(keepends=True):

@@ -1,7 +1,7 @@
-"""Mutation operators: each operator changes one place of a source file as a careless edit would.
+"""Mutation operators: each changes one place of a source file as a careless edit would, for example `<` to `<=`.
 
-No operator changes texts, since no test should pin every word. No operator changes annotations, since mypy
-checks annotations."""
+No operator changes texts, since no test should pin every word. No operator changes annotations, since mypy checks
+annotations."""
 
 import ast
 from collections import Counter
@@ -33,10 +33,10 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of one file.
+    """A change of one place of one source file, which a test should notice.
 
-    `scope` is the dotted name of the function or class that holds the change. `text` is the whole
-    file. `number` is empty, or ` #2` for the second place in this scope with the same change."""
+    `scope` is the dotted name of the function or class that holds the change. `text` is the whole file before the
+    change. `number` is empty, or ` #2` for the second place in this scope with the same change."""
 
     path: Path
     scope: str
@@ -50,17 +50,19 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """Return a name of the mutant without its line number, because every edit moves line numbers."""
+        """Return the name of the mutant: its file, scope and change.
+
+        The name has no line number, because every edit moves line numbers."""
         return f"{self.path}::{self.scope}::{self.before} -> {self.after}{self.number}"
 
     def source(self) -> str:
-        """Return the file's source with the change."""
+        """Return the whole source of the file with the mutant's change."""
         original = self.text.encode()
         return (original[: self.start] + self.after.encode() + original[self.end :]).decode()
 
 
 def find_mutants(path: Path) -> list[Mutant]:
-    """Return every mutant of a file, in the order of the source."""
+    """Return every possible mutant (change of one place) of a source file, in the order of the source."""
     source = path.read_text()
     starts = [0]
     for line in source.encode().splitlines(keepends=True):
@@ -89,7 +91,7 @@ def _changes(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.expr | ast.st
 
 
 def _mutable_children(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the children of a node, without annotations, decorators, docstrings and imports."""
+    """Yield the parts of a syntax node that may be changed: not its annotations, decorators and imports."""
     skipped = {"annotation", "returns", "decorator_list", "type_params", "bases"}
     for name, value in ast.iter_fields(node):
         if name in skipped:
@@ -100,7 +102,9 @@ def _mutable_children(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_checked_elsewhere(node: ast.AST) -> bool:
-    """Return True for imports. The block `if TYPE_CHECKING:` counts, since its test starts a process of its own."""
+    """Return True for code that mypy or another test checks, so that a mutant in it would say nothing.
+
+    That is an import or the block `if TYPE_CHECKING:`."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
@@ -155,7 +159,9 @@ def _with_one_field_less(node: ast.Call) -> Iterator[ast.expr]:
 
 
 def _is_empty(node: ast.expr) -> bool:
-    """Return True if mypy alone distinguishes the value from None: False, an empty text or tuple, or None itself."""
+    """Return True for a value such as False, `""` or `()`, which tests can hardly distinguish from None.
+
+    A mutant that returns None in place of such a value is left out, because mypy notices it."""
     if isinstance(node, ast.Constant):
         return node.value is None or node.value is False or node.value == ""
     return isinstance(node, ast.Tuple) and not node.elts

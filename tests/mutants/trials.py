@@ -1,4 +1,6 @@
-"""A pytest plugin that tries mutants: each in a process of its own, forked when all tests are collected."""
+"""A pytest plugin that tries each mutant (a change of one place of the app) in a child process.
+
+The children are forked after pytest has collected all tests."""
 
 import gc
 import json
@@ -33,10 +35,10 @@ PARTS = 12
 
 
 class Trials:
-    """The trials of some mutants.
+    """The trials of these mutants (changes of one place of the app). `survivors` are those with which no test failed.
 
-    A change in the body of a function is made in the forked process: the function gets the changed code. Other
-    changes need a process that imports the app later (`fresh`)."""
+    A change in the body of a function is made in the forked process: the function gets the changed code. Other changes
+    need a process that imports the app later (`fresh`)."""
 
     def __init__(self, mutants: Sequence[Mutant]) -> None:
         self.mutants = mutants
@@ -78,7 +80,9 @@ class Trials:
         return True
 
     def _measure(self) -> CoverageMap:
-        """Run all tests once, in a few processes, and return the map. A test that fails is reported and left out."""
+        """Run all quick tests once, and return the map of the lines that each test runs.
+
+        A test that fails without any change is reported and left out."""
         modules = sorted({item.path for item in self._items.values()})
         statuses: list[int] = []
         with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +111,9 @@ class Trials:
         return 0
 
     def _check_controls(self, covered: CoverageMap) -> None:
-        """Check that a trial without a change kills nothing, in both kinds of process."""
+        """Check that the tests pass in a child process if nothing is changed. Otherwise every mutant would seem killed.
+
+        Both ways to apply a change are checked."""
         for at_import in (False, True):
             first = self.mutants[0]
             mutant = replace(first, after=first.text.encode()[first.start : first.end].decode())
@@ -125,7 +131,10 @@ class Trials:
             yield child, lambda status, mutant=mutant: self._note(mutant, status)  # type: ignore[misc]  # - the default binds the mutant
 
     def _start(self, mutant: Mutant, usual: Mapping[str, float], *, at_import: bool) -> Child:
-        """Start the trial of a mutant with some tests. `usual` maps each test to its usual duration."""
+        """Start the trial of a mutant in a child process, and return the child. Its status is 0 if no test fails.
+
+        `usual` maps the tests to run to their usual durations. `at_import` is true if the changed line runs at
+        import."""
         change = None if at_import else self._functions.find_change(mutant)
         if change is None:
             process = self._forkserver.Process(target=fresh.run, args=(mutant.path, mutant.source(), usual))

@@ -14,6 +14,7 @@ def template(package_folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def production(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the resources of the packaged template, with the template's conditions resolved as on AWS."""
+    """Return the resources of the packaged CloudFormation template as they are on AWS, without the local AWS's
+    settings."""
     resources: dict[str, Any] = resolve_conditions(template["Resources"], local=False)
     return resources

@@ -1,4 +1,4 @@
-"""Test the documented deployment, as far as the deployment needs no AWS."""
+"""Test the documented commands of a deployment, such as `make deploy`, as far as they need no AWS."""
 
 import json
 import re
@@ -24,13 +24,15 @@ def documented_line(document: str) -> list[str]:
 
 
 def recipe(*arguments: str) -> str:
-    """Return the shell commands that `make` with these arguments would run."""
+    """Return the shell commands that `make` with these arguments would run. Nothing is run."""
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def commands(module: str, *arguments: str) -> list[str]:
-    """Return the words of the only shell command of `make` that runs this Python module."""
+    """Return the words of the shell command in which `make` with these arguments runs the Python module `module`.
+
+    The test fails unless there is exactly one such command."""
     joined = recipe(*arguments).replace("\\\n", " ")
     (found,) = (line for line in joined.splitlines() if f"-m {module} " in line)
     return shlex.split(found)
@@ -52,7 +54,7 @@ def test_the_documented_command_is_valid_shell(document: str) -> None:
 
 
 def test_any_stage_can_be_packaged(package_folder: Path, tmp_path: Path) -> None:
-    """All stages of the portal share one Chalice stage, and `make` does not rebuild an up-to-date package."""
+    """A package fits every stage (such as `prod`), and `make` does not package the app again if nothing has changed."""
     folder = tmp_path / "prod"
     folder.mkdir()
     for name in ("inputs", package.CODE, package.LAYER, package.TEMPLATE):
@@ -113,7 +115,7 @@ def test_a_fax_carrier_needs_all_its_facts(missing: str, template: dict[str, Any
 
 
 def holds(condition: Any, given: Any) -> bool:
-    """Return True if a condition in a rule of the CloudFormation template is true for the given parameters."""
+    """Return True if a condition (JSON) in a rule of the CloudFormation template is true for the given parameters."""
     ((function, operands),) = condition.items()
     if function == "Fn::Equals":
         left, right = (given[operand["Ref"]] if isinstance(operand, dict) else operand for operand in operands)

@@ -1,4 +1,4 @@
-"""Test that each zip can be imported with its own packages alone.
+"""Test that each packaged zip contains every Python package that it needs.
 
 The local AWS lends its packages to Lambda functions, so only this test finds a missing package."""
 
@@ -75,7 +75,9 @@ def test_every_module_that_handlers_import_later_is_in_the_zips(unpacked: list[s
 
 
 def imported_within_functions() -> set[str]:
-    """Return the packages that the code imports inside functions, such as zxcvbn."""
+    """Return the names of packages, such as zxcvbn, that the app imports inside functions.
+
+    An import of the app alone does not show that they are in the zip."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "chalicelib").rglob("*.py")]
     functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     inner = [node for function in functions for node in ast.walk(function)]

@@ -1,4 +1,6 @@
-"""Test least privilege in the packaged template, because the local AWS enforces only part of the policies."""
+"""Test that the packaged template gives every function only the AWS rights that it needs.
+
+The local AWS enforces only part of the policies, so other tests would not notice a wrong right."""
 
 from typing import Any
 
@@ -35,7 +37,8 @@ ROLES = {
 
 @pytest.fixture(scope="module")
 def policies(production: dict[str, Any]) -> dict[str, list[Statement]]:
-    """Return the policy statements of the packaged template by the name of their role."""
+    """Return the policy statements in the packaged template: a dict from the name of a function's role to its
+    statements."""
     roles = {name: row for name, row in production.items() if row["Type"] == "AWS::IAM::Role"}
     return {
         name: [
@@ -107,9 +110,9 @@ def test_every_function_writes_its_own_log_only(
 def test_only_functions_without_rights_parse_or_draw(
     policies: dict[str, list[Statement]], production: dict[str, Any]
 ) -> None:
-    """A hostile file that takes over its reader must find no right to sign, to read a file or to read a row.
+    """A hostile file that takes over the function which reads it must find no right to sign or to read anything.
 
-    These functions need only their logs, because every call brings links to the few files of its work."""
+    These functions need only the right to write logs, because every call brings links to the few files of its work."""
     functions = [row["Properties"] for row in production.values() if row["Type"] == "AWS::Serverless::Function"]
     roles = {row["Handler"].removeprefix("app."): row["Role"]["Fn::GetAtt"][0] for row in functions}
     assert len(roles) == len(functions)
@@ -124,7 +127,8 @@ def test_only_functions_without_rights_parse_or_draw(
 
 
 def test_each_caller_invokes_one_function_without_rights(policies: dict[str, list[Statement]]) -> None:
-    """People wait for `inspect`, and jobs for `pdf`, so a burst of jobs does not delay the pages."""
+    """People wait for the function `inspect`, and background jobs use `pdf`, so a burst of jobs does not delay the
+    pages."""
     invoked = {
         role: place["Fn::Sub"].rpartition("-")[2]
         for role, statements in policies.items()
@@ -173,7 +177,9 @@ def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Sta
 
 
 def test_no_event_of_a_document_may_get_an_expiry(policies: dict[str, list[Statement]]) -> None:
-    """A `ttl` would delete an event. The policy limits a write to an event's attributes; the local AWS ignores it."""
+    """An attribute `ttl` would make DynamoDB delete an audit event, so the policy limits a write to other attributes.
+
+    The local AWS ignores this limit."""
     appended = {
         role: statement
         for role, statements in policies.items()
@@ -206,7 +212,7 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
 
 
 def test_the_deliveries_function_lists_documents_of_a_provider_only(policies: dict[str, list[Statement]]) -> None:
-    """The deliveries function reads a provider's lists only for setup links and document moves."""
+    """The deliveries function reads a provider's lists for setup links and document moves, and needs no other list."""
     listed = {
         str(place)
         for statement in policies["DeliveriesRole"]
@@ -248,7 +254,7 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
 
 
 def test_the_web_function_sets_only_electronic_signature(policies: dict[str, list[Statement]]) -> None:
-    """The web function serves EMRs, and an EMR's key must not switch off the second factor of a practice."""
+    """The web function serves EMRs. A stolen key of an EMR must not switch off a practice's required second factor."""
     written = {
         place["Fn::Sub"].partition("parameter/")[2]
         for statement in policies["ApiHandlerRole"]
@@ -259,7 +265,8 @@ def test_the_web_function_sets_only_electronic_signature(policies: dict[str, lis
 
 
 def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: dict[str, list[Statement]]) -> None:
-    """The bucket keeps versions, so a file that the sweep removes by mistake can be restored."""
+    """The bucket keeps old versions of files, so a file that the sweep (a job of every minute) deletes can be
+    restored."""
     removable = {
         (role, place["Fn::Sub"].removeprefix("${Bucket.Arn}/"))
         for role, statements in policies.items()
@@ -281,7 +288,7 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: 
 
 
 def test_no_role_writes_evidence_of_another_kind_or_ends_a_lock(policies: dict[str, list[Statement]]) -> None:
-    """The bucket's policy denies a put that could replace an object, so these roles only add objects."""
+    """The bucket with Object Lock denies a write that could replace an object, so these roles can only add objects."""
     writers = {
         (role, place["Fn::Sub"].removeprefix("${EvidenceBucket.Arn}/evidence/"))
         for role, statements in policies.items()
@@ -297,7 +304,10 @@ def test_no_role_writes_evidence_of_another_kind_or_ends_a_lock(policies: dict[s
 
 
 def test_only_staged_files_checked_files_and_anchors_are_listed(policies: dict[str, list[Statement]]) -> None:
-    """The sweep lists staged copies. The web function lists files for verification, and a document's anchors."""
+    """Only three lists of keys are needed, so no role may list other files of the buckets.
+
+    The sweep lists the temporary copies of incoming PDFs. The web function lists the versions of an upload at
+    `/verify`, and the anchors (copies of audit-trail hashes) of a document."""
     listers = {
         (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])
         for role, statements in policies.items()

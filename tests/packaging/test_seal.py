@@ -1,4 +1,4 @@
-"""Test the sealing key in the packaged template: the key's permissions, and the alarm of the certificate."""
+"""Test what the packaged template says about the key that seals (digitally signs) PDFs: its rights and its alarm."""
 
 import re
 from typing import Any

@@ -115,7 +115,9 @@ def test_the_pdf_function_has_a_whole_processor(production: Resources) -> None:
 
 
 def test_a_caller_outlives_the_function_without_rights(production: Resources) -> None:
-    """Otherwise the caller would end before it hears of a failure, and its job would wait for the queue's timeout."""
+    """A caller must wait longer than the function `pdf` may run, to hear of its failure.
+
+    Otherwise the caller would end first, and its job would wait until the queue's timeout."""
     limits = {name: production[name]["Properties"]["Timeout"] for name in ("APIHandler", "Inspect", "Documents", "Pdf")}
     assert limits["Inspect"] < limits["APIHandler"]
     waiting = Clients(make=lambda _service, config: config).slow_functions.read_timeout
@@ -169,7 +171,9 @@ def test_only_the_failed_jobs_of_a_batch_are_repeated(production: Resources, que
 
 @pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
 def test_a_job_stays_hidden_for_as_long_as_lambda_asks(production: Resources, queue: str, function: str) -> None:
-    """AWS recommends six times the function's timeout, because a throttled poller holds messages for a while."""
+    """AWS recommends that SQS hides a received message for six times the function's timeout.
+
+    A throttled poller of Lambda holds messages for a while before it runs them."""
     hidden = production[queue]["Properties"]["VisibilityTimeout"]
     assert hidden == 6 * production[function]["Properties"]["Timeout"]
 
@@ -395,7 +399,8 @@ def test_the_data_key_is_rotated_and_retained(production: Resources) -> None:
 
 
 def test_services_use_the_data_key_only_for_this_account(production: Resources) -> None:
-    """Otherwise a topic of another account could make AWS use this key (the confused deputy)."""
+    """An SNS topic of another account must not make AWS services use this encryption key (the confused deputy
+    problem)."""
     for key in ("DataKey", "SealingKey"):
         for statement in production[key]["Properties"]["KeyPolicy"]["Statement"]:
             if "Service" not in statement["Principal"]:
@@ -412,7 +417,7 @@ def test_aws_generates_the_session_secret(production: Resources) -> None:
 
 
 def test_switches_are_deployed_as_off_and_never_changed_by_the_template(production: Resources) -> None:
-    """If the template changed a switch, CloudFormation would overwrite an operator's setting."""
+    """A switch is a setting in Parameter Store that operators change. An update of the stack must not overwrite it."""
     switches = of_type(production, "AWS::SSM::Parameter")
     assert switches == {
         "ElectronicSignatureDefault": {

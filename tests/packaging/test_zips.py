@@ -22,7 +22,8 @@ def code(package_folder: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def layer(package_folder: Path) -> dict[str, int]:
-    """Return the size in bytes of every file in the Lambda layer, by the file's path below `site-packages`."""
+    """Return the files of the packaged Lambda layer: a dict from the path below `site-packages` to the size in
+    bytes."""
     found = files(package_folder / LAYER)
     assert all("/site-packages/" in name for name in found)
     return {name.partition("/site-packages/")[2]: size for name, size in found.items()}
