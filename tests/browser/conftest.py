@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: the browsers of providers and of the front desk, the clinic and the mailbox."""
+"""Fixtures of the browser tests: browsers of providers and of a clinic's staff, the sample clinic and the mailbox."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_context(chromium: Browser) -> Iterator[NewContext]:
-    """Return a function that makes browser contexts with separate cookies. The contexts close after the test."""
+    """Return a function that opens a new browser with separate cookies. All of them close after the test."""
     contexts: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:
@@ -51,10 +51,10 @@ def mailbox(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def new_clinic(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewClinic]:
-    """Return a function that starts the sample clinic with a new practice.
+    """Return a function that starts the sample clinic (a small EMR) with a new practice.
 
-    Each clinic runs until the test session ends. Without a receiver, the portal would retry a webhook for
-    minutes, and the queues that all tests share would never become empty."""
+    Each clinic runs until the test session ends. Without a receiver, the portal would retry a webhook for minutes, and
+    the queues that all tests share would never become empty."""
     with ExitStack() as open_clinics:
         yield lambda name: open_clinics.enter_context(
             running_clinic(stack, mailbox, tmp_path_factory.mktemp("clinic"), name=name)
@@ -92,7 +92,7 @@ def other_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visi
 
 @pytest.fixture
 def plain_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """Return a visitor whose phone browser runs no JavaScript."""
+    """Return a visitor of the portal whose phone browser has JavaScript switched off."""
     return Visitor(new_context(java_script_enabled=False, **PHONE), stack.portal_url, mailbox)
 
 
@@ -110,7 +110,7 @@ def memory_portal() -> Iterator[MemoryPortal]:
 
 @pytest.fixture
 def memory(memory_portal: MemoryPortal) -> Iterator[MemoryPortal]:
-    """Return the portal in memory, reset to one practice and one provider."""
+    """Return the portal that runs in memory at a real address, reset to one practice and one provider."""
     memory_portal.reset()
     yield memory_portal
     bootstrap.install(None)

@@ -62,25 +62,31 @@ SMALL_TARGETS = """
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """Return the source of axe-core, which `make tools` installs in the version of `tests/js/package-lock.json`."""
+    """Return the JavaScript source of axe-core, a library that finds accessibility faults on a page.
+
+    `make tools` installs it in the version of `tests/js/package-lock.json`."""
     return AXE.read_text("utf-8")
 
 
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
-    """Return a phone-sized page whose content security policy is off, because the policy would block axe-core."""
+    """Return a portal in memory with a phone-sized page.
+
+    The page's content security policy is off, because it would block the library axe-core."""
     return Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
 
 
 def find_violations(page: Page, axe: str) -> list[str]:
-    """Return the violations of axe-core's rules on the page, one line for each rule and element."""
+    """Return the accessibility faults that the library axe-core finds on the page: a line for each rule and element."""
     violations: list[dict[str, Any]] = page.evaluate(f"async () => {{ {axe}\n return {RUN_AXE}; }}")
     return [f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"]]
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
-    """The page must also fit a width of 320 pixels, which equals 1280 pixels at a zoom of 400%."""
+    """The page must have no accessibility fault, and fit a width of 320 pixels.
+
+    That width equals a desktop window of 1280 pixels at a zoom of 400%."""
     STATES[name](scene)
     page = scene.page
     faults = {
@@ -97,7 +103,7 @@ def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
 
 
 def find_missing_names(page: Page) -> list[str]:
-    """Return the things that a page lacks among three: a unique title, one main heading, a language."""
+    """Return which of three things the page lacks: a title, exactly one main heading, a language."""
     right = {
         "title": bool(re.fullmatch(r".+ · Provider Portal", page.title())),
         "h1": page.locator("h1").count() == 1,
@@ -130,9 +136,9 @@ def test_pages_work_with_wider_text_spacing(name: str, scene: Scene) -> None:
 
 
 def walk(page: Page, most: int = 80) -> list[str]:
-    """Press Tab through the page, and return the accessible names of the focused elements.
+    """Press Tab through the page, and return the accessible names of the focused elements, at most `most`.
 
-    Assert that each focused element shows its focus."""
+    Assert that each focused element visibly shows its focus."""
     names: list[str] = []
     for _ in range(most):
         page.keyboard.press("Tab")

@@ -1,6 +1,6 @@
-"""Test that going back, forward or reloading after a refused form shows a page.
+"""Test the browser's *Back*, *Forward* and *Reload* after a form was refused.
 
-The browser must never ask whether to send a form again."""
+Each must show a page, and the browser must never ask whether to send a form again."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -19,7 +19,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 @pytest.fixture
 def review(scene: Scene) -> Scene:
-    """Open the list of documents, and then the review page of a document."""
+    """Open the list of documents, and then the review page of a document, so that the browser has a history."""
     scene.put()
     scene.log_in()
     scene.open("/documents")

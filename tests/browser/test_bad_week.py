@@ -1,7 +1,6 @@
-"""Test everything that can go wrong for a front desk, through the pages of the stand-in EMR.
+"""Test everything that can go wrong for a clinic's front desk, through the pages of the sample EMR.
 
-The front desk uses a client without scripts (`httpx`), which sends forms and follows links. Providers use a
-phone."""
+The front desk uses a client without scripts (`httpx`), which sends forms and follows links. Providers use a phone."""
 
 import html
 import re
@@ -32,7 +31,7 @@ OPEN_SIGNED = "Open the signed PDF, then mark it as returned."
 
 @dataclass(frozen=True)
 class Desk:
-    """A client without scripts for the front desk, which sends the forms of the stand-in EMR's pages."""
+    """The clinic's front desk: an HTTP client without scripts that sends the forms of the sample EMR's pages."""
 
     http: httpx.Client
 
@@ -40,13 +39,14 @@ class Desk:
         return plain_text(self.http.get(path).raise_for_status().text)
 
     def row(self, number: str) -> str | None:
-        """Return the text of a document's row in the Unsigned report, or None if there is no row."""
+        """Return the text of a document's row in the EMR's report of unsigned documents, or None if there is no row."""
         text = self.http.get("/documents/reports/unsigned").raise_for_status().text
         rows = [plain_text(article) for article in re.findall(r"<article.*?</article>", text, re.DOTALL)]
         return next((row for row in rows if re.search(rf"\b{number}\b", row)), None)
 
     def wait_for_row(self, number: str, *shown: str, seconds: float = SECONDS_FOR_NEWS) -> str:
-        """Wait until the document's row in the Unsigned report contains a text, and return the row's text."""
+        """Wait until the document's row in the report of unsigned documents contains the texts `shown`. Return the
+        row's text."""
         seen = ""
 
         def is_shown() -> bool:
@@ -58,7 +58,9 @@ class Desk:
         return seen
 
     def send(self, path: str, changes: Mapping[str, str], *, form: str) -> httpx.Response:
-        """Load the page at `path`, and submit the page's form whose action is `form` with the given changes."""
+        """Submit a form of the EMR's page at `path`, filled in as the page proposes, with the given `changes`.
+
+        `form` is the form's action, the path to which it is posted."""
         text = self.http.get(path).raise_for_status().text
         forms = re.findall(r"<form[^>]*>.*?</form>", text, re.DOTALL)
         (match, *_) = (text for text in forms if f'action="{form}"' in text or f'action="{form}' in text)
@@ -66,7 +68,7 @@ class Desk:
 
 
 def fields(form: str) -> dict[str, str]:
-    """Return the field values that a browser would submit for an unchanged HTML form."""
+    """Return the field values that a browser would submit if a person changed nothing in this form (HTML)."""
     values: dict[str, str] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         given = dict(re.findall(r'([\w.-]+)="([^"]*)"', tag))
@@ -87,7 +89,7 @@ def plain_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class Week:
-    """The front desk and its clinic, with the steps that several tests share."""
+    """The front desk, its clinic and the steps that several tests share, such as to send a document."""
 
     desk: Desk
     clinic: Clinic
@@ -95,7 +97,8 @@ class Week:
     stack: Stack
 
     def approve_and_send(self, person: Person, path: str = "/send", **changes: str) -> tuple[str, str]:
-        """Approve and send a document. Return the document's id and number."""
+        """Send a document to a provider by the EMR's form. Return the document's id at the portal and its number in the
+        EMR."""
         known = {document.document_id for document in self.clinic.office.store.documents()}
         answer = self.desk.send(path, provider_values(person) | changes, form="/send")
         assert answer.status_code == httpx.codes.OK, plain_text(answer.text)
@@ -115,13 +118,14 @@ class Week:
         return self.desk.send(page, {"method": method}, form=f"{page}/returned")
 
     def links(self, person: Person, document_id: str) -> list[str]:
-        """Wait for the setup link and the document link, and return every link emailed to this person."""
+        """Wait for the emails with the setup link and the document's link, and return all links emailed to this
+        person."""
         self.mailbox.link(person.email, "/setup/")
         self.mailbox.link(person.email, f"/documents/{document_id}")
         return [link for mail in self.mailbox.mails(person.email) for link in mail["links"]]
 
     def opened(self, link: str) -> str:
-        """Follow a link in a new browser, and return the HTML of the page that the link leads to."""
+        """Follow a link in a browser without cookies, and return the HTML of the last page."""
         with self.stack.browser() as browser:
             answer = browser.get(urlsplit(link).path)
             while answer.is_redirect:
@@ -129,7 +133,9 @@ class Week:
             return answer.text
 
     def expect_nothing_opens(self, links: list[str], number: str) -> None:
-        """Assert that no emailed link sets a password or shows anything about the document or the patient."""
+        """Assert that no emailed link sets a password or reveals anything about the document or the patient.
+
+        `number` is the document's number in the EMR."""
         patient = self.clinic.office.store.documents()[0].sent["patient"]
         assert links
         for link in links:
@@ -138,7 +144,8 @@ class Week:
                 assert secret not in text, link
 
     def let_in(self, phone: Visitor, person: Person, document_id: str) -> str:
-        """Open a document on the phone with the code emailed to this person. Return the document's URL."""
+        """Open a document on the phone without an account, with the code emailed to this person. Return the page's
+        URL."""
         phone.open(self.mailbox.link(person.email, f"/by-hand/{document_id}"))
         phone.page.get_by_role("button", name="Email me a code").click()
         phone.page.get_by_label("Code", exact=True).fill(code_mailed(self.mailbox, person))

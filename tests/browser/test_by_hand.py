@@ -18,7 +18,7 @@ THANKS = "Thank you. The signed copy has arrived."
 
 
 def scan(folder: Path, kind: str) -> Path:
-    """Save an image of a page with a drawn signature as a `png` or `pdf` file, and return the file's path."""
+    """Save a picture of a page that was signed with a pen, as a `png` or `pdf` file, and return its path."""
     page = Image.new("RGB", (850, 1100), "white")
     drawing = ImageDraw.Draw(page)
     drawing.text((80, 80), "Plan of care", fill="black")
@@ -29,7 +29,7 @@ def scan(folder: Path, kind: str) -> Path:
 
 
 def enter_mailed_code(phone: Visitor, person: Person) -> None:
-    """Request a code by email, and enter the code to open the document."""
+    """Request a code by email on the open page, and enter the code, which opens the document without an account."""
     phone.page.get_by_role("button", name="Email me a code", exact=True).click()
     expect(phone.page.get_by_text("Check your email")).to_be_visible()
     enter_code(phone, code_for(phone.mailbox, person))
@@ -42,14 +42,14 @@ def enter_code(phone: Visitor, code: str) -> None:
 
 
 def code_for(mailbox: Mailbox, person: Person) -> str:
-    """Return the code from the newest email to this person that contains a code."""
+    """Return the code, which opens a document, from the newest email to this person that has one."""
     match = re.search(r"Your code: (\d{6})\b", mailbox.wait_for_text(person.email, "Your code:"))
     assert match
     return match.group(1)
 
 
 def send_back(phone: Visitor, file: Path, signer: str) -> None:
-    """Upload the signed scan on the phone, name the signer and confirm the upload."""
+    """Upload the scan of the signed page on the phone, type the signer's name and confirm."""
     phone.page.get_by_label("The signed document").set_input_files(file)
     phone.page.get_by_role("button", name="Upload", exact=True).click()
     expect(phone.page.get_by_role("heading", name="We received your file")).to_be_visible()
@@ -112,7 +112,9 @@ def test_the_code_on_a_fax_opens_the_document(cedar: Clinic, mailbox: Mailbox, p
 def test_the_code_on_a_fax_adds_the_document_to_the_account(
     cedar: Clinic, own_clinic: Clinic, mailbox: Mailbox, phone: Visitor, other_phone: Visitor
 ) -> None:
-    """A clinic that has never addressed the physician by email sends a fax. The physician signs on a phone."""
+    """The physician has an account. A clinic that has never emailed the physician sends a fax with a code.
+
+    The code lets the physician sign the document on a phone."""
     person, another = someone(), someone()
     for visitor, owner in ((phone, person), (other_phone, another)):
         cedar.send(owner)
@@ -141,13 +143,13 @@ def add_document(visitor: Visitor, code: str) -> None:
 
 
 def code_on(cover: str) -> str:
-    """Return the code on the cover page of a fax."""
+    """Return the code that the cover page of a fax shows. `cover` is the text of the page."""
     (code,) = re.findall(r"\b(?:[0-9A-Z]{4}-){2}[0-9A-Z]{4}\b", cover)
     return str(code)
 
 
 def fax_pages(page: Page, mailbox: Mailbox, person: Person) -> list[str]:
-    """Return the text of every sheet that the provider's fax machine received."""
+    """Return the text of every page that the provider's fax machine (in the mailbox) received."""
     page.goto(f"{mailbox.url}/fax?to={person.fax.replace('+', '%2B')}")
     sheets = page.get_by_role("img", name=re.compile("Page 1 of"))
 
@@ -168,7 +170,7 @@ def original_of(clinic: Clinic, document_id: str) -> io.BytesIO:
 
 
 def switch_off(page: Page, clinic: Clinic) -> None:
-    """Switch Electronic Signature off on the Customize page of the clinic's EMR."""
+    """Forbid electronic signatures of the clinic's documents, on the page Customize of its EMR."""
     page.goto(clinic.url)
     page.get_by_role("link", name="Customize").click()
     page.get_by_role("switch", name=re.compile("Electronic Signature")).uncheck(force=True)

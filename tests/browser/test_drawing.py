@@ -21,7 +21,9 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def draw(page: Page, begin: float, end: float) -> None:
-    """Draw a wavy stroke on the signature pad. `begin` and `end` are fractions of the pad's width."""
+    """Draw a wavy line with a finger on the signature pad.
+
+    `begin` and `end` are fractions of the pad's width."""
     pad = page.locator("[data-pad]")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -145,7 +147,9 @@ def test_without_scripts_a_saved_signature_can_be_used_and_removed(
 
 
 def draw_points(page: Page, strokes: int, points: int) -> None:
-    """Draw strokes on the signature pad by pointer events, because mouse movements would take minutes."""
+    """Draw lines on the signature pad, `strokes` in number, of `points` points each.
+
+    It sends pointer events directly, because mouse movements would take minutes."""
     page.locator("[data-pad]").evaluate(
         """(pad, [strokes, points]) => {
           const box = pad.getBoundingClientRect();
@@ -167,7 +171,7 @@ def draw_points(page: Page, strokes: int, points: int) -> None:
 
 @pytest.mark.parametrize(("strokes", "points", "kept"), [(MAX_STROKES + 5, 3, MAX_STROKES), (2, MAX_POINTS + 5, 1)])
 def test_a_full_pad_says_so_and_its_drawing_signs(scene: Scene, strokes: int, points: int, kept: int) -> None:
-    """The pad must enforce the limits of `domain/signatures.py`, or the server would refuse the drawing."""
+    """The pad must stop at the limits of `domain/signatures.py`, because the server refuses a larger drawing."""
     troubles: list[Exception] = []
 
     def note(error: Exception) -> None:

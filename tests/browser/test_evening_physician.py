@@ -15,7 +15,8 @@ DEAD = "This link no longer works"
 
 
 class Evening:
-    """A provider with plans of care from two clinics. The first plan was sent six hours ago."""
+    """A provider who was sent plans of care by two clinics, the first one six hours ago, and who has opened no email
+    yet."""
 
     def __init__(self, person: Person, first: str, second: str, dead_link: str) -> None:
         self.person = person

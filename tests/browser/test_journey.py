@@ -25,7 +25,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def read(page: Page) -> None:
-    """Scroll through every page of the document without a tap."""
+    """Scroll through every page of the document without a tap, as a person does with a finger."""
     page.evaluate(SHOW_ALL_OF_EACH_PAGE)
     expect(page.get_by_text("You've seen every page.")).to_be_visible()
 

@@ -15,7 +15,7 @@ DEAD = "This link no longer works"
 
 
 class Invited:
-    """An invited provider: the person, the emailed setup link and the id of the provider's row."""
+    """A provider who was sent a document: the person, the emailed setup link, and the id of the provider's row."""
 
     def __init__(self, person: Person, link: str, provider_id: str) -> None:
         self.person = person

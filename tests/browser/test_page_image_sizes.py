@@ -25,7 +25,7 @@ Opened = Callable[..., tuple[Scene, list[str]]]
 
 @pytest.fixture
 def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
-    """Return a function that opens the review page and lists the requested images.
+    """Return a function that opens the review page on a phone and returns the images that the browser requested.
 
     An image is named by its page number and its width in pixels, such as `1-750`."""
 
@@ -50,7 +50,7 @@ def test_a_phone_loads_the_small_image_first_and_then_the_large_one(opened: Open
 
 
 def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str) -> Scene:
-    """Open the review page on a phone that fails to load some page images.
+    """Open the review page on a phone that fails to load some page images, and return the portal with this page.
 
     `refused` is a pattern for the page number and the width of these images, such as `1-750`."""
     scene = Scene(memory, new_context(**PHONE).new_page())
@@ -60,9 +60,10 @@ def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str)
 
 
 def read_to_the_end(page: Page) -> str:
-    """Scroll through all pages, and return the numbers of the pages that the form reports as shown.
+    """Scroll through all pages, and return the numbers of the pages that the page's script reports as shown.
 
-    The form field holds a token per page: the number, the time, the signature and the tenths of seconds."""
+    The approval form sends this report. It has a token per page: the number, the time, the signature and the tenths of
+    seconds."""
     for sheet in page.locator("[data-page]").all():
         sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'start' })")
         page.wait_for_timeout(100)

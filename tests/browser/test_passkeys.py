@@ -1,4 +1,6 @@
-"""Test passkeys in a real browser with a virtual authenticator: adding one, logging in, signing, wrong origins."""
+"""Test passkeys in a real browser: adding one, logging in, signing, and wrong origins.
+
+The browser has a virtual authenticator, which replaces a fingerprint reader."""
 
 import json
 from dataclasses import dataclass, replace
@@ -30,7 +32,8 @@ AUTHENTICATOR = {
 
 @dataclass
 class Phone:
-    """A provider's phone browser with a virtual authenticator, which stores passkeys."""
+    """A provider's phone browser with a virtual authenticator, which replaces a fingerprint reader and stores
+    passkeys."""
 
     memory: MemoryPortal
     page: Page

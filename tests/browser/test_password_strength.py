@@ -1,4 +1,5 @@
-"""Test the estimate of a password's strength during typing. The portal decides when the form is sent."""
+"""Test the estimate of a password's strength, which a page shows during typing. The portal decides only on
+submission."""
 
 import re
 

@@ -18,7 +18,7 @@ from tests.support.provider_fixtures import OTHER_PROVIDER
 
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
-    """Return a review page in a browser whose clock the test controls."""
+    """Return a portal in memory with a review page, in a browser whose clock the test controls."""
     scene = Scene(memory, new_context(**PHONE).new_page())
     scene.page.clock.install()
     with_password(scene)
@@ -29,7 +29,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def pass_time(scene: Scene, minutes: int) -> None:
-    """Move the clocks of the browser and of the portal."""
+    """Let minutes pass: move the clocks of the browser and of the portal forward."""
     scene.memory.portal.time.pass_time(minutes=minutes)
     scene.page.clock.fast_forward(minutes * 60_000)
 
@@ -182,7 +182,7 @@ def test_a_restored_note_that_was_cleared_does_not_return_after_a_reload(scene: 
 
 
 def log_in_as_another(scene: Scene) -> None:
-    """Replace the browser's session with a session of another provider."""
+    """Log another provider in, in the same browser, by replacing the session cookie."""
     portal = scene.memory.portal
     row, cookie = portal.sessions.start(OTHER_PROVIDER, portal.time.now())
     portal.store.commit(Change(at=START, secrets=(row,)))

@@ -1,4 +1,4 @@
-"""Test the number of taps from the emailed link to the next document, and the size of the pages.
+"""Test how many taps a provider needs from the emailed link to the next document, and how large the pages are.
 
 The test uses the deployed portal."""
 

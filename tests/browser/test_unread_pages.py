@@ -1,4 +1,4 @@
-"""Test the sign button before every page was read: it leads to an unread page and explains why."""
+"""Test the sign button before the provider has seen every page: it leads to an unseen page and explains why."""
 
 import pytest
 from playwright.sync_api import expect

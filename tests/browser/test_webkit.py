@@ -53,14 +53,14 @@ return [box.left, box.top, box.width, box.height];
 
 
 class Phone:
-    """A WebKit browser of a phone's size that shows one page of the portal."""
+    """A WebKit browser (the engine of Safari) with the size of a phone, on a page of the portal."""
 
     def __init__(self, driver: Remote, memory: MemoryPortal) -> None:
         self.driver = driver
         self.memory = memory
 
     def hold(self, width: int, height: int) -> None:
-        """Resize the window until the page area, without the window's frame, has this width and height."""
+        """Turn the phone: resize the window until the area of the page has this width and height."""
         self.until(lambda: self._fits(width, height))
 
     def _fits(self, width: int, height: int) -> bool:
@@ -88,7 +88,7 @@ class Phone:
         self.stroke([(left + width / 2, top + height / 2)])
 
     def press(self, words: str) -> None:
-        """Press a button that leads to another page."""
+        """Press the button with this text, and wait for the page to which it leads."""
         before = self.find("html")
         self.tap(self.driver.find_element(By.XPATH, f"//button[normalize-space()='{words}']"))
         WebDriverWait(self.driver, SECONDS_TO_WAIT).until(staleness_of(before))
@@ -110,7 +110,7 @@ class Phone:
         self.stroke([(left + width * x, top + height * (0.5 + 0.3 * math.sin(9 * x))) for x in across])
 
     def stroke(self, places: Sequence[tuple[float, float]]) -> None:
-        """Press at the first point, move over the other points and release. A single point is a tap."""
+        """Draw a line on the signature pad through the points in `places`. A single point is a tap."""
         gesture = ActionBuilder(self.driver, mouse=PointerInput("mouse", "finger"), duration=10)
         for number, (x, y) in enumerate(places):
             gesture.pointer_action.move_to_location(round(x), round(y))

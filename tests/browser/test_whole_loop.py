@@ -1,4 +1,4 @@
-"""Test the whole loop as people see it: from the clinic to the mailbox, the provider's phone and the clinic again."""
+"""Test the whole way of a document as people see it: clinic, mailbox, the provider's phone, and the clinic again."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ DECLINED = "Twice a week is enough."
 
 
 def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
-    """Approve and send a document on the clinic's pages. Return the document's number."""
+    """Send a document to this provider by the sample clinic's pages. Return the document's number in the EMR."""
     page.goto(clinic.url)
     page.get_by_role("navigation").get_by_role("link", name="Approve and send").click()
     for name, value in provider_values(person).items():
@@ -29,7 +29,7 @@ def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
 
 
 def on_account(page: Page, number: str, shown: str) -> Locator:
-    """Reload the patient's account in the EMR until the document's row shows this text, and return the row."""
+    """Reload the patient's page in the EMR until the document's row shows the text `shown`. Return the row."""
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=number, exact=True))
 
     def is_shown() -> bool:
@@ -41,14 +41,16 @@ def on_account(page: Page, number: str, shown: str) -> Locator:
 
 
 def on_report(page: Page, clinic: Clinic, number: str) -> Locator:
-    """Return the document's entry in the Unsigned report."""
+    """Return the document's entry in the EMR's report of unsigned documents."""
     page.goto(clinic.url)
     page.get_by_role("link", name="Unsigned", exact=True).click()
     return page.get_by_role("article").filter(has_text=re.compile(rf"{number}\b"))
 
 
 def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: str, link: str) -> None:
-    """Open the email on the phone, and return the browser tab that the email's link opens."""
+    """Open the email with this subject in the mailbox, and follow its link on the phone.
+
+    `link` is the text of the link."""
     phone.page.goto(f"{mailbox.url}/inbox?to={person.email}")
     phone.page.get_by_role("link", name=re.compile(subject)).first.click()
     frame = phone.page.frame_locator("iframe")
@@ -58,12 +60,12 @@ def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: 
 
 
 def text_of(pdf: bytes) -> list[str]:
-    """Return the text of each page of a PDF, without line breaks."""
+    """Return the text of each page of a PDF, in one line per page."""
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
 def is_signed(pdf: bytes, person: Person, document_id: str) -> None:
-    """Assert that a page of the plan shows the signature and that the certificate follows the plan."""
+    """Assert that the PDF is the signed plan: a page shows the person's signature, and the certificate page follows."""
     *plan, certificate = text_of(pdf)
     signature = f"Electronically signed by {person.name}, {person.credential}"
     assert any(signature in text for text in plan)

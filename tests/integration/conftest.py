@@ -1,6 +1,6 @@
-"""Fixtures of the integration tests: a stack whose workers are switched off, a webhook receiver and an EMR.
+"""Fixtures of the integration tests: a deployed portal, a webhook receiver and an EMR.
 
-The tests run the workers themselves."""
+The portal's own background workers are switched off. The tests run the workers themselves."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def clinic(works: Works, receiver: Receiver) -> Emr:
-    """Return an EMR whose webhook endpoint is the receiver of the test."""
+    """Return an EMR whose webhooks the portal sends to the receiver of the test."""
     emr = Emr(works.stack, works.stack.practice())
     emr.listens_at(receiver.url)
     works.work_off()

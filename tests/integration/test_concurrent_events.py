@@ -1,6 +1,6 @@
-"""Test that fifty concurrent copies of one event cause one document and one response.
+"""Test that fifty copies of one event, sent at the same time, cause one document and one response.
 
-The conditional writes of the database are real."""
+The database is real, because its conditional writes must prevent a second document."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ TIMES = 50
 
 @pytest.fixture
 def services(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Services:
-    """Return the portal's services in this process, on the tables and bucket of the deployed function."""
+    """Return the portal's services in this process, which use the tables and the bucket of the deployed portal."""
     variables = calls.environment(stack)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Test the contract with an EMR against the packaged functions with their roles and adapters."""
+"""Test what the integration guide promises to an EMR, against the packaged functions with their own AWS roles."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ TABLES = ("documents", "events", "deliveries", "providers", "claims", "requests"
 
 
 class Emr:
-    """A client of the portal that uses only the documented contract, as an EMR does."""
+    """An EMR of a new practice, which uses only what the integration guide documents."""
 
     def __init__(self, stack: Stack, practice: SamplePractice) -> None:
         self.stack = stack
@@ -61,7 +61,8 @@ def emr(stack: Stack) -> Emr:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """Return the event data of a plan of care for a new provider, whom no other test uses."""
+    """Return the data of a `document.sent` event for a new provider, whom no other test uses. `changes` replace
+    fields."""
     whose = uuid4().hex[:10]
     event: dict[str, Any] = {
         "external_id": f"POC-{whose}",
@@ -154,7 +155,9 @@ REFUSED_PDFS: Mapping[str, Callable[[], bytes]] = {
 
 @pytest.fixture
 def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
-    """Assert after the block that the practice has no file and no row in `TABLES`, except its API keys."""
+    """Assert, after the block, that a refused event has left nothing of the practice: no file, and no row in `TABLES`.
+
+    The rows of the practice's API keys do not count."""
     yield
     dynamo, s3 = stack.client("dynamodb"), stack.client("s3")
     for table in TABLES:
@@ -210,7 +213,7 @@ def test_an_unknown_and_another_practices_document_get_the_same_response(emr: Em
 
 
 def open_by_code(stack: Stack, document_id: str, email: str) -> None:
-    """Download the document with a code that is emailed to the addressee."""
+    """Open the document without an account, with a code emailed to the addressee, and download it (its first view)."""
     with stack.browser() as browser:
         browser.get(f"/by-hand/{document_id}")
         token = make_form_token(browser.cookies["__Host-csrf"], "pad")
@@ -224,7 +227,9 @@ def open_by_code(stack: Stack, document_id: str, email: str) -> None:
 
 
 def medicare_plan(**order: Any) -> dict[str, Any]:
-    """Return the event data of an initial Medicare plan of today, with a full order, changed as given."""
+    """Return the data of a `document.sent` event: an initial plan under Medicare with a complete order (referral).
+
+    `order` replaces facts of the order."""
     sent = data(payer={"kind": "medicare"})
     today = datetime.now(UTC).date()
     sent["provider"] |= {"npi": "1234567893", "phone": "(512) 555-0190"}

@@ -1,4 +1,5 @@
-"""Evidence on the local stack: files written once, and audit trails that the keeper of the tables cannot change."""
+"""Test the evidence about documents: files that are written once, and audit trails that even an administrator cannot
+change."""
 
 import json
 from typing import Any
@@ -17,7 +18,9 @@ ANCHOR = Job(queue=QueueName.DOCUMENTS, name=JobName.ANCHOR, event_id="anchor")
 
 
 def remove_last_event(works: Works, document_id: str) -> None:
-    """Remove the last event with full access to the tables, and set the document's row back to the event before."""
+    """Attack an audit trail with full access to the tables: remove the last event and every sign of it.
+
+    The document's row is set back to the state before the event."""
     dynamodb, settings = works.stack.client("dynamodb"), works.services.settings
     *_, previous, last = works.services.store.events(document_id)
     key = {"document_id": {"S": document_id}, "sequence": {"N": str(last.sequence)}}
@@ -34,9 +37,10 @@ def remove_last_event(works: Works, document_id: str) -> None:
 
 
 def test_a_removed_event_contradicts_the_anchor(works: Works, clinic: Emr) -> None:
-    """Remove the last event of an anchored trail, and expect the API to report the trail as changed.
+    """Remove the last event of an audit trail that was copied to the bucket with Object Lock (anchored).
 
-    The deployed functions write and read the anchors, so the test also proves that their roles have these rights."""
+    The API must report the trail as changed. The deployed functions write and read the copies, so the test also proves
+    that their roles have these rights."""
     document_id = clinic.sends()
     clinic.recalls(document_id)
     before = clinic.trail(document_id)

@@ -1,4 +1,4 @@
-"""Test faults inside the portal between any two steps.
+"""Test faults between any two steps of the portal's background work, such as the death of a worker.
 
 The portal must still send every webhook with its one id, and list every webhook."""
 
@@ -169,7 +169,9 @@ CONFLICTS: dict[str, Fault] = {"throttled": throttled, "in conflict": in_conflic
 def test_a_write_that_the_database_refuses_is_repeated_later(
     works: Works, clinic: Emr, receiver: Receiver, kind: str, which: int
 ) -> None:
-    """The database may refuse any of four writes: the claim, the endpoint's health, the result, the outbox."""
+    """The database may refuse any of the four writes that sending a webhook needs.
+
+    They store the reservation of the delivery, the endpoint's health, the result, and the jobs that follow (outbox)."""
     event = clinic.tests_endpoint()
     receiver.script = [answers(500)]
     skipped = [which]

@@ -1,4 +1,4 @@
-"""Test faults of an EMR's endpoint: in the end the EMR has every webhook, with one id and unchanged bytes.
+"""Test faults of an EMR's server: in the end the EMR has every webhook, with one id and unchanged bytes.
 
 The receivers are real sockets. Rows and queues are in a local stack, and the test sets the time."""
 
@@ -29,7 +29,7 @@ SAME_MOMENT = timedelta(seconds=90)
 
 
 def some_events(clinic: Emr) -> set[str]:
-    """Cause two webhooks about a document and one test webhook without a document. Return the webhooks' ids."""
+    """Make the portal send two webhooks about a document and one test webhook. Return their ids."""
     for _ in range(2):
         clinic.recalls(clinic.sends())
     clinic.tests_endpoint()
@@ -49,14 +49,16 @@ def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> Non
 
 
 def waits(works: Works, webhook_id: str) -> list[timedelta]:
-    """Return the times between the consecutive attempts to send a webhook."""
+    """Return the times between consecutive attempts to send this webhook."""
     (row,) = (delivery for delivery in works.deliveries() if delivery.message_id == webhook_id)
     moments = [attempt.at for attempt in row.attempts if attempt.status != "asked_again"]
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def expect_schedule(found: list[timedelta], schedule: Sequence[timedelta]) -> None:
-    """Assert that the waits between attempts follow the contract, with half of the jitter and the sweep's delay."""
+    """Assert that the waits between attempts (`found`) are those of the retry schedule that the contract promises.
+
+    Each wait is longer by half of the maximum jitter, and by the delay of the job that starts the attempts."""
     assert len(found) == len(schedule)
     for wait, promised in zip(found, schedule, strict=True):
         assert promised * 1.05 <= wait <= promised * 1.05 + SAME_MOMENT

@@ -1,6 +1,6 @@
-"""Test that `make run` keeps its data however the command ends.
+"""Test that `make run` keeps its data however the command ends, for example after a kill.
 
-The supervisor of the command has separate unit tests."""
+The supervisor, which stops the other processes, has separate unit tests."""
 
 import base64
 import contextlib
@@ -93,7 +93,7 @@ class Run:
         return str(next(line["status"] for line in resource["deliveries"] if line["channel"] == "fax"))
 
     def faxes_in_mailbox(self) -> int:
-        """Return the number of faxes on the fax machine of the mailbox."""
+        """Return the number of faxes that the fax machine in the mailbox has received."""
         url = json.loads(self.paths.portal.read_text())["mailbox_url"]
         mails = httpx.get(f"{url}/api/messages", params={"to": f"{FAX.removeprefix('+')}@fax.example.net"}).json()
         return len(mails)
@@ -109,7 +109,7 @@ class Run:
         return count
 
     def kill(self) -> None:
-        """Kill `make run` with SIGKILL, and wait until the supervisor has stopped the other processes."""
+        """Kill `make run` with SIGKILL, and wait until its supervisor has stopped all other processes."""
         self.process.kill()
         self.process.wait()
         self.wait_for_the_supervisor()
@@ -154,9 +154,9 @@ def event(external_id: str, fax: str | None = None) -> dict[str, Any]:
 
 
 def process_with(variable: str) -> int:
-    """Return the id of the oldest process with this environment variable.
+    """Return the id of the oldest process that has this environment variable: the local AWS.
 
-    The emulator of AWS is older than its workers, which have the same variable."""
+    Its Lambda workers, which are younger, have the same variable."""
     pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return next(pid for pid in pids if variable in environment_of(pid))
 
@@ -169,7 +169,7 @@ def environment_of(pid: int) -> list[str]:
 
 
 def port_with_room() -> int:
-    """Return a free port whose neighboring ports, for the stand-in programs, are free too."""
+    """Return a free port whose next ports are free too, for the other programs of `make run`."""
     while True:
         port = free_port()
         with contextlib.suppress(UserError):
@@ -179,7 +179,7 @@ def port_with_room() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
-    """Yield a function that starts `make run` in one folder, with the app already packaged."""
+    """Yield a function that starts `make run`, always with the same data folder. The app is already packaged."""
     paths, port = LocalPaths(tmp_path / "local"), port_with_room()
     shutil.copytree(package_folder, paths.package, ignore=shutil.ignore_patterns("project", "wheels"))
     runs: list[Run] = []

@@ -1,4 +1,4 @@
-"""Test the notices to staff by SNS: every kind reaches only its own practice, without patient data."""
+"""Test the notices to a practice's staff by SNS: each reaches only its own practice, without patient data."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,9 @@ class Heard:
 
 
 class Staff:
-    """Subscribers of the notices topic: SQS queues with the filter policies of the integration guide."""
+    """The staff of practices, as queues that subscribe to the SNS topic with the notices.
+
+    The subscriptions have the filters that the integration guide documents."""
 
     def __init__(self, works: Works) -> None:
         self._works = works
@@ -86,7 +88,9 @@ def staff(works: Works) -> Iterator[Staff]:
 
 
 def everything_goes_wrong(works: Works, clinic: Emr, receiver: Receiver) -> None:
-    """Cause three notices: a bounced email, a decline that is never sealed, and an endpoint that returns 410."""
+    """Cause three notices to staff.
+
+    SES refuses an email, the PDF of a declined document is never sealed, and the EMR's endpoint returns status 410."""
 
     def refuse(**_: Any) -> str:
         raise Unprocessable("The email service refused the message: InvalidParameterValue.")

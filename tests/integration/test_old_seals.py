@@ -1,4 +1,4 @@
-"""Test a file that was sealed three years ago, before the key, the certificate and the practice changed."""
+"""Test a PDF that the portal sealed (digitally signed) three years ago, with an older key and certificate."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ PDF = samples.plan_of_care()
 
 @pytest.fixture
 def stack(sleeping_stack: Stack) -> Iterator[Stack]:
-    """Yield the stack with switched-off workers, and restore the sealing certificate after the test."""
+    """Yield the deployed portal without its workers, and restore the sealing certificate after the test."""
     s3, place = sleeping_stack.client("s3"), {"Bucket": sleeping_stack.outputs["Bucket"], "Key": CURRENT_KEY}
     before = s3.get_object(**place)["Body"].read()
     yield sleeping_stack
@@ -52,7 +52,7 @@ def seal_with_a_certificate_of_one_year(works: Works, stack: Stack) -> None:
 
 
 def sealed_then(works: Works, practice: SamplePractice) -> tuple[str, str]:
-    """Decide and seal a document three years ago. Return the document's id and the key of the sealed file."""
+    """Decide and seal a document at a time three years ago. Return the document's id and the sealed file's S3 key."""
     document_id, services = f"doc_{uuid4().hex[:12]}", works.services
     kept = services.store.practice(practice.id)
     assert kept is not None
@@ -81,7 +81,10 @@ def sealed_then(works: Works, practice: SamplePractice) -> tuple[str, str]:
 
 
 def since_then(works: Works, stack: Stack, practice: SamplePractice, key: str) -> None:
-    """Replace the sealing key, switch Electronic Signature off, and move the file to a colder S3 tier."""
+    """Do what may happen in three years after a PDF was sealed.
+
+    The sealing key is replaced, electronic signatures are switched off, and the file (`key`) moves to a colder S3
+    tier."""
     works.clock.at = NOW
     made = stack.client("kms").create_key(KeySpec="RSA_3072", KeyUsage="SIGN_VERIFY")
     outputs = {**stack.outputs, "SealingKeyArn": made["KeyMetadata"]["Arn"]}
@@ -124,7 +127,9 @@ def fetched(stack: Stack, practice: SamplePractice, document_id: str) -> bytes:
 
 
 def at_the_command_line(stack: Stack, data: bytes, folder: Path) -> dict[str, Any]:
-    """Verify a PDF by the command line tool with the published certificates, and return the tool's output."""
+    """Verify a sealed PDF by the command `python -m chalicelib.pdf.verify`, and return its result (JSON).
+
+    The command gets the published certificates in a file in `folder`."""
     file, certificates = folder / "signed.pdf", folder / "certificates.pem"
     file.write_bytes(data)
     certificates.write_bytes(stack.http.get("/verify/certificates").content)

@@ -1,7 +1,7 @@
-"""Test the cleanup of files without a document, on the bucket and tables of the local stack.
+"""Test the cleanup of files that belong to no document, on the bucket and tables of the local stack.
 
-An intake that is killed before its transaction leaves no file after a day. A slow intake loses no file. The
-test sets the time."""
+An intake that is killed before its transaction leaves no file after a day. A slow intake loses no file. The test sets
+the time."""
 
 from datetime import UTC, datetime
 from typing import Any

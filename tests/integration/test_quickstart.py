@@ -1,4 +1,4 @@
-"""Test the quickstart of the integration guide, run unchanged against the deployed stack."""
+"""Test that the commands in the quickstart of the integration guide work unchanged, against the deployed portal."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def practice(stack: Stack) -> SamplePractice:
 
 @pytest.fixture
 def checkout(stack: Stack, practice: SamplePractice, tmp_path: Path) -> Path:
-    """Return a folder with the files that the quickstart finds in a checkout while `make run` is running."""
+    """Return a folder with the files that the quickstart's commands read, as a checkout has them during `make run`."""
     for name in ("docs", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".local").mkdir()

@@ -1,4 +1,4 @@
-"""Test that every page of a report costs the same, and that new documents neither repeat nor hide a row."""
+"""Test that every page of a long report costs the same, and that a new document neither repeats nor hides a row."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ DOCUMENTS, PAGE, LATE = 520, 10, 50
 
 @pytest.fixture
 def large(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[SamplePractice]:
-    """Yield a practice with many documents, while this process runs the web function on the stack's tables."""
+    """Yield a practice with many documents. This process runs the web function on the deployed tables."""
     for name, value in calls.environment(stack).items():
         monkeypatch.setenv(name, value)
     bootstrap.install(None)

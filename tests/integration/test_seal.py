@@ -1,4 +1,4 @@
-"""Test the deployed functions from a provider's signature to a sealed file that anyone can verify."""
+"""Test the deployed functions from a provider's signature to a sealed PDF that anyone can verify."""
 
 import subprocess
 from pathlib import Path
@@ -19,7 +19,7 @@ def clinic(stack: Stack) -> Clinic:
 
 @pytest.fixture(scope="module")
 def ids(clinic: Clinic, stack: Stack) -> tuple[str, str]:
-    """Return the ids of a signed document and of a declined document."""
+    """Return the ids of a signed document and of a declined document, which several tests share."""
     signed, declined = clinic.send(samples.plan_of_care()), clinic.send(samples.plan_of_care())
     with a_physician(stack, clinic.address) as physician:
         physician.sign(signed)
@@ -33,7 +33,7 @@ def published(stack: Stack) -> set[str]:
 
 
 def accepted(data: bytes, folder: Path) -> None:
-    """Assert that two independent readers, qpdf and pdfsig, accept the sealed file."""
+    """Assert that two other PDF programs, qpdf and pdfsig, accept the sealed (digitally signed) file."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     subprocess.run(["qpdf", "--check", file], check=True, capture_output=True)

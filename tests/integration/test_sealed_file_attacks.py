@@ -1,4 +1,6 @@
-"""Test the five attacks on sealed files, on the packaged stack, through the upload at `/verify`."""
+"""Test attacks on sealed PDFs through the upload at `/verify`, which checks whether the portal sealed a file.
+
+The tests use the packaged and deployed portal."""
 
 import datetime as dt
 import html
@@ -28,7 +30,7 @@ WITHOUT_TIME = "None by an authority that we know"
 
 
 def signed_with_field_and_script() -> bytes:
-    """Return a page with a text field and a script, signed by somebody else."""
+    """Return a PDF page with a text field and a script, which another person has already digitally signed."""
 
     def change(writer: PdfWriter) -> None:
         script = samples.pdf_dict(S=samples.name("JavaScript"), JS=TextStringObject("app.alert(1)"))
@@ -46,7 +48,7 @@ ORIGINALS: Mapping[str, Callable[[], bytes]] = {
 
 @pytest.fixture(scope="module")
 def released(stack: Stack) -> dict[str, bytes]:
-    """Return the sealed files of three signed documents."""
+    """Return the sealed PDFs of three signed documents by name. Several tests attack these files."""
     clinic = Clinic(stack, stack.practice())
     ids = {name: clinic.send(make()) for name, make in ORIGINALS.items()}
     with a_physician(stack, clinic.address) as physician:

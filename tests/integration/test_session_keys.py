@@ -1,4 +1,4 @@
-"""Test the session keys in Secrets Manager: the adapters, and the permissions of the functions."""
+"""Test the keys that sign session cookies, in Secrets Manager: their readers, and the rights of the functions."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +18,7 @@ FIRST, SECOND, THIRD = (letter * 40 for letter in "abc")
 
 @pytest.fixture
 def secret(stack: Stack) -> Iterator[str]:
-    """Yield the ARN of a new secret, because tests must not change the secret that all tests share."""
+    """Yield the ARN of a new secret for session keys, because tests must not change the secret that all tests share."""
     client = stack.client("secretsmanager")
     made: str = client.create_secret(Name=f"session-{uuid4().hex}", SecretString=FIRST)["ARN"]
     yield made
@@ -47,7 +47,9 @@ def test_the_admin_function_reads_the_keys_age_and_refuses_an_early_rotation(sta
 
 @pytest.fixture
 def sessions_secret(stack: Stack) -> Iterator[str]:
-    """Yield the name of the secret with the session keys, and restore its value for the sessions of other tests."""
+    """Yield the name of the deployed secret with the session keys, and restore its value after the test.
+
+    Otherwise the sessions of other tests would end."""
     client, name = stack.client("secretsmanager"), stack.outputs["SessionSecret"]
     before = value(stack, name, "AWSCURRENT")
     yield name

@@ -1,4 +1,4 @@
-"""Test the three attacks on what a signature says, on the packaged stack."""
+"""Test three ways to get a signature that says something wrong, such as a wrong signer, on the deployed portal."""
 
 import html
 import io
@@ -24,7 +24,7 @@ ORIGINAL = samples.plan_of_care()
 
 @dataclass(frozen=True)
 class Office:
-    """A clinic, and a physician with an account to whom the clinic sent documents before."""
+    """A clinic, and a physician with an account, to whom the clinic has sent documents before."""
 
     clinic: Clinic
     physician: Physician
@@ -40,7 +40,7 @@ def office(stack: Stack) -> Iterator[Office]:
 
 
 class CodeReader:
-    """A person without an account, who reads a mailbox and opens one document with an emailed code."""
+    """A person without an account who reads a mailbox, and who opens one document with the code emailed there."""
 
     def __init__(self, http: httpx.Client, stack: Stack, mailbox: str, document_id: str) -> None:
         self.http = http
@@ -58,7 +58,9 @@ class CodeReader:
         return self.http.post(path, data={"csrf": token, **fields})
 
     def upload(self, scan: bytes, signer: str) -> httpx.Response:
-        """Upload a file as the signed scan, and confirm it under the name of this signer."""
+        """Upload a file as the scan of the signed page, and confirm it under the name of this signer.
+
+        Return the response to the confirmation."""
         page = self.page()
         (action,) = re.findall(r'action="(http[^"]+)"', page)
         found = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
@@ -70,7 +72,9 @@ class CodeReader:
 
 
 def saved_again(*, backwards: bool = False) -> bytes:
-    """Return the untouched original, saved by another program, with its pages in this order."""
+    """Return the unsigned original, rewritten by another program, as if it were a signed scan.
+
+    With `backwards`, the pages are in reverse order. The portal must notice that nothing was signed."""
     writer, target = PdfWriter(), io.BytesIO()
     for page in PdfReader(io.BytesIO(ORIGINAL)).pages[:: -1 if backwards else 1]:
         writer.add_page(page)
@@ -89,7 +93,7 @@ def as_pictures(*, signed: bool = False) -> bytes:
 
 
 def certificate_text(sealed: bytes) -> str:
-    """Return the text of the certificate pages, which follow the pages of the plan or of the scan."""
+    """Return the text of the certificate pages at the end of a sealed PDF, which name the signer."""
     return " ".join(samples.one_line(text) for text in samples.texts(sealed)[len(samples.texts(ORIGINAL)) :])
 
 

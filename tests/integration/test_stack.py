@@ -1,4 +1,4 @@
-"""Test properties of the deployed stack before any document is sent."""
+"""Test the deployed portal before any document is sent, for example that its jobs start."""
 
 import json
 import shutil
@@ -105,7 +105,9 @@ def test_practices_of_two_tests_share_nothing(stack: Stack) -> None:
 
 
 def test_the_stream_wakes_the_relay_immediately(stack: Stack) -> None:
-    """The DynamoDB stream must wake the relay, because the sweep would take the outbox row much later."""
+    """A new outbox row (stored jobs) must start the function `relay` at once, by the stream of the table.
+
+    Without the stream, the job of every minute would take the row much later."""
     seconds = 30.0
     assert seconds < SWEEP_AFTER.total_seconds()
     row = OutboxRow(id="of-a-test", created_at=datetime.now(UTC), jobs=())
@@ -150,7 +152,7 @@ def test_a_failed_creation_leaves_no_table_and_can_be_repeated(stack: Stack, tmp
 
 @pytest.fixture
 def empty_aws() -> Iterator[Mapping[str, str]]:
-    """Yield the environment variables with which a shell command uses a new, empty local AWS."""
+    """Yield the environment variables with which a shell command uses a new, empty local AWS in place of AWS."""
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     paths = LocalPaths(home)
     paths.prepare()
@@ -170,7 +172,7 @@ def empty_aws() -> Iterator[Mapping[str, str]]:
 
 
 def test_the_documented_example_deploys_as_on_aws(package_folder: Path, empty_aws: Mapping[str, str]) -> None:
-    """The command of `make deploy` must also deploy the properties that the local run switches off."""
+    """The command `make deploy` of the documentation must deploy what `make run` switches off on the local AWS."""
     command = [sys.executable, "-m", "infrastructure.deploy", "--stage", "prod"]
     command += ["--package", str(package_folder)]
 

@@ -1,4 +1,6 @@
-"""Run the same tests on the real store (on the local AWS) and on the store in memory."""
+"""Test the database: the same tests run on DynamoDB (in the local AWS) and on the fake in memory.
+
+So unit tests can trust the fake."""
 
 import shutil
 import tempfile
@@ -81,7 +83,7 @@ def local_aws() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def dynamo(local_aws: str) -> Iterator[DynamoStore]:
-    """Yield the real store on the local AWS, over tables that are created from the models of the rows."""
+    """Yield the real database client on the local AWS, with empty tables made from the classes of the rows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", local_aws)
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -268,7 +270,7 @@ def test_account_events_of_earlier_releases_are_read_among_the_others(store: Sto
 
 
 def store_as_before(store: Store, entry: AccountEvent) -> None:
-    """Store an account event in the table of document events, as earlier releases did."""
+    """Store an account event where earlier releases stored it: in the table of document events."""
     key = rows.old_account_key(entry.provider_id)
     row = tables.EventRow(document_id=key, sequence=entry.sort_key, record=codec.dump(entry))
     if isinstance(store, FakeStore):
@@ -371,7 +373,7 @@ def test_a_visit_reads_the_rows_that_exist(store: Store, world: World) -> None:
 
 
 def listed(store: Store, listing: Listing, owner: str, *, limit: int = 2) -> tuple[list[str], list[int]]:
-    """Read every page of a list. Return the ids of all documents in order, and the number of rows of each page."""
+    """Read all pages of a list of documents. Return the ids of all documents in order, and the length of each page."""
     ids: list[str] = []
     sizes: list[int] = []
     after: str | None = None

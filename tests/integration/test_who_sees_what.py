@@ -1,4 +1,6 @@
-"""Test who sees what, and the code of a fax, on the packaged stack (`tests/support/who_sees_what.py`)."""
+"""Test that nobody sees another person's documents, on the deployed portal.
+
+The cases are in `tests/support/who_sees_what.py`."""
 
 import io
 import json
@@ -36,7 +38,7 @@ class StackVisitor(Visitor):
 
 
 class StackWorld(World):
-    """The deployed portal for the attacks. The workers of the stack run the jobs."""
+    """The deployed portal, as the test cases about who sees what use it. Its own workers run the jobs."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -72,7 +74,9 @@ class StackWorld(World):
         return str(re.findall(r"\b(?:\w{4}-){2}\w{4}\b", covers()[0])[0])
 
     def _covers(self, address: str, mark: str) -> list[str]:
-        """Return the texts of the cover pages of a document's faxes. The covers name the document by its mark."""
+        """Return the texts of the cover pages of all faxes to this address that belong to one document.
+
+        `mark` is the document's id in the form that the covers show."""
         parts = (part for mail in self.stack.mail(address) for part in mail.iter_attachments())
         covers = (PdfReader(io.BytesIO(part.get_content())).pages[0].extract_text() for part in parts)
         return [cover for cover in covers if mark in cover]
@@ -95,7 +99,7 @@ class StackWorld(World):
         return bool(self._find(r"(Someone asked to add)", address))
 
     def _find(self, pattern: str, address: str) -> list[str]:
-        """Return what the group of the pattern matches in each email to the address, oldest first."""
+        """Return the text that the pattern's group matches in each email to this address, oldest first."""
         texts = [mail.get_body(("plain",)) for mail in self.stack.mail(address)]
         matches = (re.search(pattern, text.get_content()) for text in texts if text is not None)
         return [match[1] for match in matches if match]

@@ -1,4 +1,4 @@
-"""Fixtures that make unit tests fast and independent: cheap password hashes and no installed services."""
+"""Fixtures that make unit tests fast and independent: cheap password hashes, and no services left from other tests."""
 
 import gc
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ CHEAP_KIB = 64
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Use argon2id with less memory, except in tests marked `real_passwords`."""
+    """Make password hashes (argon2id) fast by less memory, except in tests marked `real_passwords`."""
     if request.node.get_closest_marker("real_passwords"):
         yield
         return
@@ -27,7 +27,7 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_installed_services() -> Iterator[None]:
-    """Uninstall the services that a test installed, after the test."""
+    """Remove the services that a test has installed for the app, after the test."""
     yield
     bootstrap.install(None)
 

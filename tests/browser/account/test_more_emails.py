@@ -14,7 +14,7 @@ SECONDS_TO_MOVE = 30
 
 
 def add_email(visitor: Visitor, email: str) -> None:
-    """Add the address on the account page, with the code from the email."""
+    """Add the email address to the account on the account page, with the code from the mailbox."""
     page = visitor.page
     visitor.open("/account")
     page.get_by_label("Add an email address").fill(email)
@@ -34,7 +34,7 @@ def remove_email(visitor: Visitor, email: str) -> None:
 
 
 def is_there(visitor: Visitor, document_id: str) -> bool:
-    """Return True if the document opens. The page of another person's document is not found."""
+    """Return True if the provider may open the document, and False if its page is *not found*, as for a stranger."""
     visitor.open(f"/documents/{document_id}")
     missing = visitor.page.get_by_role("heading", name="Page not found")
     expect(visitor.page.get_by_role("heading", name="Ada Byron").or_(missing)).to_be_visible()

@@ -18,10 +18,9 @@ PATIENT = "Ada Byron"
 
 @pytest.fixture
 def portal_asks(stack: Stack) -> Iterator[None]:
-    """Turn on the portal's switch that requires a second factor, until the test ends.
+    """Require a second factor of all providers (the installation's switch), until the test ends.
 
-    Functions cache the switches of a practice for 30 seconds, so the test needs a practice that was not read
-    before."""
+    Functions cache the switches of a practice for 30 seconds, so the test needs a practice that was not read before."""
     ssm, name = stack.client("ssm"), f"{stack.outputs['SwitchPrefix']}/second-factor"
     before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
     ssm.put_parameter(Name=name, Value="on", Overwrite=True)
@@ -30,15 +29,15 @@ def portal_asks(stack: Stack) -> Iterator[None]:
 
 
 def require(stack: Stack, clinic: Clinic, *, on: bool) -> None:
-    """Set a practice's switch that requires a second factor, with the admin function.
+    """Switch on or off that a practice requires a second factor of its providers.
 
-    Call this function before a document is sent, because functions cache switches for 30 seconds."""
+    Call this function before a document is sent, because functions cache the setting for 30 seconds."""
     asked = {"action": "set_switch", "practice_id": clinic.practice.id, "second_factor": on}
     assert stack.invoke_admin(asked) == {"id": clinic.practice.id, "second_factor": on}
 
 
 def signed_up(visitor: Visitor, clinic: Clinic) -> str:
-    """Send a document to a new provider, set up the account and log in. Return the document's path."""
+    """Send a document to a new provider, set up the account and log in. Return the path of the document's page."""
     person = someone()
     document_id = clinic.send(person)
     visitor.sign_up(person)
@@ -58,7 +57,7 @@ def opens(visitor: Visitor, path: str) -> None:
 
 
 def set_app_up(visitor: Visitor) -> None:
-    """Set up an authenticator app on the page that requires a second factor, and continue to the document."""
+    """Set up an authenticator app on the page that requires a second factor. The document's page follows."""
     page = visitor.page
     page.get_by_role("link", name="Set up an app").click()
     app = pyotp.TOTP(page.locator(".key").inner_text().replace(" ", ""))

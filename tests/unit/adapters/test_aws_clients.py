@@ -1,4 +1,4 @@
-"""Test the hosts of presigned URLs and forms without a network, with the AWS client of the functions."""
+"""Test that presigned URLs and forms name the host of the bucket's region. No request is sent."""
 
 from urllib.parse import urlsplit
 
@@ -20,7 +20,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def presigned_hosts(region: str) -> list[str]:
-    """Return the hosts of a presigned URL and of an upload form, and the origin of files for the CSP header."""
+    """Return three addresses for a bucket in this region, whose hosts must be the same.
+
+    They are a presigned URL (without its query), the URL of an upload form, and the origin that pages allow for
+    files."""
     files = S3Files(Clients(region), BUCKET, "evidence")
     link = urlsplit(files.url("originals/a", seconds=60))
     form = urlsplit(files.upload_form("uploads/a", max_bytes=10, seconds=60)[0])

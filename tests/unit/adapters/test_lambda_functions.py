@@ -15,7 +15,7 @@ from chalicelib.services.ports import StoredFileCorrupt
 
 
 def inspector(body: Any, **answer: Any) -> LambdaInspector:
-    """Return an inspector whose Lambda function responds with `body`."""
+    """Return a client of the Lambda function `inspect` for tests. The fake function always returns `body`."""
     payload = BytesIO(json.dumps(body).encode())
     functions = SimpleNamespace(invoke=lambda **_: {"Payload": payload, **answer})
     clients: Any = SimpleNamespace(functions=functions)
@@ -108,7 +108,7 @@ REQUEST = MeasureLogo("iVBORw0K", 1000)
 
 
 def measured(body: Any, **answer: Any) -> MeasuredLogo:
-    """Return the result for a request to a Lambda function that responds with `body`."""
+    """Call a fake Lambda function, which returns `body`, to measure a logo. Return the client's result."""
     payload = BytesIO(json.dumps(body).encode())
     client = SimpleNamespace(invoke=lambda **_: {"Payload": payload, **answer})
     return LambdaPdf(client, "pdf").run(REQUEST, MeasuredLogo)

@@ -1,4 +1,6 @@
-"""Test the files behind presigned links: a download is whole and in time or fails, and an upload follows its form."""
+"""Test downloads and uploads by presigned links, against servers on this machine.
+
+A download is whole and in time, or it fails. An upload follows its form."""
 
 import hashlib
 import socket
@@ -20,7 +22,7 @@ SECONDS = 0.3
 
 @contextmanager
 def server(*pieces: bytes, pause: float = 0.0) -> Iterator[str]:
-    """Yield the URL of a server that sends these pieces, pauses before each piece, and closes the connection."""
+    """Yield the URL of a server that sends these pieces of a response, after a pause (seconds) each, and hangs up."""
 
     def answer() -> None:
         wire, _ = listening.accept()
@@ -132,9 +134,9 @@ FIELDS = {"key": "pages/doc_1/${filename}", "policy": "p", "x-amz-signature": "s
 
 @contextmanager
 def bucket(*statuses: str) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield the URL of a server that takes one request per status, and the bodies of the requests.
+    """Yield the URL of a server that replaces the bucket, and the list of the request bodies that it gets.
 
-    After the status `drop`, the server closes the connection without a response."""
+    It responds to one request per status. For the status `drop`, it hangs up without a response."""
     bodies: list[bytes] = []
 
     def take(wire: socket.socket, waiting: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Test erasure in a bucket with versions, and reads of missing objects."""
+"""Test the erasure of files with several versions in S3, and reads of missing files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ KEY = "uploads/verify/chk_1"
 
 @dataclass
 class Bucket:
-    """A fake bucket with versions. `objects` are (key, version), newest first.
+    """A fake S3 bucket that keeps versions. `objects` are (key, version), newest first.
 
-    `hidden` keys have a delete marker. `locked` versions cannot be deleted. `refusal` is the error code for a
-    missing object."""
+    `hidden` keys have a delete marker. `locked` versions cannot be deleted. `refusal` is the error code for a missing
+    object."""
 
     objects: list[tuple[str, str]] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()
@@ -93,7 +93,8 @@ def test_any_other_error_of_s3_is_raised() -> None:
 
 @dataclass
 class TwoBuckets:
-    """Buckets without versions, which respond to `If-None-Match` as S3 does."""
+    """A fake of both S3 buckets, without versions. Like S3, it refuses a write with `If-None-Match` if the key
+    exists."""
 
     objects: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict)
 

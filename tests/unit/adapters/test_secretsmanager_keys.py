@@ -1,4 +1,4 @@
-"""Test how the two session keys are read, cached and read again."""
+"""Test how the two keys that sign session cookies are read from Secrets Manager, cached and read again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class ResourceNotFound(Exception):
 
 @dataclass
 class Manager:
-    """A fake of Secrets Manager with one secret. It has the secret's versions, oldest first, and the calls."""
+    """A fake of Secrets Manager with one secret: its versions, oldest first, and a record of the calls."""
 
     clock: FakeClock
     versions: list[tuple[str, Any]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Manager:
 
 
 class Function:
-    """A Lambda function that has read the session keys. Other functions may rotate the keys meanwhile."""
+    """A Lambda function that has read and cached the session keys, while other functions may rotate the keys."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -118,7 +118,9 @@ def test_made_up_key_ids_cause_at_most_one_read_a_minute(function: Function) -> 
 
 
 def test_made_up_key_ids_log_nobody_out(function: Function) -> None:
-    """A made-up key id may cause a read of the keys just before a rotation. The new key must still be found."""
+    """Anyone can send a cookie with a made-up key id, which makes a function read the keys again.
+
+    Such a read, just before a rotation, must not keep the function from finding the new key."""
     assert function.keys.find_session_key("00000000") is None
     function.manager.put(SECOND)
     assert function.another().session_key() == FIRST.encode()

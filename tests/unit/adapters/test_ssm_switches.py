@@ -1,4 +1,4 @@
-"""Test the feature switches in SSM: the names of the parameters, the defaults and the reads."""
+"""Test the switches (settings of practices that are on or off) in SSM: names of parameters, defaults and reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
 
 @dataclass
 class FakeSsm:
-    """A fake of SSM with these parameters.
+    """A fake of SSM Parameter Store with these parameters.
 
-    A call accepts as many names as AWS does, and the fake records the names."""
+    A call accepts as many names as on AWS, and the fake records the names."""
 
     values: dict[str, str] = field(default_factory=dict)
     asked: list[Sequence[str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Test the client of the timestamp authority, with a real authority over HTTPS."""
+"""Test the HTTP client of a timestamp authority, against an authority that runs on this machine over HTTPS."""
 
 import datetime as dt
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.support.timestamp_server import TimestampServer, now
 
 @pytest.fixture
 def trusted(timestamp_server: TimestampServer, monkeypatch: pytest.MonkeyPatch) -> TimestampServer:
-    """Return a running authority whose TLS certificate this process trusts."""
+    """Return a running timestamp authority whose TLS certificate this process trusts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(timestamp_server.certificate_file))
     return timestamp_server
 

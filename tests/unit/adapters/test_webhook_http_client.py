@@ -1,4 +1,4 @@
-"""Test the webhook client against good and bad servers on this machine, and against tricks with addresses."""
+"""Test the HTTP client that posts webhooks, against good and bad servers and misleading addresses."""
 
 import datetime as dt
 import socket
@@ -28,7 +28,7 @@ Behavior = Callable[[socket.socket, bytes], None]
 
 
 class Server:
-    """A server on a loopback address that reads one request per connection and then calls `behavior`."""
+    """A server on this machine that reads one request per connection and then calls `behavior`, such as to hang."""
 
     def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []

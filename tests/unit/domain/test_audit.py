@@ -51,7 +51,8 @@ def test_a_rewritten_body_breaks_the_chain() -> None:
     ],
 )
 def test_a_rewritten_field_breaks_the_chain(rewritten: dict[str, Any]) -> None:
-    """The hashed bytes are unchanged, but people read the fields, so a changed field must count as a break."""
+    """An audit event repeats its hashed bytes in fields, which people read. So a changed field alone must be
+    noticed."""
     events = chain(5)
     events[2] = replace(events[2], **rewritten)
     assert find_break(events) == 3
@@ -111,7 +112,8 @@ def test_a_chain_that_does_not_start_with_the_first_event_is_broken() -> None:
 
 
 def test_the_hashed_bytes_never_change_their_form() -> None:
-    """Sealed certificates and anchors show hashes over these bytes."""
+    """Certificates that were printed years ago show hashes over these bytes, so the code must never write them
+    differently."""
     event = make_event(
         event_id="evt_1",
         document_id="doc_1",

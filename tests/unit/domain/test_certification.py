@@ -1,4 +1,6 @@
-"""Test the rule of certification over the full product of a document's facts, and each boundary by itself."""
+"""Test the rule that says when a plan of care is certified (safe to bill), for all combinations of a document's facts.
+
+Each boundary is also tested alone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -137,7 +139,9 @@ NEVER = {"declined", "declined_and_returned", "declined_and_recalled", "recalled
 def expected(
     payer: PayerKind | None, kind: Kind, order: str, sent: str, called: str, state: str, *, dated: bool
 ) -> CertificationState | None:
-    """Return what DESIGN 4a says, in its own words and order."""
+    """Return the certification that DESIGN section 4a requires for these facts.
+
+    The rule is written here a second time, in the words and order of that text, and independently of the code."""
     if kind not in (Kind.PLAN_OF_CARE, Kind.RECERTIFICATION) or state in NEVER:
         return None
     signed_on = STATES[state][1]
@@ -156,7 +160,10 @@ BEST = (("full", "day_30", "holds"), ("none", "none", "none"))
 
 
 def cases() -> Iterator[tuple[PayerKind | None, Kind, str, str, str, str]]:
-    """Yield every fact in every state for the types of documents that differ, and every type with the best facts."""
+    """Yield the combinations of facts to test.
+
+    The types of documents that have a rule of their own get every fact in every state. Every type also gets the facts
+    that would certify it most easily, and no facts."""
     for (payer, kind), facts, state in product(TYPES, FACTS, STATES):
         yield payer, kind, *facts, state
     for payer, kind, facts, state in product((*PayerKind, None), Kind, BEST, STATES):

@@ -1,4 +1,5 @@
-"""The stored keys of claims. Rows of earlier releases have these keys, so a key must never change."""
+"""Test the keys of claims (rows that reserve a unique value). Stored rows have these keys, so a key must never
+change."""
 
 from dataclasses import replace
 

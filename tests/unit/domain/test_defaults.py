@@ -1,4 +1,4 @@
-"""Test the defaults of stored rows: rows of earlier releases lack the fields, so the defaults must never change."""
+"""Test the defaults of stored values. Rows of earlier releases lack newer fields, so the defaults must never change."""
 
 from dataclasses import MISSING, fields
 from typing import Any

@@ -66,7 +66,9 @@ def test_points_invisible_marks_and_variants_do_not_change_a_name(name: str, oth
 
 
 def test_a_non_joiner_separates_words_like_a_space() -> None:
-    """The names must match, because a keyboard without the non-joiner types a space."""
+    """A non-joiner is an invisible character in Persian names. The same name with a space instead must match.
+
+    A keyboard without the non-joiner types a space."""
     assert name_key("کیان\u200cپور", "") == name_key("کیان پور", "") != name_key("کیانپور", "")
 
 

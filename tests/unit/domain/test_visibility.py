@@ -1,4 +1,5 @@
-"""Test the rule of DESIGN 2a, which documents an account may see, for every combination of the rule's cases."""
+"""Test the rule (DESIGN section 2a) that says which documents an account may open, for all combinations of its
+cases."""
 
 from dataclasses import replace
 from itertools import product
@@ -49,7 +50,9 @@ def a_document_to(name: str, npi: str | None, email: str | None, grant: str) -> 
 
 
 def is_expected(own: str | None, name: str, npi: str | None, email: str | None, grant: str, addressed: str) -> bool:
-    """Return True if DESIGN 2a lets the account see the document, written independently of the code."""
+    """Return True if DESIGN section 2a lets the account see the document.
+
+    The rule is written here a second time, independently of the code."""
     if grant.startswith("handed over"):
         return grant == "handed over"
     at_address = email in (FIRST, SECOND)

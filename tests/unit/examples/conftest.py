@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the sample programs: the sample clinic with a portal in memory."""
+"""Fixtures for the tests of the sample programs: the sample clinic, with a fake of the portal."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.portal_fake import API_KEY, SECRET, FakePortal
 
 
 class Clock:
-    """A clock that moves at every call, so that stored rows have an order."""
+    """A clock that moves on at every call, so that stored rows have different times."""
 
     def __init__(self) -> None:
         self.at = datetime.now(UTC)

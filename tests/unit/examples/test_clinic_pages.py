@@ -15,7 +15,7 @@ from tests.support.portal_fake import STORAGE, FakePortal
 
 @pytest.fixture
 def form(office: Office) -> dict[str, Any]:
-    """Return the values that a browser submits for an unchanged form."""
+    """Return the values that a browser submits if a person changes nothing in the clinic's send form."""
     proposed = forms.propose_values(SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today())
     return {**proposed, "sample": "pt-knee"}
 

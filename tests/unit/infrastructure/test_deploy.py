@@ -26,7 +26,7 @@ TEMPLATE: dict[str, Any] = {
 
 
 class FakeAws:
-    """A fake of all AWS services that deployment uses, for one stack whose operations end in `status`."""
+    """A fake of all AWS services that a deployment uses. It has one stack, whose operations end in `status`."""
 
     def __init__(self, status: str = "CREATE_COMPLETE") -> None:
         self.status = status
@@ -114,7 +114,7 @@ class FakeAws:
         }
 
     def parameters(self) -> dict[str, str]:
-        """Return the template parameters of the last deployment."""
+        """Return the parameters that the last deployment sent to CloudFormation, by name."""
         return {row["ParameterKey"]: row["ParameterValue"] for row in self.requests[-1]["Parameters"]}
 
 
@@ -128,7 +128,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def certified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replace the step that issues the certificate, because the fake AWS has no keys. Return the list of its calls."""
+    """Replace the step that issues a certificate for the sealing key, because the fake AWS has no keys.
+
+    Return the list to which each call of the step adds an entry."""
     calls: list[str] = []
 
     def ensure(_client: Any, outputs: Mapping[str, str], _now: datetime) -> bool:
@@ -187,7 +189,7 @@ def test_a_stack_after_a_rollback_is_updated(folder: Path) -> None:
 
 
 def test_a_rollback_to_the_same_template_counts_as_deployed(folder: Path, certified: list[str]) -> None:
-    """After the rollback, CloudFormation has nothing to update, but the later steps still run."""
+    """After a rollback, CloudFormation may have nothing to update. The deployment's later steps must still run."""
     aws = FakeAws()
     deploy_to_aws(aws, folder)
     assert aws.stack is not None
@@ -216,7 +218,7 @@ def test_a_deployment_in_progress_is_awaited(folder: Path) -> None:
 
 
 def test_a_stack_whose_creation_failed_is_created_again(folder: Path) -> None:
-    """CloudFormation refuses to update a stack whose creation failed."""
+    """CloudFormation refuses to update a stack whose creation failed, so the stack is deleted first."""
     aws = FakeAws("ROLLBACK_COMPLETE")
     with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
         deploy_to(aws, folder)
@@ -240,7 +242,9 @@ def test_a_stack_that_cannot_be_removed_is_an_error(folder: Path, monkeypatch: p
 
 
 def test_a_failed_deployment_leaves_no_new_resource(folder: Path) -> None:
-    """If new tables and keys were retained, the next deployment would create the same tables and keys again."""
+    """Tables and keys are kept when a stack is deleted, but not new ones of a deployment that failed.
+
+    Otherwise the next deployment would create the same tables and keys again."""
     aws = FakeAws()
     deploy_to(aws, folder, PortalUrl="http://one")
     deploy_to(aws, folder, PortalUrl="http://two")

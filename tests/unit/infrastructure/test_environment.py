@@ -1,4 +1,4 @@
-"""Test the shell script that makes the Python environment on a new machine."""
+"""Test the shell script that sets up the Python environment of a new checkout on a new machine."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Test that the integration guide matches the code.
+"""Test that the integration guide for EMR developers matches the code.
 
 The generated parts must be current, and the examples must fit the schemas."""
 

@@ -39,7 +39,8 @@ def test_every_malformed_file_has_its_expected_result(
 
 
 def certificate_type(name: str, data: bytes, folder: Path) -> str:
-    """Inspect and seal the file. Return `sealed`, the code of the refusal, or the faults of the sealed file."""
+    """Inspect a PDF and seal it (sign it digitally). Return `sealed`, the code of the refusal, or the faults of the
+    result."""
     seen = inspect(data, "pdf")
     if "refused" in seen:
         assert seen["refused"]["detail"].endswith(".")
@@ -53,7 +54,9 @@ def certificate_type(name: str, data: bytes, folder: Path) -> str:
 
 
 def misplaced(before: bytes, after: bytes, size: tuple[float, float]) -> str:
-    """Return a fault if the first page changed outside the signature field; an empty string without a fault."""
+    """Return an empty string if the first page of `after` differs from that of `before` only in the signature box.
+
+    Otherwise return the fault. It is also a fault if the pages do not differ at all."""
     shown = samples.raster(before).size
     unit = max(size) / max(shown)
     scale = min(1.0, 3000 / max(shown))

@@ -1,4 +1,4 @@
-"""Test how a returned scan is recognized as only the original again, without a signature."""
+"""Test the check that refuses a returned scan without a signature, because it shows only the original again."""
 
 import io
 import time

@@ -20,9 +20,9 @@ from infrastructure.user_error import UserError
 
 
 def free_addresses() -> Addresses:
-    """Return addresses with free ports below the ephemeral range.
+    """Return the addresses of a local run with free ports.
 
-    Another program may take a port of the ephemeral range at any moment."""
+    The ports are below the ephemeral range, of which another program may take a port at any moment."""
     candidates = (Addresses(port) for port in range(20_000, 30_000, 20))
     return next(addresses for addresses in candidates if all(map(local_run._is_free, addresses.all_ports)))
 
@@ -94,7 +94,7 @@ def test_after_a_clean_stop_nothing_is_printed(tmp_path: Path, capsys: pytest.Ca
 
 
 class FakeProcesses:
-    """A fake of the processes of a stack. With an `error`, one of the processes has ended."""
+    """A fake of the processes that `make run` starts. With an `error`, one of them has ended, and a check raises it."""
 
     def __init__(self, error: str = "") -> None:
         self.error = error

@@ -18,7 +18,7 @@ CREATED = {"id": "prc_2", "api_key": "key_2", "webhook_secret": "whsec_2"}
 
 
 class FakeStack:
-    """A fake stack that has the practices with the API keys in `known`.
+    """A fake of the deployed portal. Requests with the API keys in `known` are accepted.
 
     The fake rotates the keys of the practices in `existing`, and creates the practice `CREATED`."""
 

@@ -19,7 +19,7 @@ NOT_READY: tuple[Exception, ...] = (
 
 @dataclass
 class Function:
-    """A fake Lambda function that fails with each of the `errors` before it succeeds."""
+    """A fake Lambda function that raises each of the `errors` in turn before it succeeds."""
 
     errors: list[Exception] = field(default_factory=list)
     calls: int = 0
@@ -32,7 +32,7 @@ class Function:
 
 @dataclass(frozen=True)
 class StackOf(LocalStack):
-    """A local stack that warms up the given fake functions."""
+    """A local stack whose functions, to be called once at the start (warmed up), are these fakes."""
 
     cold: tuple[Function, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Test that the search never signs a line or field that is, or may be, another person's."""
+"""Test that the portal never puts a signature on a line or field that is, or may be, another person's."""
 
 import pytest
 from pypdf import PdfWriter
@@ -106,7 +106,7 @@ PATIENT, PHYSICIAN, WITNESS = "Patient Signature", "Physician Signature", "Witne
     "above", [[PATIENT], [WITNESS, PATIENT], ["Print Name"]], ids=["patient", "two others", "name"]
 )
 def test_a_line_below_another_label_belongs_to_that_label(above: list[str]) -> None:
-    """Where labels are above their lines, the line above the physician's label belongs to the label before it."""
+    """On a form with labels above their lines, the line above the physician's label belongs to the label before it."""
     labels = [*above, PHYSICIAN]
     texts = [(54.0, 242.0 - 42 * index, text) for index, text in enumerate(labels)]
     data = page(*texts, drawn=_lines(*(242.0 - 28 - 42 * index for index in range(len(labels)))))
@@ -124,7 +124,9 @@ def test_a_line_above_its_label_belongs_to_that_label(labels: list[str]) -> None
 
 
 def _column_of_fields(labels: list[str], names: list[str], *, labels_over: bool) -> bytes:
-    """Return a PDF page of form fields, each 22 points high with a label directly above or below."""
+    """Return a PDF page with a column of form fields of these `names`.
+
+    Each field is 22 points high, with its label directly above (`labels_over`) or below."""
     texts = [(54.0, 220.0 - 42 * index + (28 if labels_over else -10), text) for index, text in enumerate(labels)]
     rects = [(54.0, 220.0 - 42 * index, 260.0, 242.0 - 42 * index) for index in range(len(labels))]
 

@@ -1,4 +1,4 @@
-"""Test on clinics' forms that the signature block is where the provider signs and covers no other content."""
+"""Test, on sample forms of clinics, that the signature is where the provider signs and hides nothing."""
 
 from dataclasses import replace
 

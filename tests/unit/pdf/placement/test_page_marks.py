@@ -1,4 +1,6 @@
-"""Test reading the marks on a page (texts, lines, images and fields), and the limits of the search."""
+"""Test the reading of texts, lines, images and fields on a page, among which a place to sign is searched.
+
+Also test the limits that stop the search on a hostile page."""
 
 import math
 from io import BytesIO

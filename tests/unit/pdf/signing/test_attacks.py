@@ -1,4 +1,6 @@
-"""Test the published attacks on sealed files. pyHanko, pdfsig and `/verify` must agree on each attack."""
+"""Test the published attacks on sealed (digitally signed) PDFs: the portal must notice each of them.
+
+The library pyHanko, the program pdfsig and the page `/verify` must agree."""
 
 import asyncio
 import hashlib
@@ -40,7 +42,9 @@ def sealed() -> bytes:
 
 
 def verdict(data: bytes, released: bytes) -> tuple[str, bool]:
-    """Return the verdict of `/verify` on a file, and whether `/verify` shows a time by a timestamp authority."""
+    """Return what `/verify` says about the file `data`, if the portal has released the file `released`.
+
+    The second value is True if `/verify` shows a time that a timestamp authority has certified."""
     finding = sandboxed_inspection.inspect(data, "seal", certificates=OURS, authorities=sealing_key.pins())
     stored = StoredPdf(key="signed/1.pdf", sha256=hashlib.sha256(released).hexdigest(), pages=4)
     files, store = FakeFiles(), a_store(a_document(id=FACTS.document_id, signed=stored))

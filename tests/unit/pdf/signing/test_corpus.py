@@ -1,4 +1,4 @@
-"""Test many files of every shape: each file is refused with a reason, or gets a valid seal."""
+"""Test PDFs of many shapes: each is refused with a reason, or gets a valid seal (digital signature)."""
 
 import io
 import itertools
@@ -73,7 +73,7 @@ def signed() -> Iterator[Sample]:
 
 
 def _with_proof(data: bytes) -> bytes:
-    """Return the PDF with a document security store, as signatures at PAdES level B-LT have."""
+    """Return the PDF with stored proofs of its signatures' validity, as signatures of the level PAdES B-LT have."""
     output = io.BytesIO(data)
     contents = PdfFileReader(io.BytesIO(data)).embedded_signatures[-1].pkcs7_content.hex().encode()
     DocumentSecurityStore.add_dss(output, contents, certs=[certificate()])
@@ -89,7 +89,9 @@ def _touched(data: bytes) -> bytes:
 
 
 def _certified(permitted: MDPPerm, *, spare: bool) -> bytes:
-    """Return a file certified by its author, with a spare signature field if `spare` is set."""
+    """Return a PDF that its author has certified, so that only the changes `permitted` are allowed.
+
+    With `spare`, it has an empty signature field."""
     writer = IncrementalPdfFileWriter(io.BytesIO(samples.plan_of_care()))
     if spare:
         append_signature_field(writer, SigFieldSpec("Physician", on_page=1, box=(72, 96, 292, 144)))
@@ -108,7 +110,7 @@ def _compressed(data: bytes) -> bytes:
 
 
 def rewritten() -> Iterator[Sample]:
-    """Yield PDFs rewritten by qpdf: with and without object streams, linearized, and expanded."""
+    """Yield sample PDFs in the forms in which the program qpdf writes them, such as compressed and linearized."""
     ways = (["--object-streams=generate"], ["--object-streams=disable"], ["--linearize"], ["--qdf"])
     for way, (name, data) in itertools.product(ways, _few()):
         with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
@@ -127,7 +129,8 @@ def _few() -> list[Sample]:
 
 
 def damaged() -> Iterator[Sample]:
-    """Yield PDFs with changed, truncated, doubled or prepended bytes, from a fixed random seed."""
+    """Yield sample PDFs with random damage: bytes changed, cut off, doubled or put before. The damage is always the
+    same."""
     chance = random.Random(11)  # noqa: S311 - to make files, not secrets
     for name, data in _few():
         for number in range(60):
@@ -150,7 +153,7 @@ SOURCES: tuple[Callable[[], Iterator[Sample]], ...] = (shapes, contents, signed,
 
 
 def accepted(data: bytes, folder: Path) -> str:
-    """Return the output of pdfsig and qpdf if one of them rejects the sealed file, else an empty string."""
+    """Return an empty string if the programs pdfsig and qpdf accept the sealed file, or else their complaints."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     qpdf = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)

@@ -47,12 +47,12 @@ def sign_and_seal(pdf: bytes, field: SignatureBox | None = None, by: Sealer | No
 
 
 def is_extensible(data: bytes) -> bool:
-    """Open the file with a strict reader, and return True if an incremental update may extend the file."""
+    """Return True if the PDF can be signed by a change at its end (an incremental update), without being rebuilt."""
     return extensibility.is_extensible(data, open_to_extend(data).prev)
 
 
 def assert_accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
-    """Assert that pdfsig and qpdf accept the file and find that many signatures."""
+    """Assert that the programs pdfsig and qpdf accept the file, with this number of digital signatures."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     checked = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)
@@ -263,7 +263,7 @@ def test_bytes_hidden_beside_the_signature_are_found() -> None:
 
 
 def test_no_library_logs_the_content_of_a_file(caplog: pytest.LogCaptureFixture) -> None:
-    """The libraries' own warnings would quote the names of fields and the keys of dictionaries."""
+    """The PDF libraries' warnings quote names of form fields, which may contain a patient's data."""
     data = sign_and_seal(samples.plan_of_care()).sealed.data
     for spot in range(0, len(data), 1500):
         verification.verify(data[:spot] + b"/Ada Byron" + data[spot:], OURS)

@@ -1,4 +1,4 @@
-"""Test the half of sealing that has the key: it trusts no offset and no hash of the function without rights."""
+"""Test the part of sealing that has the key. It trusts no byte position and no hash of the part that parses PDFs."""
 
 import hashlib
 import subprocess

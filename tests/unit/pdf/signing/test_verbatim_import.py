@@ -1,4 +1,4 @@
-"""Test that the objects copied verbatim give the same document as the objects that pyHanko parses and copies."""
+"""Test the fast way to copy drawn pages into a PDF: the result is the same document as by the library pyHanko."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,7 +73,9 @@ def test_a_decline_sealed_both_ways_is_valid_and_looks_the_same(tmp_path: Path) 
 
 
 def compare(fast: Release, slow: Release, original: bytes, signatures: int, folder: Path) -> None:
-    """Assert that two sealed files are valid, and that they have the same text and the same page images."""
+    """Assert that the files of the fast and the slow way are validly sealed, and have the same texts and pictures.
+
+    `signatures` is the number of digital signatures in each."""
     for release in (fast, slow):
         data = release.sealed.data
         assert verify(data, OURS).verdict == "intact"

@@ -4,7 +4,7 @@ from chalicelib.pdf.text.bidi import has_right_to_left, isolate, resolve_levels,
 
 
 def drawn(text: str) -> str:
-    """Return the characters of a text in visual order, without mirroring its brackets."""
+    """Return a text's characters in the order in which they are drawn from left to right. Brackets are not mirrored."""
     return "".join(text[index] for index in visual_order(resolve_levels(text)))
 
 

@@ -44,7 +44,7 @@ def glyphs_of(run: Run) -> list[int]:
 
 
 def missing(runs: tuple[Run, ...]) -> list[int]:
-    """Return the glyph ids in the runs that replace letters without a font: empty boxes and U+FFFD."""
+    """Return the numbers of the drawn glyphs that only stand for a missing letter: empty boxes and U+FFFD."""
     return [
         glyph
         for run in runs
@@ -54,7 +54,9 @@ def missing(runs: tuple[Run, ...]) -> list[int]:
 
 
 def read_back(text: str, *, face: str = PLAIN) -> str:
-    """Return the text that PDFium extracts. PDFium may put raised marks on separate lines."""
+    """Draw a text in a PDF, and return the text that the library PDFium reads there.
+
+    PDFium may put raised marks on separate lines."""
     data = draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text, face=face, size=12))
     with pypdfium2.PdfDocument(data) as document:
         extracted: str = document[0].get_textpage().get_text_bounded()
@@ -130,7 +132,8 @@ def test_thai_marks_are_stacked() -> None:
 
 
 def ink(text: str) -> tuple[int, int, int, int]:
-    """Draw the text at (40, 600) with 100 points. Return the left, top, right and bottom of its ink in pixels."""
+    """Draw a text at (40, 600) in a size of 100 points. Return the box of its ink (left, top, right, bottom) in
+    pixels."""
     return inked(lambda canvas: draw_text(canvas, 40, 600, text, size=100))
 
 
@@ -248,7 +251,9 @@ def test_a_stack_of_marks_is_as_wide_as_its_letter() -> None:
 
 
 def drawn_lines(lines: list[str], face: str = PLAIN) -> list[str]:
-    """Return the runs of each line in visual order, with the text of each run in reading order."""
+    """Return each line's parts (runs of one font and direction) in the order in which they are drawn.
+
+    The text of each part is in reading order."""
     return ["|".join(run.text.strip() for run in split_runs(line, face)) for line in lines]
 
 
