@@ -42,6 +42,6 @@ def test_every_decision_has_the_same_short_format() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    """A page may leave out the first folders of a path, as in `delivery/emails.py`."""
+    """A page of the documentation may leave out the first folders of a file's path, as in `delivery/emails.py`."""
     named = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|sh|yaml|md))`", page.read_text("utf-8")))
     assert {path for path in named if not any(file.endswith(f"/{path}") for file in FILES)} == set()

@@ -1,8 +1,7 @@
-"""Test that imports run one way, down a known tree of packages.
+"""Test that imports between the packages of the app run in one direction only, without circles.
 
-A room is a package of `chalicelib`, or a module at the root of a layer. `LEVELS` lists the rooms of each
-layer from the bottom to the top. A room imports only rooms of lower levels. So there is no circle, and no
-import runs upward."""
+A room is a package of `chalicelib`, or a module at the root of a layer. `LEVELS` lists the rooms of each layer from the
+bottom to the top. A room imports only rooms of lower levels."""
 
 import ast
 import sys
@@ -86,7 +85,7 @@ MODULES = {dotted(path): path for path in modules(PACKAGE)}
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted name of every module that the file imports, or could import."""
+    """Yield the dotted names of all modules that a source file imports. A name may also be that of a function."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -96,7 +95,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def own_imports(name: str) -> set[str]:
-    """Return the modules of `chalicelib` that a module imports."""
+    """Return the names of the modules of `chalicelib` that the module `name` imports."""
     return {module for module in imported(MODULES[name]) if module in MODULES} - {name}
 
 
@@ -106,7 +105,9 @@ def layer_of(name: str) -> str | None:
 
 
 def room_of(name: str) -> str | None:
-    """Return the room of a module below its layer: `chalicelib.pdf.text.bidi` is in the room `text`."""
+    """Return the package in which a module is below its layer: `text` for `chalicelib.pdf.text.bidi`.
+
+    Return None for a module outside of all layers."""
     parts = name.split(".")
     return parts[2] if parts[0] == "chalicelib" and len(parts) > 2 else None
 

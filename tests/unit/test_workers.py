@@ -78,7 +78,7 @@ def test_the_admin_function_explains_any_invalid_payload(typed: Any) -> None:
 def test_an_error_is_raised_and_logged_without_its_text(
     work: Callable[[], Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AWS logs the text of a raised error and of its causes, so the worker must remove the text."""
+    """AWS logs the text of an error that a function raises, and this text may contain a patient's data."""
 
     def broken() -> None:
         raise ValueError("Ada Byron")

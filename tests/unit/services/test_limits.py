@@ -182,7 +182,7 @@ LIMITS: dict[str, dict[str, Any]] = {
 
 
 def facts(limit: Any) -> Any:
-    """Return a limit in the form of the table: a delay or quota as its number and times."""
+    """Return a limit of the app in the form of the test's table, for example a delay as its number and times."""
     if isinstance(limit, Backoff):
         return limit.free_attempts, limit.max_wait, limit.lifetime
     if isinstance(limit, Quota):
@@ -198,5 +198,5 @@ def test_a_limit_is_the_one_that_documents_and_pages_state(module: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name in LIMITS if hasattr(import_module(f"chalicelib.{name}"), "logger")])
 def test_a_module_logs_with_the_portals_logger(module: str) -> None:
-    """A child has the request's id and the redaction of the portal's logger."""
+    """Only a child of the portal's logger logs the request's id and removes sensitive values."""
     assert import_module(f"chalicelib.{module}").logger.child is True

@@ -1,4 +1,4 @@
-"""Access events: each read of a document leaves one, and a practice sees those of its own documents."""
+"""Test the log of who read a document: each read is recorded, and a practice sees only the reads of its documents."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ DOCUMENT = f"/documents/{a_document().id}"
 
 
 def accesses(portal: Portal, document_id: str) -> list[AccessEvent]:
-    """Return the access events of a document, oldest first."""
+    """Return the recorded reads (access events) of a document, oldest first."""
     return list(portal.fake_store.access_events(document_id, limit=100, before=None).items)[::-1]
 
 

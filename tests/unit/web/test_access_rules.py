@@ -1,4 +1,4 @@
-"""Test the access rules on real routes."""
+"""Test the rules that say who may use a route, on the routes of the app."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -78,7 +78,9 @@ def test_one_read_loads_the_session_and_the_document(portal: Portal) -> None:
 
 
 def count_visits(store: FakeStore) -> list[str | None]:
-    """Record the document ids of all later calls of `visit`, and return the list that will receive them."""
+    """Record every later call of the store's method `visit`, and return the list that gets the document ids asked for.
+
+    The method reads the rows of a request in one call."""
     requested: list[str | None] = []
     real = store.visit
 

@@ -1,4 +1,4 @@
-"""Test which modules a cold function imports for the login page, the first page of most visitors."""
+"""Test which modules a newly started web function imports for the login page, because imports make visitors wait."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Test the steps of every request, on real routes and on a route that fails."""
+"""Test the steps that every HTTP request takes, on the app's routes and on a route that fails."""
 
 import json
 import re
@@ -160,7 +160,7 @@ def test_a_body_that_is_not_a_form_is_refused() -> None:
 
 
 def failing_app(error: Exception) -> Client:
-    """Return a client of an app in which one page route and one API route raise `error`."""
+    """Return a client of an app with two routes, one page and one of the API, that raise `error`."""
 
     def fail(_context: RequestContext) -> Response:
         raise error
@@ -213,7 +213,7 @@ def test_retry_after_is_sent() -> None:
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """Yield the text stream that receives the portal's log during the test."""
+    """Yield the text that the portal logs during the test, as a stream."""
     handler, caught = dispatch.logger.registered_handler, StringIO()
     assert isinstance(handler, StreamHandler)
     before = handler.setStream(caught)

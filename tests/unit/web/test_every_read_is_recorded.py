@@ -1,6 +1,7 @@
-"""Test that every response with patient data about one document leaves one access event, for every route and caller.
+"""Test that every response with a document's patient data is recorded as one access event (who read what).
 
-A response without patient data leaves none, except that a GET is recorded while its page is made."""
+The test covers every route and every kind of caller. A response without patient data leaves no event, except that a GET
+is recorded while its page is made."""
 
 import re
 from collections.abc import Mapping
@@ -32,7 +33,9 @@ IS_FILE = re.compile(r"/(originals|signed)/")
 
 
 def ask(portal: Portal, method: str, path: str, who: str) -> tuple[bool, list[AccessEvent]]:
-    """Send the request. Return whether the response shows or gives the document, and the document's access events."""
+    """Send a request as this kind of caller (`who`).
+
+    Return whether the response shows or gives the document, and the recorded access events."""
     portal.store.commit(Change(at=START, documents=(document_for(path),)))
     asked = Asked(portal, method, path, who)
     asked.prepare()

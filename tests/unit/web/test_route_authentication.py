@@ -1,4 +1,4 @@
-"""Test that every route of the app has exactly the access rule in the table below."""
+"""Test that every route has exactly the access rule (who may use it) in the table of this module."""
 
 import json
 import re

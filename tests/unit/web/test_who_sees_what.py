@@ -1,4 +1,6 @@
-"""Test who sees what, and the code of a fax, on the web function in memory (`tests/support/who_sees_what.py`)."""
+"""Test that nobody sees another person's documents, on the web function in memory.
+
+The cases are in `tests/support/who_sees_what.py`."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +27,7 @@ from tests.support.who_sees_what import CASES, FAXES, Answer, Keys, Sent, Visito
 
 
 class ReadingInspector(FakeInspector):
-    """An inspector that refuses a file that does not begin like a PDF."""
+    """A fake inspection of uploads that refuses a file unless it begins like a PDF."""
 
     def __init__(self, files: Files) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class MemoryVisitor(Visitor):
 
 
 class MemoryWorld(World):
-    """The portal over fakes for the attacks. Jobs run in this process."""
+    """The portal in memory, as the test cases about who sees what use it. Jobs run in this process."""
 
     def __init__(self) -> None:
         self.portal = Portal()

@@ -1,4 +1,5 @@
-"""Test the actions of support on accounts: separate people, release an address, close an account, move an account."""
+"""Test the actions of support on accounts: separate two people, release an address, close an account, move an
+account."""
 
 from dataclasses import replace
 from typing import Any
@@ -42,7 +43,8 @@ def test_an_address_without_an_account_is_not_found(support: Support) -> None:
 
 
 def test_a_wrong_npi_that_came_first_is_removed_and_the_other_persons_documents_move(support: Support) -> None:
-    """The clinic typed Jane's NPI for Luis first, so Jane's documents were matched with Luis."""
+    """A clinic typed Jane's NPI for Luis before it sent Jane's documents, so the portal matched Jane's documents with
+    Luis."""
     luis = support.mail(replace(LUIS, npi=JANES_NPI), "POC-1")
     jane = support.mail(replace(JANE, npi=JANES_NPI), "POC-2")
     assert jane.provider_id == luis.provider_id

@@ -375,7 +375,7 @@ def test_nothing_is_added_if_the_password_changed_meanwhile(world: EmailWorld) -
 def test_a_document_that_arrives_while_the_address_is_added_goes_to_the_account(
     world: EmailWorld, addressee: object
 ) -> None:
-    """The intake has looked for the addressee before the address was added, and commits afterwards."""
+    """The intake of the document has searched for the provider before the address was added, and commits afterwards."""
     assert isinstance(addressee, type(RIVERA))
     account = world.account()
     owner, code = world.owner(account), world.code(account)
@@ -398,7 +398,7 @@ def test_a_document_that_arrives_while_the_address_is_removed_leaves_the_account
 def test_a_document_that_is_inspected_while_the_address_is_removed_does_not_reach_the_account(
     world: EmailWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The intake reads the claims before the inspection of the file, and the account after it."""
+    """The intake of the document reads who owns the address before it inspects the file, and the account afterwards."""
     account = world.add(world.account())
     world.send(WORK, practice=OTHER_PRACTICE)
     inspect = world.emr.inspector.inspect

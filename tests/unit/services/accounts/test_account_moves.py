@@ -69,7 +69,8 @@ def test_the_reader_of_the_new_address_takes_the_account_over_without_its_old_wa
 
 
 def test_a_moved_account_sees_only_what_clinics_have_sent_to_the_new_address(support: Support) -> None:
-    """The reader of a mistyped address must see no document."""
+    """The old address may have been a stranger's, so the moved account cannot open documents that were sent only
+    there."""
     old = support.mail(LUIS, "POC-1")
     account = support.account(old)
     waiting = support.mail(replace(LUIS, email=NEW), "POC-2", practice=OTHER_PRACTICE)
@@ -124,7 +125,7 @@ def test_what_the_code_of_a_fax_opened_to_the_former_owner_stays_closed_to_the_n
 
 
 def test_a_reset_link_of_the_old_address_does_not_end_the_move(support: Support) -> None:
-    """A stranger who holds the account must not be able to stop the move."""
+    """A stranger may hold the account until the move to its real owner, and must not be able to stop the move."""
     account = support.account(support.mail(LUIS, "POC-1"))
     support.run("move_account", provider_id=account.id, email=NEW)
     token = support.new_address_link()

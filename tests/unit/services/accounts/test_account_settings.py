@@ -38,7 +38,7 @@ APP = Authenticator(secret="S", since=START)
 
 
 class World:
-    """An account with a session."""
+    """A provider's account with a session, and the service that changes the account's settings, in memory."""
 
     def __init__(self, **changes: Any) -> None:
         self.store, keys, self.ids = FakeStore(), FakeKeys(), FakeIds()
@@ -61,7 +61,8 @@ class World:
         return AccountOwner(self.session, self.provider, START + after)
 
     def check(self, change: AccountChange, event: AccountEventType, codes: int = 0) -> None:
-        """Check the event, the email, the sessions and the number of recovery codes after a change."""
+        """Check what a change of the account has stored: the event, the email, the sessions and the number of recovery
+        codes."""
         assert len(change.codes) == codes
         if codes:
             assert self.provider.recovery == tuple(map(hash_recovery_code, change.codes))

@@ -1,4 +1,6 @@
-"""Test the codes that prove one more email address: their limits, and what they disclose to nobody."""
+"""Test the emailed codes with which an owner adds one more email address to an account.
+
+They have limits, and must not disclose whether an address belongs to another account."""
 
 import re
 from contextlib import suppress
@@ -33,7 +35,9 @@ def account(world: EmailWorld) -> Provider:
 
 
 def enter(world: EmailWorld, account: Provider, code: str, source: str = SOURCE) -> bool:
-    """Return True if the code adds the address to the account."""
+    """Enter a code to add an address to the account. Return True if the address was added.
+
+    `source` is the network of the client, in which wrong codes are counted."""
     try:
         world.emails.add(world.owner(account), code, source)
     except Invalid:
@@ -91,7 +95,8 @@ def test_an_email_that_is_sent_after_ten_minutes_brings_no_code(world: EmailWorl
 
 
 def test_a_repeated_email_makes_the_newest_code(world: EmailWorld, account: Provider) -> None:
-    """The worker may stop after the email was sent and before it recorded this."""
+    """The worker may stop after it sent the email and before it recorded this, so that another worker sends the email
+    again."""
     delivery = world.ask(account)
     first, second = (world.codes.create_code(delivery, world.clock.now()) for _ in range(2))
     assert not enter(world, account, first)
@@ -198,7 +203,7 @@ def test_the_owner_of_an_address_hears_that_somebody_tried_to_add_it(
 
 
 def test_a_taken_address_is_never_added(world: EmailWorld, account: Provider, other: Provider) -> None:
-    """An email with a code was sent before the other account had the address."""
+    """Another account gets the address after the email with the code was sent, and before the code is entered."""
     code = world.code(account, "shared@example.com")
     world.clock.pass_time(minutes=1)
     world.add(other, "shared@example.com")
@@ -227,9 +232,10 @@ def test_a_free_and_a_taken_address_get_the_same_answers_after_the_same_calls(
 
 
 def attempt(world: EmailWorld, account: Provider, email: str) -> list[object]:
-    """Ask for a code, let the email be sent, and enter wrong codes.
+    """Try to add an address to the account: request a code, let the email be sent, and enter wrong codes.
 
-    Return what the account's owner saw, and the names of the database calls that the owner waited for."""
+    Return what the owner saw, and the names of the database calls for which the owner waited. Both must be the same for
+    every address, so that nothing reveals other accounts."""
     world.clock.pass_time(hours=1)
     calls: Calls = []
     slow, owner, seen = Slow(world.store, calls, each=0), world.owner(account), list[object]()

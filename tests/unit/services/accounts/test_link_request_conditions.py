@@ -1,4 +1,5 @@
-"""Test every condition under which a request for a link sends an email, and what the email's row says."""
+"""Test every condition under which a request for a setup or reset link sends an email, and what the email's row
+says."""
 
 from dataclasses import replace
 from datetime import timedelta

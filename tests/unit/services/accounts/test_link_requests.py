@@ -23,7 +23,8 @@ OTHER_PROVIDER_AS_ADDRESSEE = replace(DOCUMENT.addressee, first_name="Jane", las
 
 
 class Desk:
-    """A provider with one document, and the portal's emails to the provider."""
+    """A provider with one document, and the service for *Forgot password* with the emails that it queues for the
+    provider."""
 
     def __init__(self, provider: Provider = NEW, document: Document = DOCUMENT) -> None:
         self.store = FakeStore()
@@ -182,7 +183,7 @@ def test_the_landing_page_sends_a_link_to_the_address_on_file(desk: Desk) -> Non
 
 
 def test_an_accounts_link_goes_to_its_own_address_not_to_the_one_the_clinic_typed() -> None:
-    """The email belongs to no practice and no document, so no practice learns the account's address."""
+    """The email is stored without a practice and a document, so that no practice learns the account's address."""
     home = "luis@home.example"
     desk = Desk(replace(PROVIDER, email=home, addressed_by={DOCUMENT.practice_id: (home,)}))
     desk.link_requests.ask_for_document(DOCUMENT.id, START)

@@ -1,4 +1,4 @@
-"""Test the account row after a setup or reset link was used."""
+"""Test the provider's row after a person has chosen a password with an emailed setup or reset link."""
 
 from dataclasses import replace
 from datetime import timedelta

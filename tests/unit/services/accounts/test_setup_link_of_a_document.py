@@ -1,4 +1,4 @@
-"""Test setup links whose document is replaced, recalled or corrected."""
+"""Test emailed setup links (for a new account) whose document is then replaced, recalled or corrected."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ REPLACING = sent(external_id="POC-1002", supersedes="POC-1001")
 
 
 class Physician:
-    """An addressee who opens the links in the emails that the EMR's events cause."""
+    """A provider without an account, who opens the setup links in the emails about a clinic's documents."""
 
     def __init__(self) -> None:
         self.emr = Emr()
@@ -37,11 +37,13 @@ class Physician:
         return [delivery for delivery in setups if delivery.document_id == document.id]
 
     def link(self, document: Document) -> str:
-        """Create the token of the link in the document's newest setup email, as the delivery of the email does."""
+        """Return the token of the link in the newest setup email for this document. The token is made as for the sent
+        email."""
         return self.setup_links.create_token(self.setups(document)[-1], self.emr.now)
 
     def leads_to(self, token: str) -> str | None:
-        """Return the id of the document that the link opens, or None if the link has expired."""
+        """Open a setup link by its token. Return the id of the document that it opens, or None if the link no longer
+        works."""
         try:
             document = self.setup_links.open(token, self.emr.now).document
         except LinkExpired:
@@ -125,7 +127,10 @@ def test_while_the_first_document_is_pending_a_second_sends_no_setup_link(physic
 
 
 def test_a_link_reads_the_recalled_document_and_the_pending_list_concurrently(physician: Physician) -> None:
-    """The real store reads the list with two calls, so this sequence of two calls becomes three in the real store."""
+    """Two calls of the fake store in sequence are three in DynamoDB, because the real store reads a list with two
+    calls.
+
+    Three is the limit for a page."""
     token = physician.link(physician.emr.send())
     other = physician.emr.send(SECOND)
     physician.recall()
@@ -271,7 +276,9 @@ def link_requests(emr: Emr) -> LinkRequests:
 
 
 def request_from_page(physician: Physician, document: Document) -> list[tuple[str, str | None]]:
-    """Request a new link on the page of an expired link. Return the type and document id of each new email."""
+    """Request a new setup link on the page of a link that no longer works.
+
+    Return the type and the document id of each email that follows."""
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask_for_document(document.id, emr.now)
@@ -291,7 +298,9 @@ def test_the_page_of_an_expired_link_sends_nothing_without_a_pending_document(ph
 
 
 def request_by_address(physician: Physician) -> list[tuple[str, str | None]]:
-    """Use *Forgot password* with the provider's address. Return the type and document id of each new email."""
+    """Request a link with *Forgot password* and the provider's address.
+
+    Return the type and the document id of each email that follows."""
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask(ADDRESS, "198.51.100.7", emr.now)
@@ -318,7 +327,9 @@ def test_forgot_password_sends_nothing_if_the_pending_document_was_faxed(physici
 
 
 def opened_at_second_practice(physician: Physician, first: Addressee, second: Addressee) -> Provider:
-    """Return the person to whom the page of the second practice's setup link shows a name and an NPI."""
+    """Return the account that a setup link creates, if two practices have sent documents to the same address before.
+
+    The practices name the people `first` and `second` there. The link belongs to the second practice's document."""
     physician.emr.send(sent(addressee=first))
     other = physician.emr.send(sent(external_id="POC-1002", addressee=second), practice=OTHER_PRACTICE)
     request_from_page(physician, other)

@@ -25,7 +25,7 @@ FORM = PasswordForm(password=PASSWORD, credential="MD", confirmed=True)
 
 
 class Desk:
-    """A provider, and the links that the portal emailed to the provider."""
+    """A provider and the service for setup and reset links, with the links that the portal emailed to the provider."""
 
     def __init__(self, provider: Provider = NEW) -> None:
         self.store = FakeStore()
@@ -35,7 +35,8 @@ class Desk:
         self.store.commit(Change(at=START, practices=(PRACTICE,), providers=people, documents=(DOCUMENT,)))
 
     def link(self, number: int = 1, **changes: object) -> str:
-        """Return the token of the link in the email with this number."""
+        """Return the token of the link in the provider's email with this number. `changes` replace fields of the
+        email."""
         return self.setup_links.create_token(an_email(f"dlv_{number}", **changes), START)
 
     @property
@@ -75,7 +76,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def owner() -> Desk:
-    """Return the links and the store of a provider who already has an account."""
+    """Return a provider who already has an account, with the service for links and the emailed links."""
     return Desk(PROVIDER)
 
 
@@ -239,7 +240,7 @@ def test_an_npi_may_be_left_out() -> None:
 
 
 def test_an_npi_is_not_exclusive(desk: Desk) -> None:
-    """A practice that is first to state an NPI must not keep the owner of the NPI out (DESIGN 2a)."""
+    """NPIs are public. A practice that states a provider's NPI for another person must not keep the provider out."""
     other = replace(NEW, id="prv_other", version=1)
     desk.store.commit(Change(at=START, providers=(other,), claims=(Claim(key="npi#1234567893", owner=other.id),)))
     desk.setup_links.choose_password(desk.link(), FORM, START)
@@ -321,7 +322,7 @@ def test_a_reset_link_outlives_a_corrected_document(owner: Desk) -> None:
 
 
 def test_no_reset_link_goes_to_an_additional_address_and_none_from_there_works(owner: Desk) -> None:
-    """An earlier release could send a link to an additional address."""
+    """An earlier release could send a reset link to an address that is not the username, so such links may exist."""
     second = "luis@clinic.example"
     both = replace(owner.provider, version=2, emails=(EMAIL, second))
     owner.store.commit(Change(at=START, providers=(both,)))

@@ -24,7 +24,7 @@ LATER = START + timedelta(minutes=3)
 
 
 class World:
-    """An account with two passkeys: one that is used, and one that is not."""
+    """A provider's account with two passkeys, one that the tests use and one that they do not, in memory."""
 
     def __init__(self) -> None:
         self.store, keys, ids = FakeStore(), FakeKeys(), FakeIds()

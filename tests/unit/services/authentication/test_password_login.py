@@ -57,7 +57,8 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run concurrent calls one after another, because the threads of thousands of logins would be slow."""
+    """Run reads that are concurrent in the app one after another, because thousands of logins would start many
+    threads."""
 
     def in_sequence(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, object]:
         return first(), second()
@@ -102,9 +103,9 @@ def test_an_unknown_address_makes_the_same_calls_and_also_checks_a_password(
 
 
 def calls_of(desk: Desk, attempt: LoginAttempt) -> list[str]:
-    """Return the names of the store's methods that a login attempt calls.
+    """Return the names of the database calls that a login attempt makes, sorted, because some calls are concurrent.
 
-    The names are sorted, because some calls run concurrently."""
+    They must be the same for every attempt, so that their time reveals nothing."""
     seen: list[str] = []
 
     class Watched:
@@ -212,9 +213,9 @@ def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
 def checked_guesses(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: LoginAttempt = WRONG
 ) -> list[str]:
-    """Guess a password every 3 days, each time from a new source.
+    """Guess a password `attempts` times, once every 3 days, each time from a new address, to get around the limits.
 
-    Return the guesses that the portal compared with the password."""
+    Return only the guesses that the portal compared with the password. The others were refused before."""
     checked: list[str] = []
 
     def guess(password: str, _kept: str | None) -> bool:

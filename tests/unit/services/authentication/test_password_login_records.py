@@ -1,4 +1,4 @@
-"""Test what a login stores: events, counters, sessions and logins that wait for a second factor."""
+"""Test which rows a login stores: events, counters of failures, sessions, and logins that wait for a second factor."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -36,7 +36,8 @@ def desk() -> Desk:
 
 
 def tries(desk: Desk) -> list[int]:
-    """Return the counts for the client, the account, an attack and the source."""
+    """Return four stored counts of wrong passwords: for the client, the account, an attack on it, and the IP
+    address."""
     counters = (
         (PER_CLIENT, f"{EMAIL} from {RIGHT.source}"),
         (PER_ACCOUNT, EMAIL),

@@ -186,7 +186,8 @@ def test_a_password_over_the_limit_is_not_hashed_in_full() -> None:
     "password", ["rivera1234567890", "rivera2026202620", "rivera!abcdefghi", "luisrivera987654321", "rivera qwertyuiop"]
 )
 def test_the_owners_name_with_an_easy_rest_is_too_similar(password: str) -> None:
-    """The rest is too long to be called personal by its length, so only the number of guesses shows the fault."""
+    """The password is the owner's name and more characters. They are too many for the rule of length, but easy to
+    guess."""
     assert "too similar to your name" in (find_password_problem(password, LUIS) or "")
     assert "too similar" not in (find_password_problem(password, ()) or "")
 

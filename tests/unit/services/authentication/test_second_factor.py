@@ -41,7 +41,7 @@ WRONG = SecondFactorResponse(code="000000")
 
 
 class World:
-    """An account with an authenticator app, a passkey and two recovery codes, whose login waits for a second factor."""
+    """An account with an authenticator app, a passkey and two recovery codes. Its login waits for the second factor."""
 
     def __init__(self) -> None:
         self.store, keys, ids = FakeStore(), FakeKeys(), FakeIds()
@@ -80,7 +80,8 @@ class World:
         return login
 
     def finish(self, response: SecondFactorResponse, after: timedelta = timedelta(), login: str = "t") -> str:
-        """Finish the login, and return the method of the new session."""
+        """Finish the login with a code or passkey, `after` some time. Return how the new session says the owner logged
+        in."""
         provider, cookie = self.second.finish(login, response, START + after, FROM)
         visit = self.sessions.visit(cookie, START + after)
         assert visit is not None
@@ -89,7 +90,7 @@ class World:
         return str(visit.session.method)
 
     def fail(self, times: int = 1, device: KnownDevice | None = None, *, wait: timedelta = MINUTE) -> None:
-        """Enter wrong codes, each after the longest wait."""
+        """Enter `times` wrong codes at the login. Before each, wait so long that another try is allowed."""
         for _ in range(times):
             self.waited = getattr(self, "waited", timedelta()) + wait
             with pytest.raises(Unauthenticated):

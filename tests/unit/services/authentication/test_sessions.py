@@ -23,7 +23,7 @@ DOCUMENT = a_document()
 
 
 class Login:
-    """A provider who has just logged in."""
+    """A provider who has just logged in: the session's row and cookie, and the service for sessions."""
 
     def __init__(self) -> None:
         self.store: FakeStore = a_store(DOCUMENT)
@@ -180,7 +180,7 @@ def test_a_key_id_that_is_not_text_opens_nothing(login: Login, kid: object) -> N
 
 
 def test_a_key_in_the_header_is_ignored(login: Login) -> None:
-    """An attacker could name their own key in the headers `jwk`, `jku` and `x5u` of a token."""
+    """A session cookie is a JWT. An attacker could offer a key in its headers `jwk`, `jku` and `x5u`."""
     made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
     named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
     assert not login.is_live(cookie=login.forge(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text

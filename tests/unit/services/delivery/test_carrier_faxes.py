@@ -22,7 +22,7 @@ REASONS = [
 
 @pytest.fixture(autouse=True)
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the drawing of the pages, which `test_faxes.py` proves."""
+    """Replace the slow drawing of the fax's pages, which `test_faxes.py` tests."""
 
     def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int) -> str:
         faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
@@ -310,7 +310,7 @@ def _random_plan(random_: random.Random) -> Plan:
 
 
 def _live_through_a_week(world: FaxWorld, random_: random.Random) -> int:
-    """Send faxes with random faults, and return the number of faults."""
+    """Send faxes with random faults of the carrier and of the workers for a week. Return the number of faults."""
     numbers = [f"+151255501{number:02}" for number in range(NUMBERS)]
     for number in numbers:
         world.plan(*[_random_plan(random_) for _ in range(50)], number=number)

@@ -1,4 +1,4 @@
-"""Test the delivery worker with webhooks: requests, retries and crashes."""
+"""Test the worker that sends messages, by the example of webhooks: its requests, its retries, and crashes."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ HALF_JITTER = 1.05
 
 
 class Killed(BaseException):
-    """The simulated end of the worker process, after which no code runs."""
+    """The simulated death of a worker's process. It is no `Exception`, so no error handler of the worker catches it."""
 
 
 @pytest.fixture
@@ -45,7 +45,9 @@ def world() -> World:
 
 
 def verify(secret: str, posted: tuple[str, Mapping[str, str], bytes]) -> Any:
-    """Verify a posted webhook as a receiver does, with the official library at the time of sending."""
+    """Verify the signature of a posted webhook as a receiver does, with the official library, and return the event.
+
+    `posted` is (URL, headers, body)."""
     _, headers, body = posted
     at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
     signed = Webhook(secret).sign(headers["webhook-id"], at, body.decode())
@@ -150,7 +152,7 @@ def test_a_finished_delivery_is_not_sent(world: World, status: str) -> None:
 
 
 def test_a_result_that_another_worker_settled_first_does_not_count(world: World) -> None:
-    """The other worker's attempt was cancelled while the response of this attempt was on its way."""
+    """While this worker waits for a response, another worker cancels the attempt."""
     row_id = world.webhook()
     cancelled: list[Delivery] = []
 

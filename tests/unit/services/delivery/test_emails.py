@@ -1,4 +1,4 @@
-"""Test the recipients, contents and headers of emails."""
+"""Test the emails that the portal sends: their recipients, texts and headers."""
 
 import re
 from dataclasses import replace
@@ -42,7 +42,7 @@ def with_account(world: World, since: datetime = START, practices: tuple[str, ..
 
 
 def sent(world: World, kind: str) -> EmailMessage:
-    """Deliver an email of this kind, and return the email."""
+    """Send an email of this kind, and return it as the mailbox gets it."""
     if kind in ABOUT_ACCOUNTS:
         row_id = with_account(world).own_message(kind)
         if kind == "address_code":
@@ -202,7 +202,8 @@ def test_the_announcement_explains_the_portal_only_without_an_account(world: Wor
 
 
 def test_at_another_persons_username_the_announcement_links_only_to_signing_by_hand(world: World) -> None:
-    """The addressee cannot set up an account at a mailbox that they share with the owner of an account."""
+    """Two people share a mailbox, and one of them has an account with this address. The other person cannot set up
+    another."""
     world.store.commit(Change(at=START, claims=(Claim(key=email_claim("dr.rivera@example.com"), owner="prv_9"),)))
     for text in both(sent(world, "ready")):
         assert f"https://portal.test/by-hand/{world.document.id}" in text
@@ -248,7 +249,7 @@ def test_the_setup_link_expires_ninety_minutes_after_it_is_sent(world: World) ->
 
 
 def test_the_setup_email_of_a_recalled_document_names_the_pending_document(world: World) -> None:
-    """The email must name the clinic whose document is pending, not the clinic that recalled its document."""
+    """The email must name the clinic whose document still waits, not the clinic that has recalled its document."""
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
     waits = replace(world.document, id="doc_waits", version=1, practice_id=clinic.id, access=2)
@@ -428,7 +429,7 @@ def test_an_address_that_ses_refuses_is_tried_once(world: World) -> None:
 
 
 def test_a_concurrent_view_of_the_document_is_not_lost(world: World) -> None:
-    """The provider views the document between the worker's read and the worker's write of the document."""
+    """The provider opens the document after the worker has read its row, and before the worker writes the row."""
     row_id = world.message(Channel.EMAIL, MessageType.READY)
 
     def at_claim() -> None:

@@ -26,7 +26,8 @@ def a_store(*rows: OutboxRow) -> FakeStore:
 
 
 class DiesAfterSending(FakeQueues):
-    """A queue that accepts the jobs, but whose response never reaches the relay."""
+    """A queue that accepts jobs, but whose response is lost, so that the relay does not know that the jobs are
+    queued."""
 
     def send(self, jobs: object, *, delay_seconds: int = 0) -> None:
         super().send(jobs, delay_seconds=delay_seconds)  # type: ignore[arg-type]  # - passed on as it came

@@ -26,7 +26,7 @@ def an_outgoing(emr: Emr) -> PracticeDeliveries:
 
 
 def failed(emr: Emr, kind: str) -> Delivery:
-    """Mark the practice's delivery of this type as failed after its last attempt, and return the delivery."""
+    """Set the practice's message of this type to *failed* after its last attempt, and return its delivery."""
     delivery = next(row for row in emr.deliveries() if row.type == kind)
     ended = replace(delivery, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
     emr.store.commit(Change(at=emr.now, deliveries=(ended,)))
@@ -106,7 +106,7 @@ def test_the_list_of_failed_messages_contains_only_those_of_this_practice() -> N
 
 @pytest.mark.parametrize("kind", ["setup", "reset"])
 def test_an_old_email_about_an_account_is_neither_listed_nor_sent_again(kind: str) -> None:
-    """The email's recipient may be a username that no practice has given, so practices must not see it."""
+    """Such an email may have gone to a username that no practice knows, so no practice may see it in its list."""
     emr = Emr()
     document, mail = a_failed_mail(emr)
     private = replace(mail, id="dlv_old", version=1, type=kind, recipient="luis@home.example")

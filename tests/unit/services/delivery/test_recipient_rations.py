@@ -1,4 +1,4 @@
-"""Test the limits that keep a practice from flooding a mailbox or a fax machine."""
+"""Test the limits that keep a practice from flooding somebody's mailbox or fax machine."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def count(
     recipient: str = ADDRESS,
     type: str = MessageType.READY,
 ) -> None:
-    """Count `times` attempts to send a message of the practice to the recipient."""
+    """Count `times` attempts to send a message of this type from the practice to the recipient, as the worker does."""
     delivery = new_delivery(Channel.EMAIL, type, recipient, event_id="evt_1", practice_id=practice, now=START)
     for _ in range(times):
         count_message(world.store, delivery, world.clock.now())

@@ -34,7 +34,9 @@ def world() -> World:
 
 
 def notification(kind: str, carrier_id: str = "ses-0001", **detail: Any) -> Mapping[str, Any]:
-    """Return a notification as SES publishes it (version 1), with the address in every field for addresses."""
+    """Return a report of SES on an email, as SES publishes it, for example a bounce.
+
+    Each field that may hold an address has one, because no address may get into the log."""
     at = "2026-11-22T19:00:05.000Z"
     parts: Mapping[str, Mapping[str, Any]] = {
         "Delivery": {"recipients": ["dr.rivera@example.com"], "smtpResponse": "250 ok"},

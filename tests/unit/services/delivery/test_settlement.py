@@ -1,4 +1,5 @@
-"""Test which results of a delivery reach the document, the EMR and staff."""
+"""Test which results of a message (such as *delivered*) change the document, and are reported to the EMR and to
+staff."""
 
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ READY = Delivery(
 
 
 class World:
-    """A document with the line of a queued delivery."""
+    """A stored document that shows one queued message, and the service that stores the message's result."""
 
     def __init__(self, **changes: Any) -> None:
         self.delivery = replace(READY, **changes)
@@ -53,7 +54,7 @@ class World:
         return [event.type for event in self.store.events(a_document().id)]
 
     def others(self) -> list[tuple[str, str]]:
-        """Return the channel and type of the webhooks and notices that the settlement queued."""
+        """Return the channel and type of the webhooks and notices that the message's result has caused."""
         rows = self.store.every(Delivery, "deliveries")
         return sorted((row.channel.value, row.type) for row in rows if row.id != "dlv_1")
 

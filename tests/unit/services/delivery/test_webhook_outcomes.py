@@ -1,4 +1,5 @@
-"""Test what a response of the EMR means for the delivery and for the endpoint, at each boundary."""
+"""Test what each response of an EMR's server means for the webhook and for the practice's endpoint, at each
+boundary."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ ERROR, OK = HttpResult(500), HttpResult(200)
 
 
 class World:
-    """A practice's endpoint, and a receiver that gives one response."""
+    """A practice with a webhook endpoint, and a fake receiver there that gives one response."""
 
     def __init__(self, answer: HttpResult, **endpoint: Any) -> None:
         self.store, self.http = FakeStore(), FakeWebhookSender([answer])

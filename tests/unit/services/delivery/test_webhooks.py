@@ -1,4 +1,4 @@
-"""Test a webhook endpoint that is switched off, set again or moved, and the webhooks held meanwhile."""
+"""Test a practice's webhook endpoint that is switched off, set again or moved, and the webhooks held meanwhile."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -74,7 +74,9 @@ def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(wor
 
 
 def test_a_webhook_recorded_while_the_endpoint_is_set_again_is_sent(world: World) -> None:
-    """The code that records the webhook has read the practice while the practice's endpoint was off."""
+    """The code that stores the webhook has read the practice while its endpoint was off.
+
+    Meanwhile, the practice sets its endpoint again."""
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     row_id = world.webhook()
     world.change_practice(endpoint=ENDPOINT)
@@ -119,7 +121,8 @@ def test_setting_the_endpoint_again_makes_waiting_webhooks_due(world: World) -> 
 
 
 def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> None:
-    """If a hastened webhook did not wait, a broken receiver would be called without end."""
+    """A webhook is hastened (sent before its time) after the endpoint was set again. If it then did not wait after
+    another failure, the portal would call a broken receiver without end."""
     rows = [world.webhook() for _ in range(3)]
     world.answers(ERROR)
     for row_id in rows:
@@ -136,7 +139,7 @@ def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> Non
 
 
 def test_a_waiting_webhook_is_queued_until_it_is_due_and_then_held(world: World) -> None:
-    """docs/emr-integration.md promises the statuses `queued` and `held` for webhooks that are still to come."""
+    """The integration guide promises that a webhook which is still to come has the status `queued` or `held`."""
     world.answers(ERROR, GONE)
     waiting, last = world.webhook(), world.webhook()
     world.deliver(waiting)
@@ -170,7 +173,7 @@ def test_setting_the_same_endpoint_often_does_not_restart_the_retry_schedule(wor
 
 
 def test_a_webhook_held_and_released_often_records_one_entry(world: World) -> None:
-    """No attempt happens in between, and an entry for every release would let the row grow without end."""
+    """If each release of the held webhook added an entry to its list of attempts, its row would grow without end."""
     row_id = world.webhook()
     for _ in range(3):
         world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
@@ -254,7 +257,8 @@ def test_an_old_answer_does_not_switch_off_a_new_endpoint(world: World) -> None:
 
 
 class AnswersAfter(FakeWebhookSender):
-    """A receiver that returns 410 once, right after another change happens, and then returns 200."""
+    """A fake receiver of webhooks that first lets another change happen and returns 410 (gone), and later returns
+    200."""
 
     def __init__(self, happens: Callable[[], None]) -> None:
         super().__init__([GONE, OK])

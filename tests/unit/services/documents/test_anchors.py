@@ -1,4 +1,4 @@
-"""The daily anchors of audit trails, and what the trail of a document says about them."""
+"""Test the anchors of audit trails (daily copies of their last hashes), and how a rewritten trail contradicts them."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ DAY = START.date()
 
 
 class Authority:
-    """A timestamp authority that may be down. Its clock is a second slow."""
+    """A fake timestamp authority, which may be down. Its clock is a second slow."""
 
     up = True
 
@@ -66,7 +66,8 @@ def recall(emr: Emr, document: Document) -> None:
 
 
 def signed_object(emr: Emr, day: date = DAY) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the signed object of a day, and the text that its signature covers."""
+    """Return the JSON of a day's signed object with copies of audit-trail hashes, and the text that its signature
+    covers."""
     envelope = json.loads(emr.files.get(day_key(day)))
     return envelope, json.loads(envelope["anchor"])
 
@@ -123,7 +124,8 @@ def test_only_trails_that_grew_are_read_again(emr: Emr) -> None:
 
 
 def test_a_removed_last_event_is_noticed(emr: Emr) -> None:
-    """The attacker also sets the document's row back, so the chain alone is complete."""
+    """The attacker also sets the document's row back, so the hash chain is complete, and only the anchor contradicts
+    it."""
     before = emr.send()
     recall(emr, before)
     emr.clock.pass_time(days=1)
@@ -197,7 +199,7 @@ def test_a_day_waits_for_its_timestamp(emr: Emr) -> None:
 
 
 def test_a_trail_that_grows_every_day_is_anchored(emr: Emr) -> None:
-    """An event between midnight and the job moves the document into the next day."""
+    """An event between midnight and the daily job moves the document from the list of yesterday to that of today."""
     document = emr.send()
     emr.clock.pass_time(days=1)
     recall(emr, document)

@@ -1,4 +1,4 @@
-"""Test what each correction of `document.resend` changes, and which of its consequences follow."""
+"""Test corrections that an EMR sends with `document.resend`: what each of them changes, and what follows."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Test that documents move to the person whom their practice has addressed, and leave a corrected address."""
+"""Test that documents move to the provider to whom they belong after a practice has corrected or learned an address."""
 
 from dataclasses import replace
 
@@ -32,7 +32,9 @@ def correct(emr: Emr, document: Document, email: str) -> Document:
 
 
 def settle(emr: Emr, *, done: int = 0) -> int:
-    """Run the `move` jobs after the first `done` jobs, and the jobs that they queue. Return the number of all jobs."""
+    """Run the jobs that move documents, and the jobs that they queue. Return the number of all such jobs so far.
+
+    The first `done` jobs have run before and are skipped."""
     moves = DocumentMoves(emr.writer, emr.clock)
     while jobs := [job for job in emr.store.jobs() if job.name == "move"][done:]:
         done += len(jobs)
@@ -82,7 +84,7 @@ def test_a_corrected_address_takes_the_faxes_of_the_same_practice_along() -> Non
 
 
 def test_a_document_that_was_itself_sent_to_the_wrong_address_stays_there() -> None:
-    """The practice has corrected the address of only one document, so the other document must not move."""
+    """The practice has corrected the address of only one of two documents, so the other one must not move."""
     emr = Emr()
     first, second = mail(emr, "POC-1", WRONG), mail(emr, "POC-2", WRONG)
     stranger = with_account(emr, first, WRONG)
@@ -159,7 +161,7 @@ def test_a_page_of_documents_that_stay_does_not_stop_the_move_of_the_next_page()
 
 
 def test_a_practice_with_several_addresses_of_one_person_leads_to_each_mailbox() -> None:
-    """A person without an account has one row for each mailbox, so that no mailbox decides for another."""
+    """A person without an account has one row per mailbox, so that the reader of one mailbox does not see another's."""
     emr = Emr()
     first, second = mail(emr, "POC-1", WRONG), mail(emr, "POC-2", RIGHT)
     assert first.provider_id != second.provider_id

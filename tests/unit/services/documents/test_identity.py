@@ -1,4 +1,5 @@
-"""Test the texts of certificates, the trail and the EMR about how a signer's identity was established."""
+"""Test the sentences that say how a signer's identity was established, on certificates, in the audit trail and for
+EMRs."""
 
 from dataclasses import replace
 

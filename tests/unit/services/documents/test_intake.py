@@ -353,7 +353,7 @@ def test_an_inline_pdf_with_another_hash_is_refused() -> None:
 
 
 def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PDF may have 25 MB, so a second hash would cost time."""
+    """A PDF may have 25 MB, so a second computation of its hash would cost noticeable time."""
     hashed: list[bytes] = []
 
     def noted(data: bytes) -> str:
@@ -372,7 +372,7 @@ def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def other(**changes: Any) -> Any:
-    """Return the command that sends another document, with these changes of the addressee."""
+    """Return the data of a `document.sent` event for another document. `changes` replace fields of its addressee."""
     return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
 
 
@@ -460,7 +460,7 @@ def test_a_warning_says_that_the_same_practice_named_another_person_at_the_addre
 
 
 def test_the_warning_says_nothing_about_accounts() -> None:
-    """A practice must not learn that an account's owner has typed an NPI."""
+    """An account's owner has typed an NPI that no practice stated. No warning may reveal this to a practice."""
     emr = Emr()
     named = sent(addressee=replace(RIVERA, npi=None))
     account = with_account(emr, emr.send(named), "dr.rivera@example.com")
@@ -480,7 +480,7 @@ def test_the_newest_document_of_an_address_is_claimed_for_link_requests() -> Non
 
 
 def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
-    """Only an attempt may hold a webhook. A webhook stored as held could miss the release by a new endpoint."""
+    """Only an attempt to send may set a webhook to *held*. If it were stored as held, a new endpoint could miss it."""
     emr = Emr()
     assert PRACTICE.endpoint is not None
     off = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, disabled_at=emr.now))

@@ -1,4 +1,4 @@
-"""Test crashes of the API function between any two steps of an event. A repeated event repairs each crash."""
+"""Test crashes of the web function between any two steps of an EMR's event. The EMR's retry must repair each crash."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,13 @@ UPLOAD = upload_key(PRACTICE.id, "upl_large")
 
 
 class Death(BaseException):
-    """The simulated end of the process. No code handles this error, and no later call has an effect."""
+    """The simulated death of the process. No code handles this error, and no later call has an effect."""
 
 
 @dataclass
 class Fate:
-    """A planned crash at call number `at` (from 0) to an adapter, before or after the call takes effect."""
+    """The plan of a crash: at call number `at` (from 0) to the database or the bucket, before or after the call has an
+    effect."""
 
     at: int
     after: bool
@@ -44,7 +45,7 @@ class Fate:
 
 
 class Mortal:
-    """A wrapper of an adapter that counts calls and crashes at the planned call."""
+    """A wrapper of a fake adapter that counts the calls of its methods, and crashes at the planned call."""
 
     def __init__(self, part: Any, fate: Fate) -> None:
         self._part, self._fate = part, fate
@@ -75,7 +76,7 @@ EVENTS: dict[str, Event] = {
 
 
 def an_emr() -> Emr:
-    """Return an EMR that has sent a document and uploaded a file."""
+    """Return an EMR that has sent one document, and uploaded a file for the next one."""
     emr = Emr()
     emr.send()
     emr.files.put(UPLOAD, PDF + b" of many pages", "application/pdf")
@@ -83,7 +84,9 @@ def an_emr() -> Emr:
 
 
 def outcome(emr: Emr) -> Any:
-    """Return all visible results of an event, without the ids, which differ between attempts."""
+    """Return everything that an event has visibly caused, without the ids, which differ between two tries.
+
+    So a test can compare a repaired crash with an undisturbed event."""
     documents = emr.documents()
     for document in documents:
         assert find_break(emr.store.events(document.id)) is None
@@ -103,7 +106,7 @@ def outcome(emr: Emr) -> Any:
 
 
 def tried(emr: Emr, event: Event, inbound: InboundEvent, fate: Fate) -> None:
-    """Process the event once, with a planned crash. The files and rows that were written remain."""
+    """Handle the event once, with the crash that `fate` plans. Whatever was written before the crash remains."""
     parts = {name: getattr(emr, name) for name in ("store", "files", "inspector", "switches")}
     for name, part in parts.items():
         setattr(emr, name, Mortal(part, fate))
@@ -155,6 +158,6 @@ def test_files_of_a_crash_without_a_repeat_are_removed_a_day_later(kind: str) ->
 
 
 def swept_later(emr: Emr) -> int:
-    """Return the number of originals that the sweep removes two days later."""
+    """Let two days pass, and return how many original PDFs without a document the cleanup then removes."""
     emr.clock.pass_time(days=2)
     return remove_orphans(emr.store, emr.files, emr.now)

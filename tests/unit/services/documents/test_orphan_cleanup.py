@@ -1,4 +1,4 @@
-"""Test that the cleanup removes originals without a document, but no original that has or may get one."""
+"""Test that the cleanup deletes original PDFs without a document, but none that has, or may still get, a document."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.provider_fixtures import only_doing
 
 
 class Killed(BaseException):
-    """The simulated end of the process."""
+    """The simulated death of the process. It is no `Exception`, so no error handler catches it."""
 
 
 def killed(*_: Any) -> None:
@@ -20,7 +20,7 @@ def killed(*_: Any) -> None:
 
 
 def killed_before_storing(emr: Emr) -> None:
-    """Start an intake that stores an original and is killed before it stores the document."""
+    """Send a document whose intake stores the original PDF, and then dies before it stores the document."""
     emr.store.before_commit = killed
     with pytest.raises(Killed):
         emr.send()
@@ -43,7 +43,7 @@ def test_an_original_left_by_a_crash_is_removed_after_a_day() -> None:
 
 
 def test_a_slow_intake_keeps_its_original() -> None:
-    """Sweeps run while the intake hangs between storing the original and storing the document."""
+    """Cleanups run while a slow intake has stored the original PDF and not yet the document."""
     emr = Emr()
 
     def sweeps_go_by() -> None:

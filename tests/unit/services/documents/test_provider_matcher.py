@@ -1,4 +1,5 @@
-"""Test the search for an addressee at each place, and the rows that a match writes."""
+"""Test the search for the provider to whom a document is addressed: each place searched, and the rows that it
+stores."""
 
 from dataclasses import replace
 from datetime import timedelta

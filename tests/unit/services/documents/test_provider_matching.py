@@ -9,7 +9,7 @@ from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, se
 
 
 def with_typed_npi(emr: Emr) -> Provider:
-    """Return a provider who typed an NPI at setup, because the clinic gave no NPI."""
+    """Return a provider with an account who typed the own NPI at the setup, because the clinic had stated none."""
     own = sent(addressee=replace(RIVERA, npi=None, fax=None))
     provider = with_account(emr, emr.send(own), "dr.rivera@example.com")
     typed = replace(provider, version=provider.version + 1, npi=RIVERA.npi, npi_self_stated=True)
@@ -19,7 +19,7 @@ def with_typed_npi(emr: Emr) -> Provider:
 
 @pytest.mark.parametrize(("last_name", "practice"), [("Rivera", OTHER_PRACTICE), ("Okafor", PRACTICE)])
 def test_a_self_stated_npi_does_not_match_documents(last_name: str, practice: Practice) -> None:
-    """Anyone can look up a provider's NPI and name, so a typed NPI proves nothing."""
+    """Anyone can look up another provider's NPI and name and type them, so they prove nothing."""
     emr = Emr()
     provider = with_typed_npi(emr)
     addressee = replace(RIVERA, email="dr@clinic.example", fax=None, last_name=last_name)

@@ -39,7 +39,9 @@ TODAY = date(2026, 11, 22)
 
 
 def plan(emr: Emr, **changes: Any) -> Document:
-    """Send an initial Medicare plan with an order, and return the stored document."""
+    """Send an initial plan under Medicare with a signed order (a referral), and return the stored document.
+
+    `changes` replace fields of the event's data."""
     return emr.send(sent(**{"payer": MEDICARE, "certification": ORDER, **changes}))
 
 
@@ -78,7 +80,9 @@ def open_as_addressee(emr: Emr, document: Document, via: TransmissionChannel = T
 
 
 def decide(emr: Emr, action: Action, **changes: Any) -> Document:
-    """Store a decision of the provider that was made in the portal."""
+    """Store the provider's decision on the document, made in the portal, and return the document.
+
+    `changes` replace further fields of the document."""
     document = latest(emr)
     signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="p")
     after = document.decide(Decision(action=action, signer=signer, decided_at=emr.now))
@@ -309,7 +313,9 @@ def test_a_call_about_a_decided_or_closed_document_is_a_conflict(state: str, res
 
 
 def close(emr: Emr, state: str) -> None:
-    """Send a plan, and bring it into a state of `DECIDED`, or recall it, or mark it as returned."""
+    """Send a plan, and bring it into a state in which the report of staff must be refused.
+
+    The state is a decision in `DECIDED`, recalled, or returned."""
     plan(emr)
     if state == "recalled":
         emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))

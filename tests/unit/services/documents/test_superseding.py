@@ -1,4 +1,4 @@
-"""Test documents that supersede an older version."""
+"""Test documents that replace (supersede) an older version of the same document."""
 
 from dataclasses import replace
 
@@ -82,7 +82,7 @@ def test_a_document_of_another_patient_cannot_be_replaced() -> None:
 
 
 def test_a_second_replacement_of_the_same_version_is_refused_with_the_first() -> None:
-    """Without the refusal, two versions of a plan would be pending for one patient."""
+    """If two documents could replace the same version, two versions of a plan would wait for a signature."""
     emr = Emr()
     emr.send()
     emr.send(sent(external_id="POC-1002", supersedes="POC-1001"))

@@ -1,4 +1,4 @@
-"""Test the results and the limits of the `inspect` function."""
+"""Test what the function `inspect` reports about uploaded files, and its limits of time and memory."""
 
 import time
 

@@ -1,6 +1,6 @@
-"""Test which modules a function with rights has loaded after its work on a stranger's file.
+"""Test that functions with AWS rights load no library that parses PDFs, even while they work on a stranger's file.
 
-Each function runs in a process of its own. The function without rights runs in another one."""
+Each function runs in a separate process. The function without rights, which parses the file, runs in another one."""
 
 import json
 import subprocess

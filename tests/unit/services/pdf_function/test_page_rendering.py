@@ -1,4 +1,4 @@
-"""Test rendering untrusted files: a page that hangs or crashes the renderer loses only its own image."""
+"""Test the images of untrusted PDFs: a page that hangs or crashes the renderer loses only its own image."""
 
 import os
 from collections.abc import Iterator

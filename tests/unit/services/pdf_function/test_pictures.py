@@ -19,7 +19,7 @@ def picture(width: int, height: int, kind: str = "PNG") -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """Return a PNG without pixels, whose header states any size."""
+    """Return a PNG file that has only a header, with any size in pixels, to test the limits of logos."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     first = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
     empty = (struct.pack(">I", 0) + name + struct.pack(">I", zlib.crc32(name)) for name in (b"IDAT", b"IEND"))

@@ -56,7 +56,9 @@ def test_work_that_waits_without_computing_is_ended_too() -> None:
 
 
 def test_a_copy_cannot_read_the_memory_of_its_parent() -> None:
-    """The kernel allows `/proc/<id>/mem` and `ptrace` only for a dumpable process, except to the superuser."""
+    """A forked copy that parses a hostile file must not reach the process with secrets.
+
+    The kernel allows access to another process's memory only for a dumpable process, except to the superuser."""
     parent = os.getpid()
     assert run_sandboxed_json(os.getppid, seconds=5, memory=64 * 1024 * 1024) == parent
     assert ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
@@ -89,7 +91,7 @@ MIB = 1024 * 1024
 
 
 def test_work_may_use_its_memory_and_not_more() -> None:
-    """The memory that the process used before does not count."""
+    """The limit is for the memory that the work adds. The memory that the process used before does not count."""
     assert run_sandboxed_json(lambda: len(bytearray(32 * MIB)), seconds=5, memory=64 * MIB) == 32 * MIB
     with pytest.raises(SandboxKilled) as caught:
         run_sandboxed_json(lambda: len(bytearray(96 * MIB)), seconds=5, memory=64 * MIB)

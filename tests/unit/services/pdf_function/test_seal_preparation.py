@@ -1,4 +1,4 @@
-"""Test the search for a place to sign, and what is known of a file whose preparation fails."""
+"""Test the preparation of a PDF for its seal (digital signature): the search for a place to sign, and failures."""
 
 import hashlib
 from dataclasses import replace
@@ -18,7 +18,8 @@ FOUND = SignatureBox(page=2, x=80, y=90, width=200, height=40)
 
 
 def request_of(action: Action) -> tuple[PrepareDocument, FakeLinks]:
-    """Return the request to prepare a decided document, and the files of its links."""
+    """Return the request to prepare the PDF of a document with this decision, and the files behind the request's
+    links."""
     portal = Portal(decided(action))
     portal.seal()
     request = next(asked for asked in portal.pdf.asked if isinstance(asked, PrepareDocument))

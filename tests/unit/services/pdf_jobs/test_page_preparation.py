@@ -1,4 +1,4 @@
-"""Test the `prepare` job: the images and texts of all pages, and the marks on the document."""
+"""Test the `prepare` job: the images and texts of all pages, and what the document's row says about them."""
 
 import json
 import os

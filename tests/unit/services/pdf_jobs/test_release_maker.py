@@ -1,4 +1,4 @@
-"""Test that a taken-over function without rights spoils at most its own document."""
+"""Test that an attacker who controls the function that parses PDFs can spoil at most the PDF of one document."""
 
 import hashlib
 from collections.abc import Callable
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class TakenOver(FakePdf):
-    """A function without rights whose results an attacker changes."""
+    """The function that parses PDFs, under the control of an attacker who changes its results."""
 
     change: Callable[[Any], Any]
 
@@ -39,7 +39,9 @@ class TakenOver(FakePdf):
 
 
 def taken_over(change: Callable[[Any], Any]) -> tuple[Portal, list[bytes]]:
-    """Return a portal whose function without rights is an attacker's, and the digests that the key signs."""
+    """Return a portal whose function that parses PDFs is an attacker's. `change` is the change of its results.
+
+    The second value lists the digests that the sealing key then signs."""
     portal, signed = Portal(decided(Action.APPROVE)), list[bytes]()
     portal.pdf = TakenOver(portal.files)
     portal.pdf.change = change
@@ -174,7 +176,9 @@ def test_a_place_that_was_found_is_not_searched_for_the_next_attempt(monkeypatch
 
 
 def refused_attempts(portal: Portal) -> list[PrepareDocument]:
-    """Seal a document whose every sealed file has a fault, and return the requests to prepare the file."""
+    """Make the sealed PDF of a document if every attempt fails the checks.
+
+    Return the requests to prepare a file: one for each way to make it."""
     run = portal.pdf.run
 
     def finds_fault(request: object, result: type[Any]) -> Any:

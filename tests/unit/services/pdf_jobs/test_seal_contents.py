@@ -1,4 +1,4 @@
-"""Test what the signature block and the certificate page say about a decision."""
+"""Test what the visible signature and the certificate page of a signed PDF say about a decision."""
 
 from dataclasses import replace
 from datetime import timedelta

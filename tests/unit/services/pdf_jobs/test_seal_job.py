@@ -1,4 +1,4 @@
-"""Test the seal job, which releases one verified file after any failure."""
+"""Test the `seal` job, which makes the signed PDF: after any failure, it releases exactly one verified file."""
 
 import hashlib
 import json
@@ -87,7 +87,7 @@ def decided(action: Action, **changes: Any) -> Document:
 
 
 class Portal(bootstrap.Services):
-    """The documents function in memory, with a sealing key of the test."""
+    """The portal's services for the documents function in memory, with a sealing key of the tests."""
 
     store: FakeStore
     files: FakeFiles
@@ -335,7 +335,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_retried() -> None:
 
 
 def signed_pdf_resource(portal: Portal) -> dict[str, Any]:
-    """Return the field `signed_pdf` of the document's resource, as an EMR reads the field."""
+    """Return the field `signed_pdf` of the document's JSON, as an EMR reads it."""
     signed = document_resource(portal.document, "https://portal.test", START)["signed_pdf"]
     assert signed is not None
     return {**signed}
@@ -365,7 +365,7 @@ def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
 
 @pytest.mark.parametrize("fault", ["the timestamp is wrong", ""])
 def test_a_file_whose_late_timestamp_is_faulty_is_not_stored(fault: str) -> None:
-    """The function reports a fault, or checks other bytes than those of the job."""
+    """The function that checks the file either finds a fault, or has checked other bytes than the job would store."""
     authority = Authority()
     portal = Portal(decided(Action.APPROVE), authority)
     portal.seal()
@@ -393,7 +393,7 @@ def test_a_sealed_file_with_other_bytes_gets_no_timestamp() -> None:
 
 
 def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]:
-    """Return a portal whose document other people had already signed, and the bytes of the original."""
+    """Return a portal with a document whose original another person had already signed digitally, and this original."""
     original = sealing_key.sign_as_another(ORIGINAL)
     stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
     portal = Portal(decided(Action.APPROVE, original=stored), authority)

@@ -1,4 +1,4 @@
-"""Test the service behind `/verify`: erased uploads, retries and the number of round trips."""
+"""Test the service behind the page `/verify`: erased uploads, retries and the number of AWS calls."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -117,7 +117,7 @@ def test_everybody_together_gets_a_limited_number_of_upload_forms() -> None:
 
 
 def test_a_verification_takes_three_round_trips() -> None:
-    """Every round trip is one AWS call (`adapters/s3_files.py`)."""
+    """A visitor waits for every AWS call made in sequence. Each call of the file adapter is one AWS call."""
     world = World()
     world.check(each=SECONDS_PER_CALL)
     assert {"inspect", "claims", "document", "erase"} <= {name for name, _, _ in world.calls}
@@ -137,7 +137,7 @@ def test_a_verification_takes_three_round_trips() -> None:
     ],
 )
 def test_only_the_released_bytes_are_genuine(finding: dict[str, Any], verdict: str) -> None:
-    """A file from before the claims is found by the document id in its seal."""
+    """The hash of a released file leads to its document. For older files, only the document's id in the seal does."""
     world = World()
     world.inspector.answer = INTACT | finding
     result = world.result()

@@ -21,7 +21,7 @@ WHOLE = {
 
 
 class World(bootstrap.Services):
-    """`bootstrap.Services` with fakes for everything that the admin function uses, and no practice."""
+    """The portal's services with fakes for everything that the admin function uses. No practice exists yet."""
 
     store: FakeStore
     switches: FakeSwitches

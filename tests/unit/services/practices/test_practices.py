@@ -42,7 +42,8 @@ def test_a_key_is_recognized_by_four_characters_after_the_prefix() -> None:
 
 
 def test_every_old_secret_works_for_a_day_even_after_another_rotation() -> None:
-    """The response to a rotation may be lost, and an EMR that repeats the rotation must keep a working secret."""
+    """The response with the new webhook secret may be lost. An EMR that then rotates again must not lose its working
+    secret."""
     clinic = Clinic()
     first = clinic.stored().live_secrets(START)
     for hours in (0, 1):
@@ -173,7 +174,7 @@ def test_only_a_changed_endpoint_makes_waiting_webhooks_due(before: Endpoint | N
 
 
 def test_an_endpoint_that_goes_off_during_the_change_makes_webhooks_due() -> None:
-    """The caller has read the practice before the endpoint goes off."""
+    """The caller has read the practice while its webhook endpoint was still on."""
     clinic = Clinic()
     clinic.practices.set_endpoint(clinic.practice, URL, START)
     on = clinic.stored()

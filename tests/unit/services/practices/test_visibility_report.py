@@ -1,4 +1,6 @@
-"""Test the admin action `report_visibility` and the checks that the action queues."""
+"""Test the admin action `report_visibility`, which lists documents that accounts can no longer open.
+
+Also test the checks of providers that the action queues."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +23,9 @@ FOREIGN = replace(a_document(id="doc_foreign", practice_id="prc_9"), addressee=F
 
 
 def a_world_from_before(*documents: Document) -> World:
-    """Return a portal with an account that has documents, but no record of the practices that addressed it."""
+    """Return a portal with an account that an earlier release has stored.
+
+    It has documents, but no record of the practices that sent to the account's address."""
     world = World()
     stored = world.store.provider(PROVIDER.id)
     assert stored is not None
@@ -32,7 +36,7 @@ def a_world_from_before(*documents: Document) -> World:
 
 
 def run(world: World, **payload: Any) -> Any:
-    """Run the admin action once, and then the checks that the action queued. Return the result of the action."""
+    """Run the admin action `report_visibility` and the checks that it queues. Return the action's result."""
     result = world.visibility_report.page(payload.get("after"))
     for job in world.store.jobs():
         if job.name is JobName.CHECK:

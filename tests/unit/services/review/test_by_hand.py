@@ -20,7 +20,7 @@ SCAN = ScanForm(key=KEY, signer_name="Luis Rivera")
 
 
 class ReplacingInspector(FakeInspector):
-    """An inspector during whose work the uploader replaces the file, with the same upload form."""
+    """An inspection of a scan during which the uploader replaces the file by another one."""
 
     def __init__(self, files: FakeFiles) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ def test_a_correction_during_the_inspection_stops_the_scan(world: World) -> None
 
 
 def test_an_upload_replaced_during_the_inspection_is_not_stored(world: World) -> None:
-    """The upload form is valid for an hour, so its key can be overwritten at any time."""
+    """The form for an upload is valid for an hour, so its sender can replace the file after the inspection."""
     visit = world.visit()
     world.inspector = ReplacingInspector(world.files)
     world.by_hand = ByHand(world.by_hand._writer, world.files, world.inspector)

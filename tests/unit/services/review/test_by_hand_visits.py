@@ -1,4 +1,4 @@
-"""Test the visit of a person who opened a document with a code: its time limit, its first view and its events."""
+"""Test the hour in which a person without an account sees one document after entering its code (a visit)."""
 
 from dataclasses import replace
 from datetime import timedelta

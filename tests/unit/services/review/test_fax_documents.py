@@ -1,4 +1,4 @@
-"""Test the code on a fax, typed without naming the document: by visitors and in accounts (DESIGN 2a, rule (c))."""
+"""Test the code on a fax, which finds its document without any other input, for visitors and for accounts."""
 
 import itertools
 import json
@@ -47,7 +47,7 @@ class FaxWorld(World):
         return self.fax_documents.add(code, provider, self.by().actor, self.now).addition
 
     def put(self, document: Document) -> str:
-        """Store another document and return the code of its fax."""
+        """Store another document and a fax of it. Return the fax's code."""
         self.store.commit(Change(at=self.now, documents=(document,)))
         return create_fax_code(self.store, document, self.delivery(), self.now, self.ids)
 

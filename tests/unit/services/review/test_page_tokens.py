@@ -1,4 +1,4 @@
-"""The tokens that an approval must return for each page that was shown."""
+"""Test the signed tokens with which a browser proves, at an approval, that the portal has shown it each page."""
 
 from datetime import timedelta
 

@@ -14,7 +14,7 @@ from tests.support.provider_fixtures import PROVIDER, a_document, a_store
 
 
 class CountingStore(FakeStore):
-    """A store that counts the documents that its lists return."""
+    """A fake database that counts the documents that it returns in lists, to test the cost of a search."""
 
     looked_at = 0
 
@@ -25,7 +25,7 @@ class CountingStore(FakeStore):
 
 
 def returned(number: int, **changes: Any) -> Document:
-    """Return a document marked as returned `number` days before START, at 1 PM in Chicago."""
+    """Return a document with the number, marked as returned `number` days before START, at 1 PM in Chicago."""
     known = {
         "id": f"doc_{number:04}",
         "status": Status.RETURNED,
@@ -142,7 +142,7 @@ def test_a_search_may_have_a_first_day_a_last_day_both_or_neither(
 
 
 def test_the_reading_ends_when_all_older_documents_are_before_the_first_day() -> None:
-    """A day more is read, because the practices' time zones differ."""
+    """The search stops one day before its first day, because the time zones of practices differ."""
     search = PastSearch(first=date(2026, 11, 20))
     assert [search.is_past_end(returned(number)) for number in range(1, 6)] == [False, False, False, True, True]
     assert PastSearch(last=date(2026, 11, 20)).is_past_end(returned(5)) is False

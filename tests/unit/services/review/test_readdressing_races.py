@@ -1,4 +1,4 @@
-"""Test corrections that give a document to another provider while the first provider acts on the document."""
+"""Test that a provider cannot act on a document which a correction gives to another provider at the same moment."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +29,7 @@ def a_writer(store: FakeStore) -> DocumentWriter:
 
 
 def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> None:
-    """Give the document to another provider before the next commit.
+    """Before the next transaction, let a concurrent request give the document to another provider.
 
     The name and address in the document stay unchanged."""
 

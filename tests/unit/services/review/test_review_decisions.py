@@ -1,4 +1,4 @@
-"""Test what a decision needs and stores: the pages, the consent, the note, the saved signature and the account."""
+"""Test what an approval or decline needs and stores: the pages seen, the consent, the note, the saved signature."""
 
 import json
 from dataclasses import replace

@@ -22,7 +22,9 @@ ACTION = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=ST
 
 
 def a_row(place: int, *, hidden: bool = False, past: bool = False) -> Document:
-    """Return a document in the provider's index. A hidden document was emailed to another address."""
+    """Return a document in the provider's list (the database's index), at the given place in the order.
+
+    A `hidden` document was emailed to another address, so the account may not open it. `past` means decided."""
     document = a_document(id=f"doc_{place:03d}", due_on=START.date() + timedelta(days=place))
     if past:
         at = START - timedelta(minutes=place)

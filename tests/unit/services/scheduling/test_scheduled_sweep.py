@@ -48,7 +48,8 @@ def decided(world: World) -> None:
 
 
 def minutes(world: World, number: int) -> None:
-    """Run this number of sweeps, one minute apart, and relay the outbox after each sweep."""
+    """Run the sweep (the tasks of every minute) this number of times, one minute apart, with the jobs that it
+    stores."""
     for _ in range(number):
         world.clock.pass_time(minutes=1)
         world.scheduled_sweep.run()
@@ -62,7 +63,9 @@ FACTS = Certification(initial_visit_on=START.date(), order_signed_on=START.date(
 
 
 def noted(world: World) -> None:
-    """Note a verbal certification of the document now. Its 14 days end at midnight of December 7 in Chicago."""
+    """Note that the provider certified the plan by telephone now. The certification ends after 14 days.
+
+    The end is midnight of December 7 in Chicago."""
     world.change_document(payer=MEDICARE, certification=FACTS)
     called = certify_verbally(world.document, world.clock.now(), world.clock.now())
     assert called is not None
@@ -205,7 +208,7 @@ def test_a_requeued_row_is_attempted_before_its_lease_ends(world: World) -> None
 
 
 def test_a_receiver_down_for_days_gets_every_webhook_with_its_one_id(world: World) -> None:
-    """The queue loses every delayed job, so only the sweep can start the later attempts."""
+    """The queue loses every job that waits, so only the sweep (the tasks of every minute) starts the later attempts."""
     world.webhook_sender.answers = [HttpResult(503)]
     row_ids = [world.webhook(event) for event in (DocumentEventType.VIEWED, DocumentEventType.DECLINED)]
     frozen = {world.row(id_).message_id: world.row(id_).body for id_ in row_ids}

@@ -23,7 +23,7 @@ PROSE = frozenset({"description", "summary", "title"})
 
 
 def meaning(value: Any, document: Any) -> Any:
-    """Return the parts of the OpenAPI document that software relies on.
+    """Return the parts of the OpenAPI document on which an EMR's software relies, to compare two releases.
 
     References are resolved, prose is left out, and lists are in a fixed order."""
     if isinstance(value, list):
@@ -45,7 +45,9 @@ def resolve(reference: str, document: Any) -> Any:
 
 
 def webhook_bytes() -> str:
-    """Return the body of a webhook about a document that was just viewed, at a fixed time with fixed ids."""
+    """Return the exact body of a sample webhook, about a viewed document, at a fixed time with fixed ids.
+
+    A new release must send the same bytes."""
     viewed = replace(a_document(), viewed_at=START, transmitted_at=START)
     recorder = Recorder(
         viewed, practice=THE_PRACTICE, now=START, ids=FakeIds(), portal_url="https://portal.test", actor=PORTAL

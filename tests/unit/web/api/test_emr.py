@@ -1,4 +1,4 @@
-"""Test the handlers of the EMR's API."""
+"""Test the API for EMRs with requests to the whole web function in memory."""
 
 import base64
 import copy
@@ -27,7 +27,7 @@ from tests.unit.web.api.test_schemas import EXAMPLE
 
 
 class Emr:
-    """An EMR of one practice that sends requests to the whole web function."""
+    """The EMR of one practice that sends requests to the whole web function in memory."""
 
     def __init__(self, portal: Portal, name: str = "Hill Country Therapy") -> None:
         self.portal = portal
@@ -57,7 +57,9 @@ class Emr:
         return Client(app).http.post("/v1/events", headers=signed, body=body)
 
     def post_bytes(self, body: bytes, *, is_binary: bool) -> HTTPResponse:
-        """Send signed bytes as API Gateway passes on a text or a binary body."""
+        """Post these bytes with their signature as an event, in the form in which API Gateway passes on a body.
+
+        API Gateway passes a body on as text, or in base64 (`is_binary`)."""
         now = self.portal.clock.now()
         signed = f"msg_raw.{int(now.timestamp())}.".encode() + body
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
@@ -95,7 +97,8 @@ class Emr:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """Return the data of the example event that sends a document, without `supersedes`."""
+    """Return the data of the sample `document.sent` event, without the id of an older version. `changes` replace
+    fields."""
     return {**copy.deepcopy(EXAMPLE["data"]), "supersedes": None, **changes}
 
 

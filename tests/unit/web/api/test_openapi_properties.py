@@ -1,4 +1,4 @@
-"""Test the API with requests that schemathesis generates from the OpenAPI document.
+"""Test the API for EMRs with random requests, which the library schemathesis generates from the OpenAPI document.
 
 No request may cause a status 500 or a response that the OpenAPI document does not describe."""
 
@@ -55,7 +55,7 @@ REPEATABLE = settings(
 
 
 class Application:
-    """The web function with fakes as a WSGI application, for one practice with an API key and a secret."""
+    """The web function in memory as a WSGI application, which schemathesis can call. It has one practice with keys."""
 
     def __init__(self) -> None:
         self.portal = Portal()
@@ -86,7 +86,9 @@ class Application:
         headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
 
     def sample_ids(self) -> Iterator[Mapping[str, str]]:
-        """Yield the path parameters of documents in every status and messages in every state."""
+        """Yield values for the parameters in URL paths, of documents in every status and messages in every state.
+
+        So random requests also reach existing objects."""
         closing: Sequence[tuple[str, Mapping[str, Any]] | None] = [
             None,
             ("document.recalled", {"reason": "Wrong plan"}),
@@ -113,7 +115,8 @@ class Application:
         return delivery.id
 
     def credentials(self) -> dict[str, str]:
-        """Return headers with the API key, the practice id and a placeholder for the signature."""
+        """Return request headers with the practice's API key and id. A placeholder later becomes the body's
+        signature."""
         return {
             "authorization": f"Bearer {self.emr.key}",
             "portal-practice": self.emr.practice.id,

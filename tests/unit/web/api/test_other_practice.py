@@ -1,4 +1,4 @@
-"""Test that one practice gets nothing with another practice's key, secret, cursor, upload or id.
+"""Test that a practice gets nothing that belongs to another practice, with any key, secret, cursor, upload or id.
 
 The response is the same as for a resource that does not exist."""
 
@@ -34,7 +34,7 @@ MISSING_IDS = {
 
 @dataclass
 class TwoPractices:
-    """A practice with documents, and another practice that knows the ids of the first one."""
+    """A practice with documents, and a second practice that knows the ids of the first one's documents."""
 
     owner: Emr
     stranger: Emr
@@ -72,12 +72,14 @@ Attempt = Callable[[Emr, Mapping[str, str]], HTTPResponse]
 
 
 def send_event_about(kind: str, name: str, **more: Any) -> Attempt:
-    """Return a function with which a practice sends an event with the id of another practice's document."""
+    """Return an attack: an event, signed by the second practice, about a document of the first one.
+
+    `name` is the field with the document's id, and `more` are further fields."""
     return lambda emr, ids: emr.event({name: ids[name], **more}, kind)
 
 
 def request_path(method: str, path: str) -> Attempt:
-    """Return a function with which a practice requests a path that contains ids of another practice."""
+    """Return an attack: a request of the second practice for a URL path with ids of the first one."""
     return lambda emr, ids: emr.write(method, path.format(**ids)) if method != "GET" else emr.get(path.format(**ids))
 
 
@@ -95,7 +97,7 @@ def send_upload_with_hash(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
 
 
 def impersonate(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
-    """Send an event in the name of another practice, signed with the sender's secret."""
+    """Send an event that names the other practice as its sender, but is signed with the real sender's secret."""
     body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data()}).encode()
     return emr.post_signed(body, headers={"portal-practice": ids["practice_id"]})
 
@@ -163,7 +165,7 @@ def test_a_cursor_shows_a_practice_only_its_own_rows(two: TwoPractices, path: st
 
 
 def forge_cursor(cursor: str) -> str:
-    """Return a paging cursor in the correct form for a row that does not exist."""
+    """Return a correctly formed list cursor that names a row which does not exist."""
     place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     when = place.partition("#")[0]
     return base64.urlsafe_b64encode(f"{when}#row_none|row_none".encode()).decode().rstrip("=")

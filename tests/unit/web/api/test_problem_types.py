@@ -1,4 +1,4 @@
-"""Test that the table of problem types has exactly the codes that the portal can raise."""
+"""Test that the documented table of error codes has exactly the codes that the portal can return."""
 
 import json
 import re
@@ -34,7 +34,9 @@ ONLY_OF_SCANS = {"not_a_scan", "unsigned_scan", "too_many_pixels"}
 
 
 def list_codes() -> Iterator[tuple[str, int]]:
-    """Return every problem code with its HTTP status. Status 0 marks the codes of API Gateway's responses."""
+    """Yield every error code that the portal can return, with its HTTP status.
+
+    Status 0 marks the codes that API Gateway itself returns."""
     for kind, presentation in ERROR_TABLE.items():
         if kind is not errors.NotJson:
             for code in CODES.get(kind) or [kind.code]:

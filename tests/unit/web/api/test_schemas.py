@@ -1,4 +1,4 @@
-"""Test the validation of events and settings."""
+"""Test which events and settings of an EMR are accepted, and which errors name which field."""
 
 import base64
 import copy
@@ -59,7 +59,9 @@ SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 def event(path: str = "", value: Any = None) -> bytes:
-    """Return the example event as JSON, with the field at the dotted path set to `value` or omitted."""
+    """Return the sample `document.sent` event as JSON, with one field changed.
+
+    `path` names the field by dots. Without a `value`, the field is left out."""
     changed = copy.deepcopy(EXAMPLE)
     *parents, name = path.split(".")
     place = changed
@@ -192,7 +194,8 @@ def test_the_other_events_are_read() -> None:
 
 
 def reported(kind: str, **data: Any) -> bytes:
-    """Return an event about the document `POC-1`, without the fields that are `OMITTED`."""
+    """Return an event of this kind about the document `POC-1001` as JSON. Fields with the value `OMITTED` are left
+    out."""
     given = {name: value for name, value in data.items() if value is not OMITTED}
     body = {"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": {"external_id": "POC-1", **given}}
     return json.dumps(body).encode()

@@ -1,4 +1,4 @@
-"""Test that the portal and the official Standard Webhooks libraries accept one another's signatures."""
+"""Test that the portal and the official Standard Webhooks libraries accept each other's signatures."""
 
 import json
 import subprocess
@@ -21,11 +21,11 @@ JS = Path(__file__).parents[4] / "tests" / "js"
 
 
 class Library(Protocol):
-    """An official Standard Webhooks library, in Python or in another language."""
+    """An official Standard Webhooks library, which an EMR may use, in Python or in another language."""
 
     def sign(self, secret: str, message_id: str, seconds: int, body: str) -> str: ...
     def verify(self, secret: str, body: str, headers: Mapping[str, str]) -> Any:
-        """Return the event, or None if the signature does not match the secret."""
+        """Verify a webhook. Return its event, or None if the signature does not match the secret."""
 
 
 class Python:
@@ -79,7 +79,7 @@ def emr() -> Emr:
 
 
 def a_webhook(emr: Emr) -> tuple[Practice, Delivery]:
-    """Return a practice and a webhook about a recall whose text is not ASCII."""
+    """Return a practice and a stored webhook for it, whose text has characters beyond ASCII."""
     assert emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"}).status_code == 200
     document_id = emr.send(title="Plan de soins, Zoë Müller ✓")
     emr.event({"document_id": document_id, "reason": "Fehler: ß"}, "document.recalled")

@@ -1,7 +1,7 @@
-"""Test attacks on the whole web function.
+"""Test attacks on the whole web function in memory, for example attempts to find out who has an account.
 
-The tests of other attacks are beside the tests of the attacked feature: links and tabs in `test_accounts.py`,
-forged tokens in `test_sessions.py`, redirects in `test_account_pages.py`."""
+The tests of other attacks are beside the tests of the attacked feature: links and tabs in `test_accounts.py`, forged
+tokens in `test_sessions.py`, redirects in `test_account_pages.py`."""
 
 import re
 import statistics
@@ -42,7 +42,7 @@ def portal() -> Portal:
 
 
 def email_texts(portal: Portal) -> str:
-    """Send all due emails, and return the texts of all sent emails."""
+    """Send all queued emails, and return the texts of all emails that the portal has sent."""
     portal.work()
     for job in portal.fake_store.jobs():
         if job.name == "deliver":
@@ -81,7 +81,7 @@ def test_no_header_changes_where_a_page_leads() -> None:
 
 
 def visible_parts(response: HTTPResponse, email: str) -> tuple[object, ...]:
-    """Return all parts of a response that can reveal something.
+    """Return everything in a response that could reveal something, so that a test can compare two responses.
 
     The typed email address and random values are left out."""
     body = response.body.decode().replace(email, "(typed)")
@@ -120,7 +120,7 @@ def seconds(browser: Browser, email: str) -> float:
 
 @pytest.mark.real_passwords
 def test_a_known_and_an_unknown_address_take_the_same_time(portal: Portal) -> None:
-    """The times must be similar, because the password hash (argon2) is computed for both addresses."""
+    """The slow password hash (argon2) is computed even for an unknown address, so the time reveals no account."""
     browser, taken = Browser({"__Host-csrf": "token"}), {KNOWN: list[float](), UNKNOWN: list[float]()}
     for _ in range(15):
         portal.time.pass_time(hours=25)
@@ -224,7 +224,7 @@ PEOPLE: Mapping[str, Mapping[str, str]] = {
 
 @pytest.fixture
 def documents(portal: Portal) -> dict[str, str]:
-    """Send one document for each person, all to the same email address. Return the document ids by name."""
+    """Send one document for each of several people who share one email address. Return the document ids by name."""
     emr = Emr(portal)
     portal.switches.set_electronic_signature(emr.practice.id, on=True)
     sent = {}
@@ -284,7 +284,9 @@ def test_at_a_shared_address_a_person_can_sign_only_their_own_document(
 def test_by_hand_no_visitor_gets_the_npi_of_the_addressee(
     portal: Portal, documents: dict[str, str], way: str, who: str
 ) -> None:
-    """The visitors are an assistant with the emailed code and the recipient of a misdialed fax."""
+    """A visitor opens the document by its code, and may be an assistant or the recipient of a misdialed fax.
+
+    A signature under the visitor's name must not get the NPI of the provider to whom the document is addressed."""
     document_id = documents["Jane Okafor"]
     portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
     key = f"{scan_prefix(document_id)}scan"

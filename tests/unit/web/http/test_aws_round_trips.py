@@ -1,4 +1,4 @@
-"""Test that a page needs at most three AWS calls in sequence, with nothing cached."""
+"""Test that no page waits for more than three AWS calls in sequence, even with empty caches."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -64,7 +64,8 @@ def test_a_second_view_waits_twice_and_reads_no_practice(scene: Scene) -> None:
 
 @pytest.mark.parametrize("state", ["seen", "recalled"])
 def test_a_document_waits_twice_in_a_function_that_does_not_know_the_switches(scene: Scene, state: str) -> None:
-    """The switches are read together with the session, whose cookie names the practices."""
+    """The switches (settings of practices) are read together with the session, because its cookie names the
+    practices."""
     seen, now = replace(scene.document, viewed_at=START), scene.portal.time.now()
     changed = seen.recall("Sent in error", now) if state == "recalled" else seen
     assert changed is not None

@@ -1,4 +1,4 @@
-"""Test that every form with a password, code, link or passkey throttles its source and counts for the alarm."""
+"""Test that wrong passwords and codes make their sender wait, and that all wrong credentials count for an alarm."""
 
 import json
 from collections.abc import Mapping
@@ -151,9 +151,9 @@ def with_pending_login(portal: Portal) -> Browser:
 
 
 def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Send more than a hundred wrong codes at the second step of a login, each from a new source.
+    """Send more than a hundred wrong codes at the second step of a login, each from a new address.
 
-    Two minutes pass before each code. Return the HTTP statuses."""
+    Two minutes pass before each code. Return the HTTP statuses of the responses."""
     number, answers = [0], []
     for number[0] in range(MAX_UNKNOWN_FAILURES + 5):
         monkeypatch.setattr("chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}")
@@ -263,7 +263,7 @@ def test_guesses_do_not_lock_out_a_provider_who_has_just_set_a_new_password(
 
 
 def counted(printed: str) -> int:
-    """Return how often the log contains the metric of the alarm."""
+    """Return how often the printed log counts a refused credential for the alarm."""
     lines = [json.loads(line) for line in printed.splitlines() if METRIC in line]
     for line in lines:
         (declared,) = line["_aws"]["CloudWatchMetrics"]

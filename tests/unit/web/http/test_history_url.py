@@ -1,4 +1,6 @@
-"""Test the path that replaces a POST in the browser's history."""
+"""Test which path a page tells the browser to show in its history in place of the path of a posted form.
+
+A reload then does not post the form again."""
 
 import re
 from types import SimpleNamespace

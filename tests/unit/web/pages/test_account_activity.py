@@ -1,4 +1,4 @@
-"""Test account events: which events are recorded, who sees them, and how many calls they need."""
+"""Test the events of an account (logins, changes): which are recorded, who sees them, and how many calls they need."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ IPHONE = (
 
 
 class Phone(Browser):
-    """A phone's browser, which sends a User-Agent header."""
+    """A simulated browser on a phone, which sends a User-Agent header."""
 
     def _headers(self, others: dict[str, str]) -> dict[str, str]:
         return {**super()._headers(others), "user-agent": IPHONE}
@@ -43,7 +43,7 @@ def phone(portal: Portal) -> Phone:
 
 
 def trail(portal: Portal, provider_id: str = PROVIDER.id) -> list[AccountEvent]:
-    """Return all events of the account, oldest first."""
+    """Return all stored events of the account, such as logins, oldest first."""
     page = portal.store.account_events(provider_id, limit=1000, before=None)
     return list(reversed(page.items))
 

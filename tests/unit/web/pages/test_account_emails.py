@@ -1,4 +1,4 @@
-"""Test the pages for the email addresses of an account."""
+"""Test the pages on which an owner adds email addresses to an account and removes them."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def browser(portal: Portal) -> Browser:
 
 
 def text(response: HTTPResponse) -> str:
-    """Return the text that a person reads. A page may break a line after the @ of an address."""
+    """Return the text of a page as a person reads it, without the line breaks that a page allows in email addresses."""
     return text_of(response).replace("@ ", "@")
 
 
@@ -42,7 +42,7 @@ def account(portal: Portal) -> Provider:
 
 
 def code(portal: Portal) -> str:
-    """Return the code in the newest email that adds an address."""
+    """Return the code in the newest email that lets an owner add an address to an account."""
     mail = [mail for mail in portal.mails() if mail.type == "address_code"][-1]
     return AddressCodes(portal.store, portal.ids).create_code(mail, portal.time.now())
 

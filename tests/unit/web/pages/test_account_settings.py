@@ -35,7 +35,7 @@ def provider(portal: Portal) -> Provider:
 
 
 def add_app(portal: Portal, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
-    """Add an authenticator app, and return the app and the recovery codes."""
+    """Add an authenticator app to the account, and return the app and the recovery codes that the page shows."""
     app = app_with(browser.get("/account/authenticator").body.decode())
     codes = browser.post("/account/authenticator", code=app.at(portal.time.now()))
     assert codes.status_code == 200
@@ -157,7 +157,7 @@ def test_new_recovery_codes_invalidate_the_old_ones(portal: Portal, browser: Bro
 
 
 def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, browser: Browser) -> None:
-    """Recovery codes made too early would become valid later, when nobody remembers them."""
+    """Codes made without a second factor would get valid when one is added later, and nobody would remember them."""
     answer = browser.post("/account/recovery-codes")
     assert answer.status_code == 404
     assert provider(portal).recovery == ()

@@ -58,7 +58,7 @@ def inside(portal: Portal) -> Browser:
 
 
 def strip_variable_parts(response: HTTPResponse) -> str:
-    """Return the page without the document id and without the parts that change on every page."""
+    """Return a page without the document's id and without random parts, so that a test can compare two pages."""
     shown = re.sub(f"{ID}|doc_unknown", "(id)", response.body.decode())
     return re.sub(r'name="csrf" value="[^"]+"', "token", shown)
 

@@ -1,4 +1,4 @@
-"""Test the text of page images, for people who use screen readers."""
+"""Test the text of a document's pages, which screen readers read in place of the page images."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def test_a_long_document_has_a_separate_text_page(portal: Portal, browser: Brows
 
 
 def test_the_first_image_loads_immediately_and_the_others_on_scrolling(browser: Browser) -> None:
-    """No image may wait for a script, and the page must reserve space for every image."""
+    """No page image may need a script to load, and each has its space reserved, so that the page does not move."""
     body = browser.get(REVIEW).body.decode()
     first, *others = re.findall(r"<img [^>]*>", body)
     assert 'fetchpriority="high"' in first

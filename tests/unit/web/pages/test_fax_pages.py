@@ -24,7 +24,7 @@ PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care", re.IGNORECASE)
 
 
 def code_of(portal: Portal, document: Document) -> str:
-    """Return the code on the cover of a fax of this document."""
+    """Store a fax of this document, and return the code on its cover page."""
     return create_fax_code(portal.fake_store, document, a_fax(document), portal.time.now(), portal.ids)
 
 

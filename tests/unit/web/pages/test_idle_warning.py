@@ -1,4 +1,4 @@
-"""Test the idle warning of a page, and the requests that extend the session."""
+"""Test the warning before a session ends because the provider is idle, and the requests that extend the session."""
 
 import json
 import re
@@ -26,7 +26,8 @@ def browser(portal: Portal) -> Browser:
 
 
 def idle_data(browser: Browser, path: str) -> tuple[int, str]:
-    """Return the page's data for the idle warning: seconds until the session ends, and the path to return to."""
+    """Return what a page tells its script about the end of the session: the seconds left, and the path for the next
+    login."""
     match = re.search(r'data-idle="(\d+)" data-return-path="([^"]*)"', browser.get(path).body.decode())
     assert match
     return int(match[1]), match[2]

@@ -35,13 +35,15 @@ def portal() -> Portal:
 
 
 def emailed_token(portal: Portal) -> str:
-    """Request a link on the landing page of the document, and return the token in the email."""
+    """Request a setup or reset link on the document's page, and return the token in the emailed link."""
     Browser().post(f"/documents/{DOCUMENT.id}/setup-link")
     return portal.token(portal.mails()[-1])
 
 
 def set_up(browser: Browser, token: str, **changes: str) -> str:
-    """Submit the form that sets a password, and return the path of the redirect."""
+    """Choose a password with the token of an emailed link. Return the path of the page that follows.
+
+    `changes` replace fields of the form."""
     browser.get(f"/setup/{token}")
     fields = {"credential": "MD", "confirmed": "yes", "password": PASSWORD, **changes}
     return header(browser.post("/setup", fields), "location")

@@ -1,4 +1,4 @@
-"""Test the responses to unknown paths."""
+"""Test the responses to unknown paths: a page for browsers, JSON for software."""
 
 import json
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ def portal() -> Portal:
 
 
 def answer(path: str, accept: str) -> Mapping[str, Any]:
-    """Send a GET request in the form of API Gateway, and return the response.
+    """Send a GET request as an event of API Gateway, and return the function's response.
 
-    Chalice's test client cannot match a path with several parts."""
+    Chalice's test client cannot find the route for an unknown path with several parts."""
     event = {
         "resource": "/{proxy+}",
         "path": path,

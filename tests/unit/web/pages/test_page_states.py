@@ -162,7 +162,8 @@ FAILED = a_delivery(SIGNED, type="ready", status=DeliveryStatus.FAILED)
 
 @dataclass
 class Asked:
-    """A request for one cell of the table: a route and a kind of caller."""
+    """A request to make for one cell of the table: the route, the kind of caller, and the headers and cookies to
+    send."""
 
     portal: Portal
     method: str
@@ -171,7 +172,7 @@ class Asked:
     headers: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Store the data of the caller and set the headers of the request."""
+        """Store what this kind of caller needs, such as a session, and set the request's headers."""
         getattr(self, f"_as_{self.who}")()
 
     def answer(self) -> HTTPResponse:
@@ -218,7 +219,7 @@ class Asked:
         self.portal.time.pass_time(minutes=15)
 
     def _as_no_token(self) -> None:
-        """Set valid cookies of a session and a visit, without the token of the form."""
+        """Prepare a caller whose cookies are valid, but whose form lacks the token against forged forms (CSRF)."""
         self._session(PROVIDER)
         self._visit(SIGNED.id)
 
@@ -252,7 +253,7 @@ class Asked:
         self._cookie(BY_HAND_COOKIE, "visit")
 
     def _software(self, practice_id: str) -> None:
-        """Set headers with the practice's API key and the practice's signature of the body."""
+        """Prepare an EMR as the caller: headers with the practice's API key and its signature of the body."""
         key = self.portal.practices.rotate_key(practice_id, START)
         secret = self.portal.practices.rotate_secret(practice_id, START)
         body = self.body.decode()
@@ -270,7 +271,8 @@ class Asked:
 
 
 def document_for(path: str) -> Document:
-    """Return the document for a route: signed for the signed PDF, viewed for the text page, else pending."""
+    """Return a document in the state that a route needs: signed for the signed PDF, viewed for the text, else
+    pending."""
     viewed_at = START if path.endswith("/approve") else None
     return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document(viewed_at=viewed_at)
 
@@ -289,7 +291,7 @@ def portal() -> Portal:
 
 
 def table() -> dict[tuple[str, str], dict[str, str]]:
-    """Return the table's cells by kind of caller, for each method and path."""
+    """Return the table in this module's source: for each method and path, a dict from a kind of caller to its cell."""
     lines = [line.split() for line in CELLS.strip().splitlines()]
     return {(line[0], line[1]): dict(zip(WHO, line[2:], strict=True)) for line in lines}
 
@@ -300,7 +302,7 @@ OPEN = {route.path for route in ROUTES if route.access is Access.ANYONE}
 
 
 def place(response: HTTPResponse) -> str:
-    """Return the word in the table for the target of a redirect, such as `login` or `land`."""
+    """Return the table's word for the page to which a response redirects, such as `login` or `land`."""
     path, _, query = header(response, "location").partition("?")
     if query == "reason=logged-out":
         return "out"
@@ -309,7 +311,7 @@ def place(response: HTTPResponse) -> str:
 
 
 def shown(response: HTTPResponse, document: Document | None) -> str:
-    """Return the word in the table for a response: a status, `done` or the target of a redirect."""
+    """Return what the table says of such a response: its status, `done`, or the word for the target of a redirect."""
     if document != document_for("") and document is not None and document.decided_at and not document.signed:
         return "done"
     if "You have a document to review" in text(response):

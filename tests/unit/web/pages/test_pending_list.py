@@ -1,4 +1,4 @@
-"""Test working through the list of pending documents, and searching the list of past documents."""
+"""Test the pages with the lists of documents: working through the pending ones, and searching the past ones."""
 
 import re
 from dataclasses import replace

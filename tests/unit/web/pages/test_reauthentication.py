@@ -35,7 +35,7 @@ def browser(portal: Portal) -> Browser:
 
 
 def stay_active(portal: Portal, browser: Browser, minutes: int) -> None:
-    """Let time pass while the provider opens pages, so that the session stays live."""
+    """Let time pass while the provider opens pages, so that the session does not end because the provider is idle."""
     for _ in range(minutes):
         portal.time.pass_time(minutes=1)
         browser.get("/documents")
@@ -300,7 +300,8 @@ def test_logging_in_again_ends_the_previous_session(portal: Portal, browser: Bro
 
 
 def test_a_planted_session_cookie_is_replaced_at_login(portal: Portal) -> None:
-    """An attacker may plant a cookie before a login (session fixation), so every login sets a new cookie."""
+    """An attacker may plant a known cookie in a browser before a login (session fixation), so a login sets a new
+    cookie."""
     attacker = portal.browser()
     attacker.log_in(EMAIL, PASSWORD)
     victim = Browser({SESSION: attacker.cookies[SESSION]})

@@ -412,7 +412,9 @@ def test_no_page_waits_for_more_than_three_calls(
 
 
 def _of_the_pages(counts: dict[str, int]) -> dict[str, int]:
-    """Return the counts of the calls to the store, without the calls inside the fake's method `visit`."""
+    """Return how often a page called each method of the database.
+
+    The fake's method `visit` calls other methods, which the real one does not. These calls are subtracted."""
     return {name: count for name, count in counts.items() if name not in ("document", "provider", "secret")}
 
 

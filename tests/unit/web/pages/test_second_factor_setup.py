@@ -1,4 +1,4 @@
-"""Test the setup of a second factor: offered once, or required first if a switch is on."""
+"""Test the setup of a second factor: offered once, or required before a provider sees patients' data."""
 
 import re
 from dataclasses import replace
@@ -54,7 +54,9 @@ def require(portal: Portal, practice_id: str = PRACTICE.id) -> None:
 
 
 def set_up_app(portal: Portal, browser: Browser, wanted: str) -> str:
-    """Set up an authenticator app, and return the page with the recovery codes."""
+    """Set up an authenticator app on the page, and return the next page, which shows the recovery codes.
+
+    `wanted` is the path that the provider wanted to open."""
     page = browser.get(f"/account/authenticator?next={wanted}").body.decode()
     code = app_with(page).at(portal.time.now())
     return browser.post("/account/authenticator", code=code, next=wanted).body.decode()
@@ -88,7 +90,8 @@ def test_an_account_with_a_second_factor_gets_no_offer(portal: Portal, browser: 
 
 
 def in_state(document: Document, state: str) -> Document:
-    """Return the next version of the document, in the state `seen`, `recalled` or unchanged."""
+    """Return the next version of the document, in the state `seen` (by the provider) or `recalled`, or else
+    unchanged."""
     changed: Document | None = document
     if state == "seen":
         changed = replace(document, viewed_at=START)
@@ -103,7 +106,7 @@ def in_state(document: Document, state: str) -> Document:
 def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
     portal: Portal, browser: Browser, method: str, path: str, state: str
 ) -> None:
-    """Before the setup, the response must not reveal the document's state either."""
+    """A provider who must first set up a second factor must not even learn the document's state."""
     require(portal)
     document = in_state(DOCUMENT, state)
     portal.store.commit(Change(at=START, documents=(document,)))
@@ -119,7 +122,9 @@ def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
 
 
 def test_a_saved_draft_stays_until_a_second_factor_is_set_up(portal: Portal, browser: Browser) -> None:
-    """The page of a decided document deletes the draft, but only for a reader who may see the decision."""
+    """A draft is a note sent after the session had ended. The page of a decided document deletes it.
+
+    It must not be deleted for a reader who may not see the page yet."""
     require(portal)
     recalled = in_state(DOCUMENT, "recalled")
     secret = Secret(

@@ -1,4 +1,4 @@
-"""Test that a decision sent after the end of the session is not recorded, but its note is saved."""
+"""Test a decision that is sent after the session has ended: it is not recorded, but its note is saved."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def portal() -> Portal:
 
 @pytest.fixture
 def late(portal: Portal) -> Browser:
-    """Return a browser without scripts on a review page whose session has already ended."""
+    """Return a browser without scripts that still shows a review page, although the session has ended."""
     browser = portal.browser()
     browser.log_in(EMAIL, PASSWORD)
     browser.get(REVIEW)
