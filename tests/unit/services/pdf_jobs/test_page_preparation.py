@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,26 @@ def test_the_first_page_is_ready_before_the_others(portal: Portal) -> None:
         portal.page_preparation.prepare(portal.job)
     assert ready == [None, 1]
     assert [(item.first, item.last) for item in portal.pdf.asked if isinstance(item, RenderPages)] == [(1, 1), (2, 3)]
+
+
+@pytest.mark.parametrize(("pages", "parts"), [(1, [(1, 1, True)]), (2, [(1, 1, False), (2, 2, True)])])
+def test_the_texts_are_made_with_the_last_page(pages: int, parts: list[tuple[int, int, bool]]) -> None:
+    original = replace(decided(Action.APPROVE).original, pages=pages)
+    portal = Portal(decided(Action.APPROVE, pages_ready=None, original=original))
+    portal.page_preparation.prepare(portal.job)
+    assert portal.document.pages_ready == pages
+    asked = [item for item in portal.pdf.asked if isinstance(item, RenderPages)]
+    assert [(item.first, item.last, item.texts is not None) for item in asked] == parts
+
+
+def test_a_repeated_job_changes_no_row_and_a_job_of_no_document_makes_nothing(portal: Portal) -> None:
+    portal.page_preparation.prepare(portal.job)
+    ready = portal.document
+    portal.page_preparation.prepare(portal.job)
+    assert portal.document == ready
+    asked = len(portal.pdf.asked)
+    portal.page_preparation.prepare(replace(portal.job, document_id="doc_missing"))
+    assert len(portal.pdf.asked) == asked
 
 
 def test_a_page_that_crashes_the_renderer_is_broken_and_the_others_are_shown(
