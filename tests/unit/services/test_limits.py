@@ -156,6 +156,7 @@ LIMITS: dict[str, dict[str, Any]] = {
         "CODES_PER_HOUR": (5, HOUR, MINUTE),
         "CODES_PER_DAY": (20, DAY, timedelta()),
     },
+    "services.review.decisions": {"MAX_NOTE": 2000},
     "services.review.fax_documents": {"WRONG_CODES": (1000, HOUR, timedelta())},
     "services.review.page_tokens": {"MAX_TEXT": 16_000, "_BYTES": 12},
     "services.review.past_search": {
@@ -166,7 +167,7 @@ LIMITS: dict[str, dict[str, Any]] = {
         "_EARLIEST": date(2000, 1, 1),
         "_LATEST": date(2999, 12, 31),
     },
-    "services.review.review": {"PAGE_LENGTH": 25, "MAX_COUNT": 100, "MAX_NOTE": 2000},
+    "services.review.review": {"PAGE_LENGTH": 25, "MAX_COUNT": 100},
     "services.review.signature_input": {"MAX_NAME": 100},
     "services.review.unsent_drafts": {"MAX_LENGTH": 8000},
     "services.review.visible_documents": {"_MAX_READS": 20},
