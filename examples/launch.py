@@ -1,4 +1,4 @@
-"""The start, the logs and the end of the two stand-ins, the clinic and the mailbox."""
+"""What the sample clinic, the mailbox and the local fax carrier share: their start, their logs and their end."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ WAIT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class PortalFile:
-    """The contents of `.local/portal.json`, which `make run` writes once everything is running."""
+    """The contents of `.local/portal.json`: addresses and keys, which `make run` writes once everything is running."""
 
     portal_url: str
     aws_endpoint_url: str
@@ -34,7 +34,8 @@ class PortalFile:
 
 
 def read_portal_file(path: Path) -> PortalFile:
-    """Return the contents of portal.json. Raises `KeyError`, `TypeError` or `ValueError` if the file is incomplete."""
+    """Return the addresses and keys in portal.json. Raises `KeyError`, `TypeError` or `ValueError` for an incomplete
+    file."""
     content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
     practice: Mapping[str, Any] = content["practice"]
     return PortalFile(
@@ -56,7 +57,10 @@ def wait_for_portal_file(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PortalFile:
-    """Wait until portal.json exists and is complete. Raises `TimeoutError` with a sentence for the user."""
+    """Wait until portal.json, the file with the portal's addresses and keys, exists and is complete. Return its
+    contents.
+
+    Raises `TimeoutError` with a sentence for the user."""
     end = clock() + seconds
     while True:
         try:
@@ -72,7 +76,7 @@ def wait_for_portal_file(
 
 
 def arguments(description: str, *, port: int, data: str) -> argparse.ArgumentParser:
-    """Return a parser for the command-line options that both stand-ins have."""
+    """Return a parser for the command-line options that the sample clinic and the mailbox have."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--portal-json", type=Path, default=Path(".local/portal.json"))
     parser.add_argument("--port", type=int, default=port)
@@ -86,7 +90,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def set_up_process() -> None:
-    """Set up the process: log to standard error, and exit immediately on SIGTERM or SIGINT."""
+    """Make this process log to standard error, and exit immediately on SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     # These libraries log whole URLs and email addresses, which may name a person.
     for library in ("httpx", "mail.log"):

@@ -1,1 +1,2 @@
-"""Cedar Clinic EMR, a small sample EMR that shows how to use the portal's contracts."""
+"""Cedar Clinic EMR, a small sample EMR (a clinic's records system) that shows how to use the portal's API and
+webhooks."""

@@ -17,7 +17,7 @@ REGISTER_PAUSE = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Wait for portal.json, then serve the sample EMR until the process is stopped."""
+    """Wait until the portal is ready (portal.json exists), then serve the sample EMR until the process is stopped."""
     parser = launch.arguments("A small stand-in EMR", port=4576, data=".local/clinic")
     options = parser.parse_args(argv)
     launch.set_up_process()
@@ -43,7 +43,8 @@ def _office(portal_file: launch.PortalFile, store: Store) -> Office:
 
 
 def register(office: Office, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Register the EMR's webhook address at the portal. Try again while the portal is still starting."""
+    """Tell the portal to which address it must post this EMR's webhooks. Try again while the portal is still
+    starting."""
     for _ in range(REGISTER_TRIES):
         try:
             office.register()

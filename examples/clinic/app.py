@@ -1,4 +1,4 @@
-"""The sample EMR as a Flask app."""
+"""The web pages of the sample EMR, as a Flask app."""
 
 from flask import Flask
 
@@ -12,7 +12,7 @@ UPLOAD_LIMIT = 26 * 1024 * 1024
 
 
 def create_app(office: Office) -> Flask:
-    """Return the Flask app of the sample EMR for this clinic's office."""
+    """Return the Flask app of the sample EMR. `office` does the work behind its pages."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = UPLOAD_LIMIT + 1024 * 1024
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024

@@ -1,4 +1,6 @@
-"""The form for sending a document. Its field names are the paths in the event's `data`, so that errors match them."""
+"""The form that sends a document to the portal.
+
+Its field names are the paths in the event's `data`, so that the portal's errors match the fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,7 +70,9 @@ FIRST_PROVIDER: Values = {
 
 @dataclass(frozen=True)
 class FormError:
-    """The error of a form: a sentence, a message for each wrong field, and messages without a field in the form."""
+    """The reasons why the send form was refused, for its page.
+
+    They are a sentence, a message for each wrong field, and messages about fields that the form does not have."""
 
     summary: str
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -76,7 +80,9 @@ class FormError:
 
 
 def propose_values(plan: Plan, *, number: int, today: date) -> Values:
-    """Return the first values of the send form for a chosen sample."""
+    """Return the values with which the send form first appears for a sample plan of care.
+
+    `number` is the proposed number of the document."""
     dates = certification_from(plan, today)
     return {
         "external_id": f"POC-{number}",
@@ -102,7 +108,7 @@ def propose_values(plan: Plan, *, number: int, today: date) -> Values:
 
 
 def patient_values(patient: Patient) -> Values:
-    """Return the send form's values for a patient on file."""
+    """Return the values that a patient in the records gives to the send form."""
     return {
         "patient.external_id": patient.external_id,
         "patient.first_name": patient.first_name,
@@ -112,12 +118,14 @@ def patient_values(patient: Patient) -> Values:
 
 
 def read_values(form: Mapping[str, str]) -> Values:
-    """Return the submitted values without surrounding spaces. A missing value is an empty text."""
+    """Return the values in the submitted send form, without surrounding spaces. A missing value is an empty text."""
     return {name: form.get(name, "").strip() for name in FIELDS}
 
 
 def event_data(values: Values) -> dict[str, Any]:
-    """Return the event's `data` from the send form, without the PDF. Empty values are left out."""
+    """Return the `data` of the event `document.sent`, made from the send form's values, without the PDF.
+
+    Empty values are left out."""
     data: dict[str, Any] = {}
     for name in FIELDS:
         if values[name]:
@@ -130,12 +138,12 @@ def event_data(values: Values) -> dict[str, Any]:
 
 
 def read_patient(values: Values) -> Patient:
-    """Return the patient that was entered in the send form. Raises `ValueError` for an invalid date."""
+    """Return the patient that a person entered in the send form. Raises `ValueError` for an invalid date of birth."""
     return patient_from({name: values[f"patient.{name}"] for name in PATIENT_FIELDS})
 
 
 def patient_from(sent: Json) -> Patient:
-    """Return the patient of an event's `data.patient`. Raises `ValueError` for an invalid date."""
+    """Return the patient in the `data` of a sent event. Raises `ValueError` for an invalid date of birth."""
     return Patient(
         external_id=str(sent["external_id"]),
         first_name=str(sent["first_name"]),
@@ -145,7 +153,9 @@ def patient_from(sent: Json) -> Patient:
 
 
 def copy_values(sent: Json) -> Values:
-    """Return the send form's values for a new version of a sent document. The document's number is left out."""
+    """Return the send form's values for a new version of a document, from the `data` with which it was sent.
+
+    The document's number is left out."""
     values: dict[str, str] = {}
     for name in FIELDS:
         value: Any = sent
@@ -166,7 +176,8 @@ def is_date(text: str) -> bool:
 
 
 def sample_facts(plan: Plan, values: Values) -> Facts:
-    """Return the facts to print in the sample PDF. Raises `ValueError` for an invalid date."""
+    """Return the facts from the send form that are printed in the sample PDF. Raises `ValueError` for an invalid
+    date."""
     usual = certification_from(plan, date.fromisoformat(values["certification.from"]))
     initial, order = values["certification.initial_visit_on"], values["certification.order.signed_on"]
     last = values["certification.to"]
@@ -196,7 +207,7 @@ def _author(plan: Plan, values: Values) -> Author:
 
 
 def from_refusal(refused: Refused) -> FormError:
-    """Return the portal's refusal as an error of the form, with each message at its field."""
+    """Return the portal's refusal of an event as errors of the send form, with each message at its field."""
     fields: dict[str, str] = {}
     others: list[str] = []
     for error in refused.errors:
@@ -218,6 +229,6 @@ def _form_name(error: FieldError) -> str | None:
 
 
 def number_in(external_id: str) -> int | None:
-    """Return 1001 for the document number `POC-1001`, or None for a number in another format."""
+    """Return the number in a document number of this EMR (1001 for `POC-1001`), or None for another format."""
     digits = external_id.removeprefix("POC-")
     return int(digits) if digits.isascii() and digits.isdigit() and digits != external_id else None

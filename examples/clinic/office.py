@@ -1,4 +1,4 @@
-"""The office of the clinic: the work with the portal behind the pages, without any HTML."""
+"""The work of the sample clinic's staff with the portal, behind the EMR's pages and without any HTML."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -32,7 +32,8 @@ class Addresses:
 
 
 class Office:
-    """The office of the clinic, which updates the EMR's records from the portal."""
+    """The clinic's office, which sends documents to the portal and brings the EMR's records up to date from the
+    portal."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Office:
         self.now = clock
 
     def seed(self) -> None:
-        """Add the patients of the sample plans to the records."""
+        """Add the patients of the sample plans to the records, for a start with an empty database."""
         for plan in PLANS:
             if self.store.patient(plan.patient.external_id) is None:
                 self.store.save_patient(plan.patient)
@@ -63,17 +64,19 @@ class Office:
             return ZoneInfo(HOME_ZONE)
 
     def today(self) -> date:
-        """Return the calendar day at the clinic."""
+        """Return today's date in the clinic's time zone."""
         return self.now().astimezone(self.zone()).date()
 
     def approve_and_send(self, data: Json, pdf: bytes) -> Json:
-        """Send a document to the portal and return the portal's response. Raises `Refused` or `Unreachable`."""
+        """Send a document to the portal, and return the body of the portal's response.
+
+        `data` is that of the event `document.sent`, without the PDF. Raises `Refused` or `Unreachable`."""
         return self.send("document.sent", {**data, "content": self.portal.content(pdf)})
 
     def send(self, event_type: str, data: Json) -> Json:
-        """Store an event, then send it to the portal.
+        """Store an event in the records, then send it to the portal, and return the body of the response.
 
-        After a crash, the stored event is sent with the same webhook-id."""
+        After a crash, the stored event is sent with the same webhook-id, so that the portal handles it only once."""
         now = self.now()
         event = new_event(event_type, data, now=now)
         name = str(data.get("external_id") or data.get("document_id", ""))
@@ -82,7 +85,9 @@ class Office:
         return self.send_unanswered(unanswered, data)
 
     def send_unanswered(self, unanswered: UnansweredEvent, data: Json) -> Json:
-        """Send a stored event to the portal. Delete the event once the portal accepts or refuses it."""
+        """Send a stored event to the portal, and return the body of the response.
+
+        The event is deleted from the records once the portal accepts or refuses it. `data` is the event's data."""
         try:
             answer = self.portal.send(unanswered.event)
         except Refused:
@@ -113,23 +118,24 @@ class Office:
         self.store.save_sent(document_id, sent, resource, now=now)
 
     def refresh(self, document_id: str) -> Document:
-        """Read the document from the portal and store it."""
+        """Read a document's current state from the portal, store it in the records, and return the record."""
         asked_at = self.now()
         resource = self.portal.document(document_id)
         self.remember(resource, asked_at)
         return self.store.document(document_id) or Document(document_id, "", "", {}, resource)
 
     def refresh_quietly(self, document_id: str) -> None:
-        """Read the document from the portal and store it, if possible.
+        """Read a document's current state from the portal and store it in the records, if the portal responds.
 
-        Errors are ignored: a webhook will bring the news."""
+        Errors are ignored, because a webhook will bring the news anyway."""
         try:
             self.refresh(document_id)
         except (Refused, Unreachable) as problem:
             LOG.info("a document could not be read again: %s", type(problem).__name__)
 
     def unsigned(self, cursor: str | None) -> Page:
-        """Return one page of the Unsigned report, read from the portal."""
+        """Return one page of the report of unsigned documents, read from the portal. `cursor` is None for the first
+        page."""
         asked_at = self.now()
         page = self.portal.documents(report="unsigned", cursor=cursor)
         for resource in page.rows:
@@ -137,11 +143,11 @@ class Office:
         return page
 
     def remember(self, resource: Json, asked_at: datetime) -> None:
-        """Store a document's resource with the time at which the resource was requested."""
+        """Store a document's JSON from the portal, with the time at which it was requested, in the records."""
         self.store.save_resource(resource, at=asked_at.isoformat(), now=asked_at)
 
     def register(self) -> None:
-        """Register the EMR's webhook address at the portal, and store the result."""
+        """Tell the portal to which address it must post this EMR's webhooks, and record whether this worked."""
         try:
             self.portal.set_endpoint(self.addresses.webhooks)
         except Refused as problem:
@@ -153,7 +159,7 @@ class Office:
         self.store.save_fact("endpoint", "")
 
     def practice(self) -> Json:
-        """Return the practice's settings, read from the portal, and store the time zone."""
+        """Return the practice's settings (JSON), read from the portal. Its time zone is stored in the records."""
         settings = self.portal.practice()
         self.store.save_fact("time_zone", str(settings.get("time_zone") or HOME_ZONE))
         return settings

@@ -1,4 +1,4 @@
-"""The pages Home, Admin > Practice > EMR > Customize, and Deliveries."""
+"""The EMR's pages Home, Admin > Practice > EMR > Customize (settings at the portal), and Deliveries (messages)."""
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -21,7 +21,7 @@ RECENT = 8
 
 @HOME.get("/")
 def home() -> str:
-    """Show the work for the clinic's staff today."""
+    """Return the home page, with the documents on which the clinic's staff should act today."""
     page, form_error = _read_unsigned()
     counts: dict[str, int] = {}
     for resource in page.rows:
@@ -50,13 +50,13 @@ def _read_unsigned() -> tuple[Page, str]:
 
 @HOME.get("/healthz")
 def health() -> dict[str, str]:
-    """Respond to a check that this process is running."""
+    """Return a fixed response, by which `make run` sees that this process is running."""
     return {"status": "ok"}
 
 
 @PAGES.get("/admin/practice/emr/customize")
 def customize() -> str:
-    """Show the practice's settings, read from the portal."""
+    """Return the page with the practice's settings, as the portal has them."""
     return _customize(None)
 
 
@@ -86,7 +86,7 @@ def _zones() -> Sequence[str]:
 
 @PAGES.post("/admin/practice/emr/customize")
 def save() -> BaseResponse:
-    """Save the practice's settings and the Electronic Signature switch at the portal."""
+    """Save the submitted settings of the practice at the portal, and redirect back to their page."""
     settings: dict[str, str | bool | None] = {name: request.form.get(name, "").strip() or None for name in SETTINGS}
     settings["electronic_signature"] = request.form.get("electronic_signature") == "on"
     return _try(lambda: office().portal.save_practice(settings), done="saved")
@@ -94,13 +94,13 @@ def save() -> BaseResponse:
 
 @PAGES.post("/admin/endpoint")
 def register() -> BaseResponse:
-    """Register this EMR's webhook address at the portal."""
+    """Tell the portal to which address it must post this EMR's webhooks, and redirect back to the settings."""
     return _try(office().register, done="registered")
 
 
 @PAGES.post("/admin/endpoint/test")
 def test() -> BaseResponse:
-    """Request a test webhook from the portal."""
+    """Ask the portal to post a test webhook to this EMR, and redirect back to the settings."""
     return _try(office().portal.test_endpoint, done="tested")
 
 
@@ -121,7 +121,7 @@ def _settings_error(refused: Refused) -> FormError:
 
 @PAGES.get("/deliveries")
 def deliveries() -> str:
-    """Show the portal's outgoing messages, by default only the failed messages."""
+    """Return the page with the messages that the portal sent for this practice, by default only the failed ones."""
     status = request.args.get("status", "failed")
     page = office().portal.deliveries(status=status, cursor=request.args.get("cursor"))
     return render_template("deliveries.html", page=page, status=status)
@@ -129,6 +129,6 @@ def deliveries() -> str:
 
 @PAGES.post("/deliveries/<delivery_id>/retry")
 def retry(delivery_id: str) -> BaseResponse:
-    """Request the portal to send one message again."""
+    """Ask the portal to send one message again, and redirect back to the list."""
     office().portal.retry_delivery(delivery_id)
     return back_to("admin.deliveries", "retried")

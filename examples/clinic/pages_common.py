@@ -1,4 +1,4 @@
-"""Shared parts of the pages: the office, formats for templates, security headers and error pages."""
+"""What all pages of the sample EMR share: the office, formats for templates, security headers and error pages."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -39,22 +39,24 @@ HEADERS: Mapping[str, str] = {
 
 
 def office() -> Office:
-    """Return the clinic's office of the running Flask app."""
+    """Return the clinic's office, which does the work behind the pages, from the running Flask app."""
     return cast(Office, current_app.extensions["office"])
 
 
 def back_to(endpoint: str, done: str | None = None, **values: Any) -> BaseResponse:
-    """Return a redirect after a form. `done` is the key of the notice to show."""
+    """Return a redirect to a page (by its Flask endpoint) after a form was submitted.
+
+    `done` is the key of the notice that the page shows. `values` are the parameters of the page's URL."""
     return redirect(url_for(endpoint, done=done, **values), HTTPStatus.SEE_OTHER)
 
 
 def warning_codes(answer: Json) -> list[str]:
-    """Return the codes of the warnings in the portal's response to an event."""
+    """Return the codes of the warnings in `answer`, the portal's response to an event. Usually there are none."""
     return [str(warning["code"]) for warning in answer.get("warnings") or ()]
 
 
 def moment(text: str | None) -> str:
-    """Return an RFC 3339 time as `Nov 22, 2026, 2:05 PM CST`, in the practice's time zone."""
+    """Return an RFC 3339 time as `Nov 22, 2026, 2:05 PM CST`, in the practice's time zone, for a template."""
     if not text:
         return ""
     at = datetime.fromisoformat(text).astimezone(office().zone())
@@ -62,7 +64,7 @@ def moment(text: str | None) -> str:
 
 
 def display_value(value: Any) -> str:
-    """Return a value of an event as text, such as `yes`, `1, 2, 3` or `Luis Rivera, MD`."""
+    """Return a JSON value in an audit event as text, such as `yes`, `1, 2, 3` or `Luis Rivera, MD`, for a template."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
@@ -92,7 +94,9 @@ def patient_name(patient_id: str | None) -> str:
 
 
 def provider_name(document_id: str) -> str:
-    """Return the provider of a document, or an empty text if another program sent the document."""
+    """Return the name of the provider to whom a document was sent, such as `Luis Rivera, MD`.
+
+    Return an empty text if another program sent the document, because the records then lack the name."""
     document = office().store.document(document_id)
     provider: Json = document.sent.get("provider", {}) if document else {}
     name = f"{provider.get('first_name', '')} {provider.get('last_name', '')}".strip()
@@ -100,7 +104,7 @@ def provider_name(document_id: str) -> str:
 
 
 def set_up_pages(app: Flask) -> None:
-    """Register template filters, security headers and error pages for every page."""
+    """Add to the Flask app what every page has: template filters, security headers and error pages."""
     app.jinja_env.filters.update(
         moment=moment,
         day=day,

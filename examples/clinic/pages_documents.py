@@ -1,4 +1,4 @@
-"""The pages of patients and their accounts, of the Unsigned report, and of one document."""
+"""The EMR's pages of patients, of the report of unsigned documents, and of one document."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +19,7 @@ PDFS = frozenset({"signed", "original"})
 
 @PAGES.get("/patients")
 def patients() -> str:
-    """Show all patients, with the number of documents of each patient."""
+    """Return the page with all patients, and the number of documents of each patient."""
     documents = office().store.documents()
     counts: dict[str, int] = {}
     for document in documents:
@@ -29,21 +29,21 @@ def patients() -> str:
 
 @PAGES.get("/patients/<external_id>")
 def account(external_id: str) -> str:
-    """Show the patient's account from this EMR's own records. Webhooks update the records."""
+    """Return the page with a patient's documents, from this EMR's own records, which webhooks bring up to date."""
     patient = office().store.patient(external_id) or abort(HTTPStatus.NOT_FOUND)
     return render_template("account.html", patient=patient, documents=office().store.documents(external_id))
 
 
 @PAGES.get("/documents/reports/unsigned")
 def unsigned() -> str:
-    """Show a page of the Unsigned report, read from the portal."""
+    """Return a page of the report of unsigned documents, read from the portal."""
     page = office().unsigned(request.args.get("cursor"))
     return render_template("unsigned.html", page=page)
 
 
 @PAGES.get("/documents/<document_id>")
 def document(document_id: str) -> str:
-    """Show the current state of one document, with the actions for staff."""
+    """Return the page with the current state of one document, and the forms with which staff can act on it."""
     return _document_page(document_id)
 
 
@@ -75,7 +75,7 @@ def _resend_values(sent: forms.Json) -> forms.Values:
 
 @PAGES.get("/documents/<document_id>/events")
 def events(document_id: str) -> str:
-    """Show the document's audit trail."""
+    """Return the page with the audit trail of one document, read from the portal."""
     return render_template(
         "events.html",
         document_id=document_id,
@@ -86,7 +86,8 @@ def events(document_id: str) -> str:
 
 @PAGES.get("/documents/<document_id>/<which>.pdf")
 def pdf(document_id: str, which: str) -> BaseResponse:
-    """Redirect the browser to the portal's short-lived URL of the signed or original PDF."""
+    """Return a redirect to the `signed` or `original` PDF, by a URL of the portal that is valid only for a short
+    time."""
     if which not in PDFS:
         abort(HTTPStatus.NOT_FOUND)
     return redirect(office().portal.pdf_url(document_id, which), HTTPStatus.SEE_OTHER)
@@ -94,7 +95,9 @@ def pdf(document_id: str, which: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/resend")
 def resend(document_id: str) -> BaseResponse:
-    """Correct a document's address or delivery and send the document again. Only the changed values are sent."""
+    """Send a pending document to the provider again, with the corrected address or way of delivery in the form.
+
+    Only the values that differ are sent to the portal. Redirect back to the document."""
     values = {name: request.form.get(name, "").strip() for name in RESEND_FIELDS}
     try:
         office().send("document.resend", {"document_id": document_id, **_corrections(document_id, values)})
@@ -115,7 +118,7 @@ def _corrections(document_id: str, values: forms.Values) -> forms.Json:
 
 @PAGES.post("/documents/<document_id>/recall")
 def recall(document_id: str) -> BaseResponse:
-    """Recall the document at the portal."""
+    """Withdraw (recall) the document at the portal, so that nobody can open it. Redirect back to the document."""
     reason = request.form.get("reason", "").strip()
     data = {"document_id": document_id, **({"reason": reason} if reason else {})}
     return _send(document_id, "document.recalled", data, done="recalled")
@@ -123,14 +126,17 @@ def recall(document_id: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/returned")
 def returned(document_id: str) -> BaseResponse:
-    """Report to the portal that the document came back to the clinic by the portal, by fax or on paper."""
+    """Report to the portal that staff have the document back, by portal, fax or on paper. Redirect to the document."""
     data = {"document_id": document_id, "method": request.form.get("method", "portal")}
     return _send(document_id, "document.returned", data, done="returned")
 
 
 @PAGES.post("/documents/<document_id>/called")
 def called(document_id: str) -> BaseResponse:
-    """Report to the portal that someone of the clinic called the provider's office just now."""
+    """Report to the portal that someone of the clinic has just called the provider's office, and the result of the
+    call.
+
+    Redirect back to the document."""
     report = _report("by", "result", "note")
     data = {"document_id": document_id, "at": office().now().isoformat(), **report}
     return _send(document_id, "document.called", data, done="called", report=report)
@@ -138,7 +144,7 @@ def called(document_id: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/copy")
 def copy_confirmed(document_id: str) -> BaseResponse:
-    """Report to the portal what a person read on a copy that came back."""
+    """Report to the portal what a person read on a copy that the provider returned. Redirect back to the document."""
     report = _report("seen", "signed_on", "note")
     return _send(
         document_id, "document.copy_confirmed", {"document_id": document_id, **report}, done="copy", report=report
@@ -146,7 +152,7 @@ def copy_confirmed(document_id: str) -> BaseResponse:
 
 
 def _report(*names: str) -> Mapping[str, str]:
-    """Return the named values of the submitted form, without the empty ones."""
+    """Return the fields with these names from the submitted form, for an event's `data`. Empty fields are left out."""
     given = {name: request.form.get(name, "").strip() for name in names}
     return {name: value for name, value in given.items() if value}
 

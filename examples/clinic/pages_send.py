@@ -1,4 +1,4 @@
-"""The page Approve and send. Staff send a sample or an uploaded PDF to one provider."""
+"""The EMR's page Approve and send, with which staff send a sample or uploaded PDF to a provider."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ PAGES = Blueprint("send", __name__)
 
 @dataclass(frozen=True)
 class _Outgoing:
-    """The event data and the PDF of the document to send."""
+    """What the form sends to the portal: the `data` of the event `document.sent`, and the PDF."""
 
     data: Json
     pdf: bytes
@@ -35,7 +35,7 @@ class _Outgoing:
 
 @PAGES.get("/send")
 def form() -> str:
-    """Show the send form with the values of a sample, or of a new version of an earlier document."""
+    """Return the page with the send form, filled in for a sample plan of care or for a new version of a document."""
     before = office().store.document(request.args.get("after", ""))
     chosen = request.args.get("sample") or (_sample_like(before.sent) if before else KNEE.key)
     plan = SAMPLES.get(chosen, KNEE)
@@ -59,7 +59,9 @@ def _sample_like(sent: Json) -> str:
 
 @PAGES.post("/send")
 def send() -> BaseResponse:
-    """Send the PDF to the portal, and redirect to the patient's account. Show a refusal at its field."""
+    """Send the PDF of the submitted form to the portal, and redirect to the patient's page.
+
+    If the portal refuses the document, return the form with each error at its field."""
     chosen = request.form.get("sample", "")
     values = forms.read_values(request.form)
     outgoing = _outgoing(chosen, values)
@@ -116,7 +118,7 @@ def _render(chosen: str, values: Values, form_error: FormError | None = None) ->
 
 @PAGES.get("/samples/<key>.pdf")
 def sample(key: str) -> Response:
-    """Return the PDF of a sample."""
+    """Return the PDF of a sample plan of care, which the send form offers to look at."""
     plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
     pdf = _sample_pdf(plan, office().store.next_number(), office().today())
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": "inline"})
@@ -124,7 +126,7 @@ def sample(key: str) -> Response:
 
 @PAGES.get("/samples/<key>.png")
 def thumbnail(key: str) -> Response:
-    """Return a small image of the first page of a sample's PDF."""
+    """Return a small picture of the first page of a sample plan of care, for the send form."""
     plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
     return Response(_thumbnail(plan.key, office().today()), mimetype="image/png")
 
@@ -141,7 +143,7 @@ def _sample_pdf(plan: Plan, number: int, today: date) -> bytes:
 
 @PAGES.post("/outbox/<webhook_id>/send")
 def send_unanswered(webhook_id: str) -> BaseResponse:
-    """Send again an event that the portal has not answered."""
+    """Send an event again that the portal has not answered (for example because it was down), and redirect."""
     for unanswered in office().store.unanswered():
         if unanswered.event.webhook_id == webhook_id:
             office().send_unanswered(unanswered, json.loads(unanswered.event.body)["data"])
@@ -150,6 +152,6 @@ def send_unanswered(webhook_id: str) -> BaseResponse:
 
 @PAGES.post("/outbox/<webhook_id>/discard")
 def discard_unanswered(webhook_id: str) -> BaseResponse:
-    """Delete an event that the portal has not answered."""
+    """Delete an event that the portal has not answered, so that it is never sent again, and redirect."""
     office().store.delete_unanswered(webhook_id)
     return back_to("home.home", "discarded")

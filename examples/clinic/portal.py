@@ -58,7 +58,9 @@ class NotFromPortal(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """An event for the portal. Store the event until the portal accepts it, so that every retry is the same."""
+    """An event to send to the portal: its webhook-id and its exact body.
+
+    Store the event until the portal accepts it, so that every retry is the same."""
 
     webhook_id: str
     body: str
@@ -66,7 +68,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list, with the cursor of the next page or None."""
+    """One page of a list that the portal returns as JSON, with the cursor of the next page or None."""
 
     rows: Sequence[Json]
     next_cursor: str | None
@@ -80,7 +82,9 @@ def new_event(event_type: str, data: Json, *, now: datetime) -> Event:
 
 
 def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
-    """Verify a webhook and return its event. Raises `NotFromPortal` if the verification fails."""
+    """Verify the signature of a webhook from the portal, and return its event (JSON).
+
+    `secret` is the practice's webhook secret. Raises `NotFromPortal` if the verification fails."""
     try:
         event = Webhook(secret).verify(body, dict(headers))
     # The library raises ValueError for malformed headers and bodies.
@@ -98,14 +102,16 @@ class LocalhostTransport(httpx.HTTPTransport):
     that talks to a real portal does not need this class."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request with its Host header unchanged. For a host below `.localhost`, connect to 127.0.0.1."""
+        """Send one request, and return its response. For a host below `.localhost`, connect to 127.0.0.1.
+
+        The Host header is unchanged."""
         if request.url.host.endswith(".localhost"):
             request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)
 
 
 class Portal:
-    """The portal's API for one practice.
+    """A client of the portal's API, with the keys of one practice.
 
     Every method raises `Refused` if the portal refuses the request, and `Unreachable` if the portal does not answer."""
 
@@ -152,7 +158,8 @@ class Portal:
         return self._try("POST", "/v1/events", content=event.body, headers=headers)
 
     def upload(self, pdf: bytes) -> str:
-        """Upload a PDF that is too large for an event. Return the `upload_id` for the event's `content`."""
+        """Upload a PDF that is too large for an event. Return the `upload_id` by which the event's `content` names
+        it."""
         place = self._api("POST", "/v1/uploads", json={})
         file = {"file": ("document.pdf", pdf, "application/pdf")}
         answer = self._try("POST", place["url"], data=place["fields"], files=file)
@@ -161,21 +168,22 @@ class Portal:
         return str(place["upload_id"])
 
     def content(self, pdf: bytes) -> Json:
-        """Return the event's `content` for a PDF of any size. A large PDF is uploaded first."""
+        """Return the field `content` of a `document.sent` event for a PDF of any size. A large PDF is uploaded
+        first."""
         if len(pdf) > INLINE_BYTES:
             return {"upload_id": self.upload(pdf)}
         return {"base64": b64encode(pdf).decode("ascii")}
 
     def documents(self, *, report: str, cursor: str | None = None) -> Page:
-        """Return one page of the report `unsigned` or `all`."""
+        """Return one page of a list of the practice's documents. `report` is `unsigned` or `all`."""
         return self._page("documents", "/v1/documents", {"report": report, "cursor": cursor})
 
     def document(self, document_id: str) -> Json:
-        """Return the JSON resource of one document."""
+        """Return one document in its current state, as JSON."""
         return self._api("GET", f"/v1/documents/{_safe(document_id)}")
 
     def events(self, document_id: str) -> Sequence[Json]:
-        """Return the document's audit trail, oldest event first."""
+        """Return the document's audit trail as a list of events (JSON), oldest first."""
         events: Sequence[Json] = self._api("GET", f"/v1/documents/{_safe(document_id)}/events")["events"]
         return events
 
@@ -187,27 +195,29 @@ class Portal:
         return answer.headers["location"]
 
     def deliveries(self, *, status: str, cursor: str | None = None) -> Page:
-        """Return one page of the outgoing messages with a status such as `failed`."""
+        """Return one page of the messages (emails, faxes, webhooks) that the portal sent for the practice.
+
+        `status` is a status of messages such as `failed`, or `all`."""
         return self._page("deliveries", "/v1/deliveries", {"status": status, "cursor": cursor})
 
     def retry_delivery(self, delivery_id: str) -> None:
-        """Request the portal to send one message again."""
+        """Ask the portal to send a failed message again."""
         self._read("POST", f"/v1/deliveries/{_safe(delivery_id)}/retry")
 
     def practice(self) -> Json:
-        """Return the practice's settings."""
+        """Return the practice's settings at the portal, as JSON."""
         return self._api("GET", "/v1/practice")
 
     def save_practice(self, settings: Json) -> None:
-        """Change the practice's settings, including the Electronic Signature switch."""
+        """Change settings of the practice at the portal, such as whether providers may sign electronically."""
         self._read("PUT", "/v1/practice", json=settings)
 
     def set_endpoint(self, url: str) -> None:
-        """Set the URL that receives this practice's webhooks."""
+        """Tell the portal to which URL it must post this practice's webhooks."""
         self._read("PUT", "/v1/endpoint", json={"url": url})
 
     def test_endpoint(self) -> None:
-        """Request an `endpoint.test` webhook from the portal."""
+        """Ask the portal to post a test webhook (`endpoint.test`) to the practice's URL."""
         self._read("POST", "/v1/endpoint/test")
 
     def _page(self, name: str, path: str, query: Mapping[str, str | None]) -> Page:

@@ -1,4 +1,4 @@
-"""The records of the sample EMR, in one SQLite file that survives a restart."""
+"""The records of the sample EMR (patients, documents, webhooks), in one SQLite file that survives a restart."""
 
 import json
 import sqlite3
@@ -40,7 +40,7 @@ LONG_AGO = "1970-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class UnansweredEvent:
-    """A stored event that the portal has not answered yet."""
+    """An event in the records that was sent to the portal, or should be, and that the portal has not answered yet."""
 
     event: Event
     event_type: str
@@ -50,7 +50,7 @@ class UnansweredEvent:
 
 @dataclass(frozen=True)
 class ReceivedWebhook:
-    """A webhook from the portal."""
+    """A webhook that this EMR has received from the portal: its type, its document and its time."""
 
     event_type: str
     document_id: str
@@ -59,7 +59,9 @@ class ReceivedWebhook:
 
 @dataclass(frozen=True)
 class Document:
-    """A document in this EMR: the data that was sent, and the latest resource from the portal."""
+    """A document in the EMR's records.
+
+    `sent` is the event data with which it was sent. `resource` is its latest JSON from the portal."""
 
     document_id: str
     external_id: str
@@ -94,7 +96,7 @@ class Store:
     # Patients
 
     def save_patient(self, patient: Patient) -> None:
-        """Add the patient, or update the patient with the same number."""
+        """Store the patient in the records. A patient with the same number is replaced."""
         with self._transaction() as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO patients VALUES (?, ?, ?, ?)",
@@ -102,7 +104,7 @@ class Store:
             )
 
     def patients(self) -> Sequence[Patient]:
-        """Return all patients, by name."""
+        """Return all patients in the records, sorted by name."""
         with self._transaction() as rows:
             records = rows.execute("SELECT * FROM patients ORDER BY last_name, first_name").fetchall()
         return [_patient(row) for row in records]
@@ -116,7 +118,9 @@ class Store:
     # Documents
 
     def save_sent(self, document_id: str, sent: Json, resource: Json, *, now: datetime) -> None:
-        """Store the data of a sent document. A resource that a webhook has already brought is not overwritten."""
+        """Store a document that was just sent: its event data, and its JSON from the portal (`resource`).
+
+        If a webhook has already brought later JSON, this JSON stays."""
         with self._transaction() as rows:
             _insert(rows, document_id, sent, resource, at=LONG_AGO, now=now)
             rows.execute(
@@ -125,7 +129,7 @@ class Store:
             )
 
     def correct_sent(self, document_id: str, values: Mapping[str, str]) -> None:
-        """Store the corrected `provider.email`, `provider.fax` and `delivery` of a document."""
+        """Store corrected values of a sent document: `provider.email`, `provider.fax` and `delivery`."""
         with self._transaction() as rows:
             row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (document_id,)).fetchone()
             sent = json.loads(row["sent"]) if row else {}
@@ -135,12 +139,14 @@ class Store:
             rows.execute("UPDATE documents SET sent = ? WHERE document_id = ?", (json.dumps(sent), document_id))
 
     def save_resource(self, resource: Json, *, at: str, now: datetime) -> None:
-        """Store the portal's resource of a document as of `at` (RFC 3339), unless a later state is already stored."""
+        """Store a document's JSON from the portal, as it was at the time `at` (RFC 3339).
+
+        If the records already have a later state, nothing changes."""
         with self._transaction() as rows:
             _update(rows, resource, at=at, now=now)
 
     def documents(self, patient_id: str | None = None) -> Sequence[Document]:
-        """Return the documents of a patient, or all documents, newest first."""
+        """Return the records of a patient's documents, newest first, or of all documents without a patient."""
         with self._transaction() as rows:
             records = rows.execute(
                 "SELECT * FROM documents WHERE patient_id = :patient OR :patient IS NULL "
@@ -150,7 +156,7 @@ class Store:
         return [_document(row) for row in records]
 
     def document(self, document_id: str) -> Document | None:
-        """Return the document with this id, or None if it is unknown to this EMR."""
+        """Return the record of the document with this id of the portal, or None if there is none."""
         with self._transaction() as rows:
             row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (document_id,)).fetchone()
         return _document(row) if row else None
@@ -158,7 +164,8 @@ class Store:
     # Webhooks
 
     def save_webhook(self, webhook_id: str, event: Json, *, now: datetime) -> bool:
-        """Store a webhook together with its document's resource. Return False if its webhook-id is already stored."""
+        """Store a webhook and the document's JSON in it. Return False if a webhook with this webhook-id is already
+        stored."""
         resource: Json = event.get("data") or {}
         with self._transaction() as rows:
             added = rows.execute(
@@ -170,7 +177,7 @@ class Store:
         return bool(added)
 
     def webhooks(self, limit: int) -> Sequence[ReceivedWebhook]:
-        """Return the latest webhooks, newest first."""
+        """Return the latest `limit` webhooks that the EMR has received, newest first."""
         with self._transaction() as rows:
             records = rows.execute(
                 "SELECT * FROM webhooks ORDER BY received_at DESC, rowid DESC LIMIT ?", (limit,)
@@ -183,7 +190,7 @@ class Store:
     # Outbox
 
     def save_unanswered(self, unanswered: UnansweredEvent) -> None:
-        """Store an event for the portal until the portal answers."""
+        """Store an event before it is sent, so that it can be sent again until the portal answers."""
         with self._transaction() as rows:
             rows.execute(
                 "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
@@ -197,20 +204,20 @@ class Store:
             )
 
     def unanswered(self) -> Sequence[UnansweredEvent]:
-        """Return the events that the portal has not answered, oldest first."""
+        """Return the stored events that the portal has not answered, oldest first."""
         with self._transaction() as rows:
             records = rows.execute("SELECT * FROM outbox ORDER BY created_at").fetchall()
         return [_unanswered_event(row) for row in records]
 
     def delete_unanswered(self, webhook_id: str) -> None:
-        """Delete an event that the portal has answered or that staff have discarded."""
+        """Delete a stored event, because the portal has answered it or staff have discarded it."""
         with self._transaction() as rows:
             rows.execute("DELETE FROM outbox WHERE webhook_id = ?", (webhook_id,))
 
     # Numbers and other facts
 
     def next_number(self) -> int:
-        """Return the number to propose for the next document. `use_number` marks a number as used."""
+        """Return the number that the send form proposes for the next document. `use_number` marks a number as used."""
         return int(self.fact("next_number") or FIRST_NUMBER)
 
     def use_number(self, number: int) -> None:
@@ -219,13 +226,13 @@ class Store:
             self.save_fact("next_number", str(number + 1))
 
     def fact(self, name: str) -> str | None:
-        """Return the stored value with this name, or None."""
+        """Return a small stored value, such as the practice's time zone, by its name, or None."""
         with self._transaction() as rows:
             row = rows.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row["value"]) if row else None
 
     def save_fact(self, name: str, value: str) -> None:
-        """Store a value under a name."""
+        """Store a small value, such as the practice's time zone, under a name."""
         with self._transaction() as rows:
             rows.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
@@ -256,10 +263,11 @@ def _update(rows: sqlite3.Connection, resource: Json, *, at: str, now: datetime)
 
 
 def _progress(resource: Json, at: str) -> tuple[int, bool, bool, datetime]:
-    """Return a sort key for the progress of a document.
+    """Return a key by which two states of one document from the portal are compared: the later state has the larger
+    key.
 
-    Webhooks may arrive out of order, and clocks differ. But the status of a document only moves forward, so
-    a resource with less progress is older."""
+    Webhooks may arrive out of order, and clocks differ. But the status of a document only moves forward, so a state
+    with less progress is older. `at` is the time of the state."""
     return (
         STATUS_ORDER.get(str(resource.get("status")), 0),
         bool(resource.get("signed_pdf")),

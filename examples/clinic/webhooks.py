@@ -1,4 +1,4 @@
-"""The endpoint for the portal's webhooks: verify, store once, answer quickly."""
+"""The address of the sample EMR that receives the portal's webhooks: verify, store once, respond quickly."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -13,9 +13,9 @@ ENDPOINT = Blueprint("webhooks", __name__)
 
 @ENDPOINT.post("/webhooks/portal")
 def receive_webhook() -> Response:
-    """Store the webhook's event and respond with 204, also to a repeat.
+    """Verify and store the posted webhook of the portal, and return status 204, also for a repeated webhook.
 
-    Respond with 400 if the portal did not send it."""
+    Return status 400 if the portal did not send it."""
     try:
         event = receive(request.get_data(), dict(request.headers), office().webhook_secret)
         _check(event)

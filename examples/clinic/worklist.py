@@ -1,4 +1,4 @@
-"""The state of a document in the words of clinic staff, with the next step. The document's resource decides both."""
+"""The state of a document in the words of the clinic's staff, and their next step, derived from the portal's JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ WARNINGS: Mapping[str, str] = {
 
 
 class Step(StrEnum):
-    """The stage of a document on its way from sent to filed."""
+    """The stage of a document in the clinic's own work, from *sent* to *filed*."""
 
     NOT_DELIVERED = "not_delivered"
     PENDING = "pending"
@@ -106,7 +106,8 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class DocumentState:
-    """The state of a document: a short label, its tone (for the color), and the next step for staff."""
+    """The state of a document for the clinic's staff: a short label, its tone (which chooses a color), and the next
+    step."""
 
     step: Step
     label: str
@@ -180,7 +181,7 @@ def billing_of(resource: Json) -> Billing | None:
 
 
 def state_of(resource: Json) -> DocumentState:
-    """Return the state of a document, from its resource."""
+    """Return the state of a document for the clinic's staff, derived from its JSON of the portal (`resource`)."""
     step = _step(resource)
     label, tone, advice = _STATES[step]
     if step is Step.PENDING and resource.get("viewed_at"):
@@ -211,7 +212,10 @@ def _signed_step(resource: Json) -> Step:
 
 
 def _undelivered(resource: Json) -> bool:
-    """Return True if the latest message by every channel has failed and nobody has opened the document."""
+    """Return True if the document seems not to have reached the provider, so that staff must act.
+
+    The latest message by every channel (email, fax) has failed, and nobody has opened the document. `resource` is the
+    document's JSON."""
     if resource.get("viewed_at") or resource.get("transmitted_at"):
         return False
     latest: dict[str, str] = {}
@@ -222,13 +226,16 @@ def _undelivered(resource: Json) -> bool:
 
 
 def provider_deliveries(resource: Json) -> Sequence[Json]:
-    """Return the messages to the provider, oldest first, without the webhooks to this EMR."""
+    """Return the messages about a document that went to the provider, oldest first, so not the webhooks to this EMR.
+
+    `resource` is the document's JSON."""
     lines = [line for line in resource.get("deliveries") or () if line.get("channel") in TO_PROVIDER]
     return sorted(lines, key=lambda line: str(line.get("at", "")))
 
 
 def delivery_text(line: Json) -> str:
-    """Return a line about a message for staff, such as "Email to a@b.example: Document ready, delivered"."""
+    """Return a line for staff about a message to the provider, such as "Email to a@b.example: Document ready,
+    delivered"."""
     channel = str(line.get("channel", "message")).capitalize()
     message = MESSAGE_LABELS.get(str(line.get("type")), str(line.get("type", "message")))
     status = DELIVERY_LABELS.get(str(line.get("status")), str(line.get("status")))

@@ -1,1 +1,3 @@
-"""A local fax carrier with the API of Telnyx, for `make run` and the tests. It sends nothing to a real fax machine."""
+"""A local fax carrier: it replaces Telnyx, the service that sends the portal's faxes, in `make run` and the tests.
+
+It has the API of Telnyx, and sends nothing to a real fax machine."""

@@ -24,7 +24,7 @@ POLL_SECONDS = 0.2
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve the carrier until the process is stopped."""
+    """Serve the API of the local fax carrier until the process is stopped."""
     parser = argparse.ArgumentParser(description="A local fax carrier")
     parser.add_argument("--port", type=int, default=4579)
     parser.add_argument("--data", type=Path, default=Path(".local/fax_carrier"))
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _post_webhooks(client: httpx.Client, facts: Carrier) -> None:
-    """Post the due events without end."""
+    """Post the carrier's reports on faxes (webhooks) to the portal when they are due. This never ends."""
     while True:
         for webhook in facts.exchange.due_webhooks(facts.clock()):
             body, now = json.dumps(webhook.body).encode(), facts.clock()
@@ -51,7 +51,9 @@ def _post_webhooks(client: httpx.Client, facts: Carrier) -> None:
 
 
 def _fetch(client: httpx.Client, url: str) -> bytes | None:
-    """Return the pages behind a link, or None if the link does not work. Redirects are failures."""
+    """Return the PDF to fax, downloaded from the portal's link, or None if the link does not work.
+
+    A redirect counts as a failure."""
     try:
         response = client.get(url)
     except httpx.HTTPError:
@@ -67,7 +69,7 @@ def _count_pages(pdf: bytes) -> int:
 
 
 def _signing_key(folder: Path) -> Ed25519PrivateKey:
-    """Return the carrier's signing key, which is created at the first start."""
+    """Return the key with which the carrier signs its webhooks. The first start creates it as a file in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "signing.key"
     if not file.exists():

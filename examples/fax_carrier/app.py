@@ -1,4 +1,4 @@
-"""The local fax carrier as a Flask app: the carrier's API, and addresses for the tests and the mailbox."""
+"""The local fax carrier as a Flask app: the API of Telnyx, and further addresses for the tests and the mailbox."""
 
 import base64
 import json
@@ -23,7 +23,8 @@ SILENCE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Carrier:
-    """The carrier's calls, its API key, its signing key and its clock."""
+    """The state of the local fax carrier: its faxes, its customer's API key, the key that signs webhooks, and its
+    clock."""
 
     exchange: Exchange
     api_key: str
@@ -33,11 +34,11 @@ class Carrier:
 
     @property
     def public_key(self) -> str:
-        """Return the public key that checks the carrier's webhooks, in base64."""
+        """Return the public key, in base64, with which the portal verifies the carrier's webhooks."""
         return base64.b64encode(self.signing_key.public_key().public_bytes_raw()).decode()
 
     def sign(self, body: bytes, now: datetime) -> dict[str, str]:
-        """Return the signature headers of a webhook."""
+        """Return the HTTP headers of a webhook to the portal, with the carrier's signature of its body."""
         stamp = str(int(now.timestamp()))
         signature = self.signing_key.sign(f"{stamp}|".encode() + body)
         encoded = base64.b64encode(signature).decode()
@@ -45,13 +46,13 @@ class Carrier:
 
 
 def carrier() -> Carrier:
-    """Return the carrier of the running Flask app."""
+    """Return the state of the local fax carrier from the running Flask app."""
     return cast("Carrier", current_app.extensions["carrier"])
 
 
 @API.before_request
 def check_key() -> Response | None:
-    """Refuse a request to the carrier's API without the API key."""
+    """Return an error for a request to the carrier's API without the right API key, and otherwise None."""
     if request.path.startswith("/v2/") and request.headers.get("Authorization") != f"Bearer {carrier().api_key}":
         return _error(HTTPStatus.UNAUTHORIZED, "10009", "Authentication failed")
     return None
@@ -59,7 +60,9 @@ def check_key() -> Response | None:
 
 @API.post("/v2/faxes")
 def send_fax() -> Response:
-    """Take an order for a fax, as the carrier's API does."""
+    """Accept or refuse the portal's order to send a fax, and return the fax as JSON.
+
+    If the plan for this fax says so, no response comes in time."""
     order: dict[str, Any] = request.get_json()
     missing = [name for name in NEEDED if not order.get(name)]
     if missing:
@@ -76,7 +79,7 @@ def send_fax() -> Response:
 
 @API.get("/v2/faxes/<fax_id>")
 def read_fax(fax_id: str) -> Response:
-    """Return one fax."""
+    """Return the state of one fax as JSON, as the API of Telnyx does."""
     fax = carrier().exchange.faxes.get(fax_id)
     if fax is None:
         return _error(HTTPStatus.NOT_FOUND, "10005", "Not found")
@@ -85,7 +88,7 @@ def read_fax(fax_id: str) -> Response:
 
 @API.get("/v2/faxes")
 def list_faxes() -> Response:
-    """Return the faxes to a number since a time."""
+    """Return the faxes to a number, ordered since a time, as JSON. The query has the number and the time."""
     number, since = request.args.get("filter[to][eq]"), request.args.get("filter[created_at][gte]", "")
     now = carrier().clock()
     found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
@@ -98,21 +101,21 @@ def list_faxes() -> Response:
 
 @API.get("/account")
 def account() -> Response:
-    """Return the keys of the carrier's only customer."""
+    """Return the keys of the carrier's only customer, the portal, for its configuration in `make run`."""
     facts = carrier()
     return jsonify(api_key=facts.api_key, public_key=facts.public_key, connection_id=CONNECTION_ID)
 
 
 @API.post("/plans/<number>")
 def plan(number: str) -> Response:
-    """Set the courses of the next faxes to a number: a list of the fields of `Plan`."""
+    """Decide what happens to the next faxes to a number, for a test. The body is a list of the fields of `Plan`."""
     carrier().exchange.plan_next(number, [Plan(**fields) for fields in request.get_json()])
     return jsonify(ok=True)
 
 
 @API.get("/arrived")
 def arrived() -> Response:
-    """Return the faxes that arrived, with the time and the number."""
+    """Return the faxes that have arrived at a provider's machine (id, number, time), for the mailbox to show."""
     now = carrier().clock()
     found = [fax.describe(now) for fax in list(carrier().exchange.faxes.values())]
     fields = ("id", "to", "updated_at")
@@ -121,7 +124,7 @@ def arrived() -> Response:
 
 @API.get("/arrived/<fax_id>.pdf")
 def pages(fax_id: str) -> Response:
-    """Return the pages of a fax."""
+    """Return the PDF of a fax, for the mailbox to show."""
     fax = carrier().exchange.faxes.get(fax_id)
     if fax is None or fax.pdf is None:
         abort(HTTPStatus.NOT_FOUND)
@@ -130,12 +133,12 @@ def pages(fax_id: str) -> Response:
 
 @API.get("/healthz")
 def health() -> dict[str, str]:
-    """Respond to a check that this process is running."""
+    """Return a fixed response, by which `make run` sees that this process is running."""
     return {"status": "ok"}
 
 
 def create_app(facts: Carrier) -> Flask:
-    """Return the Flask app of a carrier."""
+    """Return the Flask app of a local fax carrier with this state."""
     app = Flask(__name__)
     app.extensions["carrier"] = facts
     app.register_blueprint(API)

@@ -1,6 +1,6 @@
-"""The telephone side of the local fax carrier: its calls, their results and its events, with the time passed in.
+"""The faxes of the local fax carrier: simulated calls, their results and their reports. The caller passes the time in.
 
-The carrier's documentation describes each behaviour. `Plan` chooses the faults of one fax."""
+The documentation of Telnyx describes each behaviour. `Plan` chooses the faults of one fax."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,10 @@ from typing import Any
 
 
 class Reply(StrEnum):
-    """The carrier's answer to the request to send a fax. After `SILENT_ACCEPT`, the fax goes out without an answer."""
+    """How the carrier responds to an order to send a fax.
+
+    After `SILENT_ACCEPT`, the fax is sent, but no response comes. After `SILENT_LOSS`, nothing is sent and no response
+    comes."""
 
     ACCEPT = "accept"
     TOO_MANY = "too_many"
@@ -22,8 +25,9 @@ class Reply(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The course of one fax. Without arguments, the fax arrives.
+    """What happens to one fax, as a test decides it. Without arguments, the fax arrives.
 
+    - `reply`: how the carrier responds to the order.
     - `failure`: the failure reason, or None for a fax that arrives.
     - `pages_lost`: the number of pages that the receiving machine does not confirm.
     - `silent_webhooks`: the carrier posts no events.
@@ -43,7 +47,7 @@ class Plan:
 
 @dataclass
 class Fax:
-    """One outgoing fax with the carrier's facts about it."""
+    """One fax that the portal has ordered, with its planned course and its result."""
 
     id: str
     order: Mapping[str, Any]
@@ -56,13 +60,13 @@ class Fax:
     posted: int = 0
 
     def status(self, now: datetime) -> str:
-        """Return the carrier's word for the state of the fax at a time."""
+        """Return the state of the fax at the time `now` as the carrier names it: `sending`, `failed` or `delivered`."""
         if now < self.ends_at:
             return "sending"
         return "failed" if self.failure else "delivered"
 
     def describe(self, now: datetime) -> dict[str, Any]:
-        """Return the fax as the carrier's API shows it."""
+        """Return the fax at the time `now` as JSON, in the form of the carrier's API."""
         status = self.status(now)
         facts: dict[str, Any] = {
             "id": self.id,
@@ -84,7 +88,7 @@ class Fax:
 
 @dataclass
 class Webhook:
-    """One event that waits to be posted. The bytes are signed when they are posted."""
+    """One report about a fax that waits to be posted to the portal. It is signed only when it is posted."""
 
     url: str
     due_at: datetime
@@ -94,10 +98,10 @@ class Webhook:
 
 @dataclass
 class Exchange:
-    """All calls of the carrier.
+    """All faxes of the local carrier, and the reports (webhooks) that wait to be posted.
 
-    `fetch` downloads the pages of a fax, and returns None if the link does not work. `count_pages` returns the
-    number of pages of a PDF. `overlaps` counts calls to a number that was in use."""
+    `fetch` downloads the pages of a fax, and returns None if the link does not work. `count_pages` returns the number
+    of pages of a PDF. `overlaps` counts calls to a number that was in use."""
 
     fetch: Callable[[str], bytes | None]
     count_pages: Callable[[bytes], int]
@@ -108,12 +112,13 @@ class Exchange:
     lock: Lock = field(default_factory=Lock)
 
     def plan_next(self, number: str, plans: Sequence[Plan]) -> None:
-        """Set the courses of the next faxes to a number."""
+        """Decide what happens to the next faxes to a number. One plan is for one fax."""
         with self.lock:
             self.plans.setdefault(number, []).extend(plans)
 
     def place(self, order: Mapping[str, Any], now: datetime) -> tuple[Reply, Fax | None]:
-        """Take an order for a fax, and return the answer and the fax."""
+        """Take an order for a fax. Return how the carrier responds, and the fax, or None if the carrier has not
+        accepted it."""
         with self.lock:
             waiting = self.plans.get(str(order["to"]), [])
             plan = waiting.pop(0) if waiting else Plan()
@@ -142,7 +147,7 @@ class Exchange:
         )
 
     def _events(self, fax: Fax) -> list[Webhook]:
-        """Return the events of a fax in the order in which the carrier posts them."""
+        """Return the reports about a fax that the carrier will post to the portal, in this order."""
         if fax.plan.silent_webhooks or not fax.order.get("webhook_url"):
             return []
         last = "fax.failed" if fax.failure else "fax.delivered"
@@ -177,14 +182,14 @@ class Exchange:
         return Webhook(url=str(fax.order["webhook_url"]), due_at=at, body=body)
 
     def due_webhooks(self, now: datetime) -> list[Webhook]:
-        """Return the events whose time has come, and forget them."""
+        """Return the reports that are due to be posted now. They no longer wait afterwards."""
         with self.lock:
             due = [webhook for webhook in self.webhooks if webhook.due_at <= now]
             self.webhooks = [webhook for webhook in self.webhooks if webhook.due_at > now]
         return due
 
     def post_again(self, webhook: Webhook, now: datetime) -> None:
-        """Queue an event again after a failed post. The carrier gives up after some tries."""
+        """Let a report wait again after the portal did not accept it. The carrier gives up after `TRIES` tries."""
         webhook.tries += 1
         if webhook.tries < TRIES:
             webhook.due_at = now + timedelta(seconds=2**webhook.tries)

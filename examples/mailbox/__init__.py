@@ -1,1 +1,1 @@
-"""The provider's inbox, fax machine and phone, read from the local AWS, for a trial of the portal."""
+"""The mailbox: a provider's emails, faxes and text messages, read from the local AWS, for a trial of the portal."""

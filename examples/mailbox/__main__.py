@@ -13,7 +13,8 @@ from examples.mailbox.fax_carrier import FaxCarrier
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Receive email immediately. Once portal.json exists, serve the mailbox until the process is stopped."""
+    """Receive emails at once, and serve the mailbox's pages as soon as portal.json exists, until the process is
+    stopped."""
     parser = launch.arguments("What the provider receives", port=4577, data=".local/mailbox")
     parser.add_argument("--smtp-port", type=int, default=4578, help="the port in the local AWS's SMTP_HOST")
     parser.add_argument("--fax-domain", default="fax.example.net", help="domain of the fax gateway")

@@ -41,7 +41,7 @@ NEW_TAB = '<base target="_blank">'
 
 @dataclass(frozen=True)
 class Reader:
-    """The sources of the mailbox's pages."""
+    """What the mailbox's pages read: the stored messages, the local AWS, and the domain of the email-to-fax gateway."""
 
     box: Box
     emulator: Emulator
@@ -49,18 +49,19 @@ class Reader:
     clinic_url: str
 
     def fax_number(self, message: Message) -> str | None:
-        """Return the fax number to which an email was sent, or None for an email to a person."""
+        """Return the fax number to which an email is sent by the email-to-fax gateway, or None for an email to a
+        person."""
         numbers = [fax.number_of(address, self.fax_domain) for address in message.to]
         return next((number for number in numbers if number), None)
 
 
 def reader() -> Reader:
-    """Return the sources of the running Flask app's pages."""
+    """Return what the pages read (messages and settings) from the running Flask app."""
     return cast("Reader", current_app.extensions["reader"])
 
 
 def create_app(source: Reader) -> Flask:
-    """Return the Flask app of the mailbox for these sources."""
+    """Return the Flask app of the mailbox. Its pages read from `source`."""
     app = Flask(__name__)
     app.extensions["reader"] = source
     app.register_blueprint(PAGES)
@@ -86,13 +87,13 @@ def _add_headers(response: Response) -> Response:
 
 
 def moment(at: datetime) -> str:
-    """Return a time as `Nov 22, 2026, 2:05 PM CST`, in this machine's time zone."""
+    """Return a time as `Nov 22, 2026, 2:05 PM CST`, in this machine's time zone, for a page."""
     here = at.astimezone()
     return f"{here:%b} {here.day}, {here.year}, {here.hour % 12 or 12}:{here:%M %p %Z}"
 
 
 def link_addresses(text: str) -> Markup:
-    """Return plain text as HTML, in which web addresses are links."""
+    """Return the text of an email as HTML, in which web addresses are links."""
     parts: list[Markup] = []
     end = 0
     for match in WEB_ADDRESS.finditer(text):
@@ -112,7 +113,7 @@ def phone(e164: str) -> str:
 
 
 def _side_bar() -> dict[str, Any]:
-    """Return the contents of the side bar: every recipient with the number of messages."""
+    """Return what every page's side bar shows: all email addresses and numbers, with the numbers of their messages."""
     faxes, inboxes = _count_received(reader())
     numbers: dict[str, int] = {}
     for text in reader().box.texts():
@@ -141,13 +142,13 @@ def _count_received(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
 
 @PAGES.get("/")
 def home() -> str:
-    """Show the latest emails to all recipients."""
+    """Return the page with the latest emails to all addresses."""
     return _list("Latest email", None, _without_faxes(reader().box.mails()))
 
 
 @PAGES.get("/inbox")
 def inbox() -> str:
-    """Show the emails to one address."""
+    """Return the page with the emails to the address in the query."""
     address = request.args.get("to", "")
     return _list(address, address, _without_faxes(reader().box.mails(address)))
 
@@ -162,7 +163,7 @@ def _list(title: str, at: str | None, messages: list[Message]) -> str:
 
 @PAGES.get("/messages/<name>")
 def message(name: str) -> str:
-    """Show one email."""
+    """Return the page that shows one email. `name` is the email's id in the mailbox."""
     shown = _message(name)
     return render_template("message.html", message=shown, at=shown.to[0] if shown.to else None)
 
@@ -173,7 +174,7 @@ def _message(name: str) -> Message:
 
 @PAGES.get("/messages/<name>/html")
 def html(name: str) -> Response:
-    """Return the HTML of an email for the frame on the email's page."""
+    """Return the HTML of an email, which its page shows in a frame."""
     content = _message(name).html
     head = HEAD.search(content)
     at = head.end() if head else 0
@@ -183,7 +184,7 @@ def html(name: str) -> Response:
 
 @PAGES.get("/fax")
 def fax_machine() -> str:
-    """Show the faxes to one number, newest first."""
+    """Return the page with the faxes to the number in the query, newest first, as a fax machine prints them."""
     number = request.args.get("to", "")
     faxes = [m for m in reader().box.mails() if reader().fax_number(m) == number]
     sheets = [(m, _pages(m)) for m in faxes[::-1]]
@@ -200,7 +201,7 @@ def _pages(message: Message) -> int:
 
 @PAGES.get("/messages/<name>/pages/<int:number>.png")
 def fax_page(name: str, number: int) -> Response:
-    """Return the image of one page of a fax."""
+    """Return the picture of one page of a fax. `name` is the id of the fax's email, and `number` counts from 1."""
     pdf = fax.pdf_of(_message(name)) or abort(HTTPStatus.NOT_FOUND)
     try:
         return Response(fax.page(pdf.content, number), mimetype="image/png")
@@ -210,27 +211,27 @@ def fax_page(name: str, number: int) -> Response:
 
 @PAGES.get("/phone")
 def phone_texts() -> str:
-    """Show the text messages to one number."""
+    """Return the page with the text messages to the phone number in the query."""
     number = request.args.get("to", "")
     return render_template("phone.html", number=number, texts=reader().box.texts(number), at=number)
 
 
 @PAGES.get("/healthz")
 def health() -> dict[str, str]:
-    """Respond to a check that this process is running."""
+    """Return a fixed response, by which `make run` sees that this process is running."""
     return {"status": "ok"}
 
 
 @PAGES.get("/api/messages")
 def api_messages() -> Response:
-    """Return all emails as JSON, or only the emails to the address in `?to=`, newest last."""
+    """Return all emails as JSON, or only those to the address in `?to=`, newest last. Tests read emails here."""
     return jsonify([_row(message) for message in reader().box.mails(request.args.get("to") or None)])
 
 
 @PAGES.get("/api/messages/<name>/attachments/<int:number>")
 @PAGES.get("/messages/<name>/attachments/<int:number>", endpoint="attachment")
 def api_attachment(name: str, number: int) -> Response:
-    """Return an attached file of an email. `number` counts from 0, in the order of the list."""
+    """Return an attached file of an email. `number` counts the attachments from 0."""
     attachments = _message(name).attachments
     if number >= len(attachments):
         abort(HTTPStatus.NOT_FOUND)
@@ -239,7 +240,7 @@ def api_attachment(name: str, number: int) -> Response:
 
 @PAGES.get("/api/texts")
 def api_texts() -> Response:
-    """Return all text messages as JSON, or only the messages to the number in `?to=`, newest last."""
+    """Return all text messages as JSON, or only those to the number in `?to=`, newest last. Tests read them here."""
     return jsonify([_text_row(text) for text in reader().box.texts(request.args.get("to") or None)])
 
 

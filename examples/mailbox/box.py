@@ -1,4 +1,4 @@
-"""The mailbox's copy of all emails and text messages, in one file for each, because the local AWS forgets them."""
+"""The stored emails and text messages of the mailbox, one file each, because the local AWS forgets them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from examples.mailbox.messages import SAFE_ID, Message, parse, stamp
 
 @dataclass(frozen=True)
 class Text:
-    """A text message. `received_at` is the time of the first poll, because the local AWS gives no time."""
+    """A text message to a phone. `received_at` is when the mailbox first saw it, because the local AWS gives no
+    time."""
 
     id: str
     to: str
@@ -21,7 +22,7 @@ class Text:
 
 
 class Box:
-    """The emails and text messages in `folder`, cached in memory. Several threads may use the box."""
+    """The stored emails and text messages of the mailbox, in `folder` and in memory. Several threads may use it."""
 
     def __init__(self, folder: Path) -> None:
         self._mails_at, self._texts_at = folder / "mails", folder / "texts"
@@ -36,9 +37,9 @@ class Box:
         }
 
     def add_mail(self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> None:
-        """Store an email.
+        """Store an email under the id `name`.
 
-        An email with attachments (`source` is `smtp`) replaces the same email without attachments."""
+        `source` is `smtp` for a complete email, which replaces the same email without its attachments."""
         with self._lock:
             known = self._mails.get(name)
             if known is not None and (known.complete or source != "smtp"):
@@ -49,22 +50,22 @@ class Box:
             self._mails[name] = message
 
     def has_mail(self, name: str) -> bool:
-        """Return True if the box has this email, with or without its attachments."""
+        """Return True if the email with this id is stored, with or without its attachments."""
         return name in self._mails
 
     def mail(self, name: str) -> Message | None:
-        """Return the email with this file name, or None."""
+        """Return the stored email with this id, or None."""
         return self._mails.get(name)
 
     def mails(self, to: str | None = None) -> Sequence[Message]:
-        """Return all emails, or only the emails to one address, newest last."""
+        """Return all stored emails, or only those to one address, newest last."""
         with self._lock:
             mails = list(self._mails.values())
         wanted = [mail for mail in mails if to is None or to.lower() in mail.to]
         return sorted(wanted, key=lambda mail: (mail.received_at, mail.id))
 
     def add_text(self, name: str, *, to: str, text: str, seen_at: datetime) -> None:
-        """Store a text message, unless it is already stored."""
+        """Store a text message under the id `name`, unless it is already stored."""
         with self._lock:
             if name in self._texts or not SAFE_ID.fullmatch(name):
                 return
@@ -73,7 +74,7 @@ class Box:
             self._texts[name] = Text(name, to, text, seen_at)
 
     def texts(self, to: str | None = None) -> Sequence[Text]:
-        """Return all text messages, or only the messages to one number, newest last."""
+        """Return all stored text messages, or only those to one phone number, newest last."""
         with self._lock:
             texts = list(self._texts.values())
         return sorted((text for text in texts if to is None or text.to == to), key=lambda text: text.received_at)

@@ -42,7 +42,7 @@ class LocalhostTransport(httpx.HTTPTransport):
 
 
 class Emulator:
-    """Poller of the local AWS, which copies emails and text messages into the box."""
+    """The reader of the local AWS, which copies new emails and text messages into the mailbox's files."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class Emulator:
         self.answers = True
 
     def poll(self) -> None:
-        """Copy new emails and text messages into the box.
+        """Copy emails and text messages that the local AWS has sent since the last call into the mailbox's files.
 
-        The attribute `answers` tells whether the local AWS responded."""
+        The attribute `answers` is False afterwards if the local AWS did not respond."""
         with self._lock:
             try:
                 self._poll_mails()
@@ -74,7 +74,7 @@ class Emulator:
                 self.answers = True
 
     def keep_polling(self) -> None:
-        """Poll without end, in a separate thread."""
+        """Call `poll` every second. This never ends, so run it in a separate thread."""
         while True:
             self.poll()
             time.sleep(POLL_SECONDS)

@@ -20,19 +20,21 @@ class NoPages(Exception):
 
 
 def number_of(address: str, fax_domain: str) -> str | None:
-    """Return `+15125550100` for the address `15125550100@<fax domain>`, and None for any other email address."""
+    """Return the fax number in an address of the email-to-fax gateway, or None for any other email address.
+
+    For example, `15125550100@<fax domain>` gives `+15125550100`."""
     local, _, domain = address.rpartition("@")
     return f"+{local}" if domain == fax_domain and local.isascii() and local.isdigit() else None
 
 
 def pdf_of(message: Message) -> Attachment | None:
-    """Return the PDF that is attached to an email to the fax gateway, or None."""
+    """Return the PDF to fax that is attached to an email to the email-to-fax gateway, or None if there is none."""
     pdfs = [file for file in message.attachments if file.content_type == "application/pdf"]
     return pdfs[0] if pdfs else None
 
 
 def page_count(pdf: bytes) -> int:
-    """Return the number of pages of a fax's PDF. Raises `NoPages`."""
+    """Return the number of pages of a fax's PDF. Raises `NoPages` if no pages can be read."""
     with _PDFIUM:
         document = _open(pdf)
         try:
@@ -42,7 +44,9 @@ def page_count(pdf: bytes) -> int:
 
 
 def page(pdf: bytes, number: int) -> bytes:
-    """Return a page of a fax's PDF as a black and white PNG. `number` counts from 1. Raises `NoPages`."""
+    """Return a page of a fax as a black and white PNG picture. `number` counts from 1.
+
+    Raises `NoPages` if there is no such page."""
     with _PDFIUM:
         document = _open(pdf)
         try:

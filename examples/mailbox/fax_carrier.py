@@ -1,4 +1,4 @@
-"""The faxes that the local fax carrier delivered, copied into the mailbox as emails to the fax gateway."""
+"""The faxes that the local fax carrier has delivered, copied into the mailbox, so that its fax machine shows them."""
 
 import logging
 import threading
@@ -16,7 +16,9 @@ LOG = logging.getLogger("examples.mailbox")
 
 
 class FaxCarrier:
-    """Poller of the local fax carrier. The fax machine's pages show its faxes like those of the email gateway."""
+    """The reader of the local fax carrier, the program that replaces a fax service.
+
+    It stores each delivered fax like a fax by the email-to-fax gateway, so that the same pages show both."""
 
     def __init__(self, url: str, box: Box, fax_domain: str, transport: httpx.BaseTransport | None = None) -> None:
         self._http = httpx.Client(base_url=url, transport=transport or httpx.HTTPTransport(), timeout=5.0)
@@ -24,7 +26,7 @@ class FaxCarrier:
         self._fax_domain = fax_domain
 
     def poll(self) -> None:
-        """Copy new faxes into the box."""
+        """Copy the faxes that the local carrier has delivered since the last call into the mailbox's files."""
         for row in self._http.get("/arrived").raise_for_status().json():
             name = message_id(row["id"])
             if not self._box.has_mail(name):
@@ -34,7 +36,7 @@ class FaxCarrier:
                 self._box.add_mail(name, _as_email(to, pdf), to=[to], received_at=at, source="smtp")
 
     def start(self) -> None:
-        """Poll without end, in a separate thread."""
+        """Start a thread that copies new faxes again and again."""
         threading.Thread(target=self._keep_polling, daemon=True).start()
 
     def _keep_polling(self) -> None:

@@ -1,4 +1,4 @@
-"""The mailbox's emails, parsed from the stored bytes."""
+"""The emails of the mailbox, parsed from the bytes in their files."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file attached to an email."""
+    """A file that is attached to an email in the mailbox."""
 
     name: str
     content_type: str
@@ -29,7 +29,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Message:
-    """An email. `complete` is False if only the text is known, without the attachments."""
+    """An email in the mailbox. `complete` is False if its attachments are missing, because only its text is known."""
 
     id: str
     to: tuple[str, ...]
@@ -44,7 +44,7 @@ class Message:
 
 
 def message_id(header: str) -> str:
-    """Return a Message-ID such as `<0101@email.amazonses.com>` in a form that is safe in file names and URLs."""
+    """Return an id for an email, made from its Message-ID header, that is safe in file names and URLs."""
     local = header.strip().strip("<>").partition("@")[0]
     if SAFE_ID.fullmatch(local):
         return local
@@ -52,7 +52,9 @@ def message_id(header: str) -> str:
 
 
 def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> bytes:
-    """Return the bytes of the email with three more headers: recipients, time and source."""
+    """Return the email's bytes with three more headers, by which its file has all that the mailbox must know.
+
+    They are the recipients, the time of arrival, and the source (`smtp` for a complete email)."""
     # An address with a line break could forge the other headers.
     recipients = ", ".join(" ".join(address.split()) for address in to)
     lines = (f"{TO}: {recipients}", f"{RECEIVED}: {received_at.astimezone(UTC).isoformat()}", f"{SOURCE}: {source}")
@@ -60,9 +62,9 @@ def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) 
 
 
 def parse(name: str, stamped: bytes) -> Message:
-    """Return the email in the bytes that `stamp` returned.
+    """Return the email in the bytes of a file of the mailbox, which `stamp` has made.
 
-    Raises `ValueError` if the headers of `stamp` are missing."""
+    `name` is the email's id. Raises `ValueError` if the headers of `stamp` are missing."""
     mail = message_from_bytes(stamped, policy=policy.default)
     text, html = _body(mail, "plain"), _body(mail, "html")
     return Message(
@@ -104,7 +106,7 @@ class _Anchors(HTMLParser):
 
 
 def links(html: str, text: str) -> tuple[str, ...]:
-    """Return every web address in the email once. The addresses in the HTML come before those in the text."""
+    """Return every web address in an email once: first those of the links in its HTML, then those in its text."""
     anchors = _Anchors()
     anchors.feed(html)
     plain = [address.rstrip(".,;:!?)]}") for address in WEB_ADDRESS.findall(text)]

@@ -27,7 +27,9 @@ class _Intake:
 
 
 def listen(box: Box, *, port: int) -> Controller:
-    """Start an SMTP server on 127.0.0.1. Raises `OSError` if the port is in use."""
+    """Start an SMTP server on 127.0.0.1 that stores received emails in the mailbox. The caller stops it.
+
+    Raises `OSError` if the port is in use."""
     controller = Controller(_Intake(box), hostname="127.0.0.1", port=port, data_size_limit=LARGEST)
     controller.start()
     return controller

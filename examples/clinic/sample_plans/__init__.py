@@ -1,1 +1,1 @@
-"""Sample plans of care, as data and as PDFs. Every person in them is fictional."""
+"""Sample plans of care that the sample EMR can send, as data and as PDFs. Every person in them is fictional."""

@@ -1,4 +1,6 @@
-"""The parts of a sample plan of care, as a therapist would write it. Every person is fictional."""
+"""The parts of a sample plan of care, such as diagnoses and goals, as a therapist would write them.
+
+Every person is fictional."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +22,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Author:
-    """The therapist who wrote the plan."""
+    """The therapist who wrote a sample plan of care."""
 
     name: str
     credential: str
@@ -30,7 +32,7 @@ class Author:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """An ICD-10-CM diagnosis. `use` is `Medical` or `Treatment`."""
+    """A diagnosis of a sample plan, with its code of ICD-10-CM. `use` is `Medical` or `Treatment`."""
 
     code: str
     text: str
@@ -39,7 +41,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of measurements with a title. Every row has one value for each column."""
+    """A table of measurements in a sample plan, with a title. Every row has one value for each column."""
 
     title: str
     columns: tuple[str, ...]
@@ -49,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Goal:
-    """A measurable goal, due `weeks` weeks after the start of the certification."""
+    """A measurable goal of the treatment, due `weeks` weeks after the plan's period begins."""
 
     text: str
     weeks: int
@@ -57,7 +59,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Intervention:
-    """A treatment with its CPT code."""
+    """A treatment in a sample plan, with its CPT code (the code for billing)."""
 
     code: str
     name: str
@@ -66,7 +68,7 @@ class Intervention:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sample plan of care: the values that do not depend on the send form."""
+    """A sample plan of care: the values that stay the same, whatever staff enter in the send form."""
 
     key: str
     kind: str

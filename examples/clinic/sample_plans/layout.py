@@ -1,4 +1,4 @@
-"""The layout of a sample plan of care: letterhead, tables and signature lines, readable on a fax."""
+"""The look of a sample plan of care as a PDF: letterhead, tables and signature lines, readable on a fax."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,17 +56,17 @@ def us_date(day: date) -> str:
 
 
 def paragraph(text: str, style: ParagraphStyle = BODY) -> Flowable:
-    """Return a paragraph of plain text, without markup."""
+    """Return a paragraph of plain text for reportlab, in which characters such as `<` are no markup."""
     return Paragraph(escape(text), style)
 
 
 def heading(title: str, subtitle: str) -> list[Flowable]:
-    """Return the document's title, which comes under the letterhead."""
+    """Return the title and subtitle of a plan, which come under the letterhead, as parts of a reportlab page."""
     return [paragraph(title, TITLE), paragraph(subtitle, SUBTITLE), Spacer(0, 8)]
 
 
 def section(title: str, *body: Flowable) -> list[Flowable]:
-    """Return a section that stays on one page with its title."""
+    """Return a section of a plan (title and content) that is not split between two pages."""
     title_row = Table([[paragraph(title, SECTION)]], colWidths=[WIDTH])
     title_row.setStyle(
         TableStyle(
@@ -82,7 +82,9 @@ def section(title: str, *body: Flowable) -> list[Flowable]:
 
 
 def fact_grid(facts: Sequence[tuple[str, str]], columns: int = 4) -> Flowable:
-    """Return a grid of boxes with a label and a value, with `columns` boxes in a row."""
+    """Return a grid of boxes, each with a label and a value, for facts such as the patient's name.
+
+    A row has `columns` boxes."""
     cells = [[paragraph(label.upper(), LABEL), paragraph(value, STRONG)] for label, value in facts]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     grid = Table(rows, colWidths=[WIDTH * share for share in (0.28, 0.2, 0.3, 0.22)])
@@ -120,24 +122,24 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[f
 
 
 def data_table(table: Measurements) -> Flowable:
-    """Return a table of measurements."""
+    """Return a table of measurements for a page of the plan."""
     return _grid(table.columns, table.rows, table.widths)
 
 
 def diagnosis_table(diagnoses: Sequence[Diagnosis]) -> Flowable:
-    """Return a table of ICD-10-CM codes and their texts."""
+    """Return a table of diagnoses for a page of the plan: ICD-10-CM codes and their texts."""
     rows = [(diagnosis.code, diagnosis.text, diagnosis.use) for diagnosis in diagnoses]
     return _grid(("ICD-10-CM", "Description", "Use"), rows, (0.16, 0.68, 0.16))
 
 
 def intervention_table(interventions: Sequence[Intervention]) -> Flowable:
-    """Return a table of CPT codes and the treatments."""
+    """Return a table of treatments for a page of the plan, with their billing codes (CPT)."""
     rows = [(treatment.code, treatment.name, treatment.detail) for treatment in interventions]
     return _grid(("CPT", "Intervention", "Detail"), rows, (0.11, 0.4, 0.49))
 
 
 def goals(items: Sequence[Goal], starts_on: date) -> Flowable:
-    """Return numbered goals with their due dates."""
+    """Return the plan's goals, numbered and with their due dates. `starts_on` is the first day of the plan's period."""
     rows = [
         (str(at), goal.text, us_date(starts_on + timedelta(weeks=goal.weeks))) for at, goal in enumerate(items, start=1)
     ]
@@ -165,7 +167,7 @@ def pairs(items: Sequence[tuple[str, str]]) -> Flowable:
 
 
 class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
-    """The electronic signature of the therapist, drawn above a rule."""
+    """The therapist's own electronic signature on a plan, drawn above a line."""
 
     def __init__(self, author: Author, signed_on: date) -> None:
         super().__init__()
@@ -173,7 +175,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
         self._author, self._signed_on = author, signed_on
 
     def draw(self) -> None:
-        """Draw the signature. The origin is the bottom left corner of this part of the page."""
+        """Draw the signature. reportlab calls this method, with the origin at this part's bottom left corner."""
         canvas: Canvas = self.canv
         name = f"{self._author.name}, {self._author.credential}"
         canvas.setFillColor(HexColor("#0d2c6b"))
@@ -191,7 +193,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
 
 
 class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
-    """The signature line for the provider. The object stores the position at which the line was drawn."""
+    """The line on which the provider is to sign the plan. The object remembers where on the pages it was drawn."""
 
     LINE = 74.0
     SIGN_WIDTH = 288.0
@@ -203,9 +205,9 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
         self._drawn: Mapping[str, int] = {}
 
     def draw(self) -> None:
-        """Draw the signature line and store its position.
+        """Draw the line to sign on, and store its position.
 
-        The origin is the bottom left corner of this part of the page."""
+        reportlab calls this method, with the origin at this part's bottom left corner."""
         canvas: Canvas = self.canv
         _box(canvas, self.width, self.height)
         canvas.setFillColor(INK)
@@ -236,14 +238,19 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
         }
 
     def field(self) -> Mapping[str, int]:
-        """Return the event's `signature_field`, or an empty mapping before the line is drawn."""
+        """Return the position of the line as the field `signature_field` of an event, which tells the portal where to
+        sign.
+
+        The result is empty before the line is drawn."""
         return self._drawn
 
 
 def certification_block(
     *, statement: str, therapist: TherapistSignature, provider: ProviderSignature
 ) -> list[Flowable]:
-    """Return the certification statement and both signatures, which stay on one page."""
+    """Return the end of a plan: the statement that the provider certifies, and the places of both signatures.
+
+    They stay together on one page."""
     return section(
         "Certification of medical necessity", paragraph(statement), Spacer(0, 8), therapist, Spacer(0, 10), provider
     )
@@ -270,7 +277,7 @@ def _phone(e164: str) -> str:
 
 @dataclass(frozen=True)
 class Running:
-    """The footer of every page. With its facts, staff can file a loose page."""
+    """The facts in the footer of every page of a plan, by which staff can file a loose page."""
 
     patient: str
     born: str
@@ -287,12 +294,12 @@ class _CountingCanvas(Canvas):  # type: ignore[misc]  # - reportlab is untyped
         self._held: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's name
-        """Store the finished page until the end of the document."""
+        """Keep a finished page in memory until the number of all pages is known."""
         self._held.append(dict(self.__dict__))
         self._startPage()
 
     def save(self) -> None:
-        """Write every page with its footer."""
+        """Write all pages to the PDF, each with its footer (such as "page 2 of 3")."""
         held = self._held
         for number, page in enumerate(held, start=1):
             self.__dict__.update(page)
@@ -345,7 +352,9 @@ def _cedar(canvas: Canvas, left: float, bottom: float) -> None:
 
 
 def render(output: IO[bytes], *, story: list[Flowable], title: str, running: Running) -> None:
-    """Write the content `story` as a PDF to `output`, with the letterhead and the footer on every page."""
+    """Write a plan as a PDF to `output`, with the letterhead and the footer on every page.
+
+    `story` are the parts of the plan in order."""
     template = BaseDocTemplate(
         output, pagesize=LETTER, title=title, author=CLINIC_NAME, subject="Plan of care", invariant=1
     )

@@ -1,4 +1,4 @@
-"""The PDFs of the sample plans of care."""
+"""The PDFs of the sample plans of care, made from the plans and the values of the send form."""
 
 import io
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _PDFIUM = Lock()
 
 @dataclass(frozen=True)
 class Referrer:
-    """The provider who is asked to sign the plan."""
+    """The provider who has referred the patient, and who is asked to sign the plan."""
 
     name: str
     credential: str
@@ -41,7 +41,7 @@ class Referrer:
 
 @dataclass(frozen=True)
 class Certification:
-    """The dates of the certification, as calendar days in the clinic's time zone."""
+    """The dates of a plan: the first visit and the plan's period, as days in the clinic's time zone."""
 
     initial_visit_on: date
     starts_on: date
@@ -51,7 +51,7 @@ class Certification:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a sample plan that the send form may change."""
+    """The facts in the PDF of a sample plan that staff can change in the send form."""
 
     number: str
     patient: Patient
@@ -72,7 +72,7 @@ class SamplePdf:
 
 
 def certification_from(plan: Plan, today: date) -> Certification:
-    """Return the certification's dates for a plan that is sent today."""
+    """Return the proposed dates of a sample plan that is sent today."""
     initial_visit_on = today - timedelta(days=plan.days_since_initial_visit)
     return Certification(
         initial_visit_on=initial_visit_on,
@@ -101,7 +101,7 @@ def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
 
 
 def first_page(pdf: bytes) -> bytes:
-    """Return an image of a PDF's first page, as a PNG with about 50 dots per inch."""
+    """Return a small PNG picture of a PDF's first page, with about 50 dots per inch."""
     output = io.BytesIO()
     with _PDFIUM:
         document = pypdfium2.PdfDocument(pdf)
