@@ -10,6 +10,7 @@ from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import RETENTION, AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
+from chalicelib.domain.certification.rules import needs_attention
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import waits_to_retry
 from chalicelib.domain.documents import Document, Sealing
@@ -38,7 +39,17 @@ def shard(row_id: str) -> str:
     return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
 
 
+ATTENTION = "attention-"
+"""The prefix that separates a practice's worklist from the lists of providers, in two indexes.
+
+The prefix precedes the practice's id."""
+
+
 def document_row(document: Document) -> tables.DocumentRow:
+    worklist = attention_key(document.practice_id) if needs_attention(document) else None
+    due_key = f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}"
+    # A pending document is free in the index of past documents, and any other document in that of pending documents.
+    without_decision = due_key if worklist else None
     return tables.DocumentRow(
         id=document.id,
         version=document.version,
@@ -46,16 +57,25 @@ def document_row(document: Document) -> tables.DocumentRow:
         status=document.status.value,
         practice_all=document.practice_id,
         practice_unsigned=document.practice_id if is_open(document.status) else None,
-        provider_pending=document.provider_id if is_decidable(document.status) else None,
-        provider_past=document.provider_id if is_past(document.status) else None,
+        provider_pending=document.provider_id if is_decidable(document.status) else worklist,
+        provider_past=document.provider_id if is_past(document.status) else worklist,
         unsealed=_unsealed(document),
         sent_key=_sorted_by(document.sent_at, document.id),
-        due_key=f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}",
-        decided_key=_sorted_by(document.decided_at, document.id) if document.decided_at else None,
+        due_key=due_key,
+        decided_key=_sorted_by(document.decided_at, document.id) if document.decided_at else without_decision,
         moved=moved_key(document.moved_on, shard(document.id)) if document.moved_on else None,
         follow_up=shard(document.id) if document.follow_up_at else None,
         follow_up_at=to_text(document.follow_up_at) if document.follow_up_at else None,
     )
+
+
+def attention_key(practice_id: str) -> str:
+    """Return the partition key of a practice's worklist: its documents that need the attention of staff.
+
+    The worklist has no index of its own. It uses two indexes of the providers' lists, in which a document has either a
+    provider or the practice's worklist. Both parts of the worklist are sorted by the due date, then by the time of
+    sending."""
+    return ATTENTION + practice_id
 
 
 def moved_key(day: date, shard: str) -> str:

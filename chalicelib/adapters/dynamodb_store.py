@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -45,19 +45,21 @@ R = TypeVar("R", bound=Model)
 _Index = tuple[Any, str, str, bool]
 """How a list is read: the index, its hash attribute, its range attribute, and True for ascending order."""
 
-_LISTINGS: Mapping[Listing, _Index] = {
-    Listing.PRACTICE_ALL: (DocumentRow.by_practice, "practice_all", "sent_key", False),
-    Listing.PRACTICE_UNSIGNED: (DocumentRow.unsigned, "practice_unsigned", "sent_key", False),
-    Listing.PROVIDER_PENDING: (DocumentRow.pending, "provider_pending", "due_key", True),
-    Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
+_PENDING: _Index = (DocumentRow.pending, "provider_pending", "due_key", True)
+_LISTINGS: Mapping[Listing, Sequence[_Index]] = {
+    Listing.PRACTICE_ALL: [(DocumentRow.by_practice, "practice_all", "sent_key", False)],
+    Listing.PRACTICE_UNSIGNED: [(DocumentRow.unsigned, "practice_unsigned", "sent_key", False)],
+    Listing.PRACTICE_ATTENTION: [_PENDING, (DocumentRow.past, "provider_past", "decided_key", True)],
+    Listing.PROVIDER_PENDING: [_PENDING],
+    Listing.PROVIDER_PAST: [(DocumentRow.past, "provider_past", "decided_key", False)],
 }
-_MOVED: _Index = (DocumentRow.moved_index, "moved", "sent_key", True)
-_DELIVERIES: Mapping[DeliveryListing, _Index] = {
-    DeliveryListing.ALL: (DeliveryRow.by_practice, "practice_id", "created_key", False),
-    DeliveryListing.FAILED: (DeliveryRow.failed, "practice_failed", "created_key", False),
-    DeliveryListing.HELD: (DeliveryRow.held, "practice_held", "created_key", False),
+_MOVED: Sequence[_Index] = [(DocumentRow.moved_index, "moved", "sent_key", True)]
+_DELIVERIES: Mapping[DeliveryListing, Sequence[_Index]] = {
+    DeliveryListing.ALL: [(DeliveryRow.by_practice, "practice_id", "created_key", False)],
+    DeliveryListing.FAILED: [(DeliveryRow.failed, "practice_failed", "created_key", False)],
+    DeliveryListing.HELD: [(DeliveryRow.held, "practice_held", "created_key", False)],
 }
-_OLDEST_HELD: _Index = (DeliveryRow.held, "practice_held", "created_key", True)
+_OLDEST_HELD: Sequence[_Index] = [(DeliveryRow.held, "practice_held", "created_key", True)]
 
 _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
@@ -171,17 +173,18 @@ class DynamoStore:
     def documents(
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
-        index = _LISTINGS[listing]
-        earlier = getattr(DocumentRow, index[2]) < to_text(before) if before else None
-        return _read_page(Document, DocumentRow, index, owner, limit=limit, after=after, condition=earlier)
+        indexes = _LISTINGS[listing]
+        owner = rows.attention_key(owner) if listing is Listing.PRACTICE_ATTENTION else owner
+        earlier = getattr(DocumentRow, indexes[0][2]) < to_text(before) if before else None
+        return _read_page(Document, DocumentRow, indexes, owner, limit=limit, after=after, condition=earlier)
 
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
         owner = rows.moved_key(day, shard)
         return _read_page(Document, DocumentRow, _MOVED, owner, limit=limit, after=after)
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
-        index, _, _, ascending = _LISTINGS[listing]
-        return len(_query(index, owner, limit=most, start=None, ascending=ascending))
+        (index,) = _LISTINGS[listing]
+        return len(_positions(index, owner, limit=most, after=None))
 
     def events(self, document_id: str) -> tuple[Event, ...]:
         return tuple(codec.load(Event, row.record) for row in EventRow.query(document_id, consistent_read=True))
@@ -338,37 +341,35 @@ def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
 def _read_page(
     kind: type[T],
     model: type[Model],
-    place: _Index,
+    indexes: Sequence[_Index],
     owner: str,
     *,
     limit: int,
     after: str | None,
     condition: Condition | None = None,
 ) -> Page[T]:
-    """Return one page of the list of an `owner`, such as a practice: keys from an index, then the rows themselves.
+    """Return one page of the list of an `owner`, such as a practice: keys from its indexes, then the rows themselves.
 
-    The index may be out of date, so rows that no longer belong to the list are left out. `after` is the cursor of the
-    page before, and `condition` limits the range attribute."""
-    index, hash_name, range_name, ascending = place
-    start = _start_key(hash_name, owner, range_name, after)
-    keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=condition)
-    shown = keys[:limit]
-    more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
-    fresh: Sequence[Any] = _batch(model, [row.id for row in shown])
-    current = (row for row in fresh if getattr(row, hash_name) == owner)
+    An index may be out of date, so rows that no longer belong to the list are left out. `after` is the cursor of the
+    page before, and `condition` limits the range attribute. A list that is the sum of two indexes is merged from both,
+    which have the same order."""
+    parts = [_positions(index, owner, limit=limit + 1, after=after, condition=condition) for index in indexes]
+    positions = sorted(chain.from_iterable(parts), reverse=not indexes[0][3])[: limit + 1]
+    shown = positions[:limit]
+    more = "|".join(shown[-1]) if len(positions) > limit else None
+    fresh: Sequence[Any] = _batch(model, [row_id for _, row_id in shown])
+    current = (row for row in fresh if any(getattr(row, name) == owner for _, name, _, _ in indexes))
     return Page(tuple(codec.load(kind, row.record) for row in current), more)
 
 
-def _query(
-    index: Any,
-    owner: str,
-    *,
-    limit: int,
-    start: Mapping[str, Any] | None,
-    ascending: bool,
-    condition: Condition | None = None,
-) -> list[Any]:
-    return list(index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending))
+def _positions(
+    place: _Index, owner: str, *, limit: int, after: str | None, condition: Condition | None = None
+) -> list[tuple[str, str]]:
+    """Return the range value and the id of the first rows of an owner's list in an index, in the list's order."""
+    index, hash_name, range_name, ascending = place
+    start = _start_key(hash_name, owner, range_name, after)
+    found = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
+    return [(getattr(row, range_name), row.id) for row in found]
 
 
 def _newest(model: Any, key: str, *, before: int | None, limit: int) -> list[Any]:

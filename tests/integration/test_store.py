@@ -21,11 +21,13 @@ from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.dynamodb_store import DynamoStore
 from chalicelib.domain.account_events import AccountEvent, AccountEventType, Origin, account_event
+from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryAttempt, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.documents import ReturnedMethod, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.practices import ApiKey, WebhookSecret
+from chalicelib.domain.status import Outcome
 from chalicelib.services.ports import DeliveryListing, Listing, Store
 from chalicelib.services.transaction import Change, Claim
 from infrastructure.local import emulator
@@ -419,6 +421,24 @@ def test_a_closed_document_leaves_the_unsigned_report(store: Store, world: World
     assert set(unsigned) == {approved.id, world.id("doc", 4)}
     everything, _ = listed(store, Listing.PRACTICE_ALL, world.practice_id)
     assert len(everything) == 4
+
+
+def test_the_worklist_of_a_practice_is_paged_soonest_due_first(store: Store, world: World) -> None:
+    ask: dict[str, Any] = {"attention": AttentionReason.SIGNED_UNDATED}
+    days = [datetime(2026, 12, day, tzinfo=UTC).date() for day in (20, 5, 12, 12, 1)]
+    documents = [world.document(number, due_on=day, **ask) for number, day in enumerate(days, start=1)]
+    scan = replace(decided(documents[2], START), outcome=Outcome.BY_HAND, version=1, **ask)
+    quiet, foreign = world.document(6), world.document(7, practice_id=world.id("prc", 2), **ask)
+    store.commit(Change(at=START, documents=(*documents[:2], scan, *documents[3:], quiet, foreign)))
+    ids, sizes = listed(store, Listing.PRACTICE_ATTENTION, world.practice_id)
+    assert ids == [world.id("doc", number) for number in (5, 2, 3, 4, 1)]
+    assert sizes == [2, 2, 1]
+    assert listed(store, Listing.PROVIDER_PAST, world.provider_id) == ([scan.id], [1])
+    recalled = documents[4].recall(None, START)
+    assert recalled
+    store.commit(Change(at=START, documents=(replace(recalled, version=2),)))
+    ids, _ = listed(store, Listing.PRACTICE_ATTENTION, world.practice_id)
+    assert ids == [world.id("doc", number) for number in (2, 3, 4, 1)]
 
 
 def test_pending_documents_are_listed_soonest_due_first(store: Store, world: World) -> None:

@@ -230,11 +230,18 @@ class FakeStore:
     def documents(
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
+        if listing is Listing.PRACTICE_ATTENTION:
+            return self._worklist(owner, limit=limit, after=after)
         range_name, ascending = _RANGES[listing]
         matches = self._where("documents", listing.value, owner)
         if before is not None:
             matches = [row for row in matches if getattr(row, range_name) < to_text(before)]
         return _page(Document, matches, range_name, ascending=ascending, limit=limit, after=after)
+
+    def _worklist(self, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
+        key = rows.attention_key(practice_id)
+        matches = [*self._where("documents", "provider_pending", key), *self._where("documents", "provider_past", key)]
+        return _page(Document, matches, "due_key", ascending=True, limit=limit, after=after)
 
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
         matches = self._where("documents", "moved", rows.moved_key(day, shard))

@@ -69,13 +69,7 @@ def certify(document: Document, now: datetime) -> CertificationState | None:
     A document of another kind, a declined document and a recalled document are never certified."""
     if document.kind not in PLANS or document.outcome is Outcome.DECLINED or not is_readable(document.status):
         return None
-    signed_on = _signed_on(document)
-    if signed_on is not None:
-        return CertificationState(CertifiedBy.SIGNATURE, signed_on)
-    last_day = exception_ends_on(document)
-    if last_day is None:
-        return None
-    return _by_transmission(document, last_day) or _by_word(document, last_day, now)
+    return _by_document(document) or _by_word(document, now)
 
 
 def exception_ends_on(document: Document) -> date | None:
@@ -168,7 +162,7 @@ def has_lapsed(document: Document, now: datetime) -> bool:
     return is_over and needs_signature and certify(document, now) is None
 
 
-def needs_attention(document: Document, now: datetime) -> AttentionReason | None:
+def needs_attention(document: Document) -> AttentionReason | None:
     """Return the reason why the clinic's staff should act on the document, or None if nobody needs to act.
 
     The reason comes from the document's field `attention`, which may still have a value although nobody needs to act.
@@ -176,8 +170,7 @@ def needs_attention(document: Document, now: datetime) -> AttentionReason | None
     care that is certified by more than a telephone call."""
     if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):
         return None
-    state = certify(document, now)
-    is_settled = state is not None and state.by is not CertifiedBy.VERBAL_PENDING
+    is_settled = document.kind in PLANS and _by_document(document) is not None
     return None if is_settled else document.attention
 
 
@@ -237,8 +230,15 @@ def _signed_on(document: Document) -> date | None:
     return local_day(came_in_at, document) if came_in_at is not None else None
 
 
-def _by_transmission(document: Document, last_day: date) -> CertificationState | None:
-    if document.transmitted_at is None or not _has_full_order(document):
+def _by_document(document: Document) -> CertificationState | None:
+    """Return the certification by the signature, or by order and transmission. A telephone call does not count here."""
+    signed_on = _signed_on(document)
+    return _by_transmission(document) if signed_on is None else CertificationState(CertifiedBy.SIGNATURE, signed_on)
+
+
+def _by_transmission(document: Document) -> CertificationState | None:
+    last_day = exception_ends_on(document)
+    if last_day is None or document.transmitted_at is None or not _has_full_order(document):
         return None
     transmitted_on = local_day(document.transmitted_at, document)
     is_in_time = transmitted_on <= last_day
@@ -253,9 +253,11 @@ def _has_full_order(document: Document) -> bool:
     return facts.order_npi is not None and facts.order_npi == document.addressee.npi
 
 
-def _by_word(document: Document, last_day: date, now: datetime) -> CertificationState | None:
-    verbal = document.verbal
-    if verbal is None or now >= verbal.lapses_at or local_day(verbal.noted_at, document) > last_day:
+def _by_word(document: Document, now: datetime) -> CertificationState | None:
+    verbal, last_day = document.verbal, exception_ends_on(document)
+    if verbal is None or last_day is None or now >= verbal.lapses_at:
+        return None
+    if local_day(verbal.noted_at, document) > last_day:
         return None
     return CertificationState(CertifiedBy.VERBAL_PENDING, local_day(verbal.at, document))
 

@@ -179,7 +179,7 @@ def document_resource(document: Document, portal_url: str, now: datetime) -> Doc
 
 
 def _attention(document: Document, now: datetime) -> AttentionResource | None:
-    reason, addressee = needs_attention(document, now), document.addressee
+    reason, addressee = needs_attention(document), document.addressee
     if reason is None:
         return None
     return {

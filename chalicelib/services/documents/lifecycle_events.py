@@ -165,7 +165,7 @@ def correct(document: Document, command: ResendCommand) -> Document:
 
     A correction raises the counter `access` by one, which invalidates all links to the document and all entered codes.
     A new address also removes `granted`: the right of one account to open the document, which came from a fax's code or
-    because the addressee handed the document to another person."""
+    because the addressee handed the document to another person. A new address resolves `attention` too."""
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
@@ -173,8 +173,8 @@ def correct(document: Document, command: ResendCommand) -> Document:
     check_reachable(addressee, delivery)
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
-    granted = document.granted if addressee == document.addressee else None
-    return replace(document, addressee=addressee, delivery=delivery, access=document.access + 1, granted=granted)
+    corrected = replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)
+    return corrected if addressee == document.addressee else replace(corrected, granted=None, attention=None)
 
 
 def _invalidates_setup_link(before: Document, after: Document, provider: Provider) -> bool:

@@ -1,4 +1,4 @@
-"""Lists of a practice's documents (the Unsigned report and all documents), and the audit trail of a document."""
+"""Lists of a practice's documents (the Unsigned report, all documents, the worklist), and a document's audit trail."""
 
 import csv
 import io
@@ -14,13 +14,18 @@ from chalicelib.domain.documents import Document
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.anchors import Anchor, agrees, read_anchors
 from chalicelib.services.documents.audit_trail import EVENT_LABELS
-from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.documents.document_resource import AttentionResource, document_resource
 from chalicelib.services.json_schema import Day, JsonObject, Timestamp, to_response
 from chalicelib.services.lookups import require_document
 from chalicelib.services.pagination import decode_number_cursor, encode_cursor
 from chalicelib.services.ports import Files, Listing, Page, Store
 
-REPORTS: Mapping[str, Listing] = {"unsigned": Listing.PRACTICE_UNSIGNED, "all": Listing.PRACTICE_ALL}
+REPORTS: Mapping[str, Listing] = {
+    "unsigned": Listing.PRACTICE_UNSIGNED,
+    "all": Listing.PRACTICE_ALL,
+    "attention": Listing.PRACTICE_ATTENTION,
+}
+"""The lists of a practice's documents. `attention` is the worklist: the documents on which a person should act."""
 
 COLUMNS = (
     "external_id",
@@ -40,6 +45,11 @@ COLUMNS = (
     "id",
     "certified_by",
     "certified_on",
+    "attention_reason",
+    "call_name",
+    "call_number",
+    "tries",
+    "days_left",
 )
 
 
@@ -149,9 +159,18 @@ def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for document in documents:
-        values: Mapping[str, object] = {**document_resource(document, portal_url, now)}
-        writer.writerow([_cell(values[name]) for name in COLUMNS])
+        resource = document_resource(document, portal_url, now)
+        values: Mapping[str, object] = {**resource, **_attention_columns(resource["attention"])}
+        writer.writerow([_cell(values.get(name)) for name in COLUMNS])
     return text.getvalue()
+
+
+def _attention_columns(attention: AttentionResource | None) -> Mapping[str, object]:
+    """Return the columns of a CSV row that say why and whom staff should call, or nothing without a reason."""
+    if attention is None:
+        return {}
+    call = {f"call_{name}": value for name, value in attention["call"].items()}
+    return {"attention_reason": attention["reason"], **call, **attention}
 
 
 def audit_trail(document: Document, events: tuple[Event, ...], anchors: tuple[Anchor, ...]) -> TrailResource:
@@ -187,7 +206,9 @@ def _times_of(document: Document) -> set[datetime]:
 def _cell(value: object) -> str:
     """Return a value as the text of a CSV cell. Text that a spreadsheet would read as a formula gets a leading `'`.
 
-    Spreadsheets also read a formula after spaces and in full-width characters."""
+    Spreadsheets also read a formula after spaces and in full-width characters. A number is never a formula."""
+    if isinstance(value, int):
+        return str(value)
     text = "" if value is None else str(value)
     start = unicodedata.normalize("NFKC", text.lstrip()[:1])
     return f"'{text}" if start in _FORMULA_STARTS or text[:1] in ("\t", "\r") else text

@@ -114,12 +114,15 @@ class StaffReports:
 def _note(document: Document, command: CallCommand, now: datetime) -> tuple[Document, tuple[CertificationWarning, ...]]:
     """Return the document after a call, with a warning if the verbal certification of the call does not count.
 
-    A repeated note of a verbal certification that still counts gives no warning and changes nothing."""
+    A call in which the provider promised to sign, or certified the plan, resolves the document's `attention`. A
+    repeated note of a verbal certification that still counts gives no warning and changes nothing."""
+    if command.result is CallResult.WILL_SIGN:
+        return replace(document, attention=None), ()
     if command.result is not CallResult.CERTIFIED_VERBALLY:
         return document, ()
     certified = certify_verbally(document, command.at, now)
     if certified is not None:
-        return certified, ()
+        return replace(certified, attention=None), ()
     holds = document.verbal is not None and certify(document, now) is not None
     return document, () if holds else (CertificationWarning.VERBAL_DOES_NOT_COUNT,)
 

@@ -145,7 +145,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
     ),
     "offer_upload": _Operation("Ask where to upload a PDF", Upload, 201, _WRITING),
     "list_documents": _Operation(
-        "List unsigned documents, or all documents",
+        "List unsigned documents, all documents, or those that need attention",
         Documents,
         200,
         (400, 401),

@@ -24,7 +24,12 @@ class Choice:
         return value
 
 
-REPORT = Choice("report", ("unsigned", "all"))
+REPORT = Choice(
+    "report",
+    ("unsigned", "all", "attention"),
+    "`unsigned` and `all`: newest first. `attention`: the documents on which a person should act, as the document's "
+    "`attention` says. The fewest days left come first, then the oldest.",
+)
 FORMAT = Choice("format", ("json", "csv"), "`csv` is also chosen by `Accept: text/csv`.")
 DELIVERY_STATUS = Choice("status", ("all", "failed", "held"))
 VERSION = Choice(

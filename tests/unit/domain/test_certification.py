@@ -339,14 +339,14 @@ def test_a_decided_or_closed_document_needs_no_attention(state: str) -> None:
     document = replace(STATES[state][0](plan()), attention=AttentionReason.COPY_NOT_READABLE)
     expected_reason = AttentionReason.COPY_NOT_READABLE
     is_open = state in ("pending", "scan", "scan_undated", "scan_confirmed")
-    assert needs_attention(document, NOW) == (expected_reason if is_open else None)
+    assert needs_attention(document) == (expected_reason if is_open else None)
 
 
 def test_a_transmitted_plan_needs_no_attention_and_a_verbal_certification_still_does() -> None:
     document = plan(attention=AttentionReason.SIGNED_UNDATED)
     transmitted = replace(document, transmitted_at=TRANSMISSIONS["day_30"])
-    assert needs_attention(transmitted, NOW) is None
-    assert needs_attention(replace(document, verbal=VERBALS["holds"]), NOW) is AttentionReason.SIGNED_UNDATED
+    assert needs_attention(transmitted) is None
+    assert needs_attention(replace(document, verbal=VERBALS["holds"])) is AttentionReason.SIGNED_UNDATED
 
 
 def test_a_decision_and_the_paper_itself_settle_what_a_copy_left_open() -> None:
