@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from chalicelib.services.documents.intake import Intake
     from chalicelib.services.documents.lifecycle_events import LifecycleEvents
     from chalicelib.services.documents.reports import Reports
+    from chalicelib.services.documents.silent_providers import SilentProvidersReport
     from chalicelib.services.documents.staff_reports import StaffReports
     from chalicelib.services.pdf_jobs.page_preparation import PagePreparation
     from chalicelib.services.pdf_jobs.seal_job import SealJob
@@ -110,6 +111,7 @@ class Services:
     document_moves: DocumentMoves = _service("documents.document_moves", writer="document_writer")
     reports: Reports = _service("documents.reports")
     proofs: Proofs = _service("proof.proofs")
+    silent_providers: SilentProvidersReport = _service("documents.silent_providers")
     document_writer: DocumentWriter = _service("documents.document_writer", portal_url="settings.portal_url")
 
     review: Review = _service("review.review", writer="document_writer")

@@ -19,7 +19,7 @@ from chalicelib.services.delivery import webhooks
 from chalicelib.services.delivery.staff_notices import NOTICE_TEXTS
 from chalicelib.services.documents import idempotent_events as inbound
 from chalicelib.services.documents import incoming_pdf as originals
-from chalicelib.services.documents import reports
+from chalicelib.services.documents import reports, silent_providers
 from chalicelib.services.practices import practices, request_authentication
 from chalicelib.web.api import emr, event_schemas
 from chalicelib.web.api.openapi import WEBHOOKS
@@ -325,6 +325,8 @@ VALUES: Mapping[str, str] = {
     "inline-pdf": f"{event_schemas.MAX_INLINE_BYTES // _MB} MB",
     "upload-pdf": f"{originals.MAX_UPLOAD_BYTES // _MB} MB",
     "file-url": _in_words(emr.URL_LIFETIME),
+    "silent-open": f"{silent_providers.MAX_OPEN:,}",
+    "silent-recent": f"{silent_providers.MAX_RECENT:,}",
     "default-limit": str(paging.DEFAULT_LIMIT),
     "max-limit": str(paging.MAX_LIMIT),
     "webhook-timeout": _in_words(timedelta(seconds=TOTAL_SECONDS)),

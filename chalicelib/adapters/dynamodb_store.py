@@ -49,6 +49,7 @@ _PENDING: _Index = (DocumentRow.pending, "provider_pending", "due_key", True)
 _LISTINGS: Mapping[Listing, Sequence[_Index]] = {
     Listing.PRACTICE_ALL: [(DocumentRow.by_practice, "practice_all", "sent_key", False)],
     Listing.PRACTICE_UNSIGNED: [(DocumentRow.unsigned, "practice_unsigned", "sent_key", False)],
+    Listing.PRACTICE_UNSIGNED_OLDEST: [(DocumentRow.unsigned, "practice_unsigned", "sent_key", True)],
     Listing.PRACTICE_ATTENTION: [_PENDING, (DocumentRow.past, "provider_past", "decided_key", True)],
     Listing.PROVIDER_PENDING: [_PENDING],
     Listing.PROVIDER_PAST: [(DocumentRow.past, "provider_past", "decided_key", False)],

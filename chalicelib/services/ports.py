@@ -46,6 +46,7 @@ class Listing(StrEnum):
 
     PRACTICE_ALL = "practice_all"
     PRACTICE_UNSIGNED = "practice_unsigned"
+    PRACTICE_UNSIGNED_OLDEST = "practice_unsigned_oldest"
     PRACTICE_ATTENTION = "practice_attention"
     PROVIDER_PENDING = "provider_pending"
     PROVIDER_PAST = "provider_past"

@@ -30,11 +30,12 @@ T = TypeVar("T")
 START = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 MAX_ACTIONS = 100
 
-_RANGES: Mapping[Listing, tuple[str, bool]] = {
-    Listing.PRACTICE_ALL: ("sent_key", False),
-    Listing.PRACTICE_UNSIGNED: ("sent_key", False),
-    Listing.PROVIDER_PENDING: ("due_key", True),
-    Listing.PROVIDER_PAST: ("decided_key", False),
+_LISTINGS: Mapping[Listing, tuple[str, str, bool]] = {
+    Listing.PRACTICE_ALL: ("practice_all", "sent_key", False),
+    Listing.PRACTICE_UNSIGNED: ("practice_unsigned", "sent_key", False),
+    Listing.PRACTICE_UNSIGNED_OLDEST: ("practice_unsigned", "sent_key", True),
+    Listing.PROVIDER_PENDING: ("provider_pending", "due_key", True),
+    Listing.PROVIDER_PAST: ("provider_past", "decided_key", False),
 }
 
 
@@ -232,8 +233,8 @@ class FakeStore:
     ) -> Page[Document]:
         if listing is Listing.PRACTICE_ATTENTION:
             return self._worklist(owner, limit=limit, after=after)
-        range_name, ascending = _RANGES[listing]
-        matches = self._where("documents", listing.value, owner)
+        hash_name, range_name, ascending = _LISTINGS[listing]
+        matches = self._where("documents", hash_name, owner)
         if before is not None:
             matches = [row for row in matches if getattr(row, range_name) < to_text(before)]
         return _page(Document, matches, range_name, ascending=ascending, limit=limit, after=after)

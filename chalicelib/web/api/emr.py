@@ -16,7 +16,7 @@ from chalicelib.services.pagination import decode_cursor, encode_cursor, list_na
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices.practice_resource import practice_resource
 from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES, MAX_BODY_MEGABYTES
-from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION
+from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, PROVIDERS_REPORT, REPORT, VERSION
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.file_names import decision_prefix
 from chalicelib.web.http.request_context import RequestContext
@@ -155,6 +155,12 @@ def list_accesses(context: RequestContext, document_id: str) -> Response:
     limit, cursor = parse_limit(context.query.get("limit")), context.query.get("cursor")
     practice_id = context.require_practice().id
     return json_response(context.services.reports.accesses(practice_id, document_id, limit=limit, cursor=cursor))
+
+
+def list_providers(context: RequestContext) -> Response:
+    _check_parameters(context, PROVIDERS_REPORT.name)
+    PROVIDERS_REPORT.read(context.query)
+    return json_response(context.services.silent_providers.read(context.require_practice().id))
 
 
 def list_deliveries(context: RequestContext) -> Response:

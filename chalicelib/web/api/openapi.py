@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from chalicelib.services.delivery.practice_deliveries import DeliveryResource
 from chalicelib.services.documents.document_resource import DocumentResource
 from chalicelib.services.documents.reports import Accesses, TrailResource
+from chalicelib.services.documents.silent_providers import SilentProviders
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
@@ -26,7 +27,7 @@ from chalicelib.web.api.openapi_schemas import (
     component_schemas,
     ref,
 )
-from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION, Choice
+from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, PROVIDERS_REPORT, REPORT, VERSION, Choice
 from chalicelib.web.api.settings_schemas import EndpointSettings, PracticeSettings
 from chalicelib.web.http.error_mapping import Problem
 from chalicelib.web.route import Access, Route
@@ -161,6 +162,13 @@ _OPERATIONS: Mapping[str, _Operation] = {
     "read_trail": _Operation("Read the audit trail of a document", TrailResource, problems=(401, 404)),
     "read_proof": _Operation("Read the proof of transmission", ProofResource, problems=(401, 404)),
     "list_accesses": _Operation("List who read a document, newest first", Accesses, 200, (400, 401, 404), _PAGING),
+    "list_providers": _Operation(
+        "List the providers with whom documents wait, the longest wait first",
+        SilentProviders,
+        200,
+        (400, 401),
+        (_query(PROVIDERS_REPORT),),
+    ),
     "list_deliveries": _Operation(
         "List sent messages, newest first", Deliveries, 200, (400, 401), (_query(DELIVERY_STATUS), *_PAGING)
     ),

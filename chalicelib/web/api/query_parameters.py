@@ -30,6 +30,7 @@ REPORT = Choice(
     "`unsigned` and `all`: newest first. `attention`: the documents on which a person should act, as the document's "
     "`attention` says. The fewest days left come first, then the oldest.",
 )
+PROVIDERS_REPORT = Choice("report", ("silent",))
 FORMAT = Choice("format", ("json", "csv"), "`csv` is also chosen by `Accept: text/csv`.")
 DELIVERY_STATUS = Choice("status", ("all", "failed", "held"))
 VERSION = Choice(

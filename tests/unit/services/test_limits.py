@@ -36,6 +36,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "domain.session_keys": {"MIN_KEY_BYTES": 32, "CACHE_LIFETIME": 5 * MINUTE, "SIGNING_DELAY": 10 * MINUTE},
     "domain.signatures": {"MAX_TEXT": 60_000, "MAX_STROKES": 60, "MAX_POINTS": 1500},
     "pdf.models": {"MAX_BYTES": 25 * MIB},
+    "services.documents.silent_providers": {"MAX_OPEN": 1000, "MAX_RECENT": 500, "PAGE_SIZE": 100},
     "services.accounts.account_emails": {"MAX_EMAILS": 5},
     "services.accounts.address_codes": {
         "TRIES_PER_SOURCE": 5,

@@ -66,6 +66,7 @@ EXPECTED_ACCESS = {
     ("GET", "/v1/documents/{document_id}/events"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/proof"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/accesses"): Access.PRACTICE_KEY,
+    ("GET", "/v1/providers"): Access.PRACTICE_KEY,
     ("GET", "/v1/deliveries"): Access.PRACTICE_KEY,
     ("POST", "/v1/deliveries/{delivery_id}/retry"): Access.PRACTICE_KEY,
     ("GET", "/v1/practice"): Access.PRACTICE_KEY,

@@ -94,3 +94,32 @@ def test_the_worklist_is_csv_with_the_call_and_the_days_left(emr: Emr) -> None:
     everything = emr.get("/v1/documents?report=all&format=csv").body.decode()
     quiet = next(row for row in csv.DictReader(io.StringIO(everything)) if row["external_id"] == "POC-QUIET")
     assert [quiet[name] for name in columns] == [""] * 5
+
+
+# Silent providers
+
+
+def test_the_silent_providers_are_those_of_the_practice(emr: Emr, portal: Portal) -> None:
+    stranger = Emr(portal, "Another practice")
+    stranger.send()
+    expected: dict[str, Any] = {
+        "name": "Luis Rivera, MD",
+        "npi": "1234567893",
+        "phone": "+15125550190",
+        "email": "dr.rivera@example.com",
+        "fax": "+15125550100",
+        "open": 1,
+        "oldest_sent_at": "2026-11-22T19:00:00.000Z",
+        "median_days": None,
+        "last_reaction_at": None,
+        "best_channel": None,
+    }
+    for path in ("/v1/providers", "/v1/providers?report=silent"):
+        assert read_body(stranger.get(path)) == {"providers": [expected], "complete": True}
+        assert read_body(emr.get(path)) == {"providers": [], "complete": True}
+
+
+@pytest.mark.parametrize("query", ["report=all", "practice_id=prc_1"])
+def test_an_unknown_report_of_providers_is_refused(emr: Emr, query: str) -> None:
+    refused = read_problem(emr.get(f"/v1/providers?{query}"), 400, "invalid-request")
+    assert [error["field"] for error in refused["errors"]] == [query.partition("=")[0]]

@@ -75,6 +75,7 @@ GET  /static/{name}                               200   200   200   200   200   
 GET  /verify                                         200   200   200   200   200   200   200   200   -
 GET  /verify/certificates                            404   404   404   404   404   404   404   404   -
 GET  /verify/checked                                 422   422   422   422   422   422   422   422   -
+GET  /v1/providers                                401   401   401   401   200   200   401   401   -
 GET  /v1/deliveries                               401   401   401   401   200   200   401   401   -
 GET  /v1/documents                                401   401   401   401   200   200   401   401   -
 GET  /v1/documents/{document_id}                  401   401   401   401   200   404   401   401   -
