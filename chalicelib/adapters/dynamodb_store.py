@@ -351,9 +351,9 @@ def _read_page(
 ) -> Page[T]:
     """Return one page of the list of an `owner`, such as a practice: keys from its indexes, then the rows themselves.
 
-    An index may be out of date, so rows that no longer belong to the list are left out. `after` is the cursor of the
-    page before, and `condition` limits the range attribute. A list that is the sum of two indexes is merged from both,
-    which have the same order."""
+    `kind` is the class of the values, and `model` is their table. An index may be out of date, so rows that no longer
+    belong to the list are left out. `after` is the cursor of the page before, and `condition` limits the range
+    attribute. A list that is the sum of two indexes is merged from both, which have the same order."""
     parts = [_positions(index, owner, limit=limit + 1, after=after, condition=condition) for index in indexes]
     positions = sorted(chain.from_iterable(parts), reverse=not indexes[0][3])[: limit + 1]
     shown = positions[:limit]

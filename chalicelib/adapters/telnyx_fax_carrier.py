@@ -173,7 +173,9 @@ def read_fax(fax: Mapping[str, Any]) -> FaxReport | None:
 
 
 def _with_hash(report: FaxReport | None, body: bytes) -> FaxReport | None:
-    """Return the report with the hash of the raw bytes from which it was read. The bytes themselves are not stored."""
+    """Return the fax carrier's report with the SHA-256 (hex) of its raw bytes, as evidence of what the carrier said.
+
+    The bytes themselves are not stored. A report of None stays None."""
     return None if report is None else replace(report, sha256=hashlib.sha256(body).hexdigest())
 
 

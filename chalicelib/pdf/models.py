@@ -46,10 +46,10 @@ class PdfRefused(ValueError):
 
 @dataclass(frozen=True)
 class Inspection:
-    """The facts of a PDF that can be signed.
+    """The facts of a PDF that can be signed, as found by the inspection of an upload.
 
-    `page_sizes` are (width, height) in points, as displayed. `active_content` names the scripts, files and actions
-    in the PDF. `signed` is True if the PDF already has a digital signature or certification."""
+    `page_sizes` are (width, height) in points, as displayed. `active_content` names the scripts, files and actions in
+    the PDF. `signed` is True if the PDF already has a digital signature or certification."""
 
     pages: int
     page_sizes: tuple[tuple[float, float], ...]

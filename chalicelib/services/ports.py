@@ -417,4 +417,6 @@ class HttpResult:
 
 class WebhookSender(Protocol):
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """Send one POST request to a public HTTPS address, without redirects and within 15 seconds in total."""
+        """Send one POST request to a public HTTPS address, without redirects and within 15 seconds in total.
+
+        Return the status of the response, or the error. A failure raises nothing."""

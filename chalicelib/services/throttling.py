@@ -77,7 +77,7 @@ def network(address: str | None) -> str:
 
 
 def require_no_wait(*waits: timedelta) -> None:
-    """Raise `TooManyRequests` with the longest of the waits, if any wait is longer than zero. Otherwise do nothing."""
+    """Raise `TooManyRequests`, with the longest of the waits, unless all waits are zero or less."""
     longest = math.ceil(max(wait.total_seconds() for wait in waits))
     minutes, unit = math.ceil(longest / 60), "second" if longest == 1 else "seconds"
     wait = f"{minutes} minutes" if minutes > 1 else f"{longest} {unit}"

@@ -178,9 +178,9 @@ def _call_handler(route: Route, context: RequestContext, values: dict[str, str])
 
 @contextmanager
 def _session_touched(context: RequestContext) -> Iterator[None]:
-    """Store in a second thread, while the handler works, that the session is in use. Without a session, do nothing.
+    """Record that the session is in use while the code in the `with` block works, so that it does not end by idleness.
 
-    The session then does not end by idleness, and no response waits for the write. Use it as `with` around the work."""
+    A second thread writes at the same time as the handler works. Without a session, do nothing."""
     if context.session is None:
         yield
         return

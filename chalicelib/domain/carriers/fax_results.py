@@ -142,7 +142,8 @@ _WAITS = {Remedy.SOON: SOON_AFTER, Remedy.PLAINER: PLAINER_AFTER, Remedy.CHECK_N
 
 
 def remedy_of(reason: str) -> Remedy:
-    """Return the next step for a failure reason of the fax carrier. An unknown reason gives `SOON`."""
+    """Return the next step for a failure reason of the fax carrier. For an unknown reason, the fax is soon sent
+    again."""
     return _row(reason)[0]
 
 

@@ -77,7 +77,8 @@ class CallResult(StrEnum):
 
 
 class CopySeen(StrEnum):
-    """What a person at the clinic read on a copy that came back."""
+    """What a person at the clinic saw on a copy of the document that the provider sent back, such as a dated
+    signature."""
 
     SIGNED_AND_DATED = "signed_and_dated"
     SIGNED_UNDATED = "signed_undated"

@@ -1,1 +1,3 @@
-"""The follow-up of a document that waits for a signature: its steps, and the moments at which messages may leave."""
+"""The follow-up of a document that waits for a signature: reminders to the provider and requests to the clinic's staff.
+
+The package has the steps of the follow-up, and the hours in which messages may be sent."""

@@ -60,9 +60,10 @@ _PREFIX, _AREA_CODE = "+1", slice(2, 5)
 
 
 def find_time_zones(number: str | None) -> tuple[str, ...]:
-    """Return the names of the time zones in which an E.164 number may be, such as `America/Chicago`.
+    """Return the names of the time zones in which the phone with this E.164 number may be, such as `America/Chicago`.
 
-    Return nothing for a number without a place, such as a toll-free number, and for a number of another country."""
+    Messages are sent only in the daytime there. Return nothing for a number without a place, such as a toll-free
+    number, and for a number of another country."""
     if number is None or not number.startswith(_PREFIX):
         return ()
     return _ZONES.get(number[_AREA_CODE], ())

@@ -1,7 +1,7 @@
-"""The calendar of the follow-up: working days, federal holidays, and the hours in which messages may leave.
+"""The calendar for reminders of unsigned documents: working days, federal holidays, and the hours for messages.
 
-All times are aware and in UTC. A working day is Monday to Friday without the federal holidays of the United States
-(5 U.S.C. 6103), in the local time of the recipient."""
+All times are aware and in UTC. A working day is Monday to Friday without the federal holidays of the United States (5
+U.S.C. 6103), in the local time of the recipient."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ _MEMORIAL_MONTH_END = (5, 31)
 
 @dataclass(frozen=True)
 class Hours:
-    """The hours of a working day in which messages may leave, in local time, without the moment of `closes`."""
+    """The hours of a working day in which messages may be sent, in the recipient's local time.
+
+    The hours include the time `opens`, and exclude the time `closes`."""
 
     opens: time
     closes: time
@@ -50,7 +52,8 @@ def next_working_day(day: date) -> date:
 
 
 def nearest_working_day(day: date) -> date:
-    """Return the working day that is nearest to this day, and of two that are equally near the later one."""
+    """Return the working day that is nearest to this day. If an earlier and a later day are equally near, return the
+    later."""
     earlier, later = day, next_working_day(day)
     while not is_working_day(earlier):
         earlier -= _DAY
@@ -58,10 +61,10 @@ def nearest_working_day(day: date) -> date:
 
 
 def next_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> datetime:
-    """Return the first moment, from `moment` on, that is within these hours of a working day in every time zone.
+    """Return the first time, not before `moment`, at which a message may be sent: within `hours` of a working day.
 
-    If the recipient's time zone is not certain, `zones` has all possible ones, so that no message comes at night. The
-    hours must overlap in these zones."""
+    This must hold in all of the time zones `zones`. If the recipient's time zone is not certain, these are all possible
+    ones, so that no message comes at night. The hours must overlap in these zones."""
     while True:
         latest = max(_next_in(moment, hours, ZoneInfo(zone)) for zone in zones)
         if latest == moment:
@@ -70,12 +73,12 @@ def next_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> date
 
 
 def is_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> bool:
-    """Return True if the moment is within these hours of a working day in every time zone."""
+    """Return True if a message may be sent at this time: within `hours` of a working day in all of the time zones."""
     return next_allowed(moment, hours, zones) == moment
 
 
 def start_of(day: date, hours: Hours, zone: str) -> datetime:
-    """Return the moment (UTC) at which the hours begin on this day in a time zone."""
+    """Return the time (UTC) at which the hours for messages begin on this day in a time zone."""
     return datetime.combine(day, hours.opens, ZoneInfo(zone)).astimezone(UTC)
 
 

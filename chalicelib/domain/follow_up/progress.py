@@ -1,4 +1,6 @@
-"""The steps of the follow-up, their order, and what a document remembers of the steps that were taken."""
+"""The steps of the follow-up of an unsigned document, their order, and the record of the steps that were taken.
+
+The follow-up reminds the provider, and asks the clinic's staff to call, until the document is signed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +11,8 @@ from chalicelib.domain.certification.facts import AttentionReason
 
 
 class FollowUpStep(StrEnum):
-    """A step of the follow-up of a document that waits for a signature. `STEPS` says what each step does."""
+    """A step of the follow-up of a document that waits for a signature, such as a reminder. `STEPS` says what each
+    does."""
 
     FAX = "fax"
     CALL = "call"
@@ -21,7 +24,7 @@ class FollowUpStep(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StepRule:
-    """The rule of one step: its day, its messages, and the reason for which staff are asked to act.
+    """The rule of one step of the follow-up: its day, its messages, and the reason for which staff are asked to act.
 
     `day` counts from the sending of a plan that is due 30 days later. With `before_due`, the step comes as many days
     before the due date as this day is before day 30, because it speaks of the days that are left. A step with
@@ -56,9 +59,10 @@ PERIOD = 30
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpPlan:
-    """A practice's settings of the follow-up: the day of each row of `STEPS`, and the channels of its messages.
+    """A practice's settings for the follow-up of unsigned documents: the day of each step, and the allowed messages.
 
-    `emails` allows reminders by email. `faxes` allows faxes that the follow-up sends: the fax of day 3 and repeats."""
+    `days` has one day for each row of `STEPS`. `emails` allows reminders by email. `faxes` allows faxes that the
+    follow-up sends: the fax of day 3 and repeats."""
 
     days: tuple[int, ...] = tuple(rule.day for rule in STEPS)
     emails: bool = True
@@ -66,10 +70,10 @@ class FollowUpPlan:
 
 
 def read_days(text: str) -> tuple[int, ...]:
-    """Return the days of the steps from a practice's setting, such as `3, 5, 10, 14, 21, 27`.
+    """Return the days of the follow-up's steps (reminders and calls) from the text of a practice's setting.
 
-    Raises `ValueError` unless there are as many whole numbers as steps, each later than the one before and from 1 to
-    29."""
+    An example is `3, 5, 10, 14, 21, 27`. Raises `ValueError` unless there is one whole number from 1 to 29 for each
+    step, each greater than the one before."""
     days = tuple(int(part) for part in text.split(","))
     is_rising = all(day < later for day, later in pairwise(days))
     if len(days) != len(STEPS) or not is_rising or days[0] < 1 or days[-1] >= PERIOD:
@@ -79,10 +83,10 @@ def read_days(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpProgress:
-    """What a document remembers of its follow-up.
+    """The record, on an unsigned document, of the follow-up's steps (reminders and calls) so far.
 
     `since` is the time from which the days are counted: the sending, or a later correction of the address. `done` are
-    the steps that were taken or left out. `reminders` counts the reminders by email in which the document was due."""
+    the steps that were taken or left out. `reminders` counts the reminder emails that listed the document."""
 
     since: datetime
     done: tuple[FollowUpStep, ...] = ()

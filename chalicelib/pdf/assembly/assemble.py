@@ -41,9 +41,9 @@ def _make_seed(*parts: object) -> bytes:
 
 
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
-    """Append every page of `reader` to the writer, rebuilt from its visible content in its own size and rotation.
+    """Append every page of `reader` to the writer, rebuilt from its visible content, in its own size and rotation.
 
-    `stamp` is the index of a page (from 0) and the form to draw on that page, the signature block."""
+    `stamp`, if any, is the index of a page (from 0), and the signature block as a drawing to put on that page."""
     for index, page in enumerate(reader.pages):
         display = read_display(page)
         layers = collect_layers(writer, page, display)

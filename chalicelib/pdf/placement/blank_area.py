@@ -1,4 +1,6 @@
-"""The search for a blank area for the signature block, in a file that asks for no signature and allows no new page."""
+"""The search for a blank area for the visible signature, in a file that has no signature line and allows no new page.
+
+Such a file already has digital signatures, which a new page would invalidate."""
 
 from contextlib import suppress
 

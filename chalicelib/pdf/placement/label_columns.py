@@ -23,11 +23,11 @@ _LONGEST_COLUMN = 20
 
 @dataclass(frozen=True)
 class Column:
-    """The blank spaces directly above and below a signature label, and how the column with this label begins and ends.
+    """The surroundings of a signature label in a column of labels and blank spaces, as a form has them.
 
-    These facts decide whether the label's own space is above or below it. In a column, labels and blank spaces
-    alternate: a column that begins with a label and ends with a blank space has each space below its label.
-    `others_above` and `others_below` are True if the next label in that direction is another signer's."""
+    From these facts follows whether the label's own space to sign is above or below the label: a column that begins
+    with a label and ends with a blank space has each space below its label. `others_above` and `others_below` are True
+    if the next label in that direction is another signer's."""
 
     above: Box | None
     below: Box | None

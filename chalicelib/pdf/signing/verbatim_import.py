@@ -29,9 +29,9 @@ class DrawnPage:
 
 @dataclass(frozen=True)
 class ParsedDrawing:
-    """The pages of a PDF, and by object number the bytes of every object that the pages' resources refer to.
+    """The pages of a PDF that reportlab drew, and the other PDF objects that the pages need.
 
-    The dictionary `objects` lists an object after the objects that the object refers to."""
+    `objects` maps an object's number to its bytes, and lists an object after the objects that it refers to."""
 
     pages: tuple[DrawnPage, ...]
     objects: dict[int, bytes]

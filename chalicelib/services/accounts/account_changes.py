@@ -39,7 +39,7 @@ class AccountChange:
 
 
 class AccountWriter:
-    """The writer that commits the changes which owners make to their accounts.
+    """The writer that commits the changes which owners make to their accounts, such as a new password.
 
     Every change also ends the owner's other sessions, sends a notice by email, and adds an event to the account's
     activity."""

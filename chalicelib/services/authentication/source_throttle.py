@@ -21,7 +21,10 @@ class SourceThrottle:
         self._store = store
 
     def check(self, source: str, now: datetime) -> None:
-        """Raise `TooManyRequests`, with the seconds to wait, if the source must wait after too many failures."""
+        """Raise `TooManyRequests`, with the seconds to wait, if this client must wait after too many wrong passwords or
+        codes.
+
+        `source` names the client: its IP address, with an account's id if the browser is known to the account."""
         throttling.require_no_wait(PER_SOURCE.wait_left(self._store.secret(PER_SOURCE.key(source)), now))
 
     def count_failure(self, source: str, now: datetime) -> None:

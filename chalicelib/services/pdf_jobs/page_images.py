@@ -16,7 +16,7 @@ def page_key(document_id: str, number: int, width: int) -> str:
 
 
 def pages_prefix(document_id: str) -> str:
-    """Return the prefix of the keys of a document's page images."""
+    """Return the prefix that the S3 keys of all page images of a document have."""
     return f"pages/{document_id}/"
 
 

@@ -128,7 +128,9 @@ class AdminActions:
         return {"id": practice_id, "name": name}
 
     def _require_free_name(self, name: str, *, but: str | None = None) -> None:
-        """Raise `Conflict` if another practice has this name already. `but` is the id of the practice to be named."""
+        """Raise `Conflict` if another practice has a name that people could not distinguish from this name.
+
+        `but` is the id of the practice that is to get the name, whose own present name does not count."""
         if is_taken(name, (practice.name for practice in self.store.practices() if practice.id != but)):
             raise Conflict("Another practice has this name.", errors=(FieldError("name", "names another practice"),))
 

@@ -1,4 +1,5 @@
-"""Part 4 of the proof of transmission: every attempt to reach the provider, with what its carrier reported."""
+"""Part 4 of the proof that a plan reached its provider: every attempt (message or call), and what its carrier
+reported."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,8 @@ _NO_ATTEMPTS = frozenset({AttemptStatus.ASKED_AGAIN, AttemptStatus.CANCELLED})
 
 
 class Carries(StrEnum):
-    """What an attempt carried to the provider. A notice only says that a document is waiting."""
+    """What a message or call to the provider carried. A notice is an email that only says that a document is
+    waiting."""
 
     DOCUMENT = "document"
     NOTICE = "notice"
@@ -75,13 +77,15 @@ _ARRIVED = {Channel.EMAIL: ProofResult.DELIVERED, Channel.FAX: ProofResult.CONFI
 
 
 def list_attempts(deliveries: Sequence[Delivery], events: Sequence[Event]) -> list[ProofAttempt]:
-    """Return all attempts of the messages to the provider and all noted calls, in the order of their start."""
+    """Return all attempts to reach the provider, for the proof: every attempt of a message, and every noted call.
+
+    They are sorted by their start."""
     attempts = [attempt for delivery in deliveries for attempt in _attempts_of(delivery)]
     return sorted([*attempts, *_calls(events)], key=lambda attempt: attempt["started_at"])
 
 
 def carrier_of(delivery: Delivery) -> str:
-    """Return the name of the carrier of an email or a fax, for people.
+    """Return the name of the service that carried an email or fax, such as `Amazon SES`, for people.
 
     Only the fax carrier can't recognize a repeated message. All other faxes go through the email-to-fax gateway."""
     if delivery.channel is Channel.FAX:
@@ -98,7 +102,7 @@ def _attempts_of(delivery: Delivery) -> Iterator[ProofAttempt]:
 
 
 def _find_arrival(delivery: Delivery) -> DeliveryAttempt | None:
-    """Return the attempt with which the message arrived, or None if no carrier reported that it arrived."""
+    """Return the attempt by which a message arrived, or None if no carrier has reported its arrival."""
     if delivery.status is not DeliveryStatus.DELIVERED:
         return None
     succeeded = (attempt for attempt in reversed(delivery.attempts) if attempt.status is AttemptStatus.SUCCEEDED)
@@ -125,7 +129,7 @@ def _describe(delivery: Delivery, attempt: DeliveryAttempt, result: ProofResult)
 
 
 def _calls(events: Iterable[Event]) -> Iterator[ProofAttempt]:
-    """Yield the calls that the clinic's staff noted, from the audit trail."""
+    """Yield the calls to the provider that the clinic's staff noted, as attempts. They come from the audit trail."""
     for event in events:
         if event.type == DocumentEventType.CALLED:
             yield _describe_call(event, json.loads(event.body)["data"])

@@ -1,7 +1,7 @@
-"""The proof of transmission as JSON: the seven parts that FACTS lists, from the audit trail and the messages' receipts.
+"""The proof that a plan reached its provider (proof of transmission), as JSON with seven parts.
 
-The proof says what the portal knows, and nothing more. A notice and *accepted by gateway* are never a transmission
-(docs/decisions/050)."""
+It is made from the audit trail and the carriers' reports on messages. The proof says what the portal knows, and nothing
+more. A notice and *accepted by gateway* are never a transmission (docs/decisions/050)."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,9 +126,9 @@ class ProofResource(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the portal has stored about a document: everything from which the proof is made.
+    """Everything that the portal has stored about a document and that the proof of transmission is made from.
 
-    `deliveries` are the messages to the provider, `anchors` the positions of the trail under Object Lock, and
+    `deliveries` are the messages to the provider, `anchors` the positions of the audit trail under Object Lock, and
     `accesses` the oldest entries of the log of who read the document."""
 
     document: Document
@@ -139,7 +139,9 @@ class Evidence:
 
 
 def proof_resource(evidence: Evidence, now: datetime) -> ProofResource:
-    """Return the proof of transmission as JSON values. `now` decides the day of the proof, and what still counts."""
+    """Return the proof of transmission (that the plan reached its provider) as JSON values.
+
+    `now` is the day of the proof, and decides whether a verbal certification still counts."""
     document = evidence.document
     attempts = list_attempts(evidence.deliveries, evidence.events)
     return ProofResource(
@@ -225,9 +227,10 @@ def _transmission(evidence: Evidence, attempts: Sequence[ProofAttempt], now: dat
 
 
 def _first(document: Document, attempts: Sequence[ProofAttempt], carries: Carries, result: ProofResult) -> str | None:
-    """Return the time of the first attempt with this result at the address or number that is still the addressee's.
+    """Return when an attempt of this kind first had this result, as RFC 3339 text, or None if none had.
 
-    What went to a corrected address or number reached somebody else."""
+    Only attempts at the addressee's present address or number count, because an address that was corrected was somebody
+    else's."""
     present = (document.addressee.email, document.addressee.fax)
     times = (
         attempt["ended_at"] or attempt["started_at"]
@@ -238,7 +241,7 @@ def _first(document: Document, attempts: Sequence[ProofAttempt], carries: Carrie
 
 
 def _find_download(evidence: Evidence) -> datetime | None:
-    """Return the time of the addressee's first download of the PDF, from the log of who read the document.
+    """Return when the addressee first downloaded the PDF, from the log of who read the document, or None.
 
     A reader with a code counts only after the last correction of the address or number, because an earlier code may
     have gone to somebody else."""
@@ -299,7 +302,9 @@ _IDENTITY = "A document that was opened with a code was opened by someone who ha
 
 
 def _limits(document: Document, attempts: Sequence[ProofAttempt]) -> Iterator[str]:
-    """Yield what the proof does not show, in sentences. A sentence about a kind of attempt needs such an attempt."""
+    """Yield sentences that say what the proof does not show, for example that nobody must have read the plan.
+
+    A sentence about a kind of attempt, such as a fax, comes only if there was such an attempt."""
     results = {attempt["result"] for attempt in attempts}
     yield _NOBODY_READ
     yield _NO_SIGNATURE

@@ -1,4 +1,4 @@
-"""The proof of transmission of a document: compiled on request from what the portal has stored."""
+"""The service for the proof that a plan reached its provider (proof of transmission), made on request."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,8 @@ class Proofs:
         self._files = files
 
     def compile(self, document: Document, now: datetime) -> ProofResource:
-        """Return the proof of transmission of the document as JSON values. Everything is read at the same time."""
+        """Return the proof that the document reached its provider, as JSON values. All rows are read at the same
+        time."""
         with ThreadPoolExecutor(max_workers=_READERS) as pool:
             events = pool.submit(self._store.events, document.id)
             anchors = pool.submit(read_anchors, self._files, document.id)
@@ -39,5 +40,7 @@ class Proofs:
 
 
 def _message_ids(document: Document) -> Sequence[str]:
-    """Return the ids of the messages that carried or announced the document. Emails about an account are left out."""
+    """Return the ids of the messages (deliveries) that carried or announced the document, for the proof.
+
+    Emails about an account are left out."""
     return [line.id for line in document.deliveries if line.type not in ACCOUNT_MESSAGES]

@@ -8,7 +8,7 @@ from chalicelib.services.pagination import invalid_parameter
 
 @dataclass(frozen=True)
 class Choice:
-    """A query parameter that takes one of the `values`. The first value is the default."""
+    """A query parameter of the EMR's API that takes one of the `values`. The first value is the default."""
 
     name: str
     values: tuple[str, ...]

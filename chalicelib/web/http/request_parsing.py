@@ -35,7 +35,9 @@ def read_cookies(request: Request) -> Mapping[str, str]:
 
 
 def draft_cookie(document_id: str) -> str:
-    """Return the name of the cookie with the token of a saved draft: a decision about this document, not yet sent."""
+    """Return the name of the cookie by which a browser names its saved draft about this document.
+
+    A draft is the form of a decision that was sent after the session had ended."""
     return f"__Host-draft-{document_id}"
 
 

@@ -141,7 +141,9 @@ def change_account(
 
 
 def _next_path(context: RequestContext) -> str | None:
-    """Return the path of the page that follows the form, or None if the form was on the account page."""
+    """Return the path of the page that follows after the submitted form, or None if the form was on the account page.
+
+    The page that sets up a second factor has such a path."""
     next_path = context.form.get("next")
     return local_path(next_path) if next_path else None
 

@@ -31,7 +31,7 @@ _POINTS_TO_PIXELS = 2
 
 @dataclass(frozen=True)
 class Due:
-    """A document's due date in words, such as `Due in 5 days`.
+    """A document's due date in words, such as `Due in 5 days`, for a list of documents.
 
     `tone` (`late`, `soon` or `neutral`) chooses its color in `macros.html`."""
 
