@@ -41,6 +41,7 @@ class DocumentEventType(StrEnum):
     COPY_CONFIRMED = "document.copy_confirmed"
     CERTIFIED = "document.certified"
     NEEDS_ATTENTION = "document.needs_attention"
+    WRONG_NUMBER_REPORTED = "fax.reported"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +68,9 @@ class AccessEvent:
     `sort_key` is unique within the document: microseconds since 1970, followed by six digits. `what` names the part
     that was read: `page` (a web page about the document), `text`, `original`, `signed`, `certificate`, `resource` (the
     document's JSON), `trail` or `proof` (of transmission). `added` means that the reader added the document to an
-    account by its fax code. `actor` is a kind and an opaque id, such as `provider:prv_…`. `session` is an opaque id of
-    the actor's login, visit (the time after a code was entered) or API key."""
+    account by its fax code, and `reported` that the recipient of a fax reported a wrong number with its code, and saw
+    no document. `actor` is a kind and an opaque id, such as `provider:prv_…`. `session` is an opaque id of the actor's
+    login, visit (the time after a code was entered) or API key."""
 
     document_id: str
     sort_key: int

@@ -23,6 +23,13 @@ def external_claim(practice_id: str, external_id: str) -> str:
     return f"external#{practice_id}|{external_id}"
 
 
+def fax_number_claim(practice_id: str, number: str) -> str:
+    """Return the key of the row that says whether a practice may send faxes to a number that was reported as wrong.
+
+    The row's owner is a `FaxNumberState`. No row means that nobody reported the number to this practice."""
+    return f"fax-number#{practice_id}|{number}"
+
+
 def api_key_claim(digest: str) -> str:
     """Return the key of the row that leads from an API key, given by its SHA-256 (hex), to the key's practice."""
     return f"apikey#{digest}"

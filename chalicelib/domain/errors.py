@@ -47,6 +47,7 @@ class UnprocessableCode(StrEnum):
     UNPROCESSABLE = "unprocessable"
     LINK_OUTDATED = "link-outdated"
     SIGNATURE_FIELD_OFF_PAGE = "signature-field-off-page"
+    FAX_NUMBER_CLOSED = "fax-number-closed"
     SUPERSEDES_NOT_FOUND = "supersedes-not-found"
     SUPERSEDES_OTHER_PATIENT = "supersedes-other-patient"
     UPLOAD_NOT_FOUND = "upload-not-found"

@@ -22,6 +22,7 @@ class JobName(StrEnum):
     - `RECEIPT` and `FAX_REPORT`: store what SES or the fax carrier reports about an email or a fax.
     - `FORGOTTEN`: sends the link to set a password, which a person has requested.
     - `MOVE`: moves documents to the provider to whom they belong.
+    - `WRONG_NUMBER`: marks the documents that a practice faxed to a number which was reported as wrong.
     - `CHECK`: finds a provider's documents that were sent to none of the provider's addresses."""
 
     PREPARE = "prepare"
@@ -36,3 +37,4 @@ class JobName(StrEnum):
     MOVE = "move"
     CHECK = "check"
     FAX_REPORT = "fax_report"
+    WRONG_NUMBER = "wrong_number"

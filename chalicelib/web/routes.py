@@ -79,6 +79,9 @@ ROUTES: tuple[Route, ...] = (
     _get("/fax", ANYONE, "pages.fax_pages:show_form"),
     _post("/fax", ANYONE, "pages.fax_pages:open_by_hand", failure_statuses=(422,)),
     _post("/fax/add", PROVIDER, "pages.fax_pages:add_document", failure_statuses=(422,)),
+    _get("/fax/report", ANYONE, "pages.fax_pages:show_report_form"),
+    _post("/fax/report", ANYONE, "pages.fax_pages:report_wrong_number", failure_statuses=(422,)),
+    _get("/fax/reported", ANYONE, "pages.fax_pages:confirm_report"),
     # Signing by hand
     _get("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:show_code_form"),
     _post("/by-hand/{document_id}/code", ANYONE, "pages.by_hand_pages:send_code"),

@@ -75,6 +75,7 @@ ATTENTION: Mapping[str, str] = {
     "verbal_certification_lapsed": "14 days have passed since the verbal certification, and there is no signature.",
     "address_corrected": "The plan was opened at an address that you have corrected since.",
     "signed_undated": "The signature on the copy has no date. Ask the provider to date it.",
+    "wrong_number": "Someone reported that your fax reached the wrong place. Check the fax number.",
     "copy_not_readable": "The copy could not be read. Ask the provider for another one.",
 }
 

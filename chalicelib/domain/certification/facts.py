@@ -110,3 +110,4 @@ class AttentionReason(StrEnum):
     PLEASE_CALL = "please_call"
     CALL_AGAIN = "call_again"
     DUE_SOON = "due_soon"
+    WRONG_NUMBER = "wrong_number"

@@ -134,7 +134,19 @@ def drop_transmission(before: Document, after: Document) -> Document:
     }
     if before.transmitted_via is None or not is_wrong[before.transmitted_via]:
         return after
-    return replace(after, transmitted_at=None, transmitted_via=None, viewed_at=None)
+    return _without_transmission(after)
+
+
+def drop_fax_transmission(document: Document) -> Document:
+    """Return the document without the record of a transmission by fax, because its fax reached a wrong person.
+
+    A view with the code of that fax is no transmission either. A transmission by email or account does not change."""
+    by_fax = (TransmissionChannel.FAX, TransmissionChannel.FAX_CODE)
+    return _without_transmission(document) if document.transmitted_via in by_fax else document
+
+
+def _without_transmission(document: Document) -> Document:
+    return replace(document, transmitted_at=None, transmitted_via=None, viewed_at=None)
 
 
 # Verbal certification

@@ -102,13 +102,17 @@ def _draw_by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> floa
     return y - 140 - 16
 
 
+def _shown_address(online: FaxOnline) -> str:
+    """Return the address of the page `/fax` as people type it."""
+    return online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
+
+
 def _draw_online(canvas: Canvas, y: float, online: FaxOnline) -> None:
     limit = _TEXT_WIDTH - 2 * _PADDING - _QR - 24
     x = _MARGIN + _PADDING
     below = _draw_frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
-    shown = online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
     below = _draw_paragraph(canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit)
-    _draw_fitted(canvas, x, below - 17, shown, face=BOLD, size=16, limit=limit)
+    _draw_fitted(canvas, x, below - 17, _shown_address(online), face=BOLD, size=16, limit=limit)
     below = _draw_paragraph(canvas, x, below - 26, "and enter this code:", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
     _draw_paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_TEXT_WIDTH - 2 * _PADDING)
@@ -125,6 +129,8 @@ def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
     y = _draw_by_hand(canvas, y, cover, pages)
     if cover.online is not None:
         _draw_online(canvas, y, cover.online)
+        report = f"Not your patient? Report it at {_shown_address(cover.online)}/report with the code above."
+        _draw_fitted(canvas, _MARGIN, 116, report, face=BOLD, size=12.5, limit=_TEXT_WIDTH)
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
     _draw_paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_TEXT_WIDTH)

@@ -84,6 +84,7 @@ class CarrierFaxes(Faxes):
         reason = cancellation_reason(facts)
         if reason:
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
+        self._check_number(delivery)
         if not reserve_line(self.store, delivery.recipient, delivery.id, facts.now):
             return AttemptResult(
                 verdict=Verdict.RETRY, detail="Another fax has the line.", tried=False, retry_after=LINE_BUSY_WAIT

@@ -9,6 +9,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
+from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.normalization import FAX_COUNTRIES, display_phone, normalize_fax
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax
@@ -19,6 +20,11 @@ MAX_PDF_MEGABYTES = 7
 """The largest PDF to email to the fax gateway. SES accepts an email of 10 MB, and its encoding makes a PDF a third
 longer.
 """
+
+_CLOSED = (
+    "The recipient of an earlier fax reported that this fax number is wrong. Correct the number, or confirm it with "
+    "document.resend."
+)
 
 
 class Faxes(MessageSender):
@@ -43,9 +49,15 @@ class Faxes(MessageSender):
         )
 
     def _compose(self, facts: MessageFacts) -> Mail:
+        self._check_number(facts.delivery)
         to = gateway_address(facts.delivery.recipient, self.settings.fax_domain, self.settings.fax_countries)
         pdf = self.files.get(self._store_pdf(facts, MAX_PDF_MEGABYTES))
         return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=pdf)
+
+    def _check_number(self, delivery: Delivery) -> None:
+        """Raise `Unprocessable` if somebody reported to the practice that this fax number is wrong."""
+        if is_closed(self.store, delivery.practice_id, delivery.recipient):
+            raise Unprocessable(_CLOSED)
 
     def _store_pdf(self, facts: MessageFacts, max_megabytes: int) -> str:
         """Store the PDF to fax, and return the PDF's key. The PDF function, which has no AWS rights, makes the PDF.

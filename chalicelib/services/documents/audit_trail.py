@@ -30,6 +30,7 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.COPY_CONFIRMED: "Returned copy read by the clinic",
     DocumentEventType.CERTIFIED: "Plan certified",
     DocumentEventType.NEEDS_ATTENTION: "Needs the clinic's attention",
+    DocumentEventType.WRONG_NUMBER_REPORTED: "Reported as faxed to a wrong number",
 }
 
 

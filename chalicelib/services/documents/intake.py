@@ -16,6 +16,7 @@ from chalicelib.domain.documents import Document, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
+from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import (
@@ -79,13 +80,16 @@ class Intake:
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, command, sha256(pdf.read()))
             return HandledEvent(document=earlier, change=Change(at=inbound.now))
+        number = open_number(owners, inbound.practice.id, command, is_confirmed=command.fax_confirmed)
         superseded = self._supersede(inbound, owners, command)
         # The PDF is inspected before the addressee is looked up. So no refusal says anything about accounts.
         inspected = pdf.inspect_and_store()
         match = self._match(inbound, command, owners, superseded)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
-        claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims)
-        change = self._first_change(inbound, document, match, _audit_data(command, inspected))
+        claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
+        change = self._first_change(
+            inbound, document, match, {**_audit_data(command, inspected), **confirmation(number)}
+        )
         change = replace(change, claims=claims)
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
@@ -209,6 +213,7 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
     return [
         *(external_claim(inbound.practice.id, external_id) for external_id in external_ids),
         *matching_claims(inbound.practice.id, command.addressee),
+        *number_keys(inbound.practice.id, command.addressee),
     ]
 
 

@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Conflict, ConflictCode
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import may_hold
+from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import EventResponse, HandledEvent, InboundEvent, handle_once
@@ -32,11 +33,13 @@ from chalicelib.services.transaction import Change
 class ResendCommand:
     """The data of `document.resend`, by which an EMR sends a document again, with corrections.
 
-    A field that is None leaves the document's value unchanged."""
+    A field that is None leaves the document's value unchanged. `fax_confirmed` is true if the practice has checked a
+    fax number that was reported as wrong."""
 
     document: DocumentRef
     email: str | None = None
     fax: str | None = None
+    fax_confirmed: bool = False
     delivery: DeliveryChoice | None = None
 
 
@@ -117,12 +120,19 @@ class LifecycleEvents:
         after = correct(before, command)
         provider = self._store.provider(before.provider_id)
         unlinked = _without_old_address(provider, before, after)
-        owners = self._store.claims(matching_claims(inbound.practice.id, after.addressee))
+        keys = (
+            *matching_claims(inbound.practice.id, after.addressee),
+            *number_keys(before.practice_id, after.addressee),
+        )
+        owners = self._store.claims(keys)
+        number = open_number(owners, before.practice_id, after, is_confirmed=command.fax_confirmed)
         match = self._match(before, after, provider, unlinked, owners)
         document = drop_transmission(before, replace(after, provider_id=match.provider.id))
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
-        recorder = self._recorder(document, inbound).event(DocumentEventType.RESENT, _corrections(before, after))
+        recorder = self._recorder(document, inbound).event(
+            DocumentEventType.RESENT, {**_corrections(before, after), **confirmation(number)}
+        )
         setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
         if certify(before, inbound.now) is not None and certify(document, inbound.now) is None:
@@ -132,7 +142,7 @@ class LifecycleEvents:
         emptied = dict.fromkeys((*match.displaced, *([before.provider_id] if ends_link else [])))
         moves = move_rows(self._writer.ids, emptied, inbound)
         rows = _changed_rows(match, provider, unlinked)
-        claims = (*mailbox_claim(document, owners), *match.claims)
+        claims = (*mailbox_claim(document, owners), *match.claims, *number)
         change = replace(change, providers=rows, claims=claims, outbox=(*change.outbox, *moves))
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
@@ -164,6 +174,7 @@ def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections, to be stored. Raises `Invalid` if an address is missing.
 
     A correction raises the counter `access` by one, which invalidates all links to the document and all entered codes.
+    A document whose fax number was reported as wrong asks nobody to act any more, because the practice acts now.
     A new address also removes `granted`: the right of one account to open the document, which came from a fax's code or
     because the addressee handed the document to another person. A new address resolves `attention` too."""
     addressee = replace(
@@ -171,6 +182,8 @@ def correct(document: Document, command: ResendCommand) -> Document:
     )
     delivery = command.delivery or document.delivery
     check_reachable(addressee, delivery)
+    if document.attention is AttentionReason.WRONG_NUMBER:
+        document = replace(document, attention=None)
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
     corrected = replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)

@@ -99,8 +99,9 @@ class TrailResource(TypedDict):
 class AccessResource(TypedDict):
     """One request for a document.
 
-    `what` is `page`, `text`, `original`, `signed`, `certificate`, `resource`, `trail`, `proof` or `added`. `actor` is a
-    kind and an opaque id. `session` is an opaque id of a login, of a visit with a code, or of an API key."""
+    `what` is `page`, `text`, `original`, `signed`, `certificate`, `resource`, `trail`, `proof`, `added` or `reported`.
+    `actor` is a kind and an opaque id. `session` is an opaque id of a login, of a visit with a code, or of an API
+    key."""
 
     at: Timestamp
     what: str

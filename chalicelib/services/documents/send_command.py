@@ -35,7 +35,10 @@ _NEW_FACTS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class SendCommand:
-    """The validated data of `document.sent`. `supersedes` is an `external_id` of the same practice."""
+    """The validated data of `document.sent`. `supersedes` is an `external_id` of the same practice.
+
+    `fax_confirmed` is true if the practice has checked a fax number that was reported as wrong. It is no fact of the
+    document, so a second event may differ in it."""
 
     external_id: str
     kind: Kind
@@ -50,6 +53,7 @@ class SendCommand:
     signature_field: FieldBox | None = None
     supersedes: str | None = None
     message: str | None = None
+    fax_confirmed: bool = False
 
 
 def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:

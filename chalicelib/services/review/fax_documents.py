@@ -30,7 +30,7 @@ WRONG_CODES = Quota(kind=SecretKind.THROTTLE, limit=1_000, period=timedelta(hour
 With 100,000 valid codes, a year of guesses at this rate finds one with a probability of 1 in 70,000.
 """
 
-_VISITORS, _ACCOUNTS = "visitors", "accounts"
+VISITORS, _ACCOUNTS = "visitors", "accounts"
 _RETRY_ON = frozenset({"document", "provider", "secret"})
 _WRONG_CODE = FieldError(
     "code", "That code did not open a document. Check it and try again, or call the clinic at the number on the fax."
@@ -70,7 +70,7 @@ class FaxDocuments:
         wrong codes were entered by all visitors."""
 
         def step() -> tuple[str, str]:
-            document, entry = self._find(typed, _VISITORS, visitor.now)
+            document, entry = self.find(typed, VISITORS, visitor.now)
             return document.id, self._by_hand.start_visit(document, entry, visitor)
 
         return retry_on_conflict(step, retry_on=_RETRY_ON)
@@ -82,7 +82,7 @@ class FaxDocuments:
         not change. Raises the same errors as `open`."""
 
         def step() -> FaxedDocument:
-            document, _ = self._find(typed, _ACCOUNTS, now)
+            document, _ = self.find(typed, _ACCOUNTS, now)
             latest, holder = run_concurrently(
                 lambda: self._store.provider(provider.id), lambda: self._store.provider(document.provider_id)
             )
@@ -94,7 +94,7 @@ class FaxDocuments:
 
         return retry_on_conflict(step, retry_on=_RETRY_ON)
 
-    def _find(self, typed: str, group: str, now: datetime) -> tuple[Document, CodeEntry]:
+    def find(self, typed: str, group: str, now: datetime) -> tuple[Document, CodeEntry]:
         """Return the document that a typed code opens, and the code's row. Every wrong code raises the same `Invalid`.
 
         `group` says who entered the code: a person without an account, or a logged-in provider. The wrong codes of all

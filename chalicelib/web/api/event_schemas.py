@@ -51,6 +51,8 @@ MAX_POINTS = 14_400
 MIN_WIDTH, MIN_HEIGHT = 36, 12
 """The smallest box for a signature that an EMR may ask for, in points: half an inch wide, and one line of text high."""
 
+FAX_CONFIRMED = "True if you have checked a number that was reported as wrong, and the number is right."
+
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand | CallCommand | CopyCommand
 
 
@@ -80,6 +82,7 @@ class Provider(RequestModel):
     phone: Annotated[Phone | None, BlankToNone] = Field(
         default=None, description="The office's phone number, which `attention.call` repeats."
     )
+    fax_confirmed: bool = Field(default=False, description=FAX_CONFIRMED)
 
 
 class Author(RequestModel):
@@ -218,6 +221,14 @@ class _DocumentReference(RequestModel):
 class CorrectedProvider(RequestModel):
     email: MaybeEmail = None
     fax: Annotated[Fax | None, BlankToNone] = None
+    fax_confirmed: bool = Field(default=False, description=FAX_CONFIRMED)
+
+    @field_validator("fax_confirmed")
+    @classmethod
+    def _check_fax(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic passes the field's value
+        if value and info.data.get("fax") is None:
+            raise ValueError("needs the confirmed number in `fax`")
+        return value
 
 
 class DocumentResend(_DocumentReference):
@@ -288,7 +299,7 @@ class SentEvent(_Envelope):
 
     def command(self) -> SendCommand:
         data, author, box = self.data, self.data.author, self.data.signature_field
-        addressee = documents.Addressee(**data.provider.model_dump())
+        addressee = documents.Addressee(**data.provider.model_dump(exclude={"fax_confirmed"}))
         check_reachable(addressee, data.delivery)
         return SendCommand(
             external_id=data.external_id,
@@ -304,6 +315,7 @@ class SentEvent(_Envelope):
             signature_field=documents.FieldBox(**box.model_dump()) if box else None,
             supersedes=data.supersedes,
             message=data.message,
+            fax_confirmed=data.provider.fax_confirmed,
         )
 
 
@@ -313,7 +325,7 @@ class ResendEvent(_Envelope):
 
     def command(self) -> ResendCommand:
         address = self.data.provider or CorrectedProvider()
-        addresses = {"email": address.email, "fax": address.fax}
+        addresses = address.model_dump()
         return ResendCommand(document=self.data.document_ref(), delivery=self.data.delivery, **addresses)
 
 

@@ -181,6 +181,13 @@ _PDFS = {
             "has changed, omit `supersedes` and send `document.recalled` for the old document."
         ),
     ),
+    "fax-number-closed": (
+        "Somebody who got a fax of this practice at this number reported that the number is wrong.",
+        (
+            "Correct `provider.fax`. If you have checked that the number is right, send the event again with "
+            "`provider.fax` and `provider.fax_confirmed: true`."
+        ),
+    ),
     "unprocessable": ("The request is well formed but can't be done. `detail` gives the reason.", _FIX_BODY),
 }
 

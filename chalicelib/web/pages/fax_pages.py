@@ -1,4 +1,6 @@
-"""The page `/fax`, where a reader types the code of a fax, to sign by hand or to add the document to an account."""
+"""The pages below `/fax`, where a reader types the code of a fax.
+
+The code opens the document to sign it by hand, adds it to an account, or reports a fax that reached a wrong place."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +18,7 @@ from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.by_hand_pages import redirect_to_visit
 
 FAX = "/fax"
+REPORT = "/fax/report"
 
 
 def show_form(context: RequestContext) -> Response:
@@ -61,6 +64,39 @@ def add_document(context: RequestContext) -> Response:
         code=code,
         section="pending",
         history_url=context.history_url(FAX),
+    )
+
+
+def show_report_form(context: RequestContext) -> Response:
+    """Return the page on which the recipient of a fax reports with its code that the fax reached the wrong place."""
+    return _show_report_form(context, {})
+
+
+def report_wrong_number(context: RequestContext) -> Response:
+    """Close the fax's number for the clinic, and return a redirect to a page that says nothing about the document.
+
+    If the code is wrong, return the form with the reason."""
+    visitor = CodeVisitor(actor=context.actor, now=context.now)
+    try:
+        document_id = context.services.wrong_numbers.report(context.form.get("code", ""), visitor)
+    except Invalid as trouble:
+        return _show_report_form(context, error_messages(trouble))
+    record_access(context, document_id, "reported")
+    return redirect("/fax/reported")
+
+
+def confirm_report(context: RequestContext) -> Response:
+    return render_page(context, "fax_reported.html", history_url=context.history_url(REPORT))
+
+
+def _show_report_form(context: RequestContext, errors: Mapping[str, str]) -> Response:
+    return render_page(
+        context,
+        "fax_report.html",
+        status=422 if errors else 200,
+        errors=errors,
+        typed=context.form.get("code", "")[:20],
+        history_url=context.history_url(REPORT),
     )
 
 

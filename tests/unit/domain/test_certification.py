@@ -23,6 +23,7 @@ from chalicelib.domain.certification.rules import (
     CertifiedBy,
     certify,
     certify_verbally,
+    drop_fax_transmission,
     drop_transmission,
     due_date,
     find_warnings,
@@ -273,6 +274,15 @@ def test_a_transmission_to_a_wrong_address_is_dropped(via: TransmissionChannel |
     before = plan(transmitted_at=NOW, transmitted_via=via, viewed_at=NOW)
     after = drop_transmission(before, CORRECTIONS[corrected](before))
     is_dropped = (via, corrected) in DROPS
+    assert (after.transmitted_at, after.transmitted_via, after.viewed_at) == (
+        (None, None, None) if is_dropped else (NOW, via, NOW)
+    )
+
+
+@pytest.mark.parametrize("via", [None, *TransmissionChannel])
+def test_a_transmission_by_a_fax_to_a_wrong_person_is_dropped(via: TransmissionChannel | None) -> None:
+    after = drop_fax_transmission(plan(transmitted_at=NOW, transmitted_via=via, viewed_at=NOW))
+    is_dropped = via in (TransmissionChannel.FAX, TransmissionChannel.FAX_CODE)
     assert (after.transmitted_at, after.transmitted_via, after.viewed_at) == (
         (None, None, None) if is_dropped else (NOW, via, NOW)
     )

@@ -1,4 +1,4 @@
-"""States of the page for the code of a fax."""
+"""States of the pages for the code of a fax."""
 
 from dataclasses import replace
 
@@ -52,3 +52,22 @@ def _add(scene: Scene, document: Document) -> None:
 def _enter(scene: Scene, code: str, button: str) -> None:
     scene.page.get_by_label("Code", exact=True).fill(code)
     scene.press(button)
+
+
+@state
+def fax_report(scene: Scene) -> None:
+    scene.open("/fax/report")
+
+
+@state
+def fax_report_with_a_wrong_code(scene: Scene) -> None:
+    scene.open("/fax/report")
+    _enter(scene, "AAAA-AAAA-AAAA", "Report this fax")
+
+
+@state
+def fax_reported(scene: Scene) -> None:
+    document, portal = scene.put(), scene.memory.portal
+    code = create_fax_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
+    scene.open("/fax/report")
+    _enter(scene, code, "Report this fax")

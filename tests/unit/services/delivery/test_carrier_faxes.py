@@ -10,7 +10,9 @@ from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_lines import reserve_line
 from chalicelib.services.delivery.faxes import pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
+from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.transaction import Change
 from examples.fax_carrier.exchange import Plan, Reply
 from tests.support.worlds.fax_world import NUMBER, FaxWorld
 
@@ -280,6 +282,18 @@ def test_a_fax_that_is_no_longer_wanted_is_not_sent(world: FaxWorld) -> None:
     world.change_document(access=2)
     world.run_due()
     assert (world.row(row_id).status, world.exchange.faxes) == (DeliveryStatus.CANCELLED, {})
+
+
+def test_a_waiting_fax_to_a_number_that_was_reported_as_wrong_fails(world: FaxWorld) -> None:
+    row_id, other = world.fax(), world.fax("+15125550199")
+    world.store.commit(Change(at=world.clock.now(), claims=(closing_claim(world.practice.id, NUMBER),)))
+    world.run_due()
+    row = world.row(row_id)
+    assert (row.status, len(world.exchange.faxes)) == (DeliveryStatus.FAILED, 1)
+    assert row.attempts[-1].detail.startswith("The recipient of an earlier fax reported that this fax number is wrong.")
+    assert (world.webhooks(), world.notices()) == (["document.delivery_failed"], [NoticeKind.DELIVERY_FAILED])
+    assert reserve_line(world.store, NUMBER, "dlv_other", world.clock.at)
+    assert world.row(other).status is DeliveryStatus.SENDING
 
 
 @pytest.mark.parametrize("reason", REASONS)

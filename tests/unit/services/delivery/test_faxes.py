@@ -14,8 +14,10 @@ from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.services.delivery import faxes
 from chalicelib.services.delivery.faxes import gateway_address, short_code
 from chalicelib.services.delivery.message_sender import look_up
+from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.pdf_function import fax_composition
 from chalicelib.services.ports import StoredFileCorrupt
+from chalicelib.services.transaction import Change
 from tests.support.fakes import START
 from tests.support.worlds.delivery_world import World
 
@@ -179,3 +181,11 @@ def test_a_file_with_other_bytes_than_the_original_is_not_faxed(world: World) ->
     with pytest.raises(StoredFileCorrupt):
         world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert world.mailer.sent == []
+
+
+def test_no_fax_goes_by_the_gateway_to_a_number_that_was_reported_as_wrong(world: World) -> None:
+    row_id = world.message(Channel.FAX, MessageType.FAX, NUMBER)
+    world.store.commit(Change(at=START, claims=(closing_claim(world.practice.id, NUMBER),)))
+    row = world.deliver(row_id)
+    assert (row.status, world.mailer.sent) == (DeliveryStatus.FAILED, [])
+    assert row.attempts[-1].detail.startswith("The recipient of an earlier fax reported that this fax number is wrong.")

@@ -175,6 +175,10 @@ def test_the_other_events_are_read() -> None:
     assert read_event(
         other("document.resend", {"external_id": "POC-1", "provider": {"email": "New@x.example"}}), TODAY
     ) == ResendCommand(document=named, email="new@x.example")
+    confirmed = {"external_id": "POC-1", "provider": {"fax": "+15125550100", "fax_confirmed": True}}
+    assert read_event(other("document.resend", confirmed), TODAY) == ResendCommand(
+        document=named, fax="+15125550100", fax_confirmed=True
+    )
     assert read_event(other("document.resend", {"external_id": "POC-1", "delivery": "fax"}), TODAY) == ResendCommand(
         document=named, delivery=DeliveryChoice.FAX
     )
@@ -189,6 +193,12 @@ def test_the_other_events_are_read() -> None:
         ("document.returned", {"external_id": "POC-1"}, "data.method"),
         ("document.returned", {"external_id": "POC-1", "method": "pigeon"}, "data.method"),
         ("document.resend", {"document_id": "No Such Id"}, "data.document_id"),
+        ("document.resend", {"external_id": "P", "provider": {"fax_confirmed": True}}, "data.provider.fax_confirmed"),
+        (
+            "document.resend",
+            {"external_id": "P", "provider": {"fax": "", "fax_confirmed": True}},
+            "data.provider.fax_confirmed",
+        ),
     ):
         assert wrong_fields(other(kind, data)) == [field]
 

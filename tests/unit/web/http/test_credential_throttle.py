@@ -60,6 +60,7 @@ def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
         "/by-hand/{document_id}",
         "/fax",
         "/fax/add",
+        "/fax/report",
     }
 
 

@@ -64,6 +64,8 @@ GET  /documents/{document_id}/original.pdf        land  on    404   land  land  
 GET  /documents/{document_id}/signed.pdf          land  on    404   land  land  land  land  land  -
 GET  /documents/{document_id}/text                land  200   404   land  land  land  land  land  -
 GET  /fax                                         200   200   200   200   200   200   200   200   -
+GET  /fax/report                                  200   200   200   200   200   200   200   200   -
+GET  /fax/reported                                200   200   200   200   200   200   200   200   -
 GET  /forgot-password                             200   200   200   200   200   200   200   200   -
 GET  /login                                       200   on    on    200   200   200   200   200   -
 GET  /login/second                                410   410   410   410   410   410   410   410   -
@@ -111,6 +113,7 @@ POST /documents/{document_id}/setup-link          land  land  land  land  land  
 POST /documents/{document_id}/signature           land  200   404   land  land  land  land  land  403
 POST /fax                                         422   422   422   422   422   422   422   422   403
 POST /fax/add                                     login 422   422   login login login login login 403
+POST /fax/report                                  422   422   422   422   422   422   422   422   403
 POST /fax/telnyx                                  404   404   404   404   404   404   404   404   404
 POST /forgot-password                             on    on    on    on    on    on    on    on    403
 POST /login/password                              401   401   401   401   401   401   401   401   403
@@ -142,6 +145,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/by-hand/{document_id}": {"code": "000000"},
     "/fax": {"code": "000000"},
     "/fax/add": {"code": "000000"},
+    "/fax/report": {"code": "000000"},
     "/by-hand/{document_id}/signed": {"key": f"{scan_prefix(a_document().id)}scan", "signer_name": "Luis Rivera"},
 }
 BODIES: Mapping[str, Mapping[str, object]] = {
