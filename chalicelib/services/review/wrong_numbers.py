@@ -59,7 +59,7 @@ class WrongNumbers:
         recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts, private={"recipient": number})
         recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
         change, claim = recorder.change(), closing_claim(document.practice_id, number)
-        row = OutboxRow(id=self._writer.ids.new("out"), created_at=visitor.now, jobs=_mark_jobs(document, number))
+        row = OutboxRow(id=self._writer.ids.new("out"), created_at=visitor.now, jobs=mark_jobs(document, number))
         self._store.commit(replace(change, claims=(claim,), outbox=(*change.outbox, row)))
 
     def mark(self, job: Job) -> None:
@@ -91,7 +91,7 @@ class WrongNumbers:
         return recorder.attention(AttentionReason.WRONG_NUMBER)
 
 
-def _mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
+def mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
     """Return the job that marks the other documents for the number. The job names the fax, which has the number."""
     faxes = [line for line in document.deliveries if line.channel == Channel.FAX and line.recipient == number]
     return tuple(

@@ -18,7 +18,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
 from chalicelib.services.review.fax_documents import WRONG_CODES, FaxDocuments
 from chalicelib.services.review.hand_codes import create_fax_code
-from chalicelib.services.review.wrong_numbers import PAGE, WrongNumbers
+from chalicelib.services.review.wrong_numbers import PAGE, WrongNumbers, mark_jobs
 from chalicelib.services.transaction import Change, Job
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent
 
@@ -182,6 +182,8 @@ def test_every_open_document_for_the_number_asks_the_clinic_to_act(world: World)
     elsewhere = world.fax("POC-90", addressee=replace(RIVERA, fax=RIGHT))
     corrected = world.resend(world.fax("POC-91"), fax=RIGHT)
     emailed = world.fax("POC-92", delivery=EMAIL)
+    faxed_before = world.fax("POC-93", addressee=replace(RIVERA, fax=RIGHT))
+    faxed_elsewhere = world.resend(faxed_before, fax=NUMBER, delivery=EMAIL)
     world.change(others[0], transmitted_via=TransmissionChannel.FAX, transmitted_at=world.now)
     world.report(reported)
     done: list[Job] = []
@@ -192,7 +194,7 @@ def test_every_open_document_for_the_number_asks_the_clinic_to_act(world: World)
     assert len(done) == 2, "a page of the list in each job"
     assert {world.latest(document).attention for document in others} == {AttentionReason.WRONG_NUMBER}
     assert world.latest(others[0]).transmitted_at is None
-    for document in (elsewhere, corrected, emailed):
+    for document in (elsewhere, corrected, emailed, faxed_elsewhere):
         assert world.latest(document).attention is None
     assert world.notices() == [NoticeKind.NEEDS_ATTENTION], "one notice for one report"
     before = [world.latest(document) for document in others]
@@ -219,6 +221,17 @@ def test_a_job_after_the_confirmation_marks_nothing(world: World) -> None:
     for job in world.marking_jobs():
         world.wrong_numbers.mark(job)
     assert world.latest(other).attention is None
+
+
+def test_one_job_names_the_newest_fax_to_the_number(world: World) -> None:
+    document = world.resend(world.resend(world.fax(delivery=BOTH)), delivery=BOTH, fax=RIGHT)
+    document = world.resend(world.resend(document, fax=NUMBER))
+    newest = [line.id for line in document.deliveries if line.channel == Channel.FAX][-1]
+    world.report(document)
+    assert [job.delivery_id for job in world.marking_jobs()] == [newest]
+    email = replace(document.deliveries[0], channel=Channel.EMAIL, recipient=NUMBER)
+    assert mark_jobs(replace(document, deliveries=(email,)), NUMBER) == ()
+    assert mark_jobs(document, "+15125550000") == ()
 
 
 def test_a_document_without_a_listed_fax_is_reported_alone(world: World) -> None:
