@@ -69,11 +69,11 @@ UNKNOWN = Origin()
 
 @dataclass(frozen=True, kw_only=True)
 class AccountEvent:
-    """One event of an account.
+    """One event of an account, such as a login, which the owner sees on the page of the account's activity.
 
-    `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes
-    how the owner logged in. `tries` is the number of wrong passwords in a row. `email` is the address that was added
-    or removed. `operator` is the name that the administrator gave for an action of support."""
+    `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes how the
+    owner logged in. `tries` is the number of wrong passwords in a row. `email` is the address that was added or
+    removed. `operator` is the name that the administrator gave for an action of support."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})

@@ -64,7 +64,7 @@ class UnprocessableCode(StrEnum):
 
 
 class CommonCode(StrEnum):
-    """The codes of the error classes that have exactly one code."""
+    """The public codes of errors whose class always has the same code. Other classes have several codes."""
 
     UNAUTHENTICATED = "unauthenticated"
     NOT_FOUND = "not-found"

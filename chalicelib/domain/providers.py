@@ -138,10 +138,10 @@ def is_separated(provider: Provider, addressee: Addressee) -> bool:
 
 
 def separation_key(provider: Provider, person: Addressee) -> str:
-    """Return the key that support stores in `other_people` to separate a person from the provider.
+    """Return the key under which support records, in the provider's `other_people`, that a person is not this provider.
 
-    The key has the person's NPI and last name. If the person has the same last name as the provider, the key also has
-    the person's first name."""
+    The portal had taken both for one person. The key has the person's NPI and last name. If the person has the same
+    last name as the provider, the key also has the person's first name."""
     first_name = person.first_name if has_same_last_name(provider, person) else ""
     return f"{person.npi or ''}|{spelling_key(first_name, person.last_name)}"
 

@@ -250,7 +250,9 @@ def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
 
 
 def _find_signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
-    """Return the dictionaries of all digital signatures in the file: signature fields and the certification."""
+    """Return the dictionaries of all digital signatures in the file: those in signature fields, and the certification.
+
+    A certification is the signature of the file's author."""
     values = [read_dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
     certification = read_dictionary(read_dictionary(catalog.get("/Perms")).get("/DocMDP"))
     return [value for value in (*values, certification) if value]

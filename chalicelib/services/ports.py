@@ -42,7 +42,9 @@ class Ids(Protocol):
 
 
 class Listing(StrEnum):
-    """The lists of a practice's or a provider's documents. Reading a page costs the same in a list of any length."""
+    """The kinds of lists of documents that the database has: those of a practice, and those of a provider.
+
+    To read a page costs the same in a list of any length."""
 
     PRACTICE_ALL = "practice_all"
     PRACTICE_UNSIGNED = "practice_unsigned"
@@ -53,7 +55,8 @@ class Listing(StrEnum):
 
 
 class DeliveryListing(StrEnum):
-    """The lists of a practice's deliveries, newest first."""
+    """The kinds of lists of a practice's messages (deliveries) that the database has. Each is sorted with the newest
+    first."""
 
     ALL = "practice_id"
     FAILED = "practice_failed"
@@ -329,13 +332,14 @@ class SessionKeyRotation(Protocol):
 
 
 class SealKey(Protocol):
-    """The private key that signs sealed PDFs. The key never leaves KMS."""
+    """The private key with which the portal seals (digitally signs) PDFs. The key never leaves KMS."""
 
     def sign(self, digest: bytes) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest (32 bytes)."""
 
     def public_key(self) -> bytes:
-        """Return the public key that verifies sealed PDFs, as SubjectPublicKeyInfo (DER)."""
+        """Return the public key that verifies the portal's seals (digital signatures of PDFs), as SubjectPublicKeyInfo
+        (DER)."""
 
 
 class TimestampAuthority(Protocol):

@@ -53,7 +53,10 @@ class Flow:
         self.add(operation)
 
     def lines(self, lines: Sequence[str], *, x: float, face: str = PLAIN, size: float = 10, leading: float) -> None:
-        """Add lines of text from the point `x`, `leading` points high each, on more pages if necessary."""
+        """Add lines of text below the present content, on more pages if necessary.
+
+        Each line starts `x` points from the page's left edge and takes `leading` points of height. `face` is the
+        font."""
         for line in lines:
             self.need(leading)
             self.y -= leading

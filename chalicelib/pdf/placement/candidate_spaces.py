@@ -129,7 +129,9 @@ def _find_lines_beside(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
-    """Yield the space to sign above the drawn line directly above a signature label, unless another label owns it."""
+    """Yield the space to sign above a drawn line that is directly above a signature label, the label's own line.
+
+    Yield nothing if the line may belong to another label."""
     label = context.label.box
     cell = context.find_cell(label)
     for rule in sorted(context.marks.rules, key=lambda box: box[1]):

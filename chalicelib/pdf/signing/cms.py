@@ -62,7 +62,10 @@ class MessagePattern:
 
 
 def make_pattern(chain: Chain) -> MessagePattern:
-    """Return the pattern of all CMS messages for a certificate chain, to be filled for each document."""
+    """Return the digital signature (CMS message) of a certificate chain as a pattern, with gaps for each document's
+    values.
+
+    `MessagePattern.fill` completes it for a document, which is faster than to build the whole message."""
     # Random values mark the two places, so that no other bytes can be equal to them.
     digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
     before, after = _signed_attributes(chain.leaf, digest).dump().split(digest)

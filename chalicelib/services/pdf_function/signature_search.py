@@ -1,4 +1,4 @@
-"""The search for a document's signature line, in a forked process.
+"""The search for the line on which a document asks for the provider's signature, in a forked process.
 
 A file that breaks the search is sealed all the same. The signature is then only on the certificate page."""
 

@@ -20,7 +20,9 @@ _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-
 
 
 def days_left(files: Files, now: datetime) -> int | None:
-    """Return the whole days until the present sealing certificate expires. Without a certificate, return None."""
+    """Return the whole days until the certificate expires with which the portal now seals (digitally signs) PDFs.
+
+    Without a certificate, return None."""
     from chalicelib.pdf.signing.certificate_chain import read_pem
 
     if not files.exists(CURRENT_KEY):

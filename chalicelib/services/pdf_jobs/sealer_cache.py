@@ -28,7 +28,8 @@ class SealerCache:
 
     @property
     def wants_timestamp(self) -> bool:
-        """True if seals should be of level B-T, which have the timestamp of an independent authority."""
+        """True if the portal has a timestamp authority, so that its seals should have the authority's timestamp (level
+        B-T)."""
         return self._timestamps is not None
 
     def sealer(self, now: datetime) -> Sealer:

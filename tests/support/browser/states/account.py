@@ -1,6 +1,6 @@
-"""States of the account page, the activity page, the second step of a login and the end of a session.
+"""Functions that bring a browser to the account and activity pages, the login's second step, and the end of a session.
 
-The package's docstring explains states."""
+Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
 from datetime import timedelta
 

@@ -1,4 +1,6 @@
-"""States of the pages for signing by hand without an account."""
+"""Functions that bring a browser to the pages for signing by hand without an account.
+
+Each function shows a page in one state, for tests of accessibility and for screenshots."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,6 @@
-"""States of the pages for visitors who are not logged in: login, setup, document landing and errors."""
+"""Functions that bring a browser to the pages for visitors who are not logged in, such as login, setup and errors.
+
+Each function shows a page in one state, for tests of accessibility and for screenshots."""
 
 import io
 import re

@@ -1,4 +1,6 @@
-"""States of the pages for the code of a fax."""
+"""Functions that bring a browser to the pages for the code of a fax, such as the page on which a reader enters it.
+
+Each function shows a page in one state, for tests of accessibility and for screenshots."""
 
 from dataclasses import replace
 

@@ -1,4 +1,6 @@
-"""States of the lists of pending and past documents."""
+"""Functions that bring a browser to the lists of pending and past documents.
+
+Each function shows a list in one state, for tests of accessibility and for screenshots."""
 
 from datetime import date
 

@@ -1,4 +1,6 @@
-"""States of the page of a decided or recalled document."""
+"""Functions that bring a browser to the page of a decided or recalled document.
+
+Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
 from chalicelib.domain.documents import ReturnedMethod, Sealing
 from chalicelib.domain.status import Outcome, Status

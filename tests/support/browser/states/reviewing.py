@@ -1,4 +1,6 @@
-"""States of the review page, where a provider reads and decides a document."""
+"""Functions that bring a browser to the review page, where a provider reads and decides a document.
+
+Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""States of the password hints at setup, and of the pages that offer or require a second factor."""
+"""Functions that bring a browser to the password hints at setup, and to the pages that offer or require a second
+factor.
+
+Each function shows a page in one state, for tests of accessibility and for screenshots."""
 
 from tests.support.browser.states.entry import setup
 from tests.support.browser.states.scene import REVIEW, Scene, state

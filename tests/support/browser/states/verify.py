@@ -1,4 +1,6 @@
-"""States of the page that verifies whether the portal sealed a file."""
+"""Functions that bring a browser to the page that verifies whether the portal sealed a file.
+
+Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
 from chalicelib.domain.documents import StoredPdf
 from tests.support.browser.states.scene import ID, Scene, state

@@ -137,7 +137,8 @@ def test_a_verification_takes_three_round_trips() -> None:
     ],
 )
 def test_only_the_released_bytes_are_genuine(finding: dict[str, Any], verdict: str) -> None:
-    """The hash of a released file leads to its document. For older files, only the document's id in the seal does."""
+    """`/verify` finds the document of a file by the file's hash. It finds older documents only by the id in the file's
+    seal."""
     world = World()
     world.inspector.answer = INTACT | finding
     result = world.result()
