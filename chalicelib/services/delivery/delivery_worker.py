@@ -32,7 +32,7 @@ logger = Logger(service="portal", child=True)
 
 
 class Sender(Protocol):
-    """Sender of the messages of one channel, such as email or fax."""
+    """Sender of the messages of one channel, such as email or fax. The worker calls it for each attempt."""
 
     def send(self, delivery: Delivery) -> AttemptResult:
         """Send the message once. Raises `Unavailable` if a retry may help, and `Unprocessable` if none can."""

@@ -72,6 +72,8 @@ def _count(store: Store, delivery: Delivery, quotas: Mapping[str, int], now: dat
 
 
 def _mailbox(recipient: str) -> str:
-    """Return the recipient without a `+` suffix in the email address, so that one mailbox has one limit."""
+    """Return the recipient with which messages are counted: an email address without its `+` suffix, or a fax number.
+
+    So all addresses of one mailbox have one limit."""
     local, at, domain = recipient.partition("@")
     return local.partition("+")[0] + at + domain if at else recipient

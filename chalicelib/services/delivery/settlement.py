@@ -1,4 +1,4 @@
-"""The result of a delivery, stored in one transaction with its consequences.
+"""The storing of a delivery's new state (such as *delivered*), in one transaction with its consequences.
 
 The consequences are the delivery's status in its document, an audit event, a webhook to the EMR, and a notice to
 staff."""

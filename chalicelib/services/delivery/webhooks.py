@@ -121,7 +121,9 @@ def _is_success(answer: HttpResult) -> bool:
 
 
 def _update_health(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
-    """Return the endpoint with its health after a response (healthy, failing, or switched off), without storing it."""
+    """Return the endpoint (the practice's URL for webhooks) with its health after a response. The caller stores it.
+
+    The endpoint is then healthy, failing, or switched off. `answer` is the response to the webhook of this delivery."""
     if _is_success(answer):
         return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:

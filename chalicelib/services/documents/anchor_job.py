@@ -101,9 +101,9 @@ class AnchorJob:
                 after, more = page.next_after, page.next_after is not None
 
     def _timestamp(self, signature: bytes) -> bytes | None:
-        """Return the authority's timestamp (DER) of a signature, or None if the portal has no timestamp authority.
+        """Return an independent authority's timestamp (DER) of the day's signature, which proves when it existed.
 
-        Raises `OSError` if the authority fails."""
+        Return None if the portal has no timestamp authority. Raises `OSError` if the authority fails."""
         if self._timestamps is None:
             return None
         return bytes(request_timestamp(signature, self._timestamps, self._clock.now()).dump())

@@ -18,7 +18,7 @@ class DocumentRef:
 
 
 def find_document(store: Store, practice_id: str, ref: DocumentRef) -> Document:
-    """Return the practice's document that an EMR names.
+    """Return the practice's document that `ref` (one or two ids from an EMR) names.
 
     Raises `NotFound` if the practice has no such document, or if the two ids name different documents."""
     document_id = ref.document_id

@@ -35,18 +35,19 @@ class DocumentWriter:
         return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
 
     def report_to_owner(self, recorder: Recorder, document: Document) -> Recorder:
-        """Let the recorder email the last event's decision to an account's owner, if the account lists the document.
+        """Add to the recorder an email that informs an account's owner of the decision in the recorder's last event.
 
-        The owner then learns of a decision that somebody made outside the account's session. Call this method for every
-        such decision."""
+        It is added only if the owner's account lists the document. Call this method for every decision that somebody
+        made outside the account's session. The recorder collects the rows of one transaction."""
         owner = self.store.provider(document.provider_id)
         is_listed = owner is not None and opens_to(owner, document)
         return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
 
     def commit(self, recorder: Recorder, *, providers: tuple[Provider, ...] = ()) -> Document:
-        """Store the recorder's change, with further `providers` rows, and return the changed document.
+        """Store everything that the recorder has collected, in one transaction, and return the changed document.
 
-        Raises `ConcurrentUpdate` if another request was faster, or `Unavailable`."""
+        `providers` are further rows for the transaction. Raises `ConcurrentUpdate` if another request was faster, or
+        `Unavailable`."""
         change = replace(recorder.change(), providers=providers)
         self.store.commit(change)
         return change.documents[0]
@@ -90,9 +91,11 @@ class DocumentWriter:
 
 
 def record_transmission(recorder: Recorder, before: Document, after: Document) -> Recorder:
-    """Add an event to the recorder if the change from `before` to `after` transmitted the plan to its addressee.
+    """Return the recorder (a collector of audit events), with an event if a change transmitted the plan to its
+    addressee.
 
-    Add another event if the transmission certified the plan."""
+    `before` and `after` are the document before and after the change. If the transmission certified the plan, another
+    event is added."""
     if after.transmitted_at == before.transmitted_at:
         return recorder
     return recorder.event(DocumentEventType.TRANSMITTED, {"via": after.transmitted_via}, webhook=True).certification(

@@ -19,7 +19,9 @@ _PDF = "application/pdf"
 
 @dataclass(frozen=True, kw_only=True)
 class PdfSource:
-    """The source of an event's PDF: its bytes or an upload's id, and the SHA-256 (lower-case hex) that the EMR sent."""
+    """Where the PDF of a `document.sent` event is: its bytes, or the id of an earlier upload.
+
+    `sha256` (lower-case hex) is the hash that the EMR stated, if any."""
 
     data: bytes | None = None
     upload_id: str | None = None

@@ -89,10 +89,11 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
 class ProviderMatcher:
     """The search for the provider to whom a practice addressed a document.
 
-    A claim is a row that reserves a unique key, such as an email address, for one owner. `owners` maps the keys of
-    `matching_claims` to the ids of the providers who own them. `unlinked` is a provider's row with changes that are not
-    stored yet, and is used in place of the stored row. `is_newest` is false for the new search about an old document:
-    such a search takes a claim on an NPI or name from another provider only if `_is_given_up` permits this."""
+    The search reads claims. A claim is a row that leads from a key, such as an email address or NPI, to the provider
+    who owns it. `owners` maps the keys of `matching_claims` to the ids of the owners. `unlinked` is a provider's row
+    with changes that are not stored yet, and is used in place of the stored row. `is_newest` is false for a new search
+    about an old document. Such a search leaves the claims of other providers alone, unless support has decided about
+    them (`_is_given_up`)."""
 
     def __init__(
         self,
@@ -193,10 +194,10 @@ class ProviderMatcher:
         return tuple(claims)
 
     def _is_held_by_other_person(self, owner: str | None, key: str) -> bool:
-        """Return True if the claim on `key` remains with its owner, another person at the addressee's address.
+        """Return True if another person at the addressee's email address owns the claim on `key` and is to keep it.
 
-        `owner` is the id of the provider who has the claim (a row that reserves the key). The person loses the claim
-        only if `_is_given_up` permits this."""
+        A claim is a row that leads from the key (a name or NPI at the address) to a provider, its `owner`. The person
+        loses the claim only if `_is_given_up` permits this."""
         holder = self._row(owner)
         return holder is not None and self._is_at_address(holder) and not self._is_given_up(holder, key)
 
@@ -287,7 +288,9 @@ def match_again(store: Store, ids: Ids, document: Document) -> ProviderMatch:
 
 
 def unlink(provider: Provider, practice_id: str, email: str) -> Provider:
-    """Return the provider's row without the record that this practice addressed the person at this email address."""
+    """Return the provider's row without the record that this practice addressed the provider at this email address.
+
+    A practice that corrected a wrong address no longer shows its documents to the reader of that address."""
     remaining = tuple(other for other in provider.addressed_by.get(practice_id, ()) if other != email)
     others = {key: value for key, value in provider.addressed_by.items() if key != practice_id}
     return replace(provider, addressed_by={**others, practice_id: remaining} if remaining else others)

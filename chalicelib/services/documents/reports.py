@@ -125,7 +125,9 @@ class Reports:
         self._files = files
 
     def page(self, report: str, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
-        """Return one page of the documents of a report (a key of `REPORTS`). `after` is the cursor of the page."""
+        """Return one page of a practice's documents in a report: `report` is a key of `REPORTS`, such as `unsigned`.
+
+        `after` is the cursor from the page before, or None for the first page."""
         return self._store.documents(REPORTS[report], practice_id, limit=limit, after=after)
 
     def document(self, practice_id: str, document_id: str) -> Document:

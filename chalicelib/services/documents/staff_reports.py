@@ -28,7 +28,9 @@ _FINDINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CallCommand:
-    """The data of `document.called`. `by` is the name of the person who called."""
+    """The data of `document.called`, by which an EMR reports a call of the clinic's staff to the provider.
+
+    `by` is the name of the person who called."""
 
     document: DocumentRef
     at: datetime
@@ -39,7 +41,9 @@ class CallCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class CopyCommand:
-    """The data of `document.copy_confirmed`. `signed_on` is the date that the person read beside the signature."""
+    """The data of `document.copy_confirmed`, by which an EMR reports what a person read on a copy that came back.
+
+    `signed_on` is the date that the person read beside the signature."""
 
     document: DocumentRef
     seen: CopySeen
@@ -58,9 +62,10 @@ class StaffReports:
         self._store = writer.store
 
     def note_call(self, inbound: InboundEvent, command: CallCommand) -> EventResponse:
-        """Record a call to the provider about a pending document. A verbal certification then counts for 14 days.
+        """Record a call of the clinic's staff to the provider about a pending document.
 
-        Raises `Invalid` for a call in the future or before the document was sent."""
+        If the provider certified the plan in the call, this verbal certification counts for 14 days. Raises `Invalid`
+        for a call in the future or before the document was sent."""
         return handle_once(self._store, inbound, lambda: self._note_call(inbound, command))
 
     def confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> EventResponse:
