@@ -19,35 +19,40 @@ _FIELD = "data.provider.fax"
 
 
 class FaxNumberState(StrEnum):
-    """The state of a number that was reported to a practice. `CONFIRMED`: the practice has confirmed it since."""
+    """The state of a fax number that somebody reported to a practice as wrong.
+
+    `CONFIRMED`: the practice has confirmed the number since, so it is open again."""
 
     CLOSED = "closed"
     CONFIRMED = "confirmed"
 
 
 def closing_claim(practice_id: str, number: str) -> Claim:
-    """Return the row that closes the number for the practice, to be stored."""
+    """Return the row that closes a wrong fax number for a practice, for the caller to store."""
     key = fax_number_claim(practice_id, number)
     return Claim(key=key, owner=FaxNumberState.CLOSED, replaces=FaxNumberState.CONFIRMED)
 
 
 def is_closed(store: Store, practice_id: str, number: str) -> bool:
-    """Return True if the practice must not send faxes to this number."""
+    """Return True if the practice must not send faxes to this number, because it was reported as wrong."""
     key = fax_number_claim(practice_id, number)
     return store.claims([key]).get(key) == FaxNumberState.CLOSED
 
 
 def number_keys(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the key of the row about the addressee's fax number, for `open_number`. It is empty without a number."""
+    """Return the key of the row that says whether the addressee's fax number is closed, to be read for `open_number`.
+
+    The result is empty for an addressee without a fax number."""
     return (fax_number_claim(practice_id, addressee.fax),) if addressee.fax else ()
 
 
 def open_number(
     owners: Mapping[str, str], practice_id: str, message: SendCommand | Document, *, is_confirmed: bool
 ) -> tuple[Claim, ...]:
-    """Return the row that opens the addressee's closed number again, to be stored. It is empty for an open number.
+    """Return the row that opens the addressee's closed fax number again, for the caller to store.
 
-    `owners` maps the keys of stored claims to their owners. `message` has the addressee and the delivery. Raises
+    The result is empty if the number is not closed. `owners` has the stored rows of `number_keys`. `message` has the
+    addressee and the way of delivery. `is_confirmed` means that the practice confirms the number. Raises
     `Unprocessable` with the field if a fax would go to a closed number that the practice has not confirmed."""
     closed = [key for key in number_keys(practice_id, message.addressee) if owners.get(key) == FaxNumberState.CLOSED]
     if closed and is_confirmed:
@@ -63,5 +68,7 @@ def open_number(
 
 
 def confirmation(opened: tuple[Claim, ...]) -> Mapping[str, Any]:
-    """Return the data of the audit event of a practice that opened its closed number. It is empty otherwise."""
+    """Return data for the audit event about a document: that the practice has opened a closed fax number again.
+
+    `opened` is the result of `open_number`. If it is empty, the data is empty."""
     return {"fax_confirmed": True} if opened else {}

@@ -1,4 +1,4 @@
-"""The report of silent providers: with whom a practice's documents wait, for how long, and what has worked before."""
+"""The report for a clinic of providers who have not decided on its documents: for how long, and what worked before."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -83,7 +83,9 @@ class SilentProvidersReport:
         self._store = store
 
     def read(self, practice_id: str) -> SilentProviders:
-        """Return the report of a practice, from this practice's documents only, in a bounded number of reads."""
+        """Return the practice's report of providers who have not decided on its documents.
+
+        It uses this practice's documents only, and needs at most a fixed number of database reads."""
         (open_documents, complete), (recent, _) = run_concurrently(
             lambda: self._first(Listing.PRACTICE_UNSIGNED_OLDEST, practice_id, most=MAX_OPEN),
             lambda: self._first(Listing.PRACTICE_ALL, practice_id, most=MAX_RECENT),
@@ -92,7 +94,8 @@ class SilentProvidersReport:
         return {"providers": summarize(list(documents.values())), "complete": complete}
 
     def _first(self, listing: Listing, practice_id: str, *, most: int) -> tuple[list[Document], bool]:
-        """Return the first documents of a list, at most `most`, and True if the list has no further documents."""
+        """Return the first documents of a list, at most `most`. The second value is True if these are all of the
+        list."""
         documents: list[Document] = []
         after: str | None = None
         for _ in range(most // PAGE_SIZE):
@@ -105,7 +108,9 @@ class SilentProvidersReport:
 
 
 def summarize(documents: Sequence[Document]) -> list[SilentProvider]:
-    """Return a row for each provider with whom at least one of a practice's documents waits, the longest wait first."""
+    """Return the rows of the report: one for each provider who has yet to decide on at least one of these documents.
+
+    `documents` are those of one practice. The provider with the oldest open document comes first."""
     by_provider: dict[str, list[Document]] = {}
     for document in sorted(documents, key=lambda document: (document.sent_at, document.id)):
         by_provider.setdefault(_person(document.addressee), []).append(document)
@@ -114,7 +119,8 @@ def summarize(documents: Sequence[Document]) -> list[SilentProvider]:
 
 
 def best_channel(documents: Sequence[Document]) -> Channel | None:
-    """Return the channel to which a provider reacted most often, in proportion to what was sent, or None.
+    """Return the channel (email or fax) to which a provider reacted most often, in proportion to what was sent, or
+    None.
 
     For each channel, one document without a reaction is added. So one quick reaction to one email does not outweigh
     many reactions to faxes. The quicker channel wins a tie."""
@@ -128,7 +134,8 @@ def best_channel(documents: Sequence[Document]) -> Channel | None:
 
 
 def _summarize_provider(documents: Sequence[Document]) -> SilentProvider:
-    """Return the row of one provider, from the practice's documents to this provider, oldest first."""
+    """Return the report's row of one provider. `documents` are the practice's documents to this provider, oldest
+    first."""
     newest, waiting = documents[-1].addressee, [document for document in documents if _waits(document)]
     days = _days_to_reaction(documents)
     reactions = [at for document in documents if (at := _reacted_at(document)) is not None]
@@ -146,7 +153,7 @@ def _summarize_provider(documents: Sequence[Document]) -> SilentProvider:
 
 
 def _person(addressee: Addressee) -> str:
-    """Return the key of the person whom the practice named: the NPI, or else the name.
+    """Return the key by which the report counts documents for one person: the addressee's NPI, or else the name.
 
     The portal's own match of people with accounts is not used. It would tell the practice which of its addresses lead
     to the same account."""
@@ -162,13 +169,15 @@ def _reacted_at(document: Document) -> datetime | None:
 
 
 def _days_to_reaction(documents: Sequence[Document]) -> list[float]:
-    """Return the days from the sending to the first reaction, for each document that has had a reaction."""
+    """Return, for each document that its provider viewed or decided, the days from its sending to the first of the
+    two."""
     times = [(document.sent_at, _reacted_at(document)) for document in documents]
     return [(reacted_at - sent_at) / timedelta(days=1) for sent_at, reacted_at in times if reacted_at is not None]
 
 
 def _reaction_channel(document: Document) -> Channel | None:
-    """Return the channel to which the addressee of a document reacted, or None if both are possible.
+    """Return the channel (email or fax) that led the provider to view or decide the document, or None if it is not
+    clear.
 
     If the document was sent by one channel only, the reaction is to this channel, even if it came from an account."""
     sent_by = _CHANNELS[document.delivery]

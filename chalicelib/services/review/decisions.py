@@ -1,4 +1,5 @@
-"""The rules of a decision on a document that is shown in the portal: the forms, their errors and the audit event."""
+"""The rules of a provider's decision on a document that is made in the portal: the forms, their errors, the audit
+event."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ NOTE_REQUIRED: Mapping[DeclineReason, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalForm:
-    """The form that signs a document.
+    """The fields of the form with which a provider signs a document.
 
     `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature. `remember`
     saves the signature for later documents. `pages_shown` has the times at which the browser showed pages, by the
@@ -49,7 +50,7 @@ class ApprovalForm:
 
 @dataclass(frozen=True, kw_only=True)
 class DeclineForm:
-    """The form that declines a document. `reason` is not validated yet.
+    """The fields of the form with which a provider declines a document. `reason` is not validated yet.
 
     `other_name` and `other_address` are the name and address of the provider who should sign instead."""
 
@@ -107,7 +108,7 @@ def check_decline(form: DeclineForm) -> None:
 
 
 def switched_off(document: Document) -> Conflict:
-    """Return the error for a signature that the practice's settings do not allow any more."""
+    """Return the error to raise for an approval if the practice's settings no longer allow to sign in the portal."""
     return Conflict(
         f"{document.practice.name} has switched electronic signatures off, so nothing was signed. "
         "Sign it by hand instead.",
@@ -116,10 +117,11 @@ def switched_off(document: Document) -> Conflict:
 
 
 def record_decision(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> None:
-    """Add the event of an approval or a decline to the recorder, with the job that seals the signed PDF.
+    """Add to the recorder (the collector of a transaction's rows) the audit event of a decision, and the job that
+    follows.
 
-    For a decline, also add the webhook and the notice to staff. `reauthenticated` is true if the signer had to
-    authenticate again in order to decide."""
+    The job makes the signed PDF. For a decline, also add the webhook and the notice to staff. `reauthenticated` is true
+    if the signer had to authenticate again in order to decide."""
     signer = decision.signer
     data: dict[str, Any] = {
         "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},

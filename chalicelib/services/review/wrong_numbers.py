@@ -1,7 +1,8 @@
-"""*Not your patient? Report it*: the recipient of a fax reports with the code on its cover that the number is wrong.
+"""The report of a wrong fax number by somebody who got a fax for another person (*Not your patient? Report it*).
 
-A report closes the number for the practice that sent the fax (`closed_numbers.py`), and asks the practice to act on
-every open document that it faxes to this number. The reporter sees no document."""
+The code on the fax's cover proves that the reporter has the fax. A report closes the number for the practice that sent
+the fax (`closed_numbers.py`), and asks the practice to act on every open document that it faxes to this number. The
+reporter sees no document."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -63,9 +64,10 @@ class WrongNumbers:
         self._store.commit(replace(change, claims=(claim,), outbox=(*change.outbox, row)))
 
     def mark(self, job: Job) -> None:
-        """Ask the practice to act on its open documents for the reported number, a page of the list in each job.
+        """Do the job that follows a report of a wrong fax number: mark the practice's documents for this number.
 
-        A job that comes twice does no harm."""
+        The marked documents ask the clinic's staff to act. Each job does one page of the list. A job that comes twice
+        does no harm."""
         fax, now = self._store.delivery(job.delivery_id or ""), self._clock.now()
         if fax is None or not is_closed(self._store, fax.practice_id, fax.recipient):
             return
@@ -92,7 +94,9 @@ class WrongNumbers:
 
 
 def mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
-    """Return the job that marks the other documents for the number. The job names the fax, which has the number."""
+    """Return the job that marks the practice's other documents for a fax number that was reported as wrong.
+
+    The job names the reported fax by its id, and the number is read from this fax."""
     faxes = [line for line in document.deliveries if line.channel == Channel.FAX and line.recipient == number]
     return tuple(
         Job(queue=QueueName.DELIVERIES, name=JobName.WRONG_NUMBER, event_id=fax.id, delivery_id=fax.id)
@@ -101,7 +105,9 @@ def mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
 
 
 def _is_waiting_for(document: Document, number: str) -> bool:
-    """Return True if the document is pending, was faxed to this number, and does not ask the practice to act yet."""
+    """Return True if the document must be marked after a fax number was reported as wrong.
+
+    The document is pending, was faxed to this number, and does not ask the practice to act yet."""
     is_faxed = any(line.channel == Channel.FAX and line.recipient == number for line in document.deliveries)
     is_flagged = document.attention is AttentionReason.WRONG_NUMBER
     is_current = document.addressee.fax == number

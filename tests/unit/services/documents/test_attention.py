@@ -1,4 +1,4 @@
-"""Test the worklist of a practice: which documents need the attention of staff, in which order, and until when."""
+"""Test a clinic's worklist: which documents need the attention of its staff, in which order, and until when."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -33,7 +33,7 @@ def emr() -> Emr:
 
 
 def worklist(emr: Emr, practice_id: str = PRACTICE.id, *, limit: int = 2) -> list[str]:
-    """Read every page of a practice's worklist, and return the `external_id` of each document in order."""
+    """Read all pages of a practice's worklist, and return the `external_id` of each document in order."""
     names: list[str] = []
     after: str | None = None
     while True:
@@ -53,7 +53,7 @@ def change(emr: Emr, document: Document, **changes: Any) -> Document:
 
 
 def ask(emr: Emr, reason: AttentionReason = AttentionReason.SIGNED_UNDATED, **changes: Any) -> Document:
-    """Send a plan that staff must act on, and return the stored document."""
+    """Send a plan, and store that the clinic's staff must act on it for this reason. Return the stored document."""
     sent_plan = emr.send(sent(**{"payer": MEDICARE, "certification": ORDER, **changes}))
     return change(emr, sent_plan, attention=reason)
 

@@ -1,4 +1,5 @@
-"""Test the report of silent providers: who is in it, what it counts, and that it stays within its bounds."""
+"""Test the report of providers who have not decided on a clinic's documents: who is in it, what it counts, its
+limits."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ EMAIL, FAX, BOTH = DeliveryChoice.EMAIL, DeliveryChoice.FAX, DeliveryChoice.BOTH
 
 
 def plan(number: int, **changes: Any) -> Document:
-    """Return a pending document that was sent `number` days before the start."""
+    """Return a pending document that was sent `number` days before START. `changes` replace its fields."""
     default = {"id": f"doc_{number:04d}", "addressee": RIVERA, "sent_at": at(-number), "external_id": f"POC-{number}"}
     return replace(a_document(), **{**default, **changes})
 
@@ -33,12 +34,12 @@ def at(days: float) -> datetime:
 
 
 def viewed(document: Document, days: float, via: TransmissionChannel | None = None) -> Document:
-    """Return the document after the addressee opened it, a number of days after it was sent."""
+    """Return the document after its provider opened it `days` days after it was sent, in the way `via`."""
     return replace(document, viewed_at=document.sent_at + timedelta(days=days), transmitted_via=via)
 
 
 def decide(document: Document, days: float, method: str | None = None) -> Document:
-    """Return the document after its approval, a number of days after it was sent."""
+    """Return the document after its provider approved it `days` days after it was sent."""
     identity = Identity(method=method, sent_to=None, supplied_by=None, statement="") if method else None
     signer = Signer(
         name="L", credential=None, npi=None, method=Method.ELECTRONIC, authentication="x", identity=identity

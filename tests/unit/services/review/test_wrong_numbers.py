@@ -1,4 +1,4 @@
-"""Test *Not your patient? Report it*: the report, what it closes for which practice, and how a practice undoes it."""
+"""Test the report of a wrong fax number: what it closes, for which practice, and how the practice opens it again."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ REFUSAL = FieldError("data.provider.fax", "was reported as a wrong number: corre
 
 
 class World(Emr):
-    """An EMR that faxes documents, and the people who get the faxes."""
+    """An EMR that sends documents by fax, and the people who get the faxes, with the services in memory."""
 
     @property
     def wrong_numbers(self) -> WrongNumbers:

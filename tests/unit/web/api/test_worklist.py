@@ -1,4 +1,4 @@
-"""Test `GET /v1/documents?report=attention`, the worklist of a practice."""
+"""Test the list of documents that need the attention of a clinic's staff (`GET /v1/documents?report=attention`)."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def emr(portal: Portal) -> Emr:
 
 
 def ask(emr: Emr, day: int, **changes: Any) -> str:
-    """Send a document that is due on a day of December 2026 and that staff must act on. Return the document's id."""
+    """Send a document that is due on this day of December 2026, and store that staff must act on it. Return its id."""
     document_id = emr.send(external_id=f"POC-{day}")
     emr.change(document_id, attention=AttentionReason.ADDRESS_CORRECTED, due_on=date(2026, 12, day), **changes)
     return document_id
