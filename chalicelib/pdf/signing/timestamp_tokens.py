@@ -95,7 +95,10 @@ def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.d
 
 
 def _is_signed_by(certificate: x509.Certificate, signer: Any, content: bytes) -> bool:
-    """Return True if the certificate's key signed attributes that name both this content and this certificate."""
+    """Return True if the timestamp token's signature is valid and by this certificate's key.
+
+    The signature covers attributes, so these must have the digest of `content`, and must not name another certificate.
+    `signer` is the token's SignerInfo structure (CMS)."""
     algorithm, attributes = signer["digest_algorithm"]["algorithm"].native, signer["signed_attrs"]
     if algorithm not in _DIGESTS or attributes is core.VOID:
         return False
@@ -118,7 +121,9 @@ def _is_signed_by(certificate: x509.Certificate, signer: Any, content: bytes) ->
 
 
 def _names_certificate(values: dict[str, Any], certificate: x509.Certificate) -> bool:
-    """Return True unless the token's attributes name another certificate as the signer's (RFC 5035)."""
+    """Return True if the signed attributes of a timestamp token name this certificate as the signer's, or name none.
+
+    `values` has the attributes by name. An attribute for this purpose (RFC 5035) has the certificate's hash."""
     named = values.get("signing_certificate_v2") or values.get("signing_certificate")
     if named is None:
         return True

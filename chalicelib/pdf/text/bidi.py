@@ -94,17 +94,20 @@ def visual_order(order: Sequence[int]) -> list[int]:
 
 
 def _base_level(text: str, *, above: int) -> int:
-    """Return the level of a paragraph's (or isolate's) own direction, which is that of its first strong letter.
+    """Return the level of a paragraph's (or isolate's) own direction, which is that of its first letter with a
+    direction.
 
     The result is the lowest level greater than `above` that is odd for right to left, or even for left to right. A text
-    without a strong letter runs from left to right (rules P2, P3, X5c)."""
+    without such a letter runs from left to right (rules P2, P3, X5c)."""
     first = re.search("[LRA]", _classes(text))
     from_right = bool(first and first[0] in "RA")
     return above + 1 if (above + 1) % 2 == from_right else above + 2
 
 
 def _resolve_weak(classes: str, base: str) -> str:
-    """Return the bidi classes after rules W1 to W7: marks, numbers, and the separators of numbers get a direction."""
+    """Return the bidi classes after rules W1 to W7: marks, numbers, and the separators of numbers get a direction.
+
+    `classes` has one letter for each character of the text. `base` is the paragraph's direction, "L" or "R"."""
     text = base + classes
     text = re.sub("(.)(M+)", lambda match: match[1] * len(match[0]), text)
     text = re.sub("A[^LRA]*", lambda match: match[0].replace("E", "N"), text).replace("A", "R")
@@ -116,7 +119,9 @@ def _resolve_weak(classes: str, base: str) -> str:
 
 
 def _resolve_brackets(classes: str, text: str, base: str) -> str:
-    """Return the bidi classes after rule N0: a pair of brackets takes the direction of the text inside or before it."""
+    """Return the bidi classes after rule N0: a pair of brackets takes the direction of the text inside or before it.
+
+    `classes` has one letter for each character of `text`. `base` is the paragraph's direction, "L" or "R"."""
     resolved = list(classes)
     for start, end in _pairs(text):
         within = {_strong(letter) for letter in resolved[start + 1 : end]} - {"O"}
@@ -148,9 +153,10 @@ def _strong(letter: str) -> str:
 
 
 def _resolve_neutral(classes: str, base: str) -> str:
-    """Return the bidi classes after rules N1 and N2: each neutral character gets a direction.
+    """Return the bidi classes after rules N1 and N2: each character without a direction, such as a space, gets one.
 
-    The direction is that of both neighbors, or `base` (the paragraph's direction) if the neighbors differ."""
+    The direction is that of both neighbors, or `base` (the paragraph's direction) if the neighbors differ. `classes`
+    has one letter for each character of the text."""
 
     def side(match: re.Match[str]) -> str:
         neighbors = {_strong(text[match.start() - 1]), _strong(text[match.end()])}

@@ -25,7 +25,9 @@ class Anchor:
 
 
 def day_key(day: date) -> str:
-    """Return the S3 key of the signed object that covers the anchored hashes of all audit trails of a day."""
+    """Return the S3 key of the signed object that covers the hashes of all audit trails stored on a day.
+
+    The object proves later that nobody changed an event of these trails."""
     return f"{EVIDENCE}anchors/{day.isoformat()}.json"
 
 

@@ -1,4 +1,6 @@
-"""Words in many scripts that need shaping. They are not names of people."""
+"""Words in many scripts, to test that a PDF shows letters in the form that depends on their neighbors (shaping).
+
+The words are not names of people."""
 
 SHAPED = {
     "Devanagari": "क्षत्रिय हिन्दी",

@@ -1,4 +1,6 @@
-"""Test the proof of transmission: seven parts in order, from stored facts, without a claim too many."""
+"""Test the proof of transmission, with which a clinic shows Medicare that it sent a plan of care to the provider.
+
+The proof has seven parts, made from stored facts. It must not state more than these facts show."""
 
 import json
 from collections.abc import Mapping
@@ -76,7 +78,9 @@ def prove(world: World) -> ProofResource:
 
 
 def add_message(world: World, delivery: Delivery) -> None:
-    """Store a message that the document's list of messages shows."""
+    """Store an email or fax of the test's document, and list it in the document's row, as the portal does.
+
+    The proof reads the list in the document's row."""
     world.store.commit(Change(at=START, deliveries=(delivery,)))
     change(world, deliveries=(*world.document.deliveries, delivery_line(delivery, START)))
 
