@@ -69,8 +69,9 @@ class DeliveryWorker:
     def _claim(self, delivery_id: str) -> Delivery | None:
         """Reserve the delivery by a lease, so that no other worker sends the message, and return the delivery.
 
-        Return None if there is nothing to send: the delivery is done, not due, leased by another worker, or fails
-        now."""
+        Return None if there is nothing to send: the delivery is done, is not due, or is leased by another worker. Also
+        return None if this method ends the delivery as failed: its attempts are used up, or the fax carrier has
+        changed."""
         now = self.clock.now()
         delivery = self.store.delivery(delivery_id)
         if delivery is None:

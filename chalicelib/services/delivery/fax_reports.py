@@ -25,7 +25,7 @@ def queue_report(store: Store, ids: Ids, report: FaxReport, now: datetime) -> No
 
 @dataclass(frozen=True, kw_only=True)
 class FaxReports:
-    """Service behind the `fax_report` jobs, which record the carrier's reports on the deliveries."""
+    """Service that does the `fax_report` jobs, which record the carrier's reports about faxes on the deliveries."""
 
     store: Store
     clock: Clock

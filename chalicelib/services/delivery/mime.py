@@ -48,7 +48,9 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
 
 
 def header_text(text: str) -> str:
-    """Return the text as one line of printable characters and joiners, so that the text cannot add a header."""
+    """Return the text as one line of printable characters, so that a text from outside cannot add an email header.
+
+    Joiners, invisible characters that shape the letters beside them, stay in the text."""
     return " ".join("".join(c if is_printable(c) else " " for c in text).split())
 
 

@@ -41,9 +41,10 @@ class CallCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class CopyCommand:
-    """The data of `document.copy_confirmed`, by which an EMR reports what a person read on a copy that came back.
+    """The data of `document.copy_confirmed`, by which an EMR reports what staff saw on a copy that came back.
 
-    `signed_on` is the date that the person read beside the signature."""
+    The provider has sent back this copy of the document. `signed_on` is the date that a person at the clinic read
+    beside the signature."""
 
     document: DocumentRef
     seen: CopySeen

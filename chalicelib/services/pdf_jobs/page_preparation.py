@@ -18,7 +18,9 @@ _MAX_TEXT_BYTES = 32 * 1024 * 1024
 
 
 class PagePreparation:
-    """Service behind the `prepare` jobs. A job that runs twice writes the same objects again."""
+    """Service that does the `prepare` jobs: it makes the images and the texts of a new document's pages.
+
+    A job that runs twice writes the same objects again."""
 
     def __init__(self, *, store: Store, files: Files, pdf: PdfFunction, clock: Clock) -> None:
         self._store = store

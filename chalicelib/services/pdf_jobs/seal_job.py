@@ -24,7 +24,10 @@ from chalicelib.services.transaction import Claim, Job
 
 
 class SealJob:
-    """Service behind the `seal` and `timestamp` jobs."""
+    """Service that does the jobs `seal`, which makes the signed PDF of a decided document, and `timestamp`.
+
+    A `timestamp` job adds a timestamp that the timestamp authority did not give at first. The seal is the portal's
+    digital signature of the PDF."""
 
     def __init__(
         self, writer: DocumentWriter, *, files: Files, pdf: PdfFunction, clock: Clock, sealer_cache: SealerCache

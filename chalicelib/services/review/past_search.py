@@ -26,10 +26,10 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 @dataclass(frozen=True, kw_only=True)
 class PastSearch:
-    """The conditions of a search. A document must meet all of them.
+    """The conditions of a search in a provider's decided documents. A document must meet all of them.
 
-    Each of `words` must begin a word of the patient, practice, kind or title. `first` and `last` limit the
-    day of the decision, in the practice's time zone."""
+    Each of `words` must begin a word of the patient, practice, kind or title. `first` and `last` limit the day of the
+    decision, in the practice's time zone."""
 
     words: tuple[str, ...] = ()
     first: date | None = None

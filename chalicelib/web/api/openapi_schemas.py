@@ -26,7 +26,7 @@ class EventWarning(TypedDict):
 
     - `other-person-at-address`: the same practice has addressed another person at this email address before.
     - `order-undated`, `order-without-discipline`, `order-npi-missing`, `order-npi-differs` and
-      `start-date-missing`: this transmission cannot take the place of Medicare's signature.
+      `start-date-missing`: the transmission of the plan cannot replace the signature for Medicare.
     - `credential-cannot-certify`: under Medicare, a chiropractor or dentist may not certify a plan.
     - `verbal-certification-does-not-count`: the call was recorded, but it certifies nothing."""
 
@@ -76,7 +76,7 @@ class DocumentEvent(TypedDict):
 
 
 class TestData(TypedDict):
-    """The practice whose endpoint is tested."""
+    """The data of the webhook `endpoint.test`: the practice whose webhook endpoint is tested."""
 
     practice_id: str
 

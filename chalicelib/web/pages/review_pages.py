@@ -314,5 +314,7 @@ def _parse_signed_id(context: RequestContext) -> str:
 
 
 def _reader(context: RequestContext) -> str:
-    """Return the text that binds page tokens to this document and this provider."""
+    """Return the text that names this document and this provider in a page token.
+
+    A page token proves that the portal showed a page to this provider. It is valid only with this text."""
     return f"{context.require_document().id}:{context.require_provider().id}"
