@@ -45,8 +45,8 @@ class Secret:
     """A record that expires. `key` is the SHA-256 (hex) of the kind and a secret token. The token is not stored.
 
     - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of the event for a request
-      of a link, the digest of a code, the secret of an authenticator app that is not yet confirmed, or the id of the
-      delivery that reserved a fax number.
+      of a link, the digest of a code, the encrypted code of a document's last fax, the secret of an authenticator app
+      that is not yet confirmed, or the id of the delivery that reserved a fax number.
     - `access` is the document's counter of corrections and recalls at the row's creation. If the counter has risen
       since, the token is invalid.
     - `tries` counts wrong guesses of a code, or the attempts in a counter.

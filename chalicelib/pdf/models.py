@@ -198,20 +198,25 @@ class SealSpec:
 
 @dataclass(frozen=True)
 class FaxOnline:
-    """The ways to open a faxed document online: type `code` on the page `portal_url`, or scan `link` as a QR code."""
+    """The way to open a faxed document online: type `code` on the page `portal_url`."""
 
     portal_url: str
-    link: str
     code: str
+
+    @property
+    def address(self) -> str:
+        """The page's URL as people type it: without the scheme."""
+        return self.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
 @dataclass(frozen=True)
 class FaxCover:
     """The contents of a fax's cover page, without patient data.
 
-    `mark` is the opaque id in the QR code of each page, from which the portal recognizes a page that is faxed back;
-    `short_code` is its printed form. `provider_name` includes the credential (such as MD). `online` is None if the
-    practice has turned the setting Electronic Signature off."""
+    `link_stem` is the link in the QR code of each page, without the page number (`pdf/fax_pages.py`). `short_code` is
+    the document's id in a form that people read to each other. `provider_name` includes the credential (such as MD).
+    `online` is None if the practice has turned the setting Electronic Signature off. `due_on` is the day by which the
+    practice needs the signature. `is_reminder` is true if the same document was faxed to this number before."""
 
     practice_name: str
     practice_phone: str | None
@@ -220,6 +225,8 @@ class FaxCover:
     provider_fax: str
     sent_at: dt.datetime
     time_zone: str
-    mark: str
+    link_stem: str
     short_code: str
     online: FaxOnline | None = None
+    due_on: dt.date | None = None
+    is_reminder: bool = False

@@ -1,7 +1,8 @@
 """The PDF that is faxed to a provider: a cover page without patient data, then the document with a mark on each page.
 
-The pages are Letter size and upright, as fax machines feed paper. The mark is a QR code 25 mm wide with a printed
-short code. From the mark, the portal recognizes the document of a page that is faxed back."""
+The pages are Letter size and upright, as fax machines feed paper. The mark is a QR code with the page's link, beside
+the return fax number and, for a page that lies alone, the code that opens the document. From the mark, the portal
+recognizes a page that is faxed back."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ from chalicelib.pdf.assembly.flatten import (
 )
 from chalicelib.pdf.assembly.pictures import open_as_shown
 from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, page_to_form
-from chalicelib.pdf.drawing.fax_cover import draw_cover
-from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
+from chalicelib.pdf.drawing.fax_cover import MARK, draw_cover, format_day
+from chalicelib.pdf.drawing.qr import draw_qr
+from chalicelib.pdf.fax_pages import page_link
 from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, multiply
 from chalicelib.pdf.models import FaxCover
 from chalicelib.pdf.reader import read_display
@@ -33,8 +35,7 @@ from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, fit_size
 _WIDTH, _HEIGHT = 612.0, 792.0
 # Points. Fax machines cut off anything closer to the edge.
 _EDGE = 20.0
-_QR = 25 * MILLIMETRE
-_STRIP = _EDGE + _QR + 12
+_STRIP = _EDGE + MARK + 12
 _PAPER = 250
 _LOOK = 0.5
 
@@ -78,25 +79,33 @@ def _move_above_strip(ink: Box, size: tuple[float, float]) -> Matrix:
 
 
 def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
-    """Draw a page with only the mark at its bottom: the return fax number, the short code and the QR code.
+    """Draw a page with only the mark at its bottom: the QR code and the lines beside it.
 
     The drawing is later placed onto a page of the faxed document."""
     canvas.setPageSize((_WIDTH, _HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
     left, right = 2 * _EDGE, _WIDTH - 2 * _EDGE
-    draw_qr(canvas, right - _QR, _EDGE, _QR, cover.mark)
+    draw_qr(canvas, right - MARK, _EDGE, MARK, page_link(cover.link_stem, page))
     canvas.setLineWidth(0.75)
-    canvas.line(left, _EDGE + _QR, right - _QR - 16, _EDGE + _QR)
-    lines = (
-        (BOLD, 13.0, f"Signed by hand? Fax it back to {cover.return_fax}"),
-        (PLAIN, 11.0, cover.practice_name),
-        (PLAIN, 11.0, f"Document {cover.short_code}, page {page} of {pages}"),
-    )
-    for (face, size, line), y in zip(lines, (50.0, 31.0, 14.0), strict=True):
-        fitted = fit_size(line, face, right - left - _QR - 16, largest=size, smallest=1)
+    canvas.line(left, _EDGE + MARK, right - MARK - 16, _EDGE + MARK)
+    for (face, size, line), y in zip(_mark_lines(cover, page, pages), (53.0, 37.0, 22.0, 7.0), strict=False):
+        fitted = fit_size(line, face, right - left - MARK - 16, largest=size, smallest=1)
         draw_text(canvas, left, _EDGE + y, line, face=face, size=fitted)
     canvas.showPage()
+
+
+def _mark_lines(cover: FaxCover, page: int, pages: int) -> list[tuple[str, float, str]]:
+    """Return the lines beside the QR code of a page: the face, the largest size in points, and the text of each."""
+    online = cover.online
+    reminder = "REMINDER  ·  " if cover.is_reminder else ""
+    due = f"  ·  Due {format_day(cover.due_on)}" if cover.due_on else ""
+    lines = [
+        (BOLD, 13.0, f"{reminder}Signed by hand? Fax it back to {cover.return_fax}"),
+        (BOLD, 11.0, f"Page {page} of {pages}  ·  Document {cover.short_code}{due}"),
+        (PLAIN, 11.0, cover.practice_name),
+    ]
+    return [*lines, (PLAIN, 11.0, f"Online: {online.address}, code {online.code}")] if online else lines
 
 
 def _draw_cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:

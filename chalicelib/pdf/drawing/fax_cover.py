@@ -1,11 +1,13 @@
 """The cover page of a fax to a provider: which clinic asks for a signature, and how to sign. It has no patient data."""
 
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
+from chalicelib.pdf.fax_pages import COVER_PAGE, page_link
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, fit_size, wrap
 
@@ -13,6 +15,9 @@ _MARGIN = 54.0
 _TEXT_WIDTH = WIDTH - 2 * _MARGIN
 _PADDING = 18.0
 _QR = 32 * MILLIMETRE
+MARK = 25 * MILLIMETRE
+"""The width of the QR code on each page of a fax, in points without the quiet zone."""
+
 _SECURE_PAGE = 200.0
 _WHAT_FOR = (
     "Read and print it there, and upload a photo or scan of the signed page. With an account, log in first "
@@ -37,6 +42,11 @@ def _draw_paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: floa
     return y
 
 
+def format_day(day: date) -> str:
+    """Return a day as people write it: `December 20, 2026`."""
+    return f"{day:%B} {day.day}, {day.year}"
+
+
 def _draw_letterhead(canvas: Canvas, cover: FaxCover) -> None:
     top = HEIGHT - 62
     _draw_fitted(canvas, _MARGIN, top, cover.practice_name, face=BOLD, size=21, limit=_TEXT_WIDTH - 110)
@@ -44,22 +54,33 @@ def _draw_letterhead(canvas: Canvas, cover: FaxCover) -> None:
     numbers = "  ·  ".join([*phone, f"Fax {cover.return_fax}"])
     _draw_fitted(canvas, _MARGIN, top - 20, numbers, face=PLAIN, size=12.5, limit=_TEXT_WIDTH - 110)
     draw_text_right(canvas, WIDTH - _MARGIN, top - 14, "FAX", face=BOLD, size=44)
+    if cover.is_reminder:
+        _draw_reminder(canvas, top - 50)
     canvas.setLineWidth(2.5)
     canvas.line(_MARGIN, top - 36, WIDTH - _MARGIN, top - 36)
 
 
+def _draw_reminder(canvas: Canvas, top: float) -> None:
+    """Draw the word REMINDER in a box at the right margin. `top` is the upper edge of the box."""
+    width, height = 151.0, 36.0
+    canvas.setLineWidth(2.5)
+    canvas.rect(WIDTH - _MARGIN - width, top - height, width, height)
+    draw_text_right(canvas, WIDTH - _MARGIN - 14, top - 27, "REMINDER", face=BOLD, size=27)
+
+
 def _draw_addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
-    sent = cover.sent_at.astimezone(ZoneInfo(cover.time_zone))
+    due = [("Due", format_day(cover.due_on), BOLD)] if cover.due_on else []
     rows = (
         ("To", cover.provider_name, BOLD),
         ("Fax", cover.provider_fax, PLAIN),
-        ("Date", f"{sent:%B} {sent.day}, {sent.year}", PLAIN),
+        ("Date", format_day(cover.sent_at.astimezone(ZoneInfo(cover.time_zone))), PLAIN),
+        *due,
         ("Pages", f"{pages + 1} including cover", PLAIN),
     )
-    y = HEIGHT - 124.0
+    y, limit = HEIGHT - 124.0, _TEXT_WIDTH - (240 if cover.is_reminder else 62)
     for label, value, face in rows:
         draw_text(canvas, _MARGIN, y, label, size=12.5)
-        _draw_fitted(canvas, _MARGIN + 62, y, value, face=face, size=12.5, limit=_TEXT_WIDTH - 62)
+        _draw_fitted(canvas, _MARGIN + 62, y, value, face=face, size=12.5, limit=limit)
         y -= 19
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, y + 6, WIDTH - _MARGIN, y + 6)
@@ -102,21 +123,27 @@ def _draw_by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> floa
     return y - 140 - 16
 
 
-def _shown_address(online: FaxOnline) -> str:
-    """Return the address of the page `/fax` as people type it."""
-    return online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
-
-
-def _draw_online(canvas: Canvas, y: float, online: FaxOnline) -> None:
+def _draw_online(canvas: Canvas, y: float, cover: FaxCover, online: FaxOnline) -> None:
     limit = _TEXT_WIDTH - 2 * _PADDING - _QR - 24
     x = _MARGIN + _PADDING
+    link = page_link(cover.link_stem, COVER_PAGE)
     below = _draw_frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
     below = _draw_paragraph(canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit)
-    _draw_fitted(canvas, x, below - 17, _shown_address(online), face=BOLD, size=16, limit=limit)
+    _draw_fitted(canvas, x, below - 17, online.address, face=BOLD, size=16, limit=limit)
     below = _draw_paragraph(canvas, x, below - 26, "and enter this code:", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
     _draw_paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_TEXT_WIDTH - 2 * _PADDING)
-    draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, online.link)
+    draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, link)
+
+
+def _draw_footer(canvas: Canvas, cover: FaxCover) -> None:
+    canvas.setLineWidth(0.75)
+    canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
+    _draw_paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_TEXT_WIDTH)
+    draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Document {cover.short_code}", size=10.5)
+    if cover.online is None:
+        # The only code of this cover. From it, the portal recognizes the cover when it is faxed back.
+        draw_qr(canvas, WIDTH - _MARGIN - MARK, 116, MARK, page_link(cover.link_stem, COVER_PAGE))
 
 
 def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
@@ -128,11 +155,8 @@ def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
     y = _draw_invitation(canvas, y, pages, online=cover.online is not None)
     y = _draw_by_hand(canvas, y, cover, pages)
     if cover.online is not None:
-        _draw_online(canvas, y, cover.online)
-        report = f"Not your patient? Report it at {_shown_address(cover.online)}/report with the code above."
+        _draw_online(canvas, y, cover, cover.online)
+        report = f"Not your patient? Report it at {cover.online.address}/report with the code above."
         _draw_fitted(canvas, _MARGIN, 116, report, face=BOLD, size=12.5, limit=_TEXT_WIDTH)
-    canvas.setLineWidth(0.75)
-    canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
-    _draw_paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_TEXT_WIDTH)
-    draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Document {cover.short_code}", size=10.5)
+    _draw_footer(canvas, cover)
     canvas.showPage()

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 
-from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.documents import Document
+from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryStatus
+from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.domain.practices import Practice
+from chalicelib.pdf.fax_pages import link_stem
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
@@ -13,7 +14,7 @@ from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.normalization import FAX_COUNTRIES, display_phone, normalize_fax
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax
-from chalicelib.services.review.hand_codes import create_fax_code
+from chalicelib.services.review.hand_codes import reuse_fax_code
 
 MEGABYTE = 1024 * 1024
 MAX_PDF_MEGABYTES = 7
@@ -25,6 +26,9 @@ _CLOSED = (
     "The recipient of an earlier fax reported that this fax number is wrong. Correct the number, or confirm it with "
     "document.resend."
 )
+NO_FAX = "The document could not be made into a fax."
+
+_ENDED = frozenset({DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED})
 
 
 class Faxes(MessageSender):
@@ -43,9 +47,11 @@ class Faxes(MessageSender):
             provider_fax=display_phone(facts.delivery.recipient),
             sent_at=facts.now,
             time_zone=practice.time_zone,
-            mark=document.id,
+            link_stem=link_stem(self._url(""), document.id, document.original.sha256),
             short_code=short_code(document.id),
             online=self._online(facts, document),
+            due_on=document.due_on,
+            is_reminder=is_repeated(facts.delivery, document),
         )
 
     def _compose(self, facts: MessageFacts) -> Mail:
@@ -73,7 +79,7 @@ class Faxes(MessageSender):
         )
         composed = self.pdf.run(request, ComposedFax)
         if not composed.size:
-            raise Unavailable("The document could not be made into a fax.")
+            raise Unavailable(NO_FAX)
         if composed.size > max_bytes:
             raise Unprocessable(f"The PDF is too large to fax. The limit is {max_megabytes} MB. Send it by email.")
         return key
@@ -81,9 +87,24 @@ class Faxes(MessageSender):
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
         if not self.switches.electronic_signature(document.practice_id):
             return None
-        link, page = self._url(f"/by-hand/{document.id}"), self._url("/fax")
-        code = create_fax_code(self.store, document, facts.delivery, facts.now, self.ids)
-        return FaxOnline(portal_url=page, link=link, code=code)
+        original = self.files.find(document.original.key)
+        if original is None:
+            raise Unavailable(NO_FAX)
+        code = reuse_fax_code(self.store, document, facts.delivery, facts.now, self.ids, original=original)
+        return FaxOnline(portal_url=self._url("/fax"), code=code)
+
+
+def is_repeated(delivery: Delivery, document: Document) -> bool:
+    """Return True if the document was faxed to the same number before, so that this fax is a reminder.
+
+    The practice or a follow-up caused the repetition. A technical retry of the same fax is no reminder."""
+    is_asked_again = any(attempt.status == AttemptStatus.ASKED_AGAIN for attempt in delivery.attempts)
+    return is_asked_again or any(_is_earlier_fax(line, delivery) for line in document.deliveries)
+
+
+def _is_earlier_fax(line: DeliveryLine, delivery: Delivery) -> bool:
+    is_fax = line.channel == Channel.FAX and line.recipient == delivery.recipient
+    return is_fax and line.id != delivery.id and line.status in _ENDED
 
 
 def pdf_key(delivery: Delivery) -> str:

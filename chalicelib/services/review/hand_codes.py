@@ -142,6 +142,43 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
     return "-".join(code[start : start + 4] for start in range(0, FAX_CODE_LENGTH, 4))
 
 
+def reuse_fax_code(
+    store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids, *, original: bytes
+) -> str:
+    """Return the code for the cover page of this delivery: the code of the document's last fax, or a new code.
+
+    A code that is still valid is used again, so that all faxes of a document have one code. The code is then valid for
+    `FAX_CODE_LIFETIME` from now on. For this, the code is stored encrypted with the bytes of the document's original,
+    which are not in the database."""
+    token = f"last-of:{document.id}"
+
+    def step() -> str:
+        last = store.secret(secret_key(SecretKind.FAX_CODE, token))
+        if last is not None and last.link is not None:
+            code = _mask(bytes.fromhex(last.link), last.created_at, original).decode("latin-1")
+            row = store.secret(fax_code_key(normalize_code(code)))
+            if row is not None and is_usable(row, document, now):
+                store.commit(Change(at=now, secrets=(_renew(last, now), _renew(row, now))))
+                return code
+        code = create_fax_code(store, document, delivery, now, ids)
+        masked = _mask(code.encode(), now, original).hex()
+        fresh = new_secret(SecretKind.FAX_CODE, token, now, FAX_CODE_LIFETIME, link=masked)
+        store.commit(Change(at=now, secrets=(replace(fresh, version=last.version + 1 if last else 1),)))
+        return code
+
+    return retry_on_conflict(step, retry_on=frozenset({"secret"}))
+
+
+def _renew(row: Secret, now: datetime) -> Secret:
+    return replace(row, version=row.version + 1, expires_at=now + FAX_CODE_LIFETIME)
+
+
+def _mask(code: bytes, at: datetime, original: bytes) -> bytes:
+    """Return the code encrypted, or an encrypted code decrypted, with a key from this time and the original's bytes."""
+    key = hashlib.sha256(at.isoformat().encode() + original).digest()
+    return bytes(a ^ b for a, b in zip(code, key, strict=False))
+
+
 def fax_code_key(code: str) -> str:
     """Return the store's key for a normalized code on a fax. The code alone is enough to find its document."""
     return secret_key(SecretKind.FAX_CODE, code)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.pdf.fax_pages import read_page_name
 from chalicelib.services.review.by_hand import CodeVisitor
 from chalicelib.services.review.fax_documents import Addition
 from chalicelib.web.access_log import record_access
@@ -30,6 +31,14 @@ def show_form(context: RequestContext) -> Response:
     if visit is not None:
         context = replace(context, session=visit.session, provider=visit.provider)
     return _show_form(context, {})
+
+
+def open_scanned_page(context: RequestContext, page: str) -> Response:
+    """Return a redirect from the link in a faxed page's QR code to the page where a code opens the document.
+
+    A link that cannot be read leads to the page for the code that is printed on the fax."""
+    scanned = read_page_name(page)
+    return redirect(f"/by-hand/{scanned.document_id}" if scanned else FAX)
 
 
 def open_by_hand(context: RequestContext) -> Response:

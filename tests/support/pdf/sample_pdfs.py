@@ -78,9 +78,10 @@ COVER = FaxCover(
     provider_fax="+1 512 555 0100",
     sent_at=NOW,
     time_zone="America/Chicago",
-    mark=DOCUMENT_ID,
+    link_stem="HTTPS://PORTAL.EXAMPLE.COM/F/MFRGGZDFMZTWQ2LKNNWG23TPOA.9F86D0.",
     short_code="TJ4K-9Q2P",
-    online=FaxOnline("https://portal.example.com/code", "https://portal.example.com/c/5b8d7c", "482 913"),
+    online=FaxOnline("https://portal.example.com/fax", "ACDE-FGHJ-KMNP"),
+    due_on=dt.date(2026, 12, 20),
 )
 
 

@@ -28,8 +28,9 @@ def test_the_cover_is_the_first_page_and_counts_itself() -> None:
         "+1 512 555 0177",
         "November 22, 2026",
         "4 including cover",
-        "portal.example.com/code",
-        "482 913",
+        "December 20, 2026",
+        "portal.example.com/fax",
+        "ACDE-FGHJ-KMNP",
         "Fax all 3 pages back",
         "Confidential.",
     ):
@@ -40,7 +41,7 @@ def test_without_electronic_signature_the_cover_offers_no_online_signing() -> No
     cover = samples.texts(compose_fax(replace(samples.COVER, online=None), samples.plan_of_care(1)))[0]
     assert "secure page" not in cover
     assert "account" not in cover
-    assert "482 913" not in cover
+    assert "ACDE" not in cover
     assert "Report it" not in cover
     assert "Sign by hand" in cover
 
@@ -58,8 +59,43 @@ def test_every_page_carries_the_mark_and_its_number(original: bytes) -> None:
     result = compose_fax(samples.COVER, original)
     for page in (2, 3):
         sheet = samples.raster(result, page, scale=4)
-        assert samples.shows_code(sheet, (4 * (572 - SIDE), 4 * (772 - SIDE)), 4 * SIDE, samples.DOCUMENT_ID)
-        assert f"Document TJ4K-9Q2P, page {page - 1} of 2" in samples.texts(result)[page - 1]
+        assert samples.shows_code(
+            sheet, (4 * (572 - SIDE), 4 * (772 - SIDE)), 4 * SIDE, f"{samples.COVER.link_stem}{page - 1}"
+        )
+        text = samples.one_line(samples.texts(result)[page - 1])
+        assert f"Page {page - 1} of 2 · Document TJ4K-9Q2P · Due December 20, 2026" in text
+        assert "Online: portal.example.com/fax, code ACDE-FGHJ-KMNP" in text
+
+
+def test_the_cover_has_the_link_of_page_zero() -> None:
+    sheet = samples.raster(compose_fax(samples.COVER, samples.plan_of_care(1)), 1, scale=4)
+    side = 32 * 72 / 25.4
+    corner = (4 * (612 - 54 - 18 - side), 4 * (792 - 269 - side / 2))
+    assert samples.shows_code(sheet, corner, 4 * side, f"{samples.COVER.link_stem}0")
+
+
+def test_a_cover_without_the_web_page_has_the_link_too() -> None:
+    sheet = samples.raster(compose_fax(replace(samples.COVER, online=None), samples.plan_of_care(1)), 1, scale=4)
+    corner = (4 * (612 - 54 - SIDE), 4 * (792 - 116 - SIDE))
+    assert samples.shows_code(sheet, corner, 4 * SIDE, f"{samples.COVER.link_stem}0")
+
+
+def test_without_the_web_page_no_page_names_a_code() -> None:
+    text = samples.texts(compose_fax(replace(samples.COVER, online=None), samples.plan_of_care(1)))[1]
+    assert "Online" not in text
+    assert "Hill Country Physical Therapy" in text
+
+
+def test_every_page_of_a_reminder_says_so() -> None:
+    first = samples.texts(compose_fax(samples.COVER, samples.plan_of_care(2)))
+    reminder = samples.texts(compose_fax(replace(samples.COVER, is_reminder=True), samples.plan_of_care(2)))
+    assert [text.count("REMINDER") for text in reminder] == [1, 1, 1]
+    assert not any("REMINDER" in text for text in first)
+
+
+def test_a_document_without_a_due_date_names_none() -> None:
+    texts = samples.texts(compose_fax(replace(samples.COVER, due_on=None), samples.plan_of_care(1)))
+    assert not any("Due" in text for text in texts)
 
 
 def test_the_mark_covers_no_content_of_the_page() -> None:
@@ -109,6 +145,15 @@ def test_a_blank_page_is_faxed_too() -> None:
 def test_the_same_inputs_give_the_same_bytes() -> None:
     original = samples.plan_of_care(1)
     assert compose_fax(samples.COVER, original) == compose_fax(samples.COVER, original)
+
+
+def test_a_long_name_does_not_reach_the_word_reminder() -> None:
+    short, long = (replace(samples.COVER, is_reminder=True, provider_name="Name " * times) for times in (1, 40))
+    boxes = [
+        samples.raster(compose_fax(cover, samples.plan_of_care(1))).crop((400, 105, 612, 150))
+        for cover in (short, long)
+    ]
+    assert boxes[0].tobytes() == boxes[1].tobytes()
 
 
 def test_long_names_stay_on_the_cover() -> None:

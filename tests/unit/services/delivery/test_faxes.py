@@ -9,8 +9,12 @@ from pypdf import PdfReader
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
+from chalicelib.domain.delivery_attempts import queue_again
+from chalicelib.domain.documents import DeliveryLine
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.pdf.fax_pages import FaxPage, read_page_link
+from chalicelib.pdf.models import FaxCover
 from chalicelib.services.delivery import faxes
 from chalicelib.services.delivery.faxes import gateway_address, short_code
 from chalicelib.services.delivery.message_sender import look_up
@@ -119,15 +123,66 @@ def test_a_fax_too_large_for_the_gateway_fails_and_explains_why(world: World, mo
     )
 
 
-def test_the_mark_is_the_opaque_id(world: World) -> None:
-    assert short_code("doc_mfrggzdfmztwq2lk") == "MFRG-GZDF"
+def cover_of(world: World, row_id: str) -> FaxCover:
     sender = world.senders[Channel.FAX]()
     assert isinstance(sender, faxes.Faxes)
-    facts = look_up(world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, world.clock.at)
-    cover = sender.cover(facts, world.document, world.practice)
-    assert (cover.mark, cover.sent_at) == (world.document.id, START)
-    assert cover.online is not None
-    assert cover.online.link == f"https://portal.test/by-hand/{world.document.id}"
+    facts = look_up(world.row(row_id), world.store, world.clock.at)
+    return sender.cover(facts, *facts.require_document())
+
+
+def fax_message(world: World, number: str = NUMBER) -> str:
+    return world.message(Channel.FAX, MessageType.FAX, number)
+
+
+def test_every_page_links_to_the_document_and_its_version(world: World) -> None:
+    assert short_code("doc_mfrggzdfmztwq2lk") == "MFRG-GZDF"
+    cover = cover_of(world, fax_message(world))
+    assert read_page_link(f"{cover.link_stem}2") == FaxPage(world.document.id, world.document.original.sha256[:6], 2)
+    assert cover.link_stem.startswith("HTTPS://PORTAL.TEST/F/")
+    assert (cover.sent_at, cover.due_on) == (START, world.document.due_on)
+
+
+# Reminders
+
+
+def sent_line(world: World, row_id: str, status: DeliveryStatus, number: str = NUMBER) -> None:
+    """Show a fax with this status in the document's list of deliveries."""
+    line = DeliveryLine(id=row_id, channel="fax", type="fax", recipient=number, status=status, at=START)
+    world.change_document(deliveries=(line,))
+
+
+@pytest.mark.parametrize("status", DeliveryStatus)
+def test_a_fax_after_an_earlier_fax_is_a_reminder(world: World, status: DeliveryStatus) -> None:
+    sent_line(world, "dlv_earlier", status)
+    has_ended = status in (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED)
+    assert cover_of(world, fax_message(world)).is_reminder is has_ended
+
+
+def test_a_retry_of_the_same_fax_is_no_reminder(world: World) -> None:
+    row_id = fax_message(world)
+    sent_line(world, row_id, DeliveryStatus.SENT)
+    assert not cover_of(world, row_id).is_reminder
+
+
+def test_a_fax_that_staff_retry_is_a_reminder(world: World) -> None:
+    row_id = fax_message(world)
+    again = queue_again(replace(world.row(row_id), status=DeliveryStatus.FAILED), START, why="Retried.")
+    world.store.commit(Change(at=START, deliveries=(again,)))
+    assert cover_of(world, row_id).is_reminder
+
+
+@pytest.mark.parametrize(("channel", "number"), [("fax", "+15125550101"), ("email", NUMBER)])
+def test_a_message_elsewhere_makes_no_reminder(world: World, channel: str, number: str) -> None:
+    line = DeliveryLine(id="dlv_x", channel=channel, type="fax", recipient=number, status="sent", at=START)
+    world.change_document(deliveries=(line,))
+    assert not cover_of(world, fax_message(world)).is_reminder
+
+
+def test_a_reminder_has_the_same_code(world: World) -> None:
+    first = cover_of(world, fax_message(world)).online
+    second = cover_of(world, fax_message(world)).online
+    assert first is not None
+    assert first == second
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""The link in the QR code of a faxed page, from which the portal recognizes a page that is faxed back.
+
+A phone opens the link as a web page. The link is in capital letters and has only the 45 characters for which a QR code
+has a compact encoding, so the code is coarse enough for a bad fax (docs/decisions/051)."""
+
+import re
+from dataclasses import dataclass
+
+COVER_PAGE = 0
+"""The page number in the link on the cover page. The pages of the document count from 1."""
+
+_VERSION_LENGTH = 6
+_PREFIX = "doc_"
+_NAME = re.compile(r"([0-9A-Z]{1,40})\.([0-9A-F]{6})\.([0-9]{1,3})", re.IGNORECASE | re.ASCII)
+_ADDRESS = re.compile(r"https?://[^/\s]+/F/", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FaxPage:
+    """A page of a faxed document: the document's id, the first digits of the original's SHA-256, and the page number.
+
+    `version` has 6 hexadecimal digits in lower case."""
+
+    document_id: str
+    version: str
+    number: int
+
+
+def version_of(sha256: str) -> str:
+    """Return the first digits of an original's SHA-256 (hex), which tell its bytes from those of another original."""
+    return sha256[:_VERSION_LENGTH]
+
+
+def link_stem(portal_url: str, document_id: str, sha256: str) -> str:
+    """Return the link of a document's faxed pages without the page number. `sha256` (hex) is that of the original."""
+    name = document_id.removeprefix(_PREFIX)
+    return f"{portal_url}/F/{name}.{version_of(sha256)}.".upper()
+
+
+def page_link(stem: str, number: int) -> str:
+    """Return the link of one faxed page, from the link without the page number."""
+    return f"{stem}{number}"
+
+
+def read_page_link(text: str) -> FaxPage | None:
+    """Return the page that a link names, or None if the text is not the link of a faxed page."""
+    address = _ADDRESS.match(text)
+    return read_page_name(text[address.end() :]) if address else None
+
+
+def read_page_name(name: str) -> FaxPage | None:
+    """Return the page that the last part of a faxed page's link names, or None for any other text."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    document, version, number = match.groups()
+    return FaxPage(f"{_PREFIX}{document.lower()}", version.lower(), int(number))
