@@ -83,7 +83,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/fax/report", ANYONE, "pages.fax_pages:report_wrong_number", failure_statuses=(422,)),
     _get("/fax/reported", ANYONE, "pages.fax_pages:confirm_report"),
     # The QR code of a faxed page. A QR code in capital letters is coarser, and so more legible.
-    _get("/F/{page}", ANYONE, "pages.fax_pages:open_scanned_page"),
+    _get("/F/{name}", ANYONE, "pages.fax_pages:open_scanned_page"),
     # Signing by hand
     _get("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:show_code_form"),
     _post("/by-hand/{document_id}/code", ANYONE, "pages.by_hand_pages:send_code"),

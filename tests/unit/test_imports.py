@@ -47,7 +47,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"practices", "scheduling"},
     ),
     "pdf": (
-        {"geometry"},
+        {"fax_pages", "geometry"},
         {"models"},
         {"reader"},
         {"inspection", "rendering", "text"},

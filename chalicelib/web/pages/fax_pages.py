@@ -8,9 +8,8 @@ from dataclasses import replace
 from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.pdf.fax_pages import read_page_name
 from chalicelib.services.review.by_hand import CodeVisitor
-from chalicelib.services.review.fax_documents import Addition
+from chalicelib.services.review.fax_documents import Addition, find_scanned_document
 from chalicelib.web.access_log import record_access
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.request_context import RequestContext
@@ -33,12 +32,12 @@ def show_form(context: RequestContext) -> Response:
     return _show_form(context, {})
 
 
-def open_scanned_page(context: RequestContext, page: str) -> Response:
+def open_scanned_page(_context: RequestContext, name: str) -> Response:
     """Return a redirect from the link in a faxed page's QR code to the page where a code opens the document.
 
     A link that cannot be read leads to the page for the code that is printed on the fax."""
-    scanned = read_page_name(page)
-    return redirect(f"/by-hand/{scanned.document_id}" if scanned else FAX)
+    document_id = find_scanned_document(name)
+    return redirect(f"/by-hand/{document_id}" if document_id else FAX)
 
 
 def open_by_hand(context: RequestContext) -> Response:

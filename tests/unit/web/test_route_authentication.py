@@ -53,6 +53,7 @@ EXPECTED_ACCESS = {
     ("GET", "/fax/report"): Access.ANYONE,
     ("POST", "/fax/report"): Access.ANYONE,
     ("GET", "/fax/reported"): Access.ANYONE,
+    ("GET", "/F/{name}"): Access.ANYONE,
     ("GET", "/by-hand/{document_id}"): Access.ANYONE,
     ("POST", "/by-hand/{document_id}/code"): Access.ANYONE,
     ("POST", "/by-hand/{document_id}"): Access.ANYONE,

@@ -6,7 +6,7 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import SecretKind
-from chalicelib.services.review.hand_codes import normalize_code
+from chalicelib.services.review.hand_codes import normalize_code, reuse_fax_code
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START
 from tests.support.provider_fixtures import a_document, only_doing
@@ -309,3 +309,65 @@ def test_a_fax_code_has_no_characters_that_look_alike(world: World) -> None:
         code = normalize_code(world.fax_code())
         assert len(code) == 12
         assert not set(code) & set("B8IL1O0S5Z2")
+
+
+# The code of a reminder
+
+ORIGINAL = b"%PDF-1.7 the original"
+
+
+def reminder_code(world: World, original: bytes = ORIGINAL) -> str:
+    return reuse_fax_code(world.store, world.document(), world.delivery(), world.now, world.ids, original=original)
+
+
+def test_all_faxes_of_a_document_have_one_code(world: World) -> None:
+    first = reminder_code(world)
+    world.later(days=7)
+    assert reminder_code(world) == first
+    assert not world.refuses(first)
+
+
+def test_a_reminder_makes_its_code_valid_for_thirty_days(world: World) -> None:
+    code = reminder_code(world)
+    world.later(days=30, seconds=-1)
+    assert reminder_code(world) == code
+    world.later(days=30, seconds=-1)
+    assert not world.refuses(code)
+    assert reminder_code(world) == code
+
+
+def test_a_code_that_has_expired_is_replaced(world: World) -> None:
+    first = reminder_code(world)
+    world.later(days=30)
+    second = reminder_code(world)
+    assert second != first
+    assert world.refuses(first)
+    assert not world.refuses(second)
+    assert reminder_code(world) == second
+
+
+def test_a_correction_of_the_address_replaces_the_code(world: World) -> None:
+    first = reminder_code(world)
+    world.change(lambda document: replace(document, access=document.access + 1))
+    second = reminder_code(world)
+    assert second != first
+    assert world.refuses(first)
+    assert not world.refuses(second)
+
+
+def test_the_code_of_a_reminder_is_not_readable_in_the_database(world: World) -> None:
+    code = reminder_code(world)
+    records = [row.record for row in world.store.tables["secrets"].values()]
+    assert not any(form in record for record in records for form in (code, normalize_code(code), code.encode().hex()))
+
+
+def test_a_reader_of_the_database_cannot_decrypt_the_code_without_the_original(world: World) -> None:
+    code = reminder_code(world)
+    assert reminder_code(world, b"another original") != code
+
+
+def test_two_faxes_at_the_same_time_get_one_code(world: World) -> None:
+    first = reminder_code(world)
+    other: list[str] = []
+    world.store.before_commit = only_doing(lambda: other.append(reminder_code(world)))
+    assert [reminder_code(world), *other] == [first, first]

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.pdf.fax_pages import link_stem, page_link
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.hand_codes import create_fax_code
 from chalicelib.services.transaction import Change
@@ -253,3 +254,18 @@ def test_a_report_with_a_wrong_code_says_what_the_fax_page_says(
 def test_a_report_needs_the_form_of_the_page(portal: Portal, code: str) -> None:
     assert Browser({"__Host-csrf": "token"}).post_raw("/fax/report", {"code": code}).status_code == 403
     assert portal.store.document(FAXED.id) == FAXED
+
+
+# The QR code of a faxed page
+
+
+def test_a_scanned_page_leads_to_the_page_where_the_code_opens_the_document(portal: Portal) -> None:
+    stem = link_stem("https://portal.test", FAXED.id, "9f86d0" * 8)
+    for number in (0, 2):
+        response = portal.browser().get(page_link(stem, number).removeprefix("HTTPS://PORTAL.TEST"))
+        assert (response.status_code, header(response, "location")) == (303, f"/by-hand/{FAXED.id}")
+
+
+def test_a_scanned_page_that_cannot_be_read_leads_to_the_page_for_the_code(portal: Portal) -> None:
+    response = portal.browser().get("/F/MFRGG.9F86D0")
+    assert (response.status_code, header(response, "location")) == (303, "/fax")

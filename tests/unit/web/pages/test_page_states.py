@@ -47,6 +47,7 @@ WHO = (
 )
 CELLS = """
 GET  /                                            login on    on    on    login login login login -
+GET  /F/{name}                                    on    on    on    on    on    on    on    on    -
 GET  /account                                     login 200   200   login login login login login -
 GET  /account/activity                            login 200   200   login login login login login -
 GET  /account/authenticator                       login 200   200   login login login login login -
