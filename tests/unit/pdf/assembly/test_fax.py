@@ -51,7 +51,7 @@ def test_the_cover_offers_only_the_uses_of_the_code() -> None:
     assert "Or use the secure page" in cover
     assert "upload a photo or scan of the signed page" in cover
     assert "log in first to add the document to your list" in cover
-    assert "Not your patient? Report it at portal.example.com/code/report with the code above." in cover
+    assert "Not your patient? Report it at portal.example.com/fax/report with the code above." in cover
 
 
 @pytest.mark.parametrize("original", [samples.plan_of_care(2), samples.drawn_pdf(full_bleed, pages=2)])
