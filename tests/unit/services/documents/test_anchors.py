@@ -124,8 +124,9 @@ def test_only_trails_that_grew_are_read_again(emr: Emr) -> None:
 
 
 def test_a_removed_last_event_is_noticed(emr: Emr) -> None:
-    """The attacker also sets the document's row back, so the hash chain is complete, and only the anchor contradicts
-    it."""
+    """The attacker also sets the document's row back, so the hash chain is complete.
+
+    Only the anchor, the stored copy of the trail's last hash, contradicts the chain."""
     before = emr.send()
     recall(emr, before)
     emr.clock.pass_time(days=1)
