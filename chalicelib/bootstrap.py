@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from chalicelib.services.review.review import Review
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
     from chalicelib.services.review.wrong_numbers import WrongNumbers
+    from chalicelib.services.scheduling.follow_ups import FollowUps
     from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
 
 
@@ -162,6 +163,7 @@ class Services:
     page_preparation: PagePreparation = _service("pdf_jobs.page_preparation")
     seal_job: SealJob = _service("pdf_jobs.seal_job", writer="document_writer")
 
+    follow_ups: FollowUps = _service("scheduling.follow_ups", writer="document_writer")
     scheduled_sweep: ScheduledSweep = _service("scheduling.scheduled_sweep", writer="document_writer")
 
     clients: Clients = _adapter("aws_clients", "Clients", region="settings.region")

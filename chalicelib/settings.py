@@ -26,7 +26,8 @@ class Settings:
     """The settings of a deployment: names of AWS resources, URLs, and options. `portal_url` has no trailing slash.
 
     `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates. `fax_carrier` is None
-    if the email-to-fax gateway at `fax_domain` sends the faxes."""
+    if the email-to-fax gateway at `fax_domain` sends the faxes. With `sends_at_any_hour`, faxes and reminders leave at
+    night, on weekends and on holidays too, which is only for the local run."""
 
     stage: str
     region: str
@@ -59,6 +60,7 @@ class Settings:
     timestamp_pins: tuple[str, ...]
     fax_countries: tuple[str, ...]
     fax_carrier: FaxCarrierSettings | None
+    sends_at_any_hour: bool
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -70,6 +72,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         "timestamp_pins": tuple(filter(None, pins.lower().replace(":", "").split(","))),
         "fax_countries": tuple(environment.get("FAX_COUNTRIES", "US,CA").split(",")),
         "fax_carrier": _fax_carrier(environment),
+        "sends_at_any_hour": environment.get("SENDS_AT_ANY_HOUR") == "true",
     }
     values = {}
     for name in (field.name for field in fields(Settings) if field.name not in optional):

@@ -3,8 +3,11 @@
 The switch *electronic signature* lets providers sign a practice's documents in the portal. The switch *sign without an
 account* lets them do so with a code, and *second factor* makes them use two-step login. `{prefix}/electronic-signature`
 and so on are the defaults of the installation. A parameter `{prefix}/practices/{id}/electronic-signature` exists only
-if the practice differs from the default. Any other text than `on` and `off` counts as the safe state: nobody signs, and
-a second factor is required."""
+if the practice differs from the default. Any other text than `on` and `off` counts as the safe state: nobody signs, a
+second factor is required, and nobody is reminded.
+
+*Reminder emails* and *reminder faxes* allow the messages of the follow-up, and *follow-up days* has its days. They work
+without a default too, because installations of earlier releases have none."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from chalicelib.adapters.aws_clients import Clients
+from chalicelib.domain.follow_up.progress import FollowUpPlan, read_days
 from chalicelib.services.ports import Clock
 
 CACHE_LIFETIME = timedelta(seconds=30)
@@ -24,8 +28,9 @@ BATCH_SIZE = 9
 
 _ON, _OFF = "on", "off"
 _SIGNATURE, _NO_ACCOUNT, _FACTOR = "electronic-signature", "sign-without-account", "second-factor"
+_REMINDER_EMAILS, _REMINDER_FAXES, _DAYS = "reminder-emails", "reminder-faxes", "follow-up-days"
 _NO_PRACTICE = ""
-_SAFE_STATES = {_SIGNATURE: False, _NO_ACCOUNT: False, _FACTOR: True}
+_SAFE_STATES = {_SIGNATURE: False, _NO_ACCOUNT: False, _FACTOR: True, _REMINDER_EMAILS: False, _REMINDER_FAXES: False}
 _DESCRIPTIONS = {
     _SIGNATURE: "Electronic Signature for this practice: on or off",
     _NO_ACCOUNT: "Signing without an account for this practice: on or off",
@@ -41,6 +46,7 @@ class SsmSwitches:
         self._prefix = prefix
         self._clock = clock
         self._seen: dict[tuple[str, str], tuple[datetime, bool]] = {}
+        self._plans: dict[str, tuple[datetime, FollowUpPlan]] = {}
 
     def electronic_signature(self, practice_id: str) -> bool:
         return self._is_on(_SIGNATURE, [practice_id])
@@ -59,6 +65,24 @@ class SsmSwitches:
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None:
         self._set(_FACTOR, practice_id, on=on)
+
+    def follow_up(self, practice_id: str) -> FollowUpPlan:
+        now, seen = self._clock.now(), self._plans.get(practice_id)
+        if seen is None or not seen[0] <= now < seen[0] + CACHE_LIFETIME:
+            seen = self._plans[practice_id] = (now, self._read_plan(practice_id))
+        return seen[1]
+
+    def _read_plan(self, practice_id: str) -> FollowUpPlan:
+        switches = (_REMINDER_EMAILS, _REMINDER_FAXES, _DAYS)
+        names = {switch: (self._name(switch, practice_id), self._name(switch, _NO_PRACTICE)) for switch in switches}
+        values = self._values(*(name for pair in names.values() for name in pair))
+        stated = {switch: next((name for name in pair if name in values), None) for switch, pair in names.items()}
+        emails, faxes, days = (stated[switch] for switch in switches)
+        return FollowUpPlan(
+            days=_days(days, values[days]) if days else FollowUpPlan.days,
+            emails=emails is None or _state(_REMINDER_EMAILS, emails, values[emails]),
+            faxes=faxes is None or _state(_REMINDER_FAXES, faxes, values[faxes]),
+        )
 
     def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
         """Return True if the setting `switch` is on for at least one of the practices.
@@ -111,8 +135,19 @@ def _state(switch: str, name: str, value: str) -> bool:
     """Return True if the text `value` of the SSM parameter `name` is `on`, and False if the text is `off`.
 
     For any other text, log the parameter's name and return the safe state of the setting `switch`: no electronic
-    signature, no signature without an account, and a required second factor."""
+    signature, no signature without an account, a required second factor, and no reminders."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)
     return _SAFE_STATES[switch]
+
+
+def _days(name: str, value: str) -> tuple[int, ...]:
+    """Return the days in the text `value` of the SSM parameter `name`, or the portal's own days if the text has none.
+
+    For a text that no schedule can follow, log the parameter's name."""
+    try:
+        return read_days(value)
+    except ValueError:
+        logger.warning("follow-up days unreadable", parameter=name)
+        return FollowUpPlan.days

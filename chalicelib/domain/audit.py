@@ -42,6 +42,7 @@ class DocumentEventType(StrEnum):
     CERTIFIED = "document.certified"
     NEEDS_ATTENTION = "document.needs_attention"
     WRONG_NUMBER_REPORTED = "fax.reported"
+    REMINDED = "document.reminded"
 
 
 @dataclass(frozen=True, kw_only=True)

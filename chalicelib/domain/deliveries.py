@@ -36,7 +36,7 @@ class MessageType(StrEnum):
     the email. `DECIDED_ELSEWHERE` informs an account's owner about a decision on one of the account's documents that
     was made outside the account. `ADDRESS_CODE` has the code that proves one more email address of an account.
     `ADDRESS_TAKEN` informs an account's owner that somebody tried to add one of the account's addresses to another
-    account."""
+    account. `REMINDER` is the day's one email to a mailbox about all documents that still wait there."""
 
     READY = "ready"
     SETUP = "setup"
@@ -47,6 +47,7 @@ class MessageType(StrEnum):
     DECIDED_ELSEWHERE = "decided_elsewhere"
     ADDRESS_CODE = "address_code"
     ADDRESS_TAKEN = "address_taken"
+    REMINDER = "reminder"
 
 
 ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS})
@@ -123,7 +124,9 @@ class Delivery:
     delivery. If the counter has risen since, an email or fax is outdated.
     `leads_to` is the document to which the login after a reset link leads. The email is not about this document.
     `never_repeats` is true if the carrier cannot recognize a repeated message, so an attempt without a result is
-    looked up and never repeated blindly."""
+    looked up and never repeated blindly.
+    `is_repeat` is true for a fax of a document that was faxed to this number before.
+    `documents` are the ids of the documents for which a reminder is due."""
 
     id: str
     version: int
@@ -145,6 +148,8 @@ class Delivery:
     carrier_id: str | None = None
     leads_to: str | None = None
     never_repeats: bool = False
+    is_repeat: bool = False
+    documents: tuple[str, ...] = ()
 
 
 WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (

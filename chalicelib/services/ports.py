@@ -14,6 +14,7 @@ from chalicelib.domain.carriers.fax_results import FaxQuality, FaxReport
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.follow_up.progress import FollowUpPlan
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.pdf_requests import SourceLink, UploadLink
@@ -102,7 +103,7 @@ class Store(Protocol):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
     def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return documents whose `follow_up_at` has come: the end of a verbal certification (by telephone).
+        """Return documents whose `follow_up_at` has come: the follow-up, or the end of a verbal certification.
 
         The index may be out of date, so the caller checks each document's `follow_up_at` again."""
 
@@ -266,6 +267,9 @@ class Switches(Protocol):
         """Return True if one of the practices requires a second factor. A change takes effect within 60 seconds."""
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
+
+    def follow_up(self, practice_id: str) -> FollowUpPlan:
+        """Return the practice's settings of reminders and calls. A change takes effect within 60 seconds."""
 
 
 class Inspector(Protocol):

@@ -430,6 +430,38 @@ def test_switches_are_deployed_as_off_and_never_changed_by_the_template(producti
                 "Description": ("Electronic Signature for practices without a parameter of their own: on or off"),
             },
         },
+        "ReminderEmailsDefault": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}/reminder-emails"},
+                "Type": "String",
+                "Value": "on",
+                "AllowedPattern": "^(on|off)$",
+                "Description": "Reminders by email, for practices without a parameter of their own: on or off",
+            },
+        },
+        "ReminderFaxesDefault": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}/reminder-faxes"},
+                "Type": "String",
+                "Value": "on",
+                "AllowedPattern": "^(on|off)$",
+                "Description": (
+                    "Faxes of the follow-up (day 3, reminders), for practices without a parameter of their own: on or off"
+                ),
+            },
+        },
+        "FollowUpDaysDefault": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}/follow-up-days"},
+                "Type": "String",
+                "Value": "3,5,10,14,21,27",
+                "AllowedPattern": "^[0-9]{1,2}(,[0-9]{1,2}){5}$",
+                "Description": "Days of the follow-up: fax, call, reminder, second call, due soon, last reminder",
+            },
+        },
         "SignWithoutAccountDefault": {
             "Type": "AWS::SSM::Parameter",
             "Properties": {

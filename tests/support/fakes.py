@@ -18,6 +18,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.follow_up.progress import FollowUpPlan
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
@@ -461,12 +462,14 @@ class FakeSwitches:
     """The settings of practices that administrators switch (`Switches`), in memory.
 
     `on` holds the ids of the practices with Electronic Signature, and `requiring` those of the practices that require a
-    second factor. `portal_requires` requires a second factor of everybody."""
+    second factor. `portal_requires` requires a second factor of everybody. `plans` has the settings of follow-ups that
+    differ from the default."""
 
     on: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     requiring: set[str] = field(default_factory=set)
     portal_requires: bool = False
+    plans: dict[str, FollowUpPlan] = field(default_factory=dict)
 
     def electronic_signature(self, practice_id: str) -> bool:
         return practice_id in self.on
@@ -485,6 +488,9 @@ class FakeSwitches:
 
     def set_second_factor(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
         (self.requiring.add if on else self.requiring.discard)(practice_id)
+
+    def follow_up(self, practice_id: str) -> FollowUpPlan:
+        return self.plans.get(practice_id, FollowUpPlan())
 
 
 @dataclass

@@ -163,7 +163,7 @@ def certify_verbally(document: Document, at: datetime, noted_at: datetime) -> Do
     if is_late or document.verbal is not None:
         return None
     verbal = VerbalCertification(at=at, noted_at=noted_at, lapses_at=lapses_at)
-    return replace(document, verbal=verbal, follow_up_at=lapses_at)
+    return replace(document, verbal=verbal, follow_up_at=min(document.follow_up_at or lapses_at, lapses_at))
 
 
 def has_lapsed(document: Document, now: datetime) -> bool:

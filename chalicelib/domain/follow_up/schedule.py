@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.certification.rules import CertifiedBy, certify, local_day
-from chalicelib.domain.documents import Addressee, Document
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.follow_up.area_codes import find_time_zones
 from chalicelib.domain.follow_up.calendar import (
     EMAIL_HOURS,
@@ -24,6 +24,14 @@ def begin(document: Document, since: datetime, plan: FollowUpPlan) -> Document:
     """Return the document with a new follow-up, whose days are counted from `since`."""
     started = replace(document, follow_up=FollowUpProgress(since=since))
     return replace(started, follow_up_at=next_check(started, plan, since))
+
+
+def is_faxed_at_once(document: Document) -> bool:
+    """Return True if a new document is faxed on day 0, if it may be faxed: the EMR asked for it, or stated an order.
+
+    With an order, a confirmed fax certifies an initial plan. Other documents are faxed if the email is not opened."""
+    facts = document.certification
+    return document.delivery is DeliveryChoice.FAX or (facts is not None and facts.has_order)
 
 
 def has_ended(document: Document, now: datetime) -> bool:

@@ -85,6 +85,9 @@ class CarrierFaxes(Faxes):
         if reason:
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
         self._check_number(delivery)
+        postponed = self._postpone(facts)
+        if postponed:
+            return postponed
         if not reserve_line(self.store, delivery.recipient, delivery.id, facts.now):
             return AttemptResult(
                 verdict=Verdict.RETRY, detail="Another fax has the line.", tried=False, retry_after=LINE_BUSY_WAIT

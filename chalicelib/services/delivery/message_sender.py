@@ -1,12 +1,15 @@
 """The common part of the senders of emails and faxes. Emails, and faxes by the email-to-fax gateway, leave by SES."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.deliveries import Delivery, MessageType
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Document
+from chalicelib.domain.follow_up.area_codes import find_time_zones
+from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, Hours, next_allowed
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -61,11 +64,15 @@ class MessageSender(ABC):
     def send(self, delivery: Delivery) -> AttemptResult:
         """Compose the message, send it by SES (Amazon's email service), and return the result.
 
-        A message that is no longer wanted is cancelled, such as the announcement of a document that is decided."""
+        A message that is no longer wanted is cancelled, such as the announcement of a document that is decided. A fax
+        waits for office hours."""
         facts = look_up(delivery, self.store, self.clock.now())
         reason = cancellation_reason(facts)
         if reason:
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
+        postponed = self._postpone(facts)
+        if postponed:
+            return postponed
         count_message(self.store, delivery, facts.now)
         mail = self._compose(facts)
         message_id = f"{delivery.id}.{len(delivery.attempts)}"
@@ -73,12 +80,33 @@ class MessageSender(ABC):
         carrier_id = self.mailer.send(to=mail.to, message=message)
         return AttemptResult(verdict=Verdict.SENT, detail="Accepted by the email service.", carrier_id=carrier_id)
 
+    def _postpone(self, facts: MessageFacts) -> AttemptResult | None:
+        """Return the result of an attempt that may not send the message now, or None if the message may leave.
+
+        A fax leaves in the office hours of a working day, in the time zone of its number. Without such a zone, the
+        practice's zone decides. Only the local run sends at any hour."""
+        if facts.delivery.channel is not Channel.FAX or self.settings.sends_at_any_hour:
+            return None
+        _, practice = facts.require_document()
+        zones = find_time_zones(facts.delivery.recipient) or (practice.time_zone,)
+        return postpone(facts.now, OFFICE_HOURS, zones)
+
     @abstractmethod
     def _compose(self, facts: MessageFacts) -> Mail:
         """Return the email to send. Raises `Unprocessable` if the email cannot be composed from these facts."""
 
     def _url(self, path: str) -> str:
         return self.settings.portal_url + path
+
+
+def postpone(now: datetime, hours: Hours, zones: Collection[str]) -> AttemptResult | None:
+    """Return a result that lets a message wait until these hours in every zone, or None if it may leave now.
+
+    The wait is no failed attempt, so it does not use up the retry schedule."""
+    wait = next_allowed(now, hours, zones) - now
+    if not wait:
+        return None
+    return AttemptResult(verdict=Verdict.RETRY, detail="Waits for working hours.", tried=False, retry_after=wait)
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:

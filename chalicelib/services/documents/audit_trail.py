@@ -31,6 +31,7 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.CERTIFIED: "Plan certified",
     DocumentEventType.NEEDS_ATTENTION: "Needs the clinic's attention",
     DocumentEventType.WRONG_NUMBER_REPORTED: "Reported as faxed to a wrong number",
+    DocumentEventType.REMINDED: "Reminder queued",
 }
 
 

@@ -14,6 +14,7 @@ from chalicelib.domain.claim_keys import external_claim, matching_claims
 from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import Document, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
+from chalicelib.domain.follow_up.schedule import begin, is_faxed_at_once
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
 from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number
@@ -86,6 +87,7 @@ class Intake:
         inspected = pdf.inspect_and_store()
         match = self._match(inbound, command, owners, superseded)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
+        document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
         change = self._first_change(
             inbound, document, match, {**_audit_data(command, inspected), **confirmation(number)}
@@ -116,7 +118,7 @@ class Intake:
         recorder = self._recorder(document, inbound)
         recorder.event(DocumentEventType.SENT, data, private=certification_data(document))
         setup = needs_setup_email(match, document, self._switches)
-        match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
+        match = queue_messages(recorder, document, match, setup=setup, fax=is_faxed_at_once(document), now=inbound.now)
         change = recorder.job(JobName.PREPARE).change()
         moves = move_rows(self._writer.ids, match.displaced, inbound)
         return replace(change, providers=match.changed_rows(), outbox=(*change.outbox, *moves))
@@ -191,9 +193,12 @@ def move_rows(ids: Ids, provider_ids: Iterable[str], inbound: InboundEvent) -> t
 
 
 def queue_messages(
-    recorder: Recorder, document: Document, match: ProviderMatch, *, setup: bool, now: datetime
+    recorder: Recorder, document: Document, match: ProviderMatch, *, setup: bool, fax: bool, now: datetime
 ) -> ProviderMatch:
     """Queue the emails and the fax that inform the provider of the document. The recorder's last event is their cause.
+
+    Without `fax`, no fax is queued now, although the document may be faxed. The follow-up then faxes it if the provider
+    does not open it.
 
     If `setup` is true and the document is sent by email, queue the setup email (a link to create an account) too.
     Return `match`, in which the provider's row then records the setup email. The caller stores the row."""
@@ -203,7 +208,7 @@ def queue_messages(
         if setup:
             recorder.message(Channel.EMAIL, MessageType.SETUP, addressee.email)
             match = match.with_setup_email(document.id, now)
-    if document.delivery in BY_FAX and addressee.fax:
+    if fax and document.delivery in BY_FAX and addressee.fax:
         recorder.message(Channel.FAX, MessageType.FAX, addressee.fax)
     return match
 

@@ -9,6 +9,7 @@ from chalicelib.domain.certification.rules import certify, drop_transmission
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, ConflictCode
+from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import may_hold
@@ -128,13 +129,15 @@ class LifecycleEvents:
         number = open_number(owners, before.practice_id, after, is_confirmed=command.fax_confirmed)
         match = self._match(before, after, provider, unlinked, owners)
         document = drop_transmission(before, replace(after, provider_id=match.provider.id))
+        if document.access != before.access:
+            document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
         recorder = self._recorder(document, inbound).event(
             DocumentEventType.RESENT, {**_corrections(before, after), **confirmation(number)}
         )
         setup = needs_setup_email(match, document, self._switches)
-        match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
+        match = queue_messages(recorder, document, match, setup=setup, fax=True, now=inbound.now)
         if certify(before, inbound.now) is not None and certify(document, inbound.now) is None:
             recorder.attention(AttentionReason.ADDRESS_CORRECTED)
         change = recorder.change()

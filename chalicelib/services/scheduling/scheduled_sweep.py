@@ -11,8 +11,6 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.certification.facts import AttentionReason
-from chalicelib.domain.certification.rules import has_lapsed
 from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -25,6 +23,7 @@ from chalicelib.services.documents.orphan_cleanup import remove_orphans
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.pdf_jobs import seal_certificates
 from chalicelib.services.ports import Clock, Files, Queues
+from chalicelib.services.scheduling.follow_ups import FollowUps
 from chalicelib.services.transaction import Change, Job
 
 OVERDUE_AFTER = timedelta(minutes=1)
@@ -47,8 +46,11 @@ logger = Logger(service="portal", child=True)
 
 
 class ScheduledSweep:
-    def __init__(self, writer: DocumentWriter, *, queues: Queues, files: Files, clock: Clock) -> None:
+    def __init__(
+        self, writer: DocumentWriter, follow_ups: FollowUps, *, queues: Queues, files: Files, clock: Clock
+    ) -> None:
         self._writer = writer
+        self._follow_ups = follow_ups
         self._store = writer.store
         self._queues = queues
         self._files = files
@@ -93,26 +95,11 @@ class ScheduledSweep:
         return len(overdue)
 
     def _follow_up(self, now: datetime) -> int:
-        """End the verbal certifications (approvals by telephone) that have lapsed, and return their number."""
+        """Take the due steps of the follow-up of documents that wait for a signature. Return the number of documents.
+
+        Verbal certifications (approvals by telephone) that have lapsed end here too."""
         due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
-        return sum(self._end_verbal(document, now) for document in due)
-
-    def _end_verbal(self, document: Document, now: datetime) -> bool:
-        """End a verbal certification that has lapsed. Without a signature since then, ask staff to act.
-
-        A verbal certification is a provider's approval by telephone. Return False if the index was out of date, or if
-        another writer changed the document first."""
-        if document.follow_up_at is None or document.follow_up_at > now:
-            return False
-        done = replace(document, follow_up_at=None)
-        recorder = self._writer.recorder(done, self._writer.practice_of(document), PORTAL, now)
-        if has_lapsed(document, now):
-            recorder.attention(AttentionReason.VERBAL_LAPSED).notice(NoticeKind.NEEDS_ATTENTION)
-        try:
-            self._store.commit(recorder.change())
-        except ConcurrentUpdate:
-            return False
-        return True
+        return sum(self._follow_ups.take_steps(document, now) for document in due)
 
     def _mark_delayed(self, document: Document, now: datetime) -> bool:
         """Mark the document's seal as delayed: record an audit event, notify staff and queue a new seal job.

@@ -46,6 +46,7 @@ NAMES = [field.name.upper() for field in fields(Settings)]
 
 
 def some_settings() -> Settings:
+    """Return settings for tests. As in the local run, faxes leave at any hour."""
     return from_environment(
         dict.fromkeys([*NAMES, "AWS_REGION"], "unused")
         | {
@@ -54,6 +55,7 @@ def some_settings() -> Settings:
             "FAX_DOMAIN": "fax.test",
             "FAX_COUNTRIES": "US,CA",
             "SUPPORT_CONTACT": "help@portal.test",
+            "SENDS_AT_ANY_HOUR": "true",
         }
     )
 

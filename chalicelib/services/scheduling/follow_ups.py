@@ -1,0 +1,204 @@
+"""The follow-up of documents that wait for a signature: reminders, faxes, and requests to the clinic's staff.
+
+`domain/follow_up` has the table of steps and their times (docs/decisions/046)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.carriers.fax_results import Remedy, remedy_of
+from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.rules import has_lapsed
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
+from chalicelib.domain.documents import DeliveryLine, Document
+from chalicelib.domain.errors import ConcurrentUpdate
+from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed, next_working_day, start_of
+from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
+from chalicelib.domain.follow_up.schedule import due_rules, next_check, provider_zones
+from chalicelib.domain.practices import Practice
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
+from chalicelib.services.documents.recorder import PORTAL, Recorder
+from chalicelib.services.ports import Switches
+from chalicelib.services.transaction import Change
+
+COLLECT_FOR = timedelta(minutes=10)
+"""The time in which a day's reminder waits for other documents that are due at the same mailbox."""
+
+MAX_DOCUMENTS = 100
+"""The most documents that one reminder collects. Others are due on the next working day."""
+
+_URGENCY = [rule.attention for rule in STEPS if rule.attention]
+"""The reasons of the follow-up to call a provider, the least urgent first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Messages:
+    """The messages that are due for a document: the day's reminder by email, and the number to fax to."""
+
+    reminder: Delivery | None = None
+    fax: str | None = None
+
+
+class FollowUps:
+    def __init__(self, writer: DocumentWriter, *, switches: Switches) -> None:
+        self._writer = writer
+        self._store = writer.store
+        self._switches = switches
+
+    def take_steps(self, document: Document, now: datetime) -> bool:
+        """Take the steps of the document that are due, and store the time of the next check, in one transaction.
+
+        Return False if the index was out of date, or if another writer changed the document or its reminder first. The
+        next sweep then looks at the document again."""
+        if document.follow_up_at is None or document.follow_up_at > now:
+            return False
+        practice = self._writer.practice_of(document)
+        try:
+            self._store.commit(self._change(document, practice, now))
+        except ConcurrentUpdate:
+            return False
+        return True
+
+    def _change(self, document: Document, practice: Practice, now: datetime) -> Change:
+        plan = self._switches.follow_up(practice.id)
+        rules = due_rules(document, plan, now)
+        messages, wait_until = self._find_messages(document, rules, plan, now)
+        taken = rules if wait_until is None else tuple(rule for rule in rules if not rule.sends_messages)
+        after = _with_progress(document, taken, is_reminded=messages.reminder is not None)
+        following = next_check(after, plan, now) if wait_until is None else _earlier_lapse(after, wait_until, now)
+        recorder = self._writer.recorder(replace(after, follow_up_at=following), practice, PORTAL, now)
+        _record_messages(recorder, messages, taken)
+        _record_attention(recorder, document, taken, now)
+        change = recorder.change()
+        reminders = [messages.reminder] if messages.reminder else []
+        return replace(change, deliveries=(*change.deliveries, *reminders))
+
+    def _find_messages(
+        self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan, now: datetime
+    ) -> tuple[_Messages, datetime | None]:
+        """Return the messages of the due steps, and None, or the time at which they may leave if that is later.
+
+        They wait outside of the afternoon, and if today's reminder to the mailbox has already left."""
+        zones = provider_zones(document.addressee, document.practice.time_zone)
+        email = self._email_of(document, rules, plan)
+        fax = self._fax_of(document, rules, plan)
+        if email is None and fax is None:
+            return _Messages(), None
+        leaves = next_allowed(now, EMAIL_HOURS, zones)
+        if leaves > now:
+            return _Messages(), leaves
+        if email is None:
+            return _Messages(fax=fax), None
+        today = now.astimezone(ZoneInfo(zones[0])).date()
+        reminder = self._reminder(document, email, f"reminder-{today}", now)
+        if reminder is None:
+            tomorrow = start_of(next_working_day(today + timedelta(days=1)), EMAIL_HOURS, zones[0])
+            return _Messages(), next_allowed(tomorrow, EMAIL_HOURS, zones)
+        return _Messages(reminder=reminder, fax=fax), None
+
+    def _reminder(self, document: Document, email: str, event_id: str, now: datetime) -> Delivery | None:
+        """Return the row of the day's one reminder to a mailbox, with this document, or None if it has already left.
+
+        The row's id comes from the address and the day, so that a mailbox cannot get a second reminder on a day."""
+        new = new_delivery(
+            Channel.EMAIL,
+            MessageType.REMINDER,
+            email,
+            event_id=event_id,
+            practice_id=PORTAL_PRACTICE,
+            now=now,
+            provider_id=document.provider_id,
+        )
+        stored = self._store.delivery(new.id)
+        if stored is None:
+            return replace(new, documents=(document.id,), next_attempt_at=now + COLLECT_FOR)
+        is_open = stored.status is DeliveryStatus.QUEUED and not stored.attempts
+        if not is_open or len(stored.documents) >= MAX_DOCUMENTS:
+            return None
+        return replace(stored, version=stored.version + 1, documents=(*stored.documents, document.id))
+
+    def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
+        """Return the address of a due reminder, or None if none is due. An address that bounced gets no reminder."""
+        email = document.addressee.email
+        is_due = plan.emails and any(rule.sends_email for rule in rules)
+        if not is_due or email is None or document.delivery not in BY_EMAIL:
+            return None
+        line = _last_line(document, MessageType.READY, email)
+        return None if line is not None and line.status == DeliveryStatus.FAILED else email
+
+    def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
+        """Return the number of a due fax, or None if none is due. A number without a fax machine gets no other fax."""
+        fax = document.addressee.fax
+        is_due = plan.faxes and any(rule.sends_fax and _is_needed(rule, document) for rule in rules)
+        if not is_due or fax is None or document.delivery not in BY_FAX:
+            return None
+        line = _last_line(document, MessageType.FAX, fax)
+        return None if line is not None and self._is_wrong_number(line) else fax
+
+    def _is_wrong_number(self, line: DeliveryLine) -> bool:
+        delivery = self._store.delivery(line.id) if line.status == DeliveryStatus.FAILED else None
+        reason = delivery.attempts[-1].reason if delivery is not None and delivery.attempts else None
+        return reason is not None and remedy_of(reason) is Remedy.WRONG_NUMBER
+
+
+def _is_needed(rule: StepRule, document: Document) -> bool:
+    """Return True if the step's fax is needed. The early fax is not, if the document was opened or faxed before."""
+    is_faxed = any(line.type == MessageType.FAX for line in document.deliveries)
+    is_reached = document.viewed_at is not None or document.transmitted_at is not None
+    return not (rule.only_unopened and (is_faxed or is_reached))
+
+
+def _last_line(document: Document, type: MessageType, recipient: str) -> DeliveryLine | None:
+    lines = [line for line in document.deliveries if line.type == type and line.recipient == recipient]
+    return lines[-1] if lines else None
+
+
+def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_reminded: bool) -> Document:
+    progress = document.follow_up
+    if progress is None:
+        return document
+    done = (*progress.done, *(rule.step for rule in taken))
+    return replace(document, follow_up=replace(progress, done=done, reminders=progress.reminders + is_reminded))
+
+
+def _earlier_lapse(document: Document, wait_until: datetime, now: datetime) -> datetime:
+    """Return the time at which waiting messages may leave, or the end of a verbal certification if that is earlier."""
+    verbal = document.verbal
+    return min(wait_until, verbal.lapses_at) if verbal is not None and verbal.lapses_at > now else wait_until
+
+
+def _record_messages(recorder: Recorder, messages: _Messages, taken: tuple[StepRule, ...]) -> None:
+    reminder, fax = messages.reminder, messages.fax
+    if reminder is None and fax is None:
+        return
+    step = next(rule.step for rule in reversed(taken) if rule.sends_messages)
+    facts = {"step": step, "reminder": reminder.id if reminder else None, "fax": fax is not None}
+    recorder.event(DocumentEventType.REMINDED, facts)
+    if fax is not None:
+        recorder.message(Channel.FAX, MessageType.FAX, fax)
+
+
+def _record_attention(recorder: Recorder, before: Document, taken: tuple[StepRule, ...], now: datetime) -> None:
+    """Ask staff to act, once for each reason: if a verbal certification has lapsed, or if a step asks for a call."""
+    reason = AttentionReason.VERBAL_LAPSED if _lapses_now(before, now) else _reason_of(taken, before.attention)
+    if reason is not None:
+        recorder.attention(reason).notice(NoticeKind.NEEDS_ATTENTION)
+
+
+def _lapses_now(document: Document, now: datetime) -> bool:
+    """Return True if a verbal certification has lapsed since the last check. A later check is never before the end."""
+    verbal, checked = document.verbal, document.follow_up_at
+    is_new = verbal is not None and checked is not None and checked <= verbal.lapses_at
+    return is_new and has_lapsed(document, now)
+
+
+def _reason_of(taken: tuple[StepRule, ...], present: AttentionReason | None) -> AttentionReason | None:
+    """Return the reason of the most urgent step, or None if the present reason says more."""
+    reason = next((rule.attention for rule in reversed(taken) if rule.attention), None)
+    if reason is None or present is None:
+        return reason
+    is_more_urgent = present in _URGENCY and _URGENCY.index(present) < _URGENCY.index(reason)
+    return reason if is_more_urgent else None
