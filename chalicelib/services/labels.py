@@ -14,6 +14,16 @@ KINDS: Mapping[Kind, str] = {
     Kind.OTHER: "Document",
 }
 
+KIND_PLURALS: Mapping[Kind, str] = {
+    Kind.PLAN_OF_CARE: "plans of care",
+    Kind.RECERTIFICATION: "recertifications",
+    Kind.PROGRESS_NOTE: "progress notes",
+    Kind.DISCHARGE_SUMMARY: "discharge summaries",
+    Kind.ORDER: "orders",
+    Kind.OTHER: "documents",
+}
+"""The words for several documents of one kind, within a sentence."""
+
 DECLINE_REASONS: Mapping[DeclineReason, str] = {
     DeclineReason.NOT_MY_PATIENT: "Not my patient",
     DeclineReason.SOMEONE_ELSE_SIGNS: "Another provider should sign",

@@ -447,9 +447,7 @@ def test_switches_are_deployed_as_off_and_never_changed_by_the_template(producti
                 "Type": "String",
                 "Value": "on",
                 "AllowedPattern": "^(on|off)$",
-                "Description": (
-                    "Faxes of the follow-up (day 3, reminders), for practices without a parameter of their own: on or off"
-                ),
+                "Description": "Faxes of the follow-up, for practices without a parameter of their own: on or off",
             },
         },
         "FollowUpDaysDefault": {

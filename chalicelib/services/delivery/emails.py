@@ -4,6 +4,7 @@ No subject, sender, link or text of an email contains anything about a patient (
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -14,13 +15,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from chalicelib.domain.account_events import AccountEventType
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import MessageOutdated
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
+from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed
+from chalicelib.domain.follow_up.schedule import provider_zones
 from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
+from chalicelib.services.delivery.reminder_contents import describe_waiting, find_waiting
+from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from chalicelib.services.delivery.support_reports import SUPPORT_REPORTS
 from chalicelib.services.labels import duration
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.normalization import display_phone
+from chalicelib.services.transaction import Change
 
 _ANNOUNCEMENT = "{practice}: a document is waiting for your signature"
 ENVELOPES: Mapping[str, tuple[str, str]] = {
@@ -35,6 +44,7 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "account_by_support": ("{change}", "If you didn't expect this, contact us."),
     "address_code": ("Your code to add an email address", "The code expires in {code_lifetime}."),
     "address_taken": ("Someone tried to add your email address", "Your account has not changed."),
+    "reminder": ("{headline}: {clinic}", "Waiting since {since}."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
 """The subject of every email, and the preview that a mailbox shows beside the subject, by the template's name.
@@ -71,6 +81,7 @@ class Emails(MessageSender):
             MessageType.DECIDED_ELSEWHERE: self._decided_elsewhere,
             MessageType.ADDRESS_CODE: self._address_code,
             MessageType.ADDRESS_TAKEN: self._address_taken,
+            MessageType.REMINDER: self._reminder,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
         }
         composers |= dict.fromkeys(SUPPORT_REPORTS, self._by_support)
@@ -113,6 +124,41 @@ class Emails(MessageSender):
             return self._render(facts, "document_ready_by_hand", **values)
         document_link = self._url(f"/documents/{document.id}")
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
+
+    def _reminder(self, facts: MessageFacts) -> Mail:
+        """Compose the day's reminder of everything that still waits at the mailbox.
+
+        Raises `MessageOutdated` if nothing waits there any more, so that nothing is sent."""
+        waiting = find_waiting(self.store, facts.delivery, facts.now)
+        if not waiting.documents:
+            raise MessageOutdated("Nothing waits for the recipient any more.")
+        self._move_to_next_afternoon(facts, waiting.documents[0])
+        values = describe_waiting(waiting, {document.id: self._link(document) for document in waiting.documents})
+        kind, verb = "Last reminder" if waiting.is_last else "Reminder", "needs" if values["count"] == 1 else "need"
+        headline = f"{kind}: {values['what']} {verb} your signature"
+        if len(waiting.practice_ids) == 1:
+            facts = replace(facts, practice=require_practice(self.store, waiting.practice_ids[0]))
+        return self._render(facts, "reminder", headline=headline, is_last=waiting.is_last, **values)
+
+    def _move_to_next_afternoon(self, facts: MessageFacts, document: Document) -> None:
+        """Leave the documents of a late reminder to the reminder of the next afternoon, which may not exist yet.
+
+        Raises `MessageOutdated` then. In the afternoon of a working day, do nothing."""
+        delivery, zones = facts.delivery, provider_zones(document.addressee, document.practice.time_zone)
+        leaves = next_allowed(facts.now, EMAIL_HOURS, zones)
+        if leaves == facts.now or self.settings.sends_at_any_hour:
+            return
+        later = add_to_reminder(
+            self.store, delivery.documents, delivery.recipient, delivery.provider_id, leaves=leaves, zone=zones[0]
+        )
+        if later is not None:
+            self.store.commit(Change(at=facts.now, deliveries=(later,)))
+        raise MessageOutdated("The documents are in the reminder of the next working day.")
+
+    def _link(self, document: Document) -> str:
+        """Return the link to a document: the page where it is signed online, or the page where it is printed."""
+        is_online = self.switches.electronic_signature(document.practice_id)
+        return self._url(f"/{'documents' if is_online else 'by-hand'}/{document.id}")
 
     def _belongs_to_account(self, address: str) -> bool:
         """Return True if the address belongs to an account, so that the email must not offer to set up another one."""

@@ -1,7 +1,6 @@
 """The common part of the senders of emails and faxes. Emails, and faxes by the email-to-fax gateway, leave by SES."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +8,7 @@ from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Document
 from chalicelib.domain.follow_up.area_codes import find_time_zones
-from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, Hours, next_allowed
+from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, next_allowed
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -84,12 +83,16 @@ class MessageSender(ABC):
         """Return the result of an attempt that may not send the message now, or None if the message may leave.
 
         A fax leaves in the office hours of a working day, in the time zone of its number. Without such a zone, the
-        practice's zone decides. Only the local run sends at any hour."""
+        practice's zone decides. A subclass may postpone other messages. Only the local run sends at any hour."""
         if facts.delivery.channel is not Channel.FAX or self.settings.sends_at_any_hour:
             return None
         _, practice = facts.require_document()
         zones = find_time_zones(facts.delivery.recipient) or (practice.time_zone,)
-        return postpone(facts.now, OFFICE_HOURS, zones)
+        wait = next_allowed(facts.now, OFFICE_HOURS, zones) - facts.now
+        if not wait:
+            return None
+        # The wait is no failed attempt, so it does not use up the retry schedule.
+        return AttemptResult(verdict=Verdict.RETRY, detail="Waits for office hours.", tried=False, retry_after=wait)
 
     @abstractmethod
     def _compose(self, facts: MessageFacts) -> Mail:
@@ -97,16 +100,6 @@ class MessageSender(ABC):
 
     def _url(self, path: str) -> str:
         return self.settings.portal_url + path
-
-
-def postpone(now: datetime, hours: Hours, zones: Collection[str]) -> AttemptResult | None:
-    """Return a result that lets a message wait until these hours in every zone, or None if it may leave now.
-
-    The wait is no failed attempt, so it does not use up the retry schedule."""
-    wait = next_allowed(now, hours, zones) - now
-    if not wait:
-        return None
-    return AttemptResult(verdict=Verdict.RETRY, detail="Waits for working hours.", tried=False, retry_after=wait)
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:

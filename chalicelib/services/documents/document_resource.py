@@ -109,7 +109,7 @@ class CallResource(TypedDict):
 class AttentionResource(TypedDict):
     """What a person at the clinic should act on.
 
-    `tries` counts the messages that carried or announced the document, and the calls that staff noted.
+    `tries` counts the messages that carried or announced the document, the reminders, and the calls that staff noted.
     `days_left` counts the days to `due_on`, and is negative after it."""
 
     reason: AttentionReason
@@ -185,9 +185,14 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
     return {
         "reason": reason,
         "call": {"name": addressee.name_and_credential, "number": addressee.phone},
-        "tries": document.calls + sum(line.type in _TRIES for line in document.deliveries),
+        "tries": _count_tries(document),
         "days_left": (document.due_on - local_day(now, document)).days,
     }
+
+
+def _count_tries(document: Document) -> int:
+    reminders = document.follow_up.reminders if document.follow_up else 0
+    return document.calls + reminders + sum(line.type in _TRIES for line in document.deliveries)
 
 
 def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:

@@ -13,22 +13,16 @@ from chalicelib.domain.certification.rules import has_lapsed
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import ConcurrentUpdate
-from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed, next_working_day, start_of
+from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed, start_of
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
 from chalicelib.domain.follow_up.schedule import due_rules, next_check, provider_zones
 from chalicelib.domain.practices import Practice
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery
+from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.ports import Switches
 from chalicelib.services.transaction import Change
-
-COLLECT_FOR = timedelta(minutes=10)
-"""The time in which a day's reminder waits for other documents that are due at the same mailbox."""
-
-MAX_DOCUMENTS = 100
-"""The most documents that one reminder collects. Others are due on the next working day."""
 
 _URGENCY = [rule.attention for rule in STEPS if rule.attention]
 """The reasons of the follow-up to call a provider, the least urgent first."""
@@ -92,33 +86,12 @@ class FollowUps:
             return _Messages(), leaves
         if email is None:
             return _Messages(fax=fax), None
-        today = now.astimezone(ZoneInfo(zones[0])).date()
-        reminder = self._reminder(document, email, f"reminder-{today}", now)
+        ids, owner = (document.id,), document.provider_id
+        reminder = add_to_reminder(self._store, ids, email, owner, leaves=now, zone=zones[0])
         if reminder is None:
-            tomorrow = start_of(next_working_day(today + timedelta(days=1)), EMAIL_HOURS, zones[0])
+            tomorrow = start_of(now.astimezone(ZoneInfo(zones[0])).date() + timedelta(days=1), EMAIL_HOURS, zones[0])
             return _Messages(), next_allowed(tomorrow, EMAIL_HOURS, zones)
         return _Messages(reminder=reminder, fax=fax), None
-
-    def _reminder(self, document: Document, email: str, event_id: str, now: datetime) -> Delivery | None:
-        """Return the row of the day's one reminder to a mailbox, with this document, or None if it has already left.
-
-        The row's id comes from the address and the day, so that a mailbox cannot get a second reminder on a day."""
-        new = new_delivery(
-            Channel.EMAIL,
-            MessageType.REMINDER,
-            email,
-            event_id=event_id,
-            practice_id=PORTAL_PRACTICE,
-            now=now,
-            provider_id=document.provider_id,
-        )
-        stored = self._store.delivery(new.id)
-        if stored is None:
-            return replace(new, documents=(document.id,), next_attempt_at=now + COLLECT_FOR)
-        is_open = stored.status is DeliveryStatus.QUEUED and not stored.attempts
-        if not is_open or len(stored.documents) >= MAX_DOCUMENTS:
-            return None
-        return replace(stored, version=stored.version + 1, documents=(*stored.documents, document.id))
 
     def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the address of a due reminder, or None if none is due. An address that bounced gets no reminder."""

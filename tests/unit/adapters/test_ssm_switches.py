@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.ssm_switches import BATCH_SIZE, SsmSwitches
+from chalicelib.domain.follow_up.progress import FollowUpPlan
 from tests.support.fakes import FakeClock
 
 DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
@@ -126,3 +127,48 @@ def test_a_switch_is_written_only_if_it_differs_from_the_default() -> None:
     desk.switches.set_second_factor("prc_1", on=False)
     assert desk.ssm.values == {}
     assert not desk.switches.second_factor(["prc_1"])
+
+
+# The follow-up
+
+EMAILS, FAXES, DAYS = "/portal/reminder-emails", "/portal/reminder-faxes", "/portal/follow-up-days"
+OWN_EMAILS, OWN_DAYS = "/portal/practices/prc_1/reminder-emails", "/portal/practices/prc_1/follow-up-days"
+
+
+@pytest.mark.parametrize(
+    ("values", "plan"),
+    [
+        ({}, FollowUpPlan()),
+        ({EMAILS: "on", FAXES: "on", DAYS: "3,5,10,14,21,27"}, FollowUpPlan()),
+        ({EMAILS: "off"}, FollowUpPlan(emails=False)),
+        ({FAXES: "off"}, FollowUpPlan(faxes=False)),
+        ({EMAILS: "off", OWN_EMAILS: " ON "}, FollowUpPlan()),
+        ({OWN_EMAILS: "off"}, FollowUpPlan(emails=False)),
+        ({EMAILS: "yes", FAXES: "no"}, FollowUpPlan(emails=False, faxes=False)),
+        ({DAYS: "1,2,3,4,5,6"}, FollowUpPlan(days=(1, 2, 3, 4, 5, 6))),
+        ({DAYS: "1,2,3,4,5,6", OWN_DAYS: "2, 4, 9, 13, 20, 26"}, FollowUpPlan(days=(2, 4, 9, 13, 20, 26))),
+    ],
+)
+def test_the_follow_up_of_a_practice_overrides_the_default(values: dict[str, str], plan: FollowUpPlan) -> None:
+    desk = Desk(**values)
+    assert desk.switches.follow_up("prc_1") == plan
+    assert len(desk.ssm.asked) == 1
+
+
+def test_unreadable_days_are_logged_without_the_value(caplog: pytest.LogCaptureFixture) -> None:
+    assert Desk(**{OWN_DAYS: "soon"}).switches.follow_up("prc_1") == FollowUpPlan()
+    (record,) = map(vars, caplog.records)
+    assert (record["levelname"], record["msg"]) == ("WARNING", "follow-up days unreadable")
+    assert record["parameter"] == OWN_DAYS
+    assert "soon" not in str(record)
+
+
+def test_the_follow_up_is_read_again_after_the_lifetime_of_the_cache() -> None:
+    desk = Desk()
+    desk.switches.follow_up("prc_1")
+    desk.ssm.values[EMAILS] = "off"
+    desk.clock.pass_time(seconds=29)
+    assert desk.switches.follow_up("prc_1").emails
+    assert not desk.switches.follow_up("prc_2").emails
+    desk.clock.pass_time(seconds=1)
+    assert not desk.switches.follow_up("prc_1").emails

@@ -2,7 +2,7 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from chalicelib.domain.certification.facts import Certification, Payer, PayerKin
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import DeliveryChoice, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
+from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.documents import incoming_pdf as originals
@@ -21,6 +22,7 @@ from chalicelib.services.documents.intake import check_box
 from chalicelib.services.documents.lifecycle_events import RecallCommand
 from chalicelib.services.transaction import Change, RequestRecord
 from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
+from tests.support.fakes import START
 from tests.support.provider_fixtures import only_doing
 
 
@@ -119,10 +121,37 @@ def test_delivery_by_fax_sends_a_fax_and_no_email() -> None:
     assert emr.messages(emr.send(sent(delivery=DeliveryChoice.FAX))) == [("fax", "fax", "+15125550100")]
 
 
-def test_delivery_by_both_sends_an_email_and_a_fax() -> None:
+@pytest.mark.parametrize(
+    ("delivery", "order", "channels"),
+    [
+        (DeliveryChoice.BOTH, {"order_signed_on": date(2026, 11, 10)}, ["email", "email", "fax"]),
+        (DeliveryChoice.BOTH, {}, ["email", "email"]),
+        (DeliveryChoice.EMAIL, {"order_signed_on": date(2026, 11, 10)}, ["email", "email"]),
+        (DeliveryChoice.FAX, {}, ["fax"]),
+    ],
+)
+def test_delivery_by_both_faxes_at_once_if_the_emr_states_an_order(
+    delivery: DeliveryChoice, order: Mapping[str, Any], channels: list[str]
+) -> None:
     emr = Emr()
-    channels = [channel for channel, _, _ in emr.messages(emr.send(sent(delivery=DeliveryChoice.BOTH)))]
-    assert channels == ["email", "email", "fax"]
+    document = emr.send(sent(delivery=delivery, certification=Certification(**order)))
+    assert [channel for channel, _, _ in emr.messages(document)] == channels
+
+
+def test_delivery_by_both_without_facts_about_an_order_waits_with_the_fax() -> None:
+    emr = Emr()
+    document = emr.send(sent(delivery=DeliveryChoice.BOTH, certification=None))
+    assert [channel for channel, _, _ in emr.messages(document)] == ["email", "email"]
+
+
+def test_a_new_document_is_followed_up_on_the_days_of_its_practice() -> None:
+    emr = Emr()
+    document = emr.send()
+    assert document.follow_up == FollowUpProgress(since=START)
+    assert document.follow_up_at == datetime(2026, 11, 25, 19, tzinfo=UTC)
+    emr.switches.plans[PRACTICE.id] = FollowUpPlan(days=(1, 5, 10, 14, 21, 27))
+    earlier = emr.send(sent(external_id="POC-2"))
+    assert earlier.follow_up_at == datetime(2026, 11, 23, 19, tzinfo=UTC)
 
 
 # The same again

@@ -215,6 +215,18 @@ def test_a_verbal_certification_is_recorded_and_announced() -> None:
     ((type, body),) = emr.webhooks(document)
     assert (type, body["certified_by"], body["certified_on"]) == ("document.certified", "verbal_pending", "2026-11-22")
     # December 6 is day 14, and ends at 06:00 UTC in Chicago.
+    verbal = latest(emr).verbal
+    assert verbal is not None
+    assert verbal.lapses_at == datetime(2026, 12, 7, 6, tzinfo=UTC)
+    assert latest(emr).follow_up_at == document.follow_up_at
+
+
+def test_a_lapse_before_the_next_step_is_the_next_check() -> None:
+    emr = Emr()
+    document = plan(emr)
+    late = replace(document, version=2, follow_up_at=datetime(2026, 12, 7, 6, 0, 1, tzinfo=UTC))
+    emr.store.commit(Change(at=emr.now, documents=(late,)))
+    call(emr)
     assert latest(emr).follow_up_at == datetime(2026, 12, 7, 6, tzinfo=UTC)
 
 
@@ -224,7 +236,7 @@ def test_every_other_call_is_only_recorded(result: CallResult) -> None:
     document = plan(emr)
     assert "warnings" not in call(emr, result, note=None)
     after = latest(emr)
-    assert (after.calls, after.verbal, after.follow_up_at) == (1, None, None)
+    assert (after.calls, after.verbal, after.follow_up_at) == (1, None, document.follow_up_at)
     assert types(emr, document) == ["document.sent", "document.called"]
     assert emr.store.events(document.id)[-1].private == {"address": "192.0.2.10", "by": "Sam Lee"}
     assert emr.webhooks(document) == []

@@ -1,0 +1,89 @@
+"""Test that faxes leave in the office hours of the receiving number only."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
+from chalicelib.services.delivery.faxes import Faxes, pdf_key
+from chalicelib.services.delivery.message_sender import MessageFacts
+from tests.support.worlds.delivery_world import World
+from tests.support.worlds.fax_world import FaxWorld
+
+LOS_ANGELES, CHICAGO, TOLL_FREE = "+13105550100", "+15125550100", "+18005550100"
+
+
+@pytest.fixture(autouse=True)
+def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the drawing of the pages, which `test_faxes.py` proves."""
+
+    def store(faxes: Faxes, facts: MessageFacts, _max_megabytes: int) -> str:
+        faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
+        return pdf_key(facts.delivery)
+
+    monkeypatch.setattr(Faxes, "_store_pdf", store)
+
+
+def strict(world: World) -> World:
+    """Return the world with the hours of a deployed portal."""
+    world.settings = replace(world.settings, sends_at_any_hour=False)
+    return world
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", [World, FaxWorld], ids=["gateway", "carrier"])
+@pytest.mark.parametrize(
+    ("number", "now", "leaves"),
+    [
+        (CHICAGO, "2026-12-02T13:59:59", "2026-12-02T14:00"),
+        (CHICAGO, "2026-12-02T23:00", "2026-12-03T14:00"),
+        (CHICAGO, "2026-11-22T19:00", "2026-11-23T14:00"),
+        (CHICAGO, "2026-11-26T19:00", "2026-11-27T14:00"),
+        (LOS_ANGELES, "2026-12-02T14:00", "2026-12-02T16:00"),
+        (TOLL_FREE, "2026-12-02T13:00", "2026-12-02T14:00"),
+    ],
+    ids=["morning", "evening", "Sunday", "Thanksgiving", "another zone", "a number without a zone"],
+)
+def test_a_fax_waits_for_office_hours_without_using_up_an_attempt(
+    kind: type[World], number: str, now: str, leaves: str
+) -> None:
+    world = strict(kind())
+    world.clock.at = utc(now)
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, number))
+    assert (row.status, row.attempts, row.next_attempt_at) == (DeliveryStatus.QUEUED, (), utc(leaves))
+    assert world.mailer.sent == []
+    assert not [key for key in world.files.objects if key.startswith("work/faxes/")]
+    sent = world.when_due(row.id)
+    assert len(sent.attempts) == 1
+    assert sent.status in (DeliveryStatus.SENT, DeliveryStatus.SENDING)
+
+
+@pytest.mark.parametrize("kind", [World, FaxWorld], ids=["gateway", "carrier"])
+def test_a_fax_in_office_hours_leaves_at_once(kind: type[World]) -> None:
+    world = strict(kind())
+    world.clock.at = utc("2026-12-02T22:59:59")
+    assert len(world.deliver(world.message(Channel.FAX, MessageType.FAX, CHICAGO)).attempts) == 1
+
+
+def test_the_local_run_sends_at_night() -> None:
+    world = World()
+    world.clock.at = utc("2026-12-02T05:00")
+    assert world.deliver(world.message(Channel.FAX, MessageType.FAX, CHICAGO)).status is DeliveryStatus.SENT
+
+
+def test_a_waiting_fax_of_a_recalled_document_is_cancelled() -> None:
+    world = strict(FaxWorld())
+    world.clock.at = utc("2026-12-02T05:00")
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, CHICAGO))
+    world.change_document(access=2)
+    assert world.when_due(row.id).status is DeliveryStatus.CANCELLED
+
+
+def test_an_email_about_a_new_document_leaves_at_any_hour() -> None:
+    world = strict(World())
+    world.clock.at = utc("2026-11-22T05:00") + timedelta(minutes=1)
+    assert world.deliver(world.message(Channel.EMAIL, MessageType.READY)).status is DeliveryStatus.SENT

@@ -1,0 +1,222 @@
+"""Test the day's one reminder by email: what it contains, and when nothing is sent."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.deliveries import Delivery, DeliveryStatus, MessageType
+from chalicelib.domain.documents import DeliveryChoice, Document, Kind, PracticeCard
+from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
+from chalicelib.domain.status import Status
+from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.transaction import Change
+from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER
+from tests.support.worlds.delivery_world import World
+
+AFTERNOON = datetime(2026, 12, 2, 19, tzinfo=UTC)
+"""One o'clock in Chicago, on a Wednesday."""
+
+EMAIL, CHICAGO = "dr.rivera@example.com", "America/Chicago"
+CEDAR = replace(PRACTICE, id="prc_2", name="Cedar Clinic", phone="+15125550144", api_keys=(), reply_to=None)
+PATIENT = ("Ada", "Byron", "PT-77", "1950", "POC-1001", "Plan of Care", "initial evaluation")
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.settings = replace(world.settings, sends_at_any_hour=False)
+    world.clock.at = AFTERNOON
+    world.store.commit(Change(at=AFTERNOON, practices=(CEDAR,)))
+    world.switches.on.add(CEDAR.id)
+    return world
+
+
+def other(world: World, number: int = 2, **changes: Any) -> Document:
+    """Store another document that waits at the same mailbox."""
+    facts: dict[str, Any] = {"id": f"doc_{number}", "external_id": f"POC-{number}", **changes}
+    document = replace(world.document, version=1, sequence=0, head="", deliveries=(), **facts)
+    world.store.commit(Change(at=AFTERNOON, documents=(document,)))
+    return document
+
+
+def of_cedar(world: World, number: int = 2, **changes: Any) -> Document:
+    card = PracticeCard(name=CEDAR.name, phone=CEDAR.phone, time_zone=CHICAGO)
+    return other(world, number, practice_id=CEDAR.id, practice=card, **changes)
+
+
+def remind(world: World, *documents: str) -> Delivery:
+    ids = documents or (world.document.id,)
+    row = add_to_reminder(world.store, ids, EMAIL, PROVIDER.id, leaves=world.clock.at, zone=CHICAGO)
+    assert row is not None
+    world.store.commit(Change(at=world.clock.at, deliveries=(row,)))
+    return row
+
+
+def deliver(world: World, row: Delivery) -> Delivery:
+    return world.when_due(row.id)
+
+
+def sent_text(world: World) -> str:
+    body = world.mail().get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def html(world: World) -> str:
+    body = world.mail().get_body(("html",))
+    assert body is not None
+    return " ".join(str(body.get_content()).split())
+
+
+def rows(world: World) -> list[Delivery]:
+    return [row for row in world.store.every(Delivery, "deliveries") if row.type == MessageType.REMINDER]
+
+
+def test_a_reminder_names_the_provider_the_clinic_and_the_day_but_no_patient(world: World) -> None:
+    assert deliver(world, remind(world)).status is DeliveryStatus.SENT
+    mail = world.mail()
+    assert mail["Subject"] == "Reminder: a plan of care needs your signature: Hill Country Therapy"
+    assert mail["From"] == "Hill Country Therapy via Provider Portal <no-reply@portal.test>"
+    assert mail["Reply-To"] == "desk@hillcountry.example"
+    text = sent_text(world)
+    assert text.startswith(
+        "Reminder: a plan of care needs your signature\n\n"
+        "It has been waiting since November 20.\n\n"
+        "For Luis Rivera, MD, from Hill Country Therapy, (512) 555-0177:\n"
+        "- Plan of care, sent November 20, due December 20\n"
+        f"  https://portal.test/documents/{world.document.id}\n"
+    )
+    assert "Waiting since November 20." in html(world)
+    assert "last reminder" not in text
+    everything = text + html(world) + str(mail)
+    assert not [word for word in PATIENT if word in everything]
+
+
+def test_a_reminder_covers_everything_that_waits_at_the_mailbox_from_all_practices(world: World) -> None:
+    of_cedar(world, due_on=date(2026, 12, 10))
+    other(world, 3, kind=Kind.PROGRESS_NOTE)
+    deliver(world, remind(world))
+    assert world.mail()["Subject"] == "Reminder: 3 documents need your signature: 2 clinics"
+    assert world.mail()["From"] == "Provider Portal <no-reply@portal.test>"
+    text = sent_text(world)
+    assert "For Luis Rivera, MD, from Cedar Clinic, (512) 555-0144:\n- Plan of care, sent November 20, due" in text
+    assert "The oldest has been waiting since November 20." in text
+    assert text.count("https://portal.test/documents/") == 3
+    assert text.index("For Luis Rivera, MD, from Cedar") < text.index("For Luis Rivera, MD, from Hill")
+
+
+def test_documents_of_one_kind_are_counted_by_their_name(world: World) -> None:
+    other(world)
+    deliver(world, remind(world))
+    assert world.mail()["Subject"] == "Reminder: 2 plans of care need your signature: Hill Country Therapy"
+
+
+def test_two_providers_at_one_mailbox_each_have_their_part(world: World) -> None:
+    addressee = replace(world.document.addressee, first_name="Ana", last_name="Cole", credential="NP")
+    second = other(world, addressee=addressee, provider_id=OTHER_PROVIDER.id)
+    deliver(world, remind(world, world.document.id, second.id))
+    text = sent_text(world)
+    assert "For Ana Cole, NP, from Hill Country Therapy" in text
+    assert "For Luis Rivera, MD, from Hill Country Therapy" in text
+
+
+def test_the_last_reminder_says_so(world: World) -> None:
+    last = FollowUpProgress(since=AFTERNOON, done=(FollowUpStep.LAST_REMINDER,))
+    world.change_document(follow_up=last)
+    deliver(world, remind(world))
+    assert world.mail()["Subject"].strip() == "Last reminder: a plan of care needs your signature: Hill Country Therapy"
+    assert "This is our last reminder. After this, the clinic may call you." in sent_text(world)
+
+
+def test_the_last_reminder_of_one_of_several_documents_says_so(world: World) -> None:
+    world.change_document(follow_up=FollowUpProgress(since=AFTERNOON, done=(FollowUpStep.LAST_REMINDER,)))
+    other(world, follow_up=FollowUpProgress(since=AFTERNOON))
+    deliver(world, remind(world))
+    assert "This is our last reminder for at least one of these documents." in sent_text(world)
+
+
+def test_a_document_that_is_only_mentioned_does_not_make_a_last_reminder(world: World) -> None:
+    other(world, follow_up=FollowUpProgress(since=AFTERNOON, done=(FollowUpStep.LAST_REMINDER,)))
+    deliver(world, remind(world))
+    assert world.mail()["Subject"].startswith("Reminder: 2 plans")
+
+
+def test_without_electronic_signature_the_link_leads_to_the_page_for_paper(world: World) -> None:
+    world.switches.on.clear()
+    deliver(world, remind(world))
+    assert f"https://portal.test/by-hand/{world.document.id}" in sent_text(world)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": Status.RECALLED},
+        {"addressee": replace(World().document.addressee, email="other@example.com")},
+        {"delivery": DeliveryChoice.FAX},
+    ],
+    ids=["recalled", "corrected", "by fax"],
+)
+def test_what_waits_no_more_at_the_mailbox_is_left_out(world: World, changes: dict[str, Any]) -> None:
+    row = remind(world)
+    world.change_document(**changes)
+    assert deliver(world, row).status is DeliveryStatus.CANCELLED
+    assert world.mailer.sent == []
+
+
+def test_only_what_still_waits_is_named(world: World) -> None:
+    gone = other(world, status=Status.RECALLED)
+    deliver(world, remind(world, gone.id, "doc_unknown", world.document.id))
+    assert world.mail()["Subject"].startswith("Reminder: a plan of care needs")
+
+
+def test_nothing_is_sent_if_only_documents_wait_that_are_not_due(world: World) -> None:
+    row = remind(world)
+    other(world)
+    world.change_document(status=Status.RECALLED)
+    assert deliver(world, row).status is DeliveryStatus.CANCELLED
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_late_reminder_joins_the_reminder_of_the_next_working_day(world: World, *, exists: bool) -> None:
+    row, second = remind(world), other(world)
+    thursday = AFTERNOON + timedelta(days=1)
+    if exists:
+        tomorrow = add_to_reminder(world.store, (second.id,), EMAIL, PROVIDER.id, leaves=thursday, zone=CHICAGO)
+        assert tomorrow is not None
+        world.store.commit(Change(at=AFTERNOON, deliveries=(tomorrow,)))
+    world.clock.at = AFTERNOON + timedelta(hours=4)
+    assert world.deliver(row.id).status is DeliveryStatus.CANCELLED
+    assert world.mailer.sent == []
+    (later,) = [found for found in rows(world) if found.id != row.id]
+    assert later.documents == ((second.id, world.document.id) if exists else (world.document.id,))
+    assert later.next_attempt_at == thursday + timedelta(minutes=10)
+    assert deliver(world, later).status is DeliveryStatus.SENT
+
+
+def test_the_local_run_reminds_at_any_hour(world: World) -> None:
+    world.settings = replace(world.settings, sends_at_any_hour=True)
+    row = remind(world)
+    world.clock.at = AFTERNOON + timedelta(hours=12)
+    assert world.deliver(row.id).status is DeliveryStatus.SENT
+
+
+def test_the_last_minute_of_the_afternoon_is_in_time(world: World) -> None:
+    row = remind(world)
+    world.clock.at = AFTERNOON + timedelta(hours=4, seconds=-1)
+    assert world.deliver(row.id).status is DeliveryStatus.SENT
+
+
+def test_a_mailbox_has_one_row_for_each_day(world: World) -> None:
+    first = remind(world)
+    again = add_to_reminder(world.store, ("doc_9",), EMAIL, None, leaves=AFTERNOON + timedelta(hours=3), zone=CHICAGO)
+    assert again is not None
+    assert (again.id, again.version, again.documents) == (first.id, 2, (world.document.id, "doc_9"))
+    assert again.next_attempt_at == first.next_attempt_at
+    tomorrow = add_to_reminder(world.store, ("doc_9",), EMAIL, None, leaves=AFTERNOON + timedelta(days=1), zone=CHICAGO)
+    assert tomorrow is not None
+    assert tomorrow.id != first.id
+    elsewhere = add_to_reminder(world.store, ("doc_9",), "a@example.com", None, leaves=AFTERNOON, zone=CHICAGO)
+    assert elsewhere is not None
+    assert elsewhere.id != first.id
