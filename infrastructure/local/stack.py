@@ -32,6 +32,7 @@ FIXED_PARAMETERS = {
     "PortalDomain": DOMAIN,
     "MailFrom": "no-reply@portal.example",
     "FaxDomain": "fax.example.net",
+    "SendAtAnyHour": "true",
     "SupportContact": "support@portal.example",
 }
 FUNCTIONS_WARMED_AT_ONCE = 3

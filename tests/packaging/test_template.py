@@ -52,6 +52,7 @@ SWITCHED = {
     "Resources.AdminRole.Properties.Policies.PolicyDocument.Statement.Resource",
     "Resources.ApiHandlerRole.Properties.Policies.PolicyDocument.Statement.Resource",
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Resource",
+    "Resources.FollowUpRole.Properties.Policies.PolicyDocument.Statement.Resource",
 }
 TABLES_WITH_TTL = {"AccountEventsTable", "RequestsTable", "SecretsTable"}
 QUEUES_WITH_WORKERS = {"DocumentJobs": "Documents", "DeliveryJobs": "Deliveries"}
