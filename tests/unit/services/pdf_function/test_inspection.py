@@ -1,5 +1,6 @@
 """Test what the function `inspect` reports about uploaded files, and its limits of time and memory."""
 
+import os
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 def test_a_pdf_is_described() -> None:
     result = inspection.inspect(samples.plan_of_care(), "pdf")
     assert (result["pages"], result["signed"], result["active_content"]) == (3, False, [])
+    assert result.keys() == {"sha256", "bytes", "media_type", "pages", "page_sizes", "active_content", "signed"}
     assert inspection.inspect(samples.active(), "pdf")["active_content"] != []
 
 
@@ -34,6 +36,12 @@ def test_a_seal_is_recognized_by_the_given_certificates() -> None:
     ours = [chain.fingerprint(certificate())]
     assert inspection.inspect(data, "seal", certificates=ours)["verdict"] == "intact"
     assert inspection.inspect(data, "seal", certificates=[])["verdict"] == "not_ours"
+
+
+def test_a_file_to_verify_has_its_hashes_even_if_no_parser_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_read_within_limits", lambda *_: os._exit(9))
+    assert inspection.inspect(b"a file", "seal").keys() == {"refused", "sha256", "revisions"}
+    assert inspection.inspect(b"a file", "pdf").keys() == {"refused"}
 
 
 def test_a_file_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

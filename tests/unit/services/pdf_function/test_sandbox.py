@@ -1,13 +1,16 @@
 """Test the forked process for untrusted files: it ends on time, and cannot reach the process that made it."""
 
 import ctypes
+import faulthandler
 import multiprocessing
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,6 +56,81 @@ def test_work_that_waits_without_computing_is_ended_too() -> None:
     with pytest.raises(SandboxKilled) as caught:
         list(run_sandboxed(waiting, seconds=0.02))
     assert caught.value.by_time
+
+
+@pytest.mark.parametrize(
+    ("number", "by_time"), [(signal.SIGKILL, True), (signal.SIGXCPU, True), (signal.SIGSEGV, False), (0, False)]
+)
+def test_a_copy_that_the_kernel_kills_took_too_long(*, number: int, by_time: bool) -> None:
+    def ending() -> Iterator[bytes]:
+        if number:
+            os.kill(os.getpid(), number)
+        raise ValueError
+        yield b""
+
+    with pytest.raises(SandboxKilled) as caught:
+        list(run_sandboxed(ending, seconds=5))
+    assert caught.value.by_time is by_time
+    assert str(caught.value) == ("the work took too long" if by_time else "the work crashed")
+
+
+def test_every_item_may_take_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = iter(SimpleNamespace(ru_utime=user, ru_stime=0.5) for user in (100.0, 200.0, 300.0))
+    monkeypatch.setattr(resource, "getrusage", lambda _who: next(used))
+
+    def work() -> Iterator[bytes]:
+        for _ in range(2):
+            yield str(resource.getrlimit(resource.RLIMIT_CPU)[0]).encode()
+
+    assert list(run_sandboxed(work, seconds=7)) == [b"108", b"208"]
+
+
+def test_a_copy_does_not_react_to_signals_as_its_parent_does() -> None:
+    """Neither the parent's handlers nor its report of crashes may run in the copy."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def work() -> Iterator[bytes]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield b"still here"
+
+    try:
+        with pytest.raises(SandboxKilled):
+            list(run_sandboxed(work, seconds=5))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert faulthandler.is_enabled()
+    assert run_sandboxed_json(faulthandler.is_enabled, seconds=5, memory=64 * 1024 * 1024) is False
+
+
+def test_a_copy_ends_when_its_parent_was_killed() -> None:
+    """The copy keeps no end of the pipe from which it could read itself, so its next item has no reader."""
+    reading, writing = os.pipe()
+
+    def endless() -> Iterator[bytes]:
+        yield str(os.getpid()).encode()
+        while True:
+            yield bytes(100_000)
+
+    parent = os.fork()
+    if not parent:
+        os.write(writing, next(run_sandboxed(endless, seconds=60)))
+        os._exit(0)
+    os.waitpid(parent, 0)
+    of_copy = Path(f"/proc/{os.read(reading, 100).decode()}")
+    until = time.monotonic() + 30
+    while of_copy.exists() and "State:\tZ" not in (of_copy / "status").read_text() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert time.monotonic() < until
+    for end in (reading, writing):
+        os.close(end)
+
+
+def test_a_copy_prints_nothing_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "printed").open("w") as printed:
+        monkeypatch.setattr(sys, "stdout", printed)
+        sys.stdout.write("once\n")
+        run_sandboxed_json(os.getpid, seconds=5, memory=64 * 1024 * 1024)
+    assert (tmp_path / "printed").read_text() == "once\n"
 
 
 def test_a_copy_cannot_read_the_memory_of_its_parent() -> None:
