@@ -71,7 +71,7 @@ class AccountWriter:
         )
         notices = tuple(
             replace(account_notice(event_id, provider, event_type.value, now, recipient=recipient), body=email)
-            for recipient in recipients or (provider.email or "",)
+            for recipient in recipients or (None,)
         )
         event = account_event(provider.id, event_type, now, owner.origin, unique=event_id, email=email)
         change = Change(
