@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from examples.clinic import pages_admin, pages_documents, pages_send, webhooks
+from examples.clinic import pages_admin, pages_documents, pages_follow_up, pages_send, webhooks
 from examples.clinic.office import Office
 from examples.clinic.pages_common import set_up_pages
 from examples.launch import log_requests
@@ -17,7 +17,8 @@ def create_app(office: Office) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = UPLOAD_LIMIT + 1024 * 1024
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
     app.extensions["office"] = office
-    for pages in (pages_admin.HOME, pages_admin.PAGES, pages_send.PAGES, pages_documents.PAGES):
+    modules = (pages_admin, pages_send, pages_documents, pages_follow_up)
+    for pages in (pages_admin.HOME, *(module.PAGES for module in modules)):
         app.register_blueprint(pages)
     app.register_blueprint(webhooks.ENDPOINT)
     log_requests(app)

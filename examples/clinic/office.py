@@ -1,7 +1,7 @@
 """The work of the sample clinic's staff with the portal, behind the EMR's pages and without any HTML."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from examples.clinic import forms
 from examples.clinic.portal import Page, Portal, Refused, Unreachable, new_event
+from examples.clinic.report_filters import Filter, choose
 from examples.clinic.sample_plans.plans import PLANS
 from examples.clinic.store import Document, Store, UnansweredEvent
 
@@ -16,6 +17,23 @@ LOG = logging.getLogger("examples.clinic")
 Json = Mapping[str, Any]
 
 HOME_ZONE = "America/Chicago"
+
+MOST_PAGES = 10
+"""The most pages of the portal's report that one page with a filter reads."""
+
+ENOUGH_ROWS = 25
+"""The number of documents from which a page with a filter reads no further pages of the portal's report."""
+
+
+@dataclass(frozen=True)
+class SentToEach:
+    """The result of one event about each of several documents.
+
+    `refusals` has the reason for each refused document, by its id. `warnings` are the codes of the portal's
+    warnings."""
+
+    refusals: Mapping[str, str]
+    warnings: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -133,14 +151,44 @@ class Office:
         except (Refused, Unreachable) as problem:
             LOG.info("a document could not be read again: %s", type(problem).__name__)
 
-    def unsigned(self, cursor: str | None) -> Page:
-        """Return one page of the report of unsigned documents, read from the portal. `cursor` is None for the first
-        page."""
+    def unsigned(self, cursor: str | None, chosen: Filter = Filter.ALL) -> Page:
+        """Return one page of the report of unsigned documents with those that a filter admits, read from the portal.
+
+        `cursor` is None for the first page. The portal knows no filters, so its pages are read until there are
+        `ENOUGH_ROWS`, at most `MOST_PAGES`. The documents that need a person most come first."""
+        rows: list[Json] = []
+        for _ in range(MOST_PAGES):
+            page = self._report("unsigned", cursor)
+            rows += choose(page.rows, chosen, self.today())
+            cursor = page.next_cursor
+            if cursor is None or len(rows) >= ENOUGH_ROWS or chosen is Filter.ALL:
+                break
+        return Page(choose(rows, chosen, self.today()), cursor)
+
+    def worklist(self, cursor: str | None) -> Page:
+        """Return one page of the documents on which a person should act today, most urgent first."""
+        return self._report("attention", cursor)
+
+    def _report(self, report: str, cursor: str | None) -> Page:
         asked_at = self.now()
-        page = self.portal.documents(report="unsigned", cursor=cursor)
+        page = self.portal.documents(report=report, cursor=cursor)
         for resource in page.rows:
             self.remember(resource, asked_at)
         return page
+
+    def send_to_each(self, event_type: str, document_ids: Sequence[str], data: Json) -> SentToEach:
+        """Send the same event about each of several documents. Raises `Unreachable`, and then the rest is not sent."""
+        refusals: dict[str, str] = {}
+        warnings: dict[str, None] = {}
+        for document_id in document_ids:
+            try:
+                answer = self.send(event_type, {"document_id": document_id, **data})
+            except Refused as refused:
+                reasons = [refused.detail, *(error.message for error in refused.errors)]
+                refusals[document_id] = " ".join(reason for reason in reasons if reason) or refused.title
+            else:
+                warnings |= dict.fromkeys(str(warning["code"]) for warning in answer.get("warnings") or ())
+        return SentToEach(refusals, tuple(warnings))
 
     def remember(self, resource: Json, asked_at: datetime) -> None:
         """Store a document's JSON from the portal, with the time at which it was requested, in the records."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
 from examples.clinic.forms import FormError
-from examples.clinic.pages_common import back_to, office
+from examples.clinic.pages_common import back_to, office, self_refreshing
 from examples.clinic.portal import Page, Refused, Unreachable
 from examples.clinic.worklist import state_of
 
@@ -20,22 +20,24 @@ RECENT = 8
 
 
 @HOME.get("/")
-def home() -> str:
+def home() -> Response:
     """Return the home page, with the documents on which the clinic's staff should act today."""
     page, form_error = _read_unsigned()
     counts: dict[str, int] = {}
     for resource in page.rows:
         step = state_of(resource).step
         counts[step] = counts.get(step, 0) + 1
-    return render_template(
-        "home.html",
-        counts=counts,
-        more=bool(page.next_cursor),
-        form_error=form_error,
-        unanswered=office().store.unanswered(),
-        webhooks=office().store.webhooks(RECENT),
-        endpoint_error=office().store.fact("endpoint"),
-        recent=office().store.documents()[:RECENT],
+    return self_refreshing(
+        render_template(
+            "home.html",
+            counts=counts,
+            more=bool(page.next_cursor),
+            form_error=form_error,
+            unanswered=office().store.unanswered(),
+            webhooks=office().store.webhooks(RECENT),
+            endpoint_error=office().store.fact("endpoint"),
+            recent=office().store.documents()[:RECENT],
+        )
     )
 
 

@@ -5,11 +5,11 @@ from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, make_response, redirect, render_template, url_for
+from flask import Flask, Response, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from examples.clinic import worklist
+from examples.clinic import calls, report_filters, worklist
 from examples.clinic.office import Office
 from examples.clinic.portal import Refused, Unreachable
 
@@ -21,6 +21,7 @@ NOTICES: Mapping[str, str] = {
     "recalled": "Recalled. The provider can no longer open it.",
     "returned": "Marked as returned.",
     "called": "Call noted.",
+    "several": "Marked the selected documents as returned.",
     "copy": "Saved what you read on the copy.",
     "retried": "The message will be sent again shortly.",
     "saved": "Saved. A changed Electronic Signature switch takes effect within 60 seconds.",
@@ -50,6 +51,19 @@ def back_to(endpoint: str, done: str | None = None, **values: Any) -> BaseRespon
     return redirect(url_for(endpoint, done=done, **values), HTTPStatus.SEE_OTHER)
 
 
+REFRESH_SECONDS = 60
+
+
+def self_refreshing(page: str) -> Response:
+    """Return the response with a list that the browser loads again every minute. This needs no script.
+
+    The next load shows no notice about a submitted form. Use this function only for a page on which nobody types."""
+    query: dict[str, Any] = {name: request.args[name] for name in ("show", "cursor") if name in request.args}
+    response = make_response(page)
+    response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={url_for(str(request.endpoint), **query)}"
+    return response
+
+
 def warning_codes(answer: Json) -> list[str]:
     """Return the codes of the warnings in `answer`, the portal's response to an event. Usually there are none."""
     return [str(warning["code"]) for warning in answer.get("warnings") or ()]
@@ -61,6 +75,11 @@ def moment(text: str | None) -> str:
         return ""
     at = datetime.fromisoformat(text).astimezone(office().zone())
     return f"{at:%b} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M %p %Z}"
+
+
+def local_day(text: str | None) -> str:
+    """Return the calendar day of an RFC 3339 time in the practice's time zone, such as `Nov 22, 2026`."""
+    return day(datetime.fromisoformat(text).astimezone(office().zone()).date()) if text else ""
 
 
 def display_value(value: Any) -> str:
@@ -112,6 +131,9 @@ def set_up_pages(app: Flask) -> None:
         display_value=display_value,
         patient_name=patient_name,
         provider_name=provider_name,
+        local_day=local_day,
+        phone=calls.display_phone,
+        days_left=calls.days_left_text,
     )
     app.jinja_env.globals.update(
         state_of=worklist.state_of,
@@ -126,6 +148,9 @@ def set_up_pages(app: Flask) -> None:
         attention_texts=worklist.ATTENTION,
         warning_texts=worklist.WARNINGS,
         Step=worklist.Step,
+        filters=report_filters.FILTERS,
+        Filter=report_filters.Filter,
+        returnable=report_filters.RETURNABLE,
         notices=NOTICES,
     )
     app.context_processor(lambda: {"addresses": office().addresses})

@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
 from examples.clinic.forms import FormError
-from examples.clinic.pages_common import back_to, office, warning_codes
+from examples.clinic.pages_common import back_to, office, self_refreshing, warning_codes
 from examples.clinic.portal import Refused
+from examples.clinic.report_filters import FILTERS, Filter
 
 PAGES = Blueprint("documents", __name__)
 
@@ -35,10 +36,37 @@ def account(external_id: str) -> str:
 
 
 @PAGES.get("/documents/reports/unsigned")
-def unsigned() -> str:
-    """Return a page of the report of unsigned documents, read from the portal."""
-    page = office().unsigned(request.args.get("cursor"))
-    return render_template("unsigned.html", page=page)
+def unsigned() -> Response | str:
+    """Return a page of the report of unsigned documents, read from the portal, with those that a filter admits.
+
+    With `select` in the query, the page has a box beside each document that can be marked as returned. Then the page
+    does not load itself again, because that would clear the boxes."""
+    selects = "select" in request.args
+    page = _unsigned_page(selects=selects)
+    return page if selects else self_refreshing(page)
+
+
+@PAGES.post("/documents/reports/unsigned/returned")
+def returned_several() -> BaseResponse:
+    """Report to the portal that each selected document came back to the clinic by the portal."""
+    selected = request.form.getlist("document_id")
+    refusals = office().send_to_each("document.returned", selected, {"method": "portal"}).refusals
+    if refusals or not selected:
+        page = _unsigned_page(selects=True, refusals=refusals or {"": "Select at least one document."})
+        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return back_to("documents.unsigned", "several", show=_chosen_filter().value)
+
+
+def _unsigned_page(*, selects: bool, refusals: Mapping[str, str] | None = None) -> str:
+    """Return the report. `refusals` says why a document could not be marked as returned, by the ids of documents."""
+    chosen = _chosen_filter()
+    page = office().unsigned(request.args.get("cursor"), chosen)
+    return render_template("unsigned.html", page=page, chosen=chosen, selects=selects, refusals=refusals or {})
+
+
+def _chosen_filter() -> Filter:
+    name = request.values.get("show", "")
+    return Filter(name) if name in FILTERS else Filter.ALL
 
 
 @PAGES.get("/documents/<document_id>")

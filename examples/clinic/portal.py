@@ -175,8 +175,15 @@ class Portal:
         return {"base64": b64encode(pdf).decode("ascii")}
 
     def documents(self, *, report: str, cursor: str | None = None) -> Page:
-        """Return one page of a list of the practice's documents. `report` is `unsigned` or `all`."""
+        """Return one page of a list of the practice's documents. `report` is `unsigned`, `all` or `attention`.
+
+        `attention` is the worklist: the documents on which a person should act today, most urgent first."""
         return self._page("documents", "/v1/documents", {"report": report, "cursor": cursor})
+
+    def silent_providers(self) -> Sequence[Json]:
+        """Return the providers with whom this practice's documents wait (JSON), the longest wait first."""
+        providers: Sequence[Json] = self._api("GET", "/v1/providers", params={"report": "silent"})["providers"]
+        return providers
 
     def document(self, document_id: str) -> Json:
         """Return one document in its current state, as JSON."""

@@ -44,6 +44,7 @@ class FakePortal:
             "endpoint": None,
         }
         self.deliveries: list[dict[str, Any]] = []
+        self.silent: list[dict[str, Any]] = []
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         if self.away:
@@ -141,6 +142,7 @@ class FakePortal:
             "PUT /v1/practice": self._save_practice,
             "PUT /v1/endpoint": self._save_endpoint,
             "POST /v1/endpoint/test": lambda _: httpx.Response(202, json={}),
+            "GET /v1/providers": self._providers,
             "GET /v1/deliveries": self._deliveries,
             "POST /v1/deliveries/([^/]+)/retry": lambda _, __: httpx.Response(202, json={}),
         }
@@ -182,6 +184,10 @@ class FakePortal:
         self.practice["endpoint"] = {"url": json.loads(request.content)["url"], "status": "enabled"}
         return httpx.Response(200, json=self.practice["endpoint"])
 
+    def _providers(self, request: httpx.Request) -> httpx.Response:
+        assert request.url.params["report"] == "silent"
+        return httpx.Response(200, json={"providers": self.silent, "complete": True})
+
     def _deliveries(self, request: httpx.Request) -> httpx.Response:
         status = request.url.params["status"]
         deliveries = [row for row in self.deliveries if status in ("all", row["status"])]
@@ -192,6 +198,8 @@ class FakePortal:
         rows = list(self.documents.values())
         if params["report"] == "unsigned":
             rows = [row for row in rows if row["status"] in ("pending", "approved", "declined")]
+        if params["report"] == "attention":
+            rows = sorted((row for row in rows if row["attention"]), key=lambda row: row["attention"]["days_left"])
         start = int(params.get("cursor", "0"))
         end = start + self.page_size
         following = str(end) if end < len(rows) else None
