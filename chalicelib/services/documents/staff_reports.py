@@ -123,14 +123,22 @@ def _note(document: Document, command: CallCommand, now: datetime) -> tuple[Docu
     A call in which the provider promised to sign, or certified the plan, resolves the document's `attention`. A
     repeated note of a verbal certification that still counts gives no warning and changes nothing."""
     if command.result is CallResult.WILL_SIGN:
-        return replace(document, attention=None), ()
+        return _resolve(document), ()
     if command.result is not CallResult.CERTIFIED_VERBALLY:
         return document, ()
     certified = certify_verbally(document, command.at, now)
     if certified is not None:
-        return replace(certified, attention=None), ()
+        return _resolve(certified), ()
     holds = document.verbal is not None and certify(document, now) is not None
     return document, () if holds else (CertificationWarning.VERBAL_DOES_NOT_COUNT,)
+
+
+def _resolve(document: Document) -> Document:
+    """Return the document without its reason to act, because the provider promised to sign or certified the plan.
+
+    A wrong fax number stays a reason to act until the practice corrects the number."""
+    is_unsolved = document.attention is AttentionReason.WRONG_NUMBER
+    return document if is_unsolved else replace(document, attention=None)
 
 
 def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:

@@ -97,7 +97,7 @@ def test_a_practice_sees_its_own_worklist_only(emr: Emr) -> None:
         assert worklist(emr, listing) == []
 
 
-RESOLVING = {CallResult.WILL_SIGN, CallResult.CERTIFIED_VERBALLY}
+RESOLVING = (CallResult.WILL_SIGN, CallResult.CERTIFIED_VERBALLY)
 
 
 @pytest.mark.parametrize("result", CallResult)
@@ -112,6 +112,15 @@ def test_a_verbal_certification_that_does_not_count_resolves_nothing(emr: Emr) -
     document = ask(emr, payer=None)
     assert call(emr, CallResult.CERTIFIED_VERBALLY)["warnings"] == [{"code": "verbal-certification-does-not-count"}]
     assert worklist(emr) == [document.external_id]
+
+
+@pytest.mark.parametrize("result", RESOLVING)
+def test_a_wrong_fax_number_is_resolved_by_a_correction_and_not_by_a_call(emr: Emr, result: CallResult) -> None:
+    document = ask(emr, AttentionReason.WRONG_NUMBER)
+    call(emr, result)
+    assert worklist(emr) == [document.external_id]
+    emr.lifecycle.resend(emr.inbound(), ResendCommand(document=NAMED, fax="+15125550199"))
+    assert worklist(emr) == []
 
 
 def test_attention_returns_with_the_next_reason(emr: Emr) -> None:
