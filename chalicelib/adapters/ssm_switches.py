@@ -143,9 +143,9 @@ def _state(switch: str, name: str, value: str) -> bool:
 
 
 def _days(name: str, value: str) -> tuple[int, ...]:
-    """Return the days in the text `value` of the SSM parameter `name`, or the portal's own days if the text has none.
+    """Return the days of the follow-up's steps (reminders and calls) in the text `value` of the SSM parameter `name`.
 
-    For a text that no schedule can follow, log the parameter's name."""
+    If the text has no such days, log the parameter's name and return the portal's own days."""
     try:
         return read_days(value)
     except ValueError:

@@ -17,9 +17,9 @@ _ADDRESS = re.compile(r"https?://[^/\s]+/F/", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class FaxPage:
-    """A page of a faxed document: the document's id, the first digits of the original's SHA-256, and the page number.
+    """The facts in the link of a faxed page: the document's id, the version of its original PDF, and the page number.
 
-    `version` has 6 hexadecimal digits in lower case."""
+    `version` has the first 6 hexadecimal digits of the original's SHA-256, in lower case."""
 
     document_id: str
     version: str
@@ -27,29 +27,35 @@ class FaxPage:
 
 
 def version_of(sha256: str) -> str:
-    """Return the first digits of an original's SHA-256 (hex), which tell its bytes from those of another original."""
+    """Return the first digits of an original PDF's SHA-256 (hex), which distinguish it from another version of it."""
     return sha256[:_VERSION_LENGTH]
 
 
 def link_stem(portal_url: str, document_id: str, sha256: str) -> str:
-    """Return the link of a document's faxed pages without the page number. `sha256` (hex) is that of the original."""
+    """Return the link of a document's faxed pages without the page number. `sha256` (hex) is that of the original PDF.
+
+    The link is printed as a QR code on each page."""
     name = document_id.removeprefix(_PREFIX)
     return f"{portal_url}/F/{name}.{version_of(sha256)}.".upper()
 
 
 def page_link(stem: str, number: int) -> str:
-    """Return the link of one faxed page, from the link without the page number."""
+    """Return the link of one faxed page. `stem` is the link without the page number, from `link_stem`."""
     return f"{stem}{number}"
 
 
 def read_page_link(text: str) -> FaxPage | None:
-    """Return the page that a link names, or None if the text is not the link of a faxed page."""
+    """Return the document, version and page number that the link in a page's QR code names.
+
+    Return None if the text is not the link of a faxed page."""
     address = _ADDRESS.match(text)
     return read_page_name(text[address.end() :]) if address else None
 
 
 def read_page_name(name: str) -> FaxPage | None:
-    """Return the page that the last part of a faxed page's link names, or None for any other text."""
+    """Return the document, version and page number that the last part of a faxed page's link names.
+
+    Return None for any other text."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None

@@ -103,9 +103,10 @@ class Store(Protocol):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
     def follow_up_documents(self, before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return documents whose `follow_up_at` has come: the follow-up, or the end of a verbal certification.
+        """Return documents whose `follow_up_at`, the time of their next check, has come.
 
-        The index may be out of date, so the caller checks each document's `follow_up_at` again."""
+        At this time, a step of the follow-up (a reminder or call) is due, or a verbal certification (by telephone)
+        ends. The index may be out of date, so the caller checks each document's `follow_up_at` again."""
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
     def provider(self, provider_id: str) -> Provider | None: ...
@@ -269,7 +270,10 @@ class Switches(Protocol):
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
 
     def follow_up(self, practice_id: str) -> FollowUpPlan:
-        """Return the practice's settings of reminders and calls. A change takes effect within 60 seconds."""
+        """Return the practice's settings for the follow-up of unsigned documents: the days, and whether emails and
+        faxes go.
+
+        A change takes effect within 60 seconds."""
 
 
 class Inspector(Protocol):

@@ -1,4 +1,4 @@
-"""The time of each step of a document's follow-up, and the end of the follow-up (docs/decisions/046)."""
+"""The times of the follow-up's steps (reminders and calls) for an unsigned document (docs/decisions/046)."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -21,15 +21,16 @@ _DAY = timedelta(days=1)
 
 
 def begin(document: Document, since: datetime, plan: FollowUpPlan) -> Document:
-    """Return the document with a new follow-up, whose days are counted from `since`."""
+    """Return the document with a new follow-up (reminders until it is signed), whose days are counted from `since`."""
     started = replace(document, follow_up=FollowUpProgress(since=since))
     return replace(started, follow_up_at=next_check(started, plan, since))
 
 
 def is_faxed_at_once(document: Document) -> bool:
-    """Return True if a new document is faxed on day 0, if it may be faxed: the EMR asked for it, or stated an order.
+    """Return True if a document that may be faxed is faxed when it is sent: the EMR asked for it, or stated an order.
 
-    With an order, a confirmed fax certifies an initial plan. Other documents are faxed if the email is not opened."""
+    With an order (a referral), a fax whose arrival is confirmed certifies an initial plan without a signature. Any
+    other document is faxed later, if the provider does not open the email."""
     facts = document.certification
     return document.delivery is DeliveryChoice.FAX or (facts is not None and facts.has_order)
 
@@ -44,9 +45,10 @@ def has_ended(document: Document, now: datetime) -> bool:
 
 
 def next_check(document: Document, plan: FollowUpPlan, now: datetime) -> datetime | None:
-    """Return the time at which the sweep must look at the document next, or None if there is nothing to do later.
+    """Return when the sweep (the job of every minute) must look at the document next, or None if there is nothing to
+    do.
 
-    That is the next step of the follow-up or the end of a verbal certification, whichever comes first."""
+    That is the time of the next step of the follow-up, or the end of a verbal certification, whichever comes first."""
     verbal = document.verbal
     lapses = [verbal.lapses_at] if verbal is not None and verbal.lapses_at > now else []
     steps = [] if has_ended(document, now) else [at for _, at in open_steps(document, plan)]
@@ -54,7 +56,7 @@ def next_check(document: Document, plan: FollowUpPlan, now: datetime) -> datetim
 
 
 def due_rules(document: Document, plan: FollowUpPlan, now: datetime) -> tuple[StepRule, ...]:
-    """Return the rules of the steps that are due now and not done, in the order of `STEPS`.
+    """Return the rules of the follow-up's steps (such as reminders) that are due now and not done, in their order.
 
     Several steps can be due at once after an outage, or if the due date is near."""
     if has_ended(document, now):
@@ -63,7 +65,7 @@ def due_rules(document: Document, plan: FollowUpPlan, now: datetime) -> tuple[St
 
 
 def open_steps(document: Document, plan: FollowUpPlan) -> tuple[tuple[StepRule, datetime], ...]:
-    """Return the steps that are not done, each with its time.
+    """Return the follow-up's steps that are not done for this document: each step's rule with its time (UTC).
 
     A document without a follow-up has none, and nothing comes after the last reminder."""
     progress = document.follow_up
@@ -74,15 +76,17 @@ def open_steps(document: Document, plan: FollowUpPlan) -> tuple[tuple[StepRule, 
 
 
 def provider_zones(addressee: Addressee, practice_zone: str) -> tuple[str, ...]:
-    """Return the time zones in which the provider may be: those of the numbers, or else the zone of the practice."""
+    """Return the time zones in which the provider may be, from the provider's fax or phone number.
+
+    Without such a number, return the time zone of the practice."""
     return find_time_zones(addressee.fax) or find_time_zones(addressee.phone) or (practice_zone,)
 
 
 def _time_of(rule: StepRule, day: int, document: Document, progress: FollowUpProgress) -> datetime:
-    """Return the time of a step: for messages the next afternoon in which they may leave, else the nearest morning.
+    """Return the time (UTC) of a step of the follow-up, which falls on a working day.
 
-    Requests to staff come on the nearest working day, which is at most two days late, so that a plan that no channel
-    reached is in the worklist by day 7."""
+    A message is sent in the next afternoon that is allowed. A request to staff comes in the morning of the nearest
+    working day, which is at most two days late. So a plan that no channel reached is in the worklist by day 7."""
     zone, on = document.practice.time_zone, _day_of(rule, day, document, progress)
     if not rule.sends_messages:
         return start_of(nearest_working_day(on), OFFICE_HOURS, zone)

@@ -126,7 +126,7 @@ class Emails(MessageSender):
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
     def _reminder(self, facts: MessageFacts) -> Mail:
-        """Compose the day's reminder of everything that still waits at the mailbox.
+        """Compose the day's reminder, which lists all documents that still wait for a signature at the email address.
 
         Raises `MessageOutdated` if nothing waits there any more, so that nothing is sent."""
         waiting = find_waiting(self.store, facts.delivery, facts.now)
@@ -141,9 +141,11 @@ class Emails(MessageSender):
         return self._render(facts, "reminder", headline=headline, is_last=waiting.is_last, **values)
 
     def _move_to_next_afternoon(self, facts: MessageFacts, document: Document) -> None:
-        """Leave the documents of a late reminder to the reminder of the next afternoon, which may not exist yet.
+        """If the reminder is late, move its documents to the reminder of the next afternoon, and raise
+        `MessageOutdated`.
 
-        Raises `MessageOutdated` then. In the afternoon of a working day, do nothing."""
+        That reminder may not exist yet. `MessageOutdated` cancels the late reminder. In the afternoon of a working day,
+        do nothing."""
         delivery, zones = facts.delivery, provider_zones(document.addressee, document.practice.time_zone)
         leaves = next_allowed(facts.now, EMAIL_HOURS, zones)
         if leaves == facts.now or self.settings.sends_at_any_hour:

@@ -95,9 +95,10 @@ class Faxes(MessageSender):
 
 
 def is_repeated(delivery: Delivery, document: Document) -> bool:
-    """Return True if the document was faxed to the same number before, so that this fax is a reminder.
+    """Return True if the document was faxed to the same number before, so that this fax is marked as a reminder.
 
-    The practice or a follow-up caused the repetition. A technical retry of the same fax is no reminder."""
+    The practice, or the follow-up of an unsigned document, has asked for the second fax. Another attempt to send the
+    same fax after a failure is no reminder."""
     is_asked_again = any(attempt.status == AttemptStatus.ASKED_AGAIN for attempt in delivery.attempts)
     return is_asked_again or any(_is_earlier_fax(line, delivery) for line in document.deliveries)
 

@@ -28,7 +28,9 @@ _OUTDATED = "The document was recalled or corrected meanwhile."
 
 @dataclass(frozen=True, kw_only=True)
 class MessageFacts:
-    """The current data from which an email or fax is composed. None marks data that the message does not have."""
+    """The current data, such as document and provider, from which an email or fax is composed when it is sent.
+
+    A field is None if the message has no such data."""
 
     delivery: Delivery
     now: datetime
@@ -80,10 +82,11 @@ class MessageSender(ABC):
         return AttemptResult(verdict=Verdict.SENT, detail="Accepted by the email service.", carrier_id=carrier_id)
 
     def _postpone(self, facts: MessageFacts) -> AttemptResult | None:
-        """Return the result of an attempt that may not send the message now, or None if the message may leave.
+        """Return the result of an attempt that must wait for other hours, or None if the message may leave now.
 
-        A fax leaves in the office hours of a working day, in the time zone of its number. Without such a zone, the
-        practice's zone decides. A subclass may postpone other messages. Only the local run sends at any hour."""
+        A fax leaves in the office hours of a working day, in the time zone of its number. If the number has no time
+        zone, the practice's zone decides. A subclass may postpone other messages. Only the local run sends at any
+        hour."""
         if facts.delivery.channel is not Channel.FAX or self.settings.sends_at_any_hour:
             return None
         _, practice = facts.require_document()

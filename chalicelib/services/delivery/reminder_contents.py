@@ -1,4 +1,4 @@
-"""The contents of a reminder: the documents that still wait at one mailbox, of all practices."""
+"""The contents of a reminder: the documents of all practices that still wait for the providers at one email address."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +23,10 @@ MAX_PENDING_READ = 50
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingDocuments:
-    """The documents that wait at one mailbox. At least one of them is due for a reminder, or there are none.
+    """The documents that wait for a signature at one email address, as a reminder lists them.
 
-    `is_last` is true if no other reminder follows for one of them."""
+    At least one of them is due for the reminder, or `documents` is empty. `is_last` is true if no other reminder
+    follows for one of them."""
 
     documents: tuple[Document, ...]
     is_last: bool
@@ -36,10 +37,10 @@ class WaitingDocuments:
 
 
 def find_waiting(store: Store, delivery: Delivery, now: datetime) -> WaitingDocuments:
-    """Return the documents that still wait at the recipient's mailbox, the earliest due first.
+    """Return the documents that still wait for a signature at the recipient's email address, the earliest due first.
 
-    These are the documents for which the reminder is due, and everything else that waits in the lists of their
-    providers. If none of the due documents waits any more, nothing is returned."""
+    `delivery` is the reminder. It names the documents that are due for it. Everything else that waits in the lists of
+    their providers is added. If none of the due documents waits any more, the result is empty."""
     named = [document for document in map(store.document, delivery.documents) if document is not None]
     due = [document for document in named if _waits_at(document, delivery.recipient, now)]
     others = [document for document in _listed(store, due) if _waits_at(document, delivery.recipient, now)]
@@ -74,7 +75,7 @@ def _listed(store: Store, due: Sequence[Document]) -> Iterator[Document]:
 
 
 def _waits_at(document: Document, email: str, now: datetime) -> bool:
-    """Return True if the document still waits for its addressee, and was emailed to this address."""
+    """Return True if the document was emailed to this address and still waits for a signature."""
     is_emailed = document.delivery in BY_EMAIL and document.addressee.email == email
     return is_emailed and not has_ended(document, now)
 

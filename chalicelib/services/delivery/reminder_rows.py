@@ -1,4 +1,6 @@
-"""The rows of reminders: one delivery for each mailbox and day, which collects the documents that are due there."""
+"""The rows of reminders: one email (a delivery) for each mailbox and day, about all documents that are due there.
+
+The email is sent some minutes after its row is created, so that it collects the documents of all practices."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,10 +20,10 @@ MAX_DOCUMENTS = 100
 def add_to_reminder(
     store: Store, document_ids: tuple[str, ...], email: str, provider_id: str | None, *, leaves: datetime, zone: str
 ) -> Delivery | None:
-    """Return the row of a mailbox's one reminder on the local day of `leaves`, with these documents, to be stored.
+    """Add documents to the one reminder that a mailbox gets on a day, and return its row (a delivery), to be stored.
 
-    The row's id comes from the address and the day, so that a mailbox cannot get a second reminder on a day. Return
-    None if that reminder has already left, or is full."""
+    The day is that of `leaves` in the time zone `zone`. The row's id comes from the address and the day, so that a
+    mailbox cannot get a second reminder on a day. Return None if that reminder has already left, or is full."""
     new = new_delivery(
         Channel.EMAIL,
         MessageType.REMINDER,

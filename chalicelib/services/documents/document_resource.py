@@ -47,7 +47,7 @@ class IdentityResource(TypedDict):
 
 
 class SealedFile(TypedDict):
-    """A sealed PDF. `sha256` is the SHA-256 (hex) of the file."""
+    """A PDF with the portal's digital signature (the seal). `sha256` is the SHA-256 (hex) of the file."""
 
     url: Url
     sha256: str
@@ -107,7 +107,7 @@ class CallResource(TypedDict):
 
 
 class AttentionResource(TypedDict):
-    """What a person at the clinic should act on.
+    """The reason why a person at the clinic should act on the document, with facts for the next step.
 
     `tries` counts the messages that carried or announced the document, the reminders, and the calls that staff noted.
     `days_left` counts the days to `due_on`, and is negative after it."""

@@ -60,9 +60,11 @@ class Intake:
         self._switches = switches
 
     def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
-        """Store the document, queue its messages and return the response. Raises `Conflict` or `Unprocessable`.
+        """Store the document, queue its messages and return the response for the EMR.
 
-        A document that was already sent changes nothing, and the response names the stored document."""
+        A document that was already sent changes nothing, and the response names the stored document. Raises
+        `Unprocessable` for a PDF that cannot be signed and other data that cannot be used, and `Conflict` if the event
+        contradicts an earlier one."""
         pdf = IncomingPdf(
             inbound.practice.id,
             self._writer.ids.new("doc"),
@@ -197,8 +199,8 @@ def queue_messages(
 ) -> ProviderMatch:
     """Queue the emails and the fax that inform the provider of the document. The recorder's last event is their cause.
 
-    Without `fax`, no fax is queued now, although the document may be faxed. The follow-up then faxes it if the provider
-    does not open it.
+    With `fax` false, no fax is queued now. If the document may be faxed, the follow-up (reminders until it is signed)
+    faxes it later, unless the provider opens it.
 
     If `setup` is true and the document is sent by email, queue the setup email (a link to create an account) too.
     Return `match`, in which the provider's row then records the setup email. The caller stores the row."""

@@ -221,10 +221,11 @@ def _without_old_address(provider: Provider | None, before: Document, after: Doc
 
 
 def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Provider | None) -> tuple[Provider, ...]:
-    """Return the rows to store for the new provider and the old provider, each in its next version, if changed.
+    """Return the providers' rows to store after a correction gave a document to another provider.
 
-    `match` has the new provider. `provider` is the old provider's row as stored, and `unlinked` is this row without the
-    corrected address."""
+    They are the rows of the new provider and of the old one, each in its next version, if changed. `match` has the new
+    provider. `provider` is the old provider's row as stored, and `unlinked` is this row without the corrected
+    address."""
     rows = match.changed_rows()
     if provider is None or unlinked is None or unlinked == provider or provider.id in {row.id for row in rows}:
         return rows

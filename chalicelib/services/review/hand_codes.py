@@ -145,11 +145,11 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
 def reuse_fax_code(
     store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids, *, original: bytes
 ) -> str:
-    """Return the code for the cover page of this delivery: the code of the document's last fax, or a new code.
+    """Return the code for the cover page of this fax: the code of the document's last fax, or a new code.
 
-    A code that is still valid is used again, so that all faxes of a document have one code. The code is then valid for
-    `FAX_CODE_LIFETIME` from now on. For this, the code is stored encrypted with the bytes of the document's original,
-    which are not in the database."""
+    A code that is still valid is used again, so that all faxes of a document have one code. It is then valid for
+    `FAX_CODE_LIFETIME` from now on. To be read again, the code is stored encrypted. The key comes from the bytes of the
+    document's original, which are not in the database."""
     token = f"last-of:{document.id}"
 
     def step() -> str:
@@ -174,7 +174,9 @@ def _renew(row: Secret, now: datetime) -> Secret:
 
 
 def _mask(code: bytes, at: datetime, original: bytes) -> bytes:
-    """Return the code encrypted, or an encrypted code decrypted, with a key from this time and the original's bytes."""
+    """Return the code of a fax encrypted, or an encrypted code decrypted, by the same operation (XOR).
+
+    The key comes from the time `at` and the bytes of the document's original."""
     key = hashlib.sha256(at.isoformat().encode() + original).digest()
     return bytes(a ^ b for a, b in zip(code, key, strict=False))
 

@@ -1,6 +1,7 @@
 """The follow-up of documents that wait for a signature: reminders, faxes, and requests to the clinic's staff.
 
-`domain/follow_up` has the table of steps and their times (docs/decisions/046)."""
+The follow-up consists of steps, each on a fixed day after the sending. The package `domain/follow_up` has the table of
+steps and computes their times (docs/decisions/046)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,7 +31,9 @@ _URGENCY = [rule.attention for rule in STEPS if rule.attention]
 
 @dataclass(frozen=True, kw_only=True)
 class _Messages:
-    """The messages that are due for a document: the day's reminder by email, and the number to fax to."""
+    """The messages that are due for a document now: the day's reminder by email, and the number to which it is faxed.
+
+    None means that no such message is due."""
 
     reminder: Delivery | None = None
     fax: str | None = None
@@ -43,10 +46,11 @@ class FollowUps:
         self._switches = switches
 
     def take_steps(self, document: Document, now: datetime) -> bool:
-        """Take the steps of the document that are due, and store the time of the next check, in one transaction.
+        """Take the steps of the document's follow-up (reminders and calls) that are due, in one transaction.
 
-        Return False if the index was out of date, or if another writer changed the document or its reminder first. The
-        next sweep then looks at the document again."""
+        The transaction also stores the time of the next check. Return False if nothing was due, because the index that
+        found the document was out of date, or if another writer changed the document or its reminder first. The sweep
+        of the next minute then looks at the document again."""
         if document.follow_up_at is None or document.follow_up_at > now:
             return False
         practice = self._writer.practice_of(document)
@@ -73,9 +77,10 @@ class FollowUps:
     def _find_messages(
         self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan, now: datetime
     ) -> tuple[_Messages, datetime | None]:
-        """Return the messages of the due steps, and None, or the time at which they may leave if that is later.
+        """Return the messages of the due steps, and None if they leave now, or else the time at which they may leave.
 
-        They wait outside of the afternoon, and if today's reminder to the mailbox has already left."""
+        They wait outside of the afternoon hours of a working day. They also wait if today's one reminder to the mailbox
+        has already left. `rules` are the rules of the due steps, and `plan` has the practice's settings."""
         zones = provider_zones(document.addressee, document.practice.time_zone)
         email = self._email_of(document, rules, plan)
         fax = self._fax_of(document, rules, plan)
@@ -94,7 +99,9 @@ class FollowUps:
         return _Messages(reminder=reminder, fax=fax), None
 
     def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
-        """Return the address of a due reminder, or None if none is due. An address that bounced gets no reminder."""
+        """Return the email address to remind, or None if no reminder is due. An address that bounced gets no reminder.
+
+        `rules` are the rules of the follow-up's due steps, and `plan` has the practice's settings."""
         email = document.addressee.email
         is_due = plan.emails and any(rule.sends_email for rule in rules)
         if not is_due or email is None or document.delivery not in BY_EMAIL:
@@ -103,7 +110,10 @@ class FollowUps:
         return None if line is not None and line.status == DeliveryStatus.FAILED else email
 
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
-        """Return the number of a due fax, or None if none is due. A number without a fax machine gets no other fax."""
+        """Return the number to which the document is faxed again, or None if no fax is due.
+
+        A number at which no fax machine answered gets no other fax. `rules` are the rules of the follow-up's due steps,
+        and `plan` has the practice's settings."""
         fax = document.addressee.fax
         is_due = plan.faxes and any(rule.sends_fax and _is_needed(rule, document) for rule in rules)
         if not is_due or fax is None or document.delivery not in BY_FAX:
@@ -118,7 +128,10 @@ class FollowUps:
 
 
 def _is_needed(rule: StepRule, document: Document) -> bool:
-    """Return True if the step's fax is needed. The early fax is not, if the document was opened or faxed before."""
+    """Return True if the fax of this step of the follow-up is needed.
+
+    The early fax is for a document that was sent by email only and that nobody has opened. A later fax is always
+    needed."""
     is_faxed = any(line.type == MessageType.FAX for line in document.deliveries)
     is_reached = document.viewed_at is not None or document.transmitted_at is not None
     return not (rule.only_unopened and (is_faxed or is_reached))
@@ -138,7 +151,10 @@ def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_remind
 
 
 def _earlier_lapse(document: Document, wait_until: datetime, now: datetime) -> datetime:
-    """Return the time at which waiting messages may leave, or the end of a verbal certification if that is earlier."""
+    """Return the time of the document's next check: `wait_until`, or the end of a verbal certification if it is
+    earlier.
+
+    A verbal certification is a provider's approval by telephone. At `wait_until`, messages that wait now may leave."""
     verbal = document.verbal
     return min(wait_until, verbal.lapses_at) if verbal is not None and verbal.lapses_at > now else wait_until
 
@@ -155,21 +171,29 @@ def _record_messages(recorder: Recorder, messages: _Messages, taken: tuple[StepR
 
 
 def _record_attention(recorder: Recorder, before: Document, taken: tuple[StepRule, ...], now: datetime) -> None:
-    """Ask staff to act, once for each reason: if a verbal certification has lapsed, or if a step asks for a call."""
+    """Ask the clinic's staff to act, once for each reason, if there is a new reason.
+
+    A reason is a verbal certification (an approval by telephone) that has lapsed, or a step of the follow-up that asks
+    for a call. `before` is the document before the steps, and `taken` are the rules of the steps that are taken now."""
     reason = AttentionReason.VERBAL_LAPSED if _lapses_now(before, now) else _reason_of(taken, before.attention)
     if reason is not None:
         recorder.attention(reason).notice(NoticeKind.NEEDS_ATTENTION)
 
 
 def _lapses_now(document: Document, now: datetime) -> bool:
-    """Return True if a verbal certification has lapsed since the last check. A later check is never before the end."""
+    """Return True if a verbal certification (an approval by telephone) has lapsed since the document's last check.
+
+    The field `follow_up_at` has the time for which the check was planned. If that time is after the lapse, an earlier
+    check has already asked staff to act."""
     verbal, checked = document.verbal, document.follow_up_at
     is_new = verbal is not None and checked is not None and checked <= verbal.lapses_at
     return is_new and has_lapsed(document, now)
 
 
 def _reason_of(taken: tuple[StepRule, ...], present: AttentionReason | None) -> AttentionReason | None:
-    """Return the reason of the most urgent step, or None if the present reason says more."""
+    """Return why staff must act after these steps of the follow-up: the reason of the most urgent step.
+
+    Return None if no step asks staff to act, or if the `present` reason on the document is as urgent or says more."""
     reason = next((rule.attention for rule in reversed(taken) if rule.attention), None)
     if reason is None or present is None:
         return reason

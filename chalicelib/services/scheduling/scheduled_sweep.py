@@ -95,16 +95,18 @@ class ScheduledSweep:
         return len(overdue)
 
     def _follow_up(self, now: datetime) -> int:
-        """Take the due steps of the follow-up of documents that wait for a signature. Return the number of documents.
+        """Take the due steps of the follow-up (reminders and calls) of unsigned documents. Return the number of
+        documents.
 
         Verbal certifications (approvals by telephone) that have lapsed end here too."""
         due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
         return sum(self._follow_ups.take_steps(document, now) for document in due)
 
     def _mark_delayed(self, document: Document, now: datetime) -> bool:
-        """Mark the document's seal as delayed: record an audit event, notify staff and queue a new seal job.
+        """Mark a decided document whose signed PDF (the seal) is late: record an audit event and notify staff.
 
-        Return False if the seal is already marked, or if another worker sealed the document first."""
+        Also queue a new job that makes the PDF. Return False if the document is already marked, or if another worker
+        sealed it first."""
         if document.sealing is not Sealing.IN_PROGRESS:
             return False
         delayed = replace(document, sealing=Sealing.DELAYED)

@@ -46,7 +46,7 @@ NAMES = [field.name.upper() for field in fields(Settings)]
 
 
 def some_settings() -> Settings:
-    """Return settings for tests. As in the local run, faxes leave at any hour."""
+    """Return settings of a deployment for tests. As in the local run, faxes leave at any hour."""
     return from_environment(
         dict.fromkeys([*NAMES, "AWS_REGION"], "unused")
         | {

@@ -16,7 +16,7 @@ LOS_ANGELES, CHICAGO, TOLL_FREE = "+13105550100", "+15125550100", "+18005550100"
 
 @pytest.fixture(autouse=True)
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the drawing of the pages, which `test_faxes.py` proves."""
+    """Replace the slow drawing of the fax's pages, which `test_faxes.py` tests."""
 
     def store(faxes: Faxes, facts: MessageFacts, _max_megabytes: int) -> str:
         faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
@@ -26,7 +26,7 @@ def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def strict(world: World) -> World:
-    """Return the world with the hours of a deployed portal."""
+    """Return the world with faxes limited to office hours, as in a deployed portal and not as in the local run."""
     world.settings = replace(world.settings, sends_at_any_hour=False)
     return world
 

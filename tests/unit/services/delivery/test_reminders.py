@@ -1,4 +1,4 @@
-"""Test the day's one reminder by email: what it contains, and when nothing is sent."""
+"""Test the one reminder by email that a mailbox gets on a day: what it contains, and when nothing is sent."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -34,7 +34,9 @@ def world() -> World:
 
 
 def other(world: World, number: int = 2, **changes: Any) -> Document:
-    """Store another document that waits at the same mailbox."""
+    """Store another document that waits for a signature at the same email address, and return it.
+
+    `number` becomes a part of its ids. `changes` replace its fields."""
     facts: dict[str, Any] = {"id": f"doc_{number}", "external_id": f"POC-{number}", **changes}
     document = replace(world.document, version=1, sequence=0, head="", deliveries=(), **facts)
     world.store.commit(Change(at=AFTERNOON, documents=(document,)))

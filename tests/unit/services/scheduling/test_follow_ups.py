@@ -1,4 +1,4 @@
-"""Test the steps of the follow-up: what each step queues and records, and when the next one comes."""
+"""Test the follow-up of an unsigned document: what each step queues and records, and when the next step comes."""
 
 import json
 from dataclasses import replace
@@ -37,7 +37,9 @@ def world() -> World:
 
 
 def waiting(world: World, delivery: DeliveryChoice = DeliveryChoice.BOTH, **changes: Any) -> World:
-    """Send the world's document on December 1, by email and by fax. It is due 30 days later."""
+    """Send the test's document on December 1, by email and by fax, and begin its follow-up. It is due 30 days later.
+
+    Return `world`, the portal's services in memory. `changes` replace fields of the document."""
     world.clock.at = SENT
     facts: dict[str, Any] = {"sent_at": SENT, "due_on": date(2026, 12, 31), "certification": None, **changes}
     started = begin(replace(world.document, delivery=delivery, **facts), SENT, world.switches.follow_up(PRACTICE.id))
@@ -51,7 +53,8 @@ def sweep(world: World, at: datetime) -> int:
 
 
 def after_steps(world: World, *steps: FollowUpStep) -> None:
-    """Note that these steps were taken, and make the next check due at any time."""
+    """Store that these steps of the follow-up were taken, and that the next check is due, so that a test can begin
+    later."""
     world.change_document(follow_up=FollowUpProgress(since=SENT, done=steps), follow_up_at=SENT)
 
 
