@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from chalicelib.services.delivery.fax_reports import FaxReports
     from chalicelib.services.delivery.faxes import Faxes
     from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
+    from chalicelib.services.delivery.reminder_stops import ReminderStops
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
     from chalicelib.services.delivery.staff_notices import StaffNotices
@@ -147,6 +148,7 @@ class Services:
     webhook_release: WebhookRelease = _service("delivery.webhook_release")
     ses_feedback: SesFeedback = _service("delivery.ses_feedback")
     settlement: Settlement = _service("delivery.settlement", writer="document_writer")
+    reminder_stops: ReminderStops = _service("delivery.reminder_stops", writer="document_writer")
     emails: Emails = _service("delivery.emails")
     faxes: Faxes = _service("delivery.faxes")
     carrier_faxes: CarrierFaxes = _service("delivery.carrier_faxes", carrier="fax_carrier")

@@ -43,6 +43,7 @@ class DocumentEventType(StrEnum):
     NEEDS_ATTENTION = "document.needs_attention"
     WRONG_NUMBER_REPORTED = "fax.reported"
     REMINDED = "document.reminded"
+    REMINDERS_STOPPED = "document.reminders_stopped"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,11 @@ def addressee_claim(email: str) -> str:
     return f"addressee#{email}"
 
 
+def stopped_reminders_claim(email: str) -> str:
+    """Return the key of the row which says that the reader of this mailbox stopped reminders by email."""
+    return f"no-reminders#{email}"
+
+
 def external_claim(practice_id: str, external_id: str) -> str:
     """Return the key of the row that reserves an `external_id`, a practice's own id of a document, for one document.
 

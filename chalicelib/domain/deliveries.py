@@ -125,7 +125,6 @@ class Delivery:
     `leads_to` is the document to which the login after a reset link leads. The email is not about this document.
     `never_repeats` is true if the carrier cannot recognize a repeated message, so an attempt without a result is
     looked up and never repeated blindly.
-    `is_repeat` is true for a fax of a document that was faxed to this number before.
     `documents` are the ids of the documents for which a reminder is due."""
 
     id: str
@@ -148,7 +147,6 @@ class Delivery:
     carrier_id: str | None = None
     leads_to: str | None = None
     never_repeats: bool = False
-    is_repeat: bool = False
     documents: tuple[str, ...] = ()
 
 

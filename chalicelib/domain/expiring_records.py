@@ -26,6 +26,7 @@ class SecretKind(StrEnum):
     DRAFT = "draft"
     FAX_LINE = "fax_line"
     ADDRESS = "address"
+    STOP_REMINDERS = "stop_reminders"
 
 
 LINK_LIFETIME = timedelta(minutes=90)

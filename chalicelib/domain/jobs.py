@@ -23,6 +23,7 @@ class JobName(StrEnum):
     - `FORGOTTEN`: sends the link to set a password, which a person has requested.
     - `MOVE`: moves documents to the provider to whom they belong.
     - `WRONG_NUMBER`: marks the documents that a practice faxed to a number which was reported as wrong.
+    - `REMINDERS_STOPPED`: tells clinics that a mailbox gets no reminders by email any more.
     - `CHECK`: finds a provider's documents that were sent to none of the provider's addresses."""
 
     PREPARE = "prepare"
@@ -36,5 +37,6 @@ class JobName(StrEnum):
     FORGOTTEN = "forgotten"
     MOVE = "move"
     CHECK = "check"
+    REMINDERS_STOPPED = "reminders_stopped"
     FAX_REPORT = "fax_report"
     WRONG_NUMBER = "wrong_number"

@@ -92,6 +92,9 @@ ROUTES: tuple[Route, ...] = (
     _get("/by-hand/{document_id}/original.pdf", BY_HAND, "pages.by_hand_pages:download_original", reads="original"),
     _get("/by-hand/{document_id}/uploaded", BY_HAND, "pages.by_hand_pages:confirm_upload", reads="page"),
     _post("/by-hand/{document_id}/signed", BY_HAND, "pages.by_hand_pages:submit_scan", reads="page"),
+    # Reminders
+    _get("/reminders/stop/{token}", ANYONE, "pages.reminder_pages:show_stop_form"),
+    _post("/reminders/stop/{token}", ANYONE, "pages.reminder_pages:stop_reminders"),
     # The fax carrier
     _post("/fax/telnyx", Access.FAX_CARRIER, "api.fax_carrier:receive_report"),
     # Verification

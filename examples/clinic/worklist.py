@@ -77,6 +77,7 @@ ATTENTION: Mapping[str, str] = {
     "signed_undated": "The signature on the copy has no date. Ask the provider to date it.",
     "wrong_number": "Someone reported that your fax reached the wrong place. Check the fax number.",
     "copy_not_readable": "The copy could not be read. Ask the provider for another one.",
+    "reminders_stopped": "The provider's mailbox gets no reminders by email any more. Follow up by phone or fax.",
     "please_call": "The provider has not responded yet. Please call.",
     "call_again": "There is still no signature. Please call again.",
     "due_soon": "Few days are left. Ask for the signature, or for a verbal certification.",

@@ -111,3 +111,4 @@ class AttentionReason(StrEnum):
     CALL_AGAIN = "call_again"
     DUE_SOON = "due_soon"
     WRONG_NUMBER = "wrong_number"
+    REMINDERS_STOPPED = "reminders_stopped"

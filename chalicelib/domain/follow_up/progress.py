@@ -86,8 +86,10 @@ class FollowUpProgress:
     """The record, on an unsigned document, of the follow-up's steps (reminders and calls) so far.
 
     `since` is the time from which the days are counted: the sending, or a later correction of the address. `done` are
-    the steps that were taken or left out. `reminders` counts the reminder emails that listed the document."""
+    the steps that were taken or left out. `reminders` counts the reminder emails that listed the document. `is_stopped`
+    is true if the clinic knows that the recipient has stopped reminder emails."""
 
     since: datetime
     done: tuple[FollowUpStep, ...] = ()
     reminders: int = 0
+    is_stopped: bool = False

@@ -4,7 +4,7 @@ No subject, sender, link or text of an email contains anything about a patient (
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, Me
 from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.delivery.reminder_contents import describe_waiting, find_waiting
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.delivery.reminder_stops import ReminderStops, is_stopped
 from chalicelib.services.delivery.support_reports import SUPPORT_REPORTS
 from chalicelib.services.labels import duration
 from chalicelib.services.lookups import require_practice
@@ -70,7 +71,12 @@ _MAX_PRACTICES = 10
 _EASTERN = "America/New_York"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Emails(MessageSender):
+    """Sender of emails. `reminder_stops` makes the link in a reminder that stops reminders."""
+
+    reminder_stops: ReminderStops
+
     def _compose(self, facts: MessageFacts) -> Mail:
         composers: dict[str, Callable[[MessageFacts], Mail]] = {
             MessageType.READY: self._ready,
@@ -128,7 +134,9 @@ class Emails(MessageSender):
     def _reminder(self, facts: MessageFacts) -> Mail:
         """Compose the day's reminder, which lists all documents that still wait for a signature at the email address.
 
-        Raises `MessageOutdated` if nothing waits there any more, so that nothing is sent."""
+        Raises `MessageOutdated` if nothing waits there any more, or if the reader has stopped reminders."""
+        if is_stopped(self.store, facts.delivery.recipient):
+            raise MessageOutdated("The recipient has stopped reminders by email.")
         waiting = find_waiting(self.store, facts.delivery, facts.now)
         if not waiting.documents:
             raise MessageOutdated("Nothing waits for the recipient any more.")
@@ -138,7 +146,10 @@ class Emails(MessageSender):
         headline = f"{kind}: {values['what']} {verb} your signature"
         if len(waiting.practice_ids) == 1:
             facts = replace(facts, practice=require_practice(self.store, waiting.practice_ids[0]))
-        return self._render(facts, "reminder", headline=headline, is_last=waiting.is_last, **values)
+        stop_link = self._url(f"/reminders/stop/{self.reminder_stops.create_token(facts.delivery, facts.now)}")
+        return self._render(
+            facts, "reminder", headline=headline, is_last=waiting.is_last, stop_link=stop_link, **values
+        )
 
     def _move_to_next_afternoon(self, facts: MessageFacts, document: Document) -> None:
         """If the reminder is late, move its documents to the reminder of the next afternoon, and raise

@@ -32,6 +32,7 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.NEEDS_ATTENTION: "Needs the clinic's attention",
     DocumentEventType.WRONG_NUMBER_REPORTED: "Reported as faxed to a wrong number",
     DocumentEventType.REMINDED: "Reminder queued",
+    DocumentEventType.REMINDERS_STOPPED: "Reminders by email stopped by the recipient",
 }
 
 

@@ -42,16 +42,6 @@ class Actor:
 PORTAL = Actor("portal")
 
 
-_FAXED = frozenset({DeliveryStatus.SENT.value, DeliveryStatus.DELIVERED.value})
-"""The statuses of a fax that reached its number, as far as the portal knows."""
-
-
-def was_faxed(document: Document, recipient: str) -> bool:
-    """Return True if this document was faxed to this number before, so that another fax of it is a reminder."""
-    faxes = [line for line in document.deliveries if line.channel == Channel.FAX and line.recipient == recipient]
-    return any(line.status in _FAXED for line in faxes)
-
-
 class Recorder:
     """A collector of the events, messages and jobs of one document at one time, which become one transaction.
 
@@ -126,7 +116,6 @@ class Recorder:
         if is_private:
             owner["practice_id"] = PORTAL_PRACTICE
         delivery = self._delivery(channel, type, recipient, self._event_id, **owner)
-        delivery = replace(delivery, is_repeat=was_faxed(self._document, recipient))
         self._add(delivery)
         if shown and not is_private:
             self._document = self._document.with_delivery(delivery_line(delivery, self._now))

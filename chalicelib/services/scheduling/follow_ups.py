@@ -19,6 +19,7 @@ from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
 from chalicelib.domain.follow_up.schedule import due_rules, next_check, provider_zones
 from chalicelib.domain.practices import Practice
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.delivery.reminder_stops import is_stopped
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
 from chalicelib.services.documents.recorder import PORTAL, Recorder
@@ -99,15 +100,17 @@ class FollowUps:
         return _Messages(reminder=reminder, fax=fax), None
 
     def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
-        """Return the email address to remind, or None if no reminder is due. An address that bounced gets no reminder.
+        """Return the email address to remind, or None if no reminder is due.
 
-        `rules` are the rules of the follow-up's due steps, and `plan` has the practice's settings."""
+        An address that bounced gets no reminder, and neither does one whose reader has stopped reminders. `rules` are
+        the rules of the follow-up's due steps, and `plan` has the practice's settings."""
         email = document.addressee.email
         is_due = plan.emails and any(rule.sends_email for rule in rules)
         if not is_due or email is None or document.delivery not in BY_EMAIL:
             return None
         line = _last_line(document, MessageType.READY, email)
-        return None if line is not None and line.status == DeliveryStatus.FAILED else email
+        has_bounced = line is not None and line.status == DeliveryStatus.FAILED
+        return None if has_bounced or is_stopped(self._store, email) else email
 
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the number to which the document is faxed again, or None if no fax is due.

@@ -25,7 +25,7 @@ DEFAULTS: dict[Any, dict[str, Any]] = {
     Delivery: {"access": 1, "never_repeats": False},
     Document: {"access": 1, "sequence": 0},
     FollowUpPlan: {"emails": True, "faxes": True},
-    FollowUpProgress: {"reminders": 0},
+    FollowUpProgress: {"reminders": 0, "is_stopped": False},
     PreparedFile: {"start": 0, "end": 0, "pages": 0, "needs_certificate": False, "searched": False, "is_pdf": True},
     PrepareDocument: {"searched": False},
     Provider: {"npi_self_stated": False, "session_generation": 1, "short_password": False},

@@ -54,6 +54,8 @@ EXPECTED_ACCESS = {
     ("POST", "/fax/report"): Access.ANYONE,
     ("GET", "/fax/reported"): Access.ANYONE,
     ("GET", "/F/{name}"): Access.ANYONE,
+    ("GET", "/reminders/stop/{token}"): Access.ANYONE,
+    ("POST", "/reminders/stop/{token}"): Access.ANYONE,
     ("GET", "/by-hand/{document_id}"): Access.ANYONE,
     ("POST", "/by-hand/{document_id}/code"): Access.ANYONE,
     ("POST", "/by-hand/{document_id}"): Access.ANYONE,

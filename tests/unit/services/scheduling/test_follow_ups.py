@@ -193,26 +193,6 @@ def test_a_practice_switches_each_channel_off(world: World) -> None:
     assert (len(faxes(world)), len(reminders(world))) == (1, 1)
 
 
-def test_a_repeated_fax_is_marked_as_a_repeat(world: World) -> None:
-    after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
-    world.change_document(deliveries=(line(MessageType.FAX, FAX, DeliveryStatus.DELIVERED),))
-    sweep(world, DAY_10)
-    assert [fax.is_repeat for fax in faxes(world)] == [True]
-
-
-@pytest.mark.parametrize(
-    ("recipient", "status"),
-    [(FAX, DeliveryStatus.FAILED), (FAX, DeliveryStatus.QUEUED), ("+15125550199", DeliveryStatus.DELIVERED)],
-)
-def test_a_fax_is_no_repeat_of_one_that_did_not_reach_this_number(
-    world: World, recipient: str, status: DeliveryStatus
-) -> None:
-    after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
-    world.change_document(deliveries=(line(MessageType.FAX, recipient, status),))
-    sweep(world, DAY_10)
-    assert [fax.is_repeat for fax in faxes(world)] == [False]
-
-
 @pytest.mark.parametrize(
     ("reason", "number"), [("receiver_unallocated_number", 1), ("receiver_no_answer", 2), (None, 2)]
 )

@@ -1,0 +1,93 @@
+"""The link in a reminder that stops reminders by email to its mailbox, and what the clinics learn of it.
+
+Opening the link changes nothing, because email scanners open links. Only the form behind the link stops reminders."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.claim_keys import stopped_reminders_claim
+from chalicelib.domain.deliveries import Delivery, NoticeKind
+from chalicelib.domain.errors import Gone
+from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
+from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.services.delivery.reminder_contents import find_waiting
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.lookups import require_document
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Clock, Store
+from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
+
+LINK_LIFETIME = timedelta(days=60)
+"""The lifetime of the link that stops reminders. Every reminder has a new link."""
+
+
+class ReminderStops:
+    """The service behind the page that stops reminders by email, and its background job."""
+
+    def __init__(self, writer: DocumentWriter, clock: Clock) -> None:
+        self._writer = writer
+        self._store = writer.store
+        self._clock = clock
+
+    def create_token(self, reminder: Delivery, now: datetime) -> str:
+        """Store a new link that stops reminders to the mailbox of this reminder, and return the link's token."""
+        token = self._writer.ids.token()
+        link = new_secret(
+            SecretKind.STOP_REMINDERS, token, now, LINK_LIFETIME, email=reminder.recipient, link=reminder.id
+        )
+        self._store.commit(Change(at=now, secrets=(link,)))
+        return token
+
+    def find_email(self, token: str, now: datetime) -> str:
+        """Return the address whose reminders the link stops. Raises `Gone` for an unknown or expired link."""
+        return self._require_link(token, now).email or ""
+
+    def stop(self, token: str, now: datetime) -> None:
+        """Stop reminders by email to the link's mailbox, and queue the job that tells the clinics.
+
+        A second call changes nothing. Raises `Gone` for an unknown or expired link."""
+        link = self._require_link(token, now)
+        email = link.email or ""
+        if is_stopped(self._store, email):
+            return
+        job = Job(queue=QueueName.DELIVERIES, name=JobName.REMINDERS_STOPPED, event_id=link.key, delivery_id=link.link)
+        row = OutboxRow(id=self._writer.ids.new("out"), created_at=now, jobs=(job,))
+        claim = Claim(key=stopped_reminders_claim(email), owner=email)
+        self._store.commit(Change(at=now, claims=(claim,), outbox=(row,)))
+
+    def tell_clinics(self, job: Job) -> None:
+        """Do the job that follows a stop: ask staff to act on every document that waits at the mailbox.
+
+        A job that comes twice does no harm."""
+        now, reminder = self._clock.now(), self._store.delivery(job.delivery_id or "")
+        if reminder is None:
+            raise LookupError("a job for a reminder that does not exist")
+        for document in find_waiting(self._store, reminder, now).documents:
+            retry_on_conflict(partial(self._tell, document.id, now), retry_on=frozenset({"document"}))
+
+    def _tell(self, document_id: str, now: datetime) -> None:
+        document = require_document(self._store, document_id)
+        if document.follow_up is None or document.follow_up.is_stopped:
+            return
+        stopped = replace(document, follow_up=replace(document.follow_up, is_stopped=True))
+        recorder = self._writer.recorder(stopped, self._writer.practice_of(document), PORTAL, now)
+        recorder.event(DocumentEventType.REMINDERS_STOPPED)
+        if document.attention is None:
+            recorder.attention(AttentionReason.REMINDERS_STOPPED).notice(NoticeKind.NEEDS_ATTENTION)
+        self._writer.commit(recorder)
+
+    def _require_link(self, token: str, now: datetime) -> Secret:
+        link = self._store.secret(secret_key(SecretKind.STOP_REMINDERS, token))
+        if link is None or not link.is_live(now):
+            raise Gone("This link has expired. Every reminder has a new link.")
+        return link
+
+
+def is_stopped(store: Store, email: str) -> bool:
+    """Return True if the reader of this mailbox has stopped reminders by email."""
+    key = stopped_reminders_claim(email)
+    return key in store.claims([key])

@@ -1,0 +1,174 @@
+"""Test the link that stops reminders by email, and what the clinics learn of it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.audit import find_break
+from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.deliveries import Delivery, DeliveryStatus
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Gone
+from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
+from chalicelib.domain.jobs import JobName
+from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.delivery.reminder_stops import LINK_LIFETIME, is_stopped
+from chalicelib.services.documents.identity import mask
+from chalicelib.services.transaction import Change, Job
+from chalicelib.workers import run_delivery_job
+from tests.support.portal import Browser, Portal, text
+from tests.support.provider_fixtures import PROVIDER
+from tests.support.worlds.delivery_world import World
+
+EMAIL, ZONE = "dr.rivera@example.com", "America/Chicago"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.change_document(follow_up=FollowUpProgress(since=world.clock.at))
+    return world
+
+
+def remind(world: World) -> Delivery:
+    """Send the day's reminder of the world's document."""
+    row = add_to_reminder(world.store, (world.document.id,), EMAIL, PROVIDER.id, leaves=world.clock.at, zone=ZONE)
+    assert row is not None
+    world.store.commit(Change(at=world.clock.at, deliveries=(row,)))
+    return world.when_due(row.id)
+
+
+def token(world: World) -> str:
+    body = world.mail().get_body(("plain",))
+    assert body is not None
+    (found,) = re.findall(r"https://portal\.test/reminders/stop/(\S+)", str(body.get_content()))
+    return str(found)
+
+
+def other(world: World, **changes: Any) -> Document:
+    document = replace(world.document, id="doc_2", external_id="POC-2", version=1, sequence=0, head="", **changes)
+    world.store.commit(Change(at=world.clock.at, documents=(document,)))
+    return document
+
+
+def tell(world: World) -> list[Job]:
+    """Run the jobs that follow a stop, twice each, and return the jobs."""
+    jobs = [job for job in world.relay() if job.name is JobName.REMINDERS_STOPPED]
+    for job in (*jobs, *jobs):
+        run_delivery_job(job, world)
+    return jobs
+
+
+def test_a_reminder_has_a_link_for_sixty_days(world: World) -> None:
+    remind(world)
+    link, now = token(world), world.clock.at
+    assert world.reminder_stops.find_email(link, now) == EMAIL
+    assert timedelta(days=60) == LINK_LIFETIME
+    world.reminder_stops.find_email(link, now + LINK_LIFETIME - timedelta(seconds=1))
+    for wrong, at in ((link, now + LINK_LIFETIME), ("other", now)):
+        with pytest.raises(Gone, match="Every reminder has a new link"):
+            world.reminder_stops.find_email(wrong, at)
+        with pytest.raises(Gone):
+            world.reminder_stops.stop(wrong, at)
+    assert not is_stopped(world.store, EMAIL)
+
+
+def test_after_a_stop_no_reminder_is_sent_and_none_is_queued(world: World) -> None:
+    remind(world)
+    world.reminder_stops.stop(token(world), world.clock.at)
+    assert is_stopped(world.store, EMAIL)
+    assert not is_stopped(world.store, "other@example.com")
+    world.clock.pass_time(days=1)
+    assert remind(world).status is DeliveryStatus.CANCELLED
+    assert len(world.mailer.sent) == 1
+    done = (FollowUpStep.FAX, FollowUpStep.CALL)
+    since = world.clock.at - timedelta(days=10)
+    world.change_document(follow_up=FollowUpProgress(since=since, done=done), follow_up_at=since)
+    world.clock.at = world.clock.at.replace(day=24, hour=20)
+    assert world.scheduled_sweep.run()["follow_ups"] == 1
+    assert world.document.follow_up is not None
+    assert world.document.follow_up.reminders == 0
+
+
+def test_the_clinic_learns_once_of_every_document_that_waits(world: World) -> None:
+    other(world)
+    remind(world)
+    world.reminder_stops.stop(token(world), world.clock.at)
+    world.reminder_stops.stop(token(world), world.clock.at)
+    assert len(tell(world)) == 1
+    for document_id in (world.document.id, "doc_2"):
+        document = world.store.document(document_id)
+        assert document is not None
+        assert document.attention is AttentionReason.REMINDERS_STOPPED
+        events = world.store.events(document_id)
+        assert [event.type for event in events] == ["document.reminders_stopped", "document.needs_attention"]
+        assert find_break(events) is None
+    assert world.notices() == ["needs_attention"] * 2
+    assert world.webhooks() == ["document.needs_attention"] * 2
+
+
+def test_a_stop_hides_no_other_reason_and_marks_no_document_of_an_earlier_release(world: World) -> None:
+    other(world, follow_up=None)
+    world.change_document(attention=AttentionReason.SIGNED_UNDATED)
+    remind(world)
+    world.reminder_stops.stop(token(world), world.clock.at)
+    tell(world)
+    assert world.document.attention is AttentionReason.SIGNED_UNDATED
+    assert [event.type for event in world.events()] == ["document.reminders_stopped"]
+    assert world.store.events("doc_2") == ()
+    assert world.notices() == []
+
+
+def test_a_job_without_its_reminder_fails(world: World) -> None:
+    remind(world)
+    world.reminder_stops.stop(token(world), world.clock.at)
+    (job,) = (job for job in world.relay() if job.name is JobName.REMINDERS_STOPPED)
+    with pytest.raises(LookupError, match="does not exist"):
+        run_delivery_job(replace(job, delivery_id=None), world)
+
+
+# The page
+
+
+@pytest.fixture
+def portal(world: World) -> Iterator[Portal]:
+    portal = Portal(world.store)
+    portal.time.at = world.clock.at
+    bootstrap.install(portal)
+    yield portal
+    bootstrap.install(None)
+
+
+def test_opening_the_link_changes_nothing_and_the_form_stops_reminders(world: World, portal: Portal) -> None:
+    remind(world)
+    browser, path = Browser(), f"/reminders/stop/{token(world)}"
+    before = portal.fake_store.commits
+    page = browser.get(path)
+    assert page.status_code == 200
+    assert "Stop reminder emails?" in text(page)
+    assert mask(EMAIL) in text(page)
+    assert EMAIL not in text(page)
+    assert portal.fake_store.commits == before
+    assert not is_stopped(world.store, EMAIL)
+    answer = browser.post(path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, path)
+    assert is_stopped(world.store, EMAIL)
+    assert "Reminder emails are stopped" in text(browser.get(path))
+    assert "Stop reminders" not in text(browser.get(path))
+
+
+def test_a_form_without_its_token_stops_nothing(world: World, portal: Portal) -> None:
+    remind(world)
+    assert portal.browser().post_raw(f"/reminders/stop/{token(world)}", {}).status_code == 403
+    assert not is_stopped(world.store, EMAIL)
+
+
+def test_an_expired_link_says_where_to_find_another(portal: Portal) -> None:
+    page = portal.browser().get("/reminders/stop/unknown")
+    assert page.status_code == 410
+    assert "Every reminder has a new link." in text(page)
