@@ -19,14 +19,14 @@ class Call:
 
     @property
     def pending(self) -> Sequence[Json]:
-        """The documents whose calls the portal can record, because they still wait for the provider."""
+        """The documents that still wait for the provider. Only for these, the portal accepts a report of the call."""
         return [document for document in self.documents if document.get("status") == "pending"]
 
 
 def group_calls(resources: Sequence[Json]) -> list[Call]:
     """Return the calls to make about these documents (JSON of the portal), in the order of the documents.
 
-    The documents of one provider at one number are one call."""
+    All documents of one provider at one telephone number belong to one call."""
     groups: dict[tuple[str, str | None], list[Json]] = {}
     for resource in resources:
         attention: Json = resource.get("attention") or {}

@@ -27,9 +27,9 @@ ENOUGH_ROWS = 25
 
 @dataclass(frozen=True)
 class SentToEach:
-    """The result of one event about each of several documents.
+    """The result of sending one event, such as a noted call, about each of several documents.
 
-    `refusals` has the reason for each refused document, by its id. `warnings` are the codes of the portal's
+    `refusals` has the portal's reason for each refused document, by its id. `warnings` are the codes of the portal's
     warnings."""
 
     refusals: Mapping[str, str]
@@ -152,10 +152,11 @@ class Office:
             LOG.info("a document could not be read again: %s", type(problem).__name__)
 
     def unsigned(self, cursor: str | None, chosen: Filter = Filter.ALL) -> Page:
-        """Return one page of the report of unsigned documents with those that a filter admits, read from the portal.
+        """Return one page of the report of unsigned documents, with the documents that pass the filter `chosen`.
 
         `cursor` is None for the first page. The portal knows no filters, so its pages are read until there are
-        `ENOUGH_ROWS`, at most `MOST_PAGES`. The documents that need a person most come first."""
+        `ENOUGH_ROWS` documents, but at most `MOST_PAGES` pages. The documents that most need somebody to act come
+        first."""
         rows: list[Json] = []
         for _ in range(MOST_PAGES):
             page = self._report("unsigned", cursor)
@@ -177,7 +178,9 @@ class Office:
         return page
 
     def send_to_each(self, event_type: str, document_ids: Sequence[str], data: Json) -> SentToEach:
-        """Send the same event about each of several documents. Raises `Unreachable`, and then the rest is not sent."""
+        """Send the same event about each of several documents, and return the results.
+
+        Raises `Unreachable` if the portal does not respond. Then the rest is not sent."""
         refusals: dict[str, str] = {}
         warnings: dict[str, None] = {}
         for document_id in document_ids:

@@ -48,7 +48,7 @@ def unsigned() -> Response | str:
 
 @PAGES.post("/documents/reports/unsigned/returned")
 def returned_several() -> BaseResponse:
-    """Report to the portal that each selected document came back to the clinic by the portal."""
+    """Report to the portal that each document selected in the report came back, signed or declined, by the portal."""
     selected = request.form.getlist("document_id")
     refusals = office().send_to_each("document.returned", selected, {"method": "portal"}).refusals
     if refusals or not selected:
@@ -58,7 +58,10 @@ def returned_several() -> BaseResponse:
 
 
 def _unsigned_page(*, selects: bool, refusals: Mapping[str, str] | None = None) -> str:
-    """Return the report. `refusals` says why a document could not be marked as returned, by the ids of documents."""
+    """Return the page with the report of unsigned documents.
+
+    With `selects`, staff can select documents to mark them as returned. `refusals` says why the portal refused to mark
+    a document, by the ids of documents."""
     chosen = _chosen_filter()
     page = office().unsigned(request.args.get("cursor"), chosen)
     return render_template("unsigned.html", page=page, chosen=chosen, selects=selects, refusals=refusals or {})

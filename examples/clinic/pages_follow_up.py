@@ -1,4 +1,5 @@
-"""The pages about follow-up: whom to call today, and the form for the result of a call."""
+"""The sample EMR's pages about unsigned documents: whom staff should call today, and the form for the result of a
+call."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -28,13 +29,17 @@ def follow_up() -> Response:
 
 @PAGES.get("/follow-up/<document_id>/called")
 def call_form(document_id: str) -> BaseResponse:
-    """Return the form for the result of a call about this document and the provider's other urgent documents."""
+    """Return the page with the form for the result of a call to a provider.
+
+    The form offers this document and the provider's other documents on which staff should act today."""
     return _call_page(document_id, refusals={})
 
 
 @PAGES.post("/follow-up/<document_id>/called")
 def called(document_id: str) -> BaseResponse:
-    """Report the result of one call to the portal, once for each document that was selected in the form."""
+    """Report the result of a call to the portal, once for each document that was selected in the form.
+
+    Return a redirect to the list of calls, or the form with the reasons if the portal refused a report."""
     report = {name: request.form.get(name, "").strip() for name in CALL_FIELDS}
     data = {"at": office().now().isoformat(), **{name: value for name, value in report.items() if value}}
     chosen = request.form.getlist("document_id")
@@ -45,7 +50,10 @@ def called(document_id: str) -> BaseResponse:
 
 
 def _call_page(document_id: str, *, refusals: Mapping[str, str]) -> BaseResponse:
-    """Return the form. `refusals` says why the portal refused the call, by the ids of documents."""
+    """Return the page with the form for the result of a call about this document.
+
+    `refusals` says why the portal refused the result, by the ids of documents. If no document of the call waits for the
+    provider any more, return a redirect to the document."""
     call = _find_call(document_id)
     if not call.pending:
         return redirect(url_for("documents.document", document_id=document_id), HTTPStatus.SEE_OTHER)
@@ -54,7 +62,10 @@ def _call_page(document_id: str, *, refusals: Mapping[str, str]) -> BaseResponse
 
 
 def _find_call(document_id: str) -> Call:
-    """Return the call about this document, with the provider's other documents of the worklist's first page."""
+    """Return the call to make about this document.
+
+    It also has the provider's other documents on the first page of the worklist (documents on which staff should
+    act)."""
     resource = office().refresh(document_id).resource
     others = [row for row in office().worklist(None).rows if row["id"] != document_id]
     call = group_calls([resource, *others])[0]

@@ -8,7 +8,7 @@ from examples.clinic.worklist import Json, Step, state_of
 
 
 class Filter(StrEnum):
-    """A choice of documents in the report of unsigned documents."""
+    """A filter that staff choose in the report of unsigned documents. It decides which documents the report shows."""
 
     ALL = "all"
     NOT_DELIVERED = "not_delivered"
@@ -48,7 +48,7 @@ _STEPS: Mapping[Filter, frozenset[Step]] = {
 
 
 def choose(resources: Sequence[Json], chosen: Filter, today: date) -> list[Json]:
-    """Return the documents (JSON of the portal) that a filter admits, those that need a person most first.
+    """Return the documents (JSON of the portal) that pass a filter, first those that most need somebody to act.
 
     `today` is the calendar day at the clinic."""
     return sorted((row for row in resources if _admits(chosen, row, today)), key=lambda row: _need(row, today))
@@ -64,7 +64,10 @@ def _admits(chosen: Filter, resource: Json, today: date) -> bool:
 
 
 def _need(resource: Json, today: date) -> tuple[bool, bool, int, str]:
-    """Return a sort key: what needs attention first, then what is overdue, then by the step and the due day."""
+    """Return the key by which the report of unsigned documents is sorted, the documents that need staff first.
+
+    First come documents that the portal marks for attention, then overdue ones. After that, the stage of the document
+    and its due day decide."""
     rank = _BY_NEED.index(state_of(resource).step)
     return not resource.get("attention"), not _is_overdue(resource, today), rank, str(resource.get("due_on") or "")
 
@@ -75,5 +78,7 @@ def _is_overdue(resource: Json, today: date) -> bool:
 
 
 def _has_copy(resource: Json) -> bool:
-    """Return True if a person read a copy that came back, and found that the copy is not a signature yet."""
+    """Return True if staff have looked at a copy that came back, and found that it does not count as a signed document.
+
+    It has no date beside the signature, for example."""
     return (resource.get("attention") or {}).get("reason") in _COPY_REASONS

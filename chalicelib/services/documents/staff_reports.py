@@ -134,7 +134,7 @@ def _note(document: Document, command: CallCommand, now: datetime) -> tuple[Docu
 
 
 def _resolve(document: Document) -> Document:
-    """Return the document without its reason to act, because the provider promised to sign or certified the plan.
+    """Return the document without its `attention` (why staff must act): the provider promised to sign or certified it.
 
     A wrong fax number stays a reason to act until the practice corrects the number."""
     is_unsolved = document.attention is AttentionReason.WRONG_NUMBER

@@ -1,4 +1,6 @@
-"""Test the sample clinic's pages about follow-up: whom to call, the result of a call, filters, several returns."""
+"""Test the sample clinic's pages about unsigned documents: whom to call, and the result of a call.
+
+Also test the filters of the report, and marking several documents as returned at once."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,7 +21,9 @@ RIVERA, CHEN = ("Luis Rivera, MD", "+15125550190"), ("Amy Chen, DO", None)
 def ask(
     fake_portal: FakePortal, number: int, days_left: int, whom: tuple[str, str | None] = RIVERA, **changes: Any
 ) -> str:
-    """Add a document on which a person should act to the fake portal, and return the document's id."""
+    """Add a document to the fake portal about which staff should call the provider, and return the document's id.
+
+    `whom` is the provider's name and number. `changes` replace fields of the document's JSON."""
     document = fake_portal.add(f"POC-{number}", "PT-77")
     call = {"name": whom[0], "number": whom[1]}
     document["attention"] = {"reason": "please_call", "call": call, "tries": number, "days_left": days_left}

@@ -39,7 +39,9 @@ def check(*, with_source: bool = True, shown: bool = True) -> CheckedRelease:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the faults that the check of the seal finds. The check of a page's picture names what it compares."""
+    """Replace the checks of the seal and of the page pictures by fakes, and return the list of the seal's faults.
+
+    A test fills the list. The fake check of the pictures reports as a fault what it was asked to compare."""
     found: list[str] = []
 
     def find(data: bytes, **facts: Any) -> list[str]:
