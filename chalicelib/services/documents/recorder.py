@@ -59,7 +59,7 @@ class Recorder:
         self._actor = actor
         self._events: list[Event] = []
         self._deliveries: list[Delivery] = []
-        self._webhooks: list[tuple[str, DocumentEventType]] = []
+        self._webhooks: list[tuple[str, DocumentEventType, str]] = []
         self._jobs: list[Job] = []
 
     def event(
@@ -88,7 +88,7 @@ class Recorder:
         self._events.append(event)
         self._document = replace(self._document, sequence=event.sequence, head=event.hash, moved_on=self._now.date())
         if webhook and self._practice.endpoint is not None:
-            self._webhooks.append((event.id, type))
+            self._webhooks.append((event.id, type, self._practice.endpoint.url))
         return self
 
     def certification(self, before: Document) -> Self:
@@ -143,8 +143,8 @@ class Recorder:
     def change(self) -> Change:
         """Return the transaction with everything recorded, to be committed. The document's version rises by one."""
         document = replace(self._document, version=self._document.version + 1)
-        for event_id, type in self._webhooks:
-            self._add(self._webhook(document, event_id, type))
+        for event_id, type, url in self._webhooks:
+            self._add(self._webhook(document, event_id, type, url))
         return Change(
             at=self._now,
             documents=(document,),
@@ -166,13 +166,10 @@ class Recorder:
         if delivery.status is DeliveryStatus.QUEUED:
             self._jobs.append(delivery_job(delivery))
 
-    def _webhook(self, document: Document, event_id: str, type: str) -> Delivery:
-        endpoint = self._practice.endpoint
-        if endpoint is None:
-            raise ValueError("a webhook for a practice without an endpoint")
+    def _webhook(self, document: Document, event_id: str, type: str, url: str) -> Delivery:
         data = document_resource(document, self._portal_url, self._now)
         body = {"type": type, "timestamp": to_text(self._now), "data": data}
         # The webhook is queued even while the endpoint is off, and the attempt then holds it. A webhook that
         # started as held could miss the release by an endpoint that was set again a moment ago.
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-        return self._delivery(Channel.WEBHOOK, type, endpoint.url, event_id, body=text)
+        return self._delivery(Channel.WEBHOOK, type, url, event_id, body=text)

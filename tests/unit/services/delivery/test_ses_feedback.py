@@ -299,10 +299,14 @@ def test_a_receipt_of_an_unknown_message_is_dropped_after_two_lookups(
     assert "receipt of an unknown message" in caplog.text
 
 
-def test_a_notification_without_a_receipt_is_ignored(world: World) -> None:
+def test_a_notification_without_a_receipt_is_ignored(world: World, caplog: pytest.LogCaptureFixture) -> None:
     before = world.store.commits
     world.ses_feedback.record({"notificationType": "AmazonSnsSubscriptionSucceeded"})
     assert (world.store.commits, world.queues.sent) == (before, [])
+    assert caplog.messages == ["mail notification ignored"]
+    sent(world)
+    world.ses_feedback.record(DELIVERED)
+    assert caplog.messages == ["mail notification ignored", "receipt"]
 
 
 def test_a_concurrent_change_of_the_document_is_not_lost(world: World) -> None:

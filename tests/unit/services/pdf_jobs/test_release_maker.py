@@ -112,7 +112,9 @@ def test_a_request_has_links_to_its_own_document_only(action: Action) -> None:
     assert same.startswith(f"https://files.test/{source}?")
 
 
-def test_a_file_that_breaks_its_preparation_is_tried_in_other_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_breaks_its_preparation_is_tried_in_other_ways(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def breaking(*_args: object, **_more: object) -> None:
         raise RecursionError
 
@@ -122,6 +124,7 @@ def test_a_file_that_breaks_its_preparation_is_tried_in_other_ways(monkeypatch: 
         portal.seal()
     attempts = [request.attempt for request in portal.pdf.asked if isinstance(request, PrepareDocument)]
     assert attempts == ["as_is", "rebuilt", "pictures"]
+    assert caplog.messages == ["preparation for the seal lost", "sealed file refused"] * 3
 
 
 def test_a_function_without_a_result_leaves_the_job_for_another_try() -> None:

@@ -37,7 +37,7 @@ def a_world_from_before(*documents: Document) -> World:
 
 def run(world: World, **payload: Any) -> Any:
     """Run the admin action `report_visibility` and the checks that it queues. Return the action's result."""
-    result = world.visibility_report.page(payload.get("after"))
+    result = world.admin_actions.run({"action": "report_visibility", **payload})
     for job in world.store.jobs():
         if job.name is JobName.CHECK:
             run_delivery_job(job, world)

@@ -342,7 +342,9 @@ def test_a_queue_that_refuses_overdue_jobs_stops_no_other_task(world: World) -> 
 
 
 @pytest.mark.parametrize("failing", DUTIES)
-def test_every_task_runs_and_the_failure_is_raised_at_the_end(failing: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_task_runs_and_the_failure_is_raised_at_the_end(
+    failing: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     done: list[str] = []
 
     def duty(name: str) -> int:
@@ -355,6 +357,7 @@ def test_every_task_runs_and_the_failure_is_raised_at_the_end(failing: str, caps
         run_tasks({name: partial(duty, name) for name in DUTIES})
     assert done == list(DUTIES)
     assert "Ada" not in capsys.readouterr().out
+    assert caplog.messages == ["duty failed"]
 
 
 def test_these_are_the_tasks(world: World) -> None:
