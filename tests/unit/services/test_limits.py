@@ -21,7 +21,7 @@ LIMITS: dict[str, dict[str, Any]] = {
         "_PORTS": {"https": 443, "http": 80},
         "_CHUNK": 8192,
     },
-    "domain.account_events": {"RETENTION_YEARS": 6, "LOGGED_INDIVIDUALLY": 20},
+    "domain.account_events": {"RETENTION_YEARS": 6, "RETENTION": 6 * 366 * DAY, "LOGGED_INDIVIDUALLY": 20},
     "domain.carriers.fax_results": {
         "SOON_AFTER": (5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 40 * MINUTE),
         "PLAINER_AFTER": (5 * MINUTE, 5 * MINUTE),
@@ -29,12 +29,31 @@ LIMITS: dict[str, dict[str, Any]] = {
         "OFFICE_HOUR_TRIES": 3,
     },
     "domain.delivery_attempts": {"LEASE": MINUTE, "REQUEUE_LEASE": 15 * MINUTE},
-    "domain.deliveries": {"MESSAGE_RETRY_AFTER": (10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)},
+    "domain.deliveries": {
+        "MESSAGE_RETRY_AFTER": (10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR),
+        "WEBHOOK_RETRY_AFTER": (
+            5 * SECOND,
+            5 * MINUTE,
+            30 * MINUTE,
+            *(number * HOUR for number in (2, 5, 10, 14, 20, 24, 24, 24)),
+        ),
+    },
+    "domain.expiring_records": {
+        "LINK_LIFETIME": 90 * MINUTE,
+        "CODE_LIFETIME": 10 * MINUTE,
+        "BY_HAND_LIFETIME": HOUR,
+        "DRAFT_LIFETIME": HOUR,
+        "SESSION_IDLE": 15 * MINUTE,
+        "SESSION_LIFETIME": 12 * HOUR,
+        "PENDING_LOGIN_LIFETIME": 5 * MINUTE,
+        "ENROL_LIFETIME": 15 * MINUTE,
+        "REAUTH_AFTER": 15 * MINUTE,
+    },
     "domain.certification.rules": {"WINDOW": 30 * DAY, "VERBAL_WINDOW": 14 * DAY},
     "domain.follow_up.calendar": {"EMAIL_HOURS": Hours(time(13), time(17)), "OFFICE_HOURS": Hours(time(8), time(17))},
     "domain.follow_up.progress": {"PERIOD": 30},
     "domain.session_keys": {"MIN_KEY_BYTES": 32, "CACHE_LIFETIME": 5 * MINUTE, "SIGNING_DELAY": 10 * MINUTE},
-    "domain.signatures": {"MAX_TEXT": 60_000, "MAX_STROKES": 60, "MAX_POINTS": 1500},
+    "domain.signatures": {"MAX_TEXT": 60_000, "MAX_STROKES": 60, "MAX_POINTS": 1500, "_DIGITS": 4},
     "pdf.models": {"MAX_BYTES": 25 * MIB},
     "services.documents.silent_providers": {"MAX_OPEN": 1000, "MAX_RECENT": 500, "PAGE_SIZE": 100},
     "services.accounts.account_emails": {"MAX_EMAILS": 5},
@@ -50,11 +69,12 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.accounts.setup_links": {"MAX_CREDENTIAL_CHARS": 40, "_MAX_PENDING_READ": 50},
     "services.authentication.known_devices": {"_MAX_COOKIE_CHARS": 300},
     "services.authentication.passkeys": {"MAX_PASSKEYS": 10, "MAX_RESPONSE_CHARS": 16_384},
-    "services.authentication.passkey_challenges": {"LIFETIME": 10 * MINUTE},
+    "services.authentication.passkey_challenges": {"LIFETIME": 10 * MINUTE, "_NONCE_BYTES": 16, "_DATE_BYTES": 8},
+    "services.authentication.passkey_options": {"_ALGORITHMS": (-7, -8, -257), "_MILLISECONDS": 600_000},
     "services.authentication.password_login": {
         "PER_CLIENT": (5, MINUTE, DAY),
         "PER_CLIENT_UNDER_ATTACK": (1, 15 * MINUTE, DAY),
-        "PER_ACCOUNT": (0, timedelta(), 365 * DAY),
+        "PER_ACCOUNT": (0, timedelta(), 365 * DAY, 90 * DAY),
         "UNDER_ATTACK": (20, timedelta(), DAY),
         "KNOWN_BROWSERS": (0, timedelta(), 365 * DAY),
         "MAX_UNKNOWN_FAILURES": 75,
@@ -189,7 +209,8 @@ LIMITS: dict[str, dict[str, Any]] = {
 def facts(limit: Any) -> Any:
     """Return a limit of the app in the form of the test's table, for example a delay as its number and times."""
     if isinstance(limit, Backoff):
-        return limit.free_attempts, limit.max_wait, limit.lifetime
+        per_attempt = [limit.lifetime_per_attempt] if limit.lifetime_per_attempt else []
+        return limit.free_attempts, limit.max_wait, limit.lifetime, *per_attempt
     if isinstance(limit, Quota):
         return limit.limit, limit.period, limit.min_interval
     return limit
