@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from chalicelib.services.proof.proofs import Proofs
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
+    from chalicelib.services.review.guest_signing import GuestSigning
     from chalicelib.services.review.review import Review
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
     from chalicelib.services.review.wrong_numbers import WrongNumbers
@@ -119,6 +120,7 @@ class Services:
 
     review: Review = _service("review.review", writer="document_writer")
     by_hand: ByHand = _service("review.by_hand", writer="document_writer")
+    guest_signing: GuestSigning = _service("review.guest_signing", writer="document_writer")
     fax_documents: FaxDocuments = _service("review.fax_documents", writer="document_writer")
     wrong_numbers: WrongNumbers = _service("review.wrong_numbers", writer="document_writer")
     unsent_drafts: UnsentDrafts = _service("review.unsent_drafts")

@@ -142,8 +142,8 @@ class Identity:
 
     `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax number
     of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
-    `npi_source` says who stated the NPI: the document's `practice`, several `practices`, an `other_practice`, or the
-    account's `owner`. `statement` has the facts in words."""
+    `npi_source` says who stated the NPI: the document's `practice`, several `practices`, an `other_practice`, the
+    account's `owner`, or a `signer` without an account. `statement` has the facts in words."""
 
     method: str
     sent_to: str | None
@@ -163,6 +163,12 @@ class Signer:
     authentication: str
     provider_id: str | None = None
     identity: Identity | None = None
+
+    @property
+    def is_without_account(self) -> bool:
+        """Whether the signer decided on the screen, without an account, after entering a code."""
+        method = self.identity.method if self.identity else None
+        return self.method is SigningMethod.ELECTRONIC and method in ("emailed_code", "fax_code")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.pdf.text.graphemes import JOINERS
 
+MAX_CREDENTIAL_CHARS = 40
 MAX_EMAIL_CHARS = 254
 MAX_LOCAL_PART_CHARS = 64
 MAX_PHONE_CHARS = 40
@@ -39,6 +40,14 @@ def normalize_line(text: str) -> str:
     if not stripped:
         raise ValueError("must not be empty")
     return stripped
+
+
+def normalize_credential(text: str) -> str:
+    """Return a credential such as `MD` without surrounding spaces. Raises `ValueError` if it is empty or too long."""
+    credential = normalize_line(text)
+    if len(credential) > MAX_CREDENTIAL_CHARS:
+        raise ValueError(f"must have at most {MAX_CREDENTIAL_CHARS} characters")
+    return credential
 
 
 def normalize_paragraphs(text: str) -> str:

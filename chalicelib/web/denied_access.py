@@ -9,6 +9,8 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect
 
+_DECISIONS = ("/approve", "/decline")
+
 
 def render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
     """Return the page, or the redirect to the page, on which the person can gain access: log in or enter a code.
@@ -19,8 +21,14 @@ def render_denial(denial: Denial, context: RequestContext, values: dict[str, str
     if denial is Denial.NO_SECOND_FACTOR:
         return _redirect_to_second_factor_setup(context)
     if denial is Denial.NO_CODE_ENTERED:
-        return redirect(f"/by-hand/{values['document_id']}")
+        return _redirect_to_code_form(context, values["document_id"])
     return _show_document_landing(context, values["document_id"])
+
+
+def _redirect_to_code_form(context: RequestContext, document_id: str) -> Response:
+    """Return a redirect to the page that asks for a code. After a decision in vain, the page says so."""
+    is_decision = context.request.method == "POST" and context.path.endswith(_DECISIONS)
+    return redirect(f"/by-hand/{document_id}{'?ended=yes' if is_decision else ''}")
 
 
 def _redirect_to_login(context: RequestContext) -> Response:
@@ -51,5 +59,5 @@ def _show_document_landing(context: RequestContext, document_id: str) -> Respons
 
     if context.request.method == "GET" and context.path == f"/documents/{document_id}":
         return show_landing(context, document_id)
-    is_decision = context.request.method == "POST" and context.path.endswith(("/approve", "/decline"))
+    is_decision = context.request.method == "POST" and context.path.endswith(_DECISIONS)
     return redirect(f"/documents/{document_id}", cookies=save_draft(context, document_id) if is_decision else [])

@@ -84,7 +84,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/fax/reported", ANYONE, "pages.fax_pages:confirm_report"),
     # The QR code of a faxed page. A QR code in capital letters is coarser, and so more legible.
     _get("/F/{name}", ANYONE, "pages.fax_pages:open_scanned_page"),
-    # Signing by hand
+    # Signing by code, on the screen or by hand
     _get("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:show_code_form"),
     _post("/by-hand/{document_id}/code", ANYONE, "pages.by_hand_pages:send_code"),
     _post("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:enter_code", failure_statuses=(422,)),
@@ -92,6 +92,8 @@ ROUTES: tuple[Route, ...] = (
     _get("/by-hand/{document_id}/original.pdf", BY_HAND, "pages.by_hand_pages:download_original", reads="original"),
     _get("/by-hand/{document_id}/uploaded", BY_HAND, "pages.by_hand_pages:confirm_upload", reads="page"),
     _post("/by-hand/{document_id}/signed", BY_HAND, "pages.by_hand_pages:submit_scan", reads="page"),
+    _post("/by-hand/{document_id}/approve", BY_HAND, "pages.guest_pages:approve", reads="page"),
+    _post("/by-hand/{document_id}/decline", BY_HAND, "pages.guest_pages:decline", reads="page"),
     # Reminders
     _get("/reminders/stop/{token}", ANYONE, "pages.reminder_pages:show_stop_form"),
     _post("/reminders/stop/{token}", ANYONE, "pages.reminder_pages:stop_reminders"),

@@ -127,7 +127,8 @@ function dropDrafts() {
     if (!name.startsWith(`draft:${TAB_OWNER}:`)) window.sessionStorage.removeItem(name);
   }
   for (const decided of document.querySelectorAll("[data-signed]")) {
-    window.sessionStorage.removeItem(`draft:${TAB_OWNER}:/documents/${decided.dataset.signed}`);
+    for (const page of ["documents", "by-hand"])
+      window.sessionStorage.removeItem(`draft:${TAB_OWNER}:/${page}/${decided.dataset.signed}`);
   }
 }
 

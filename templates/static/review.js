@@ -322,6 +322,7 @@ function offerDrawing() {
 // security policy forbids data URLs.
 function offerPreview() {
   const preview = approval.querySelector("[data-preview]");
+  if (!preview) return;
   const canvas = preview.querySelector("canvas");
   const status = preview.querySelector("[data-preview-status]");
   let timer = 0;
@@ -361,7 +362,7 @@ function offerPreview() {
 
 // Drafts: what was entered survives a network failure, a reload and the end of the session. The draft stays in this
 // tab until the form is sent, the person logs out or another person logs in (see portal.js).
-const DRAFT_KEY = `draft:${TAB_OWNER}:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
+const DRAFT_KEY = `draft:${TAB_OWNER}:${window.location.pathname.replace(/\/(approve|decline|forget-signature|document)$/, "")}`;
 const DRAFT_FIELDS = ["note", "decline_note", "other_name", "other_address", "drawing"];
 
 function saveDraft() {

@@ -112,7 +112,7 @@ def test_a_clinics_own_mailbox_signs_nothing_as_the_physician(office: Office, st
     assert read_signatures(sealed)[-1].reason == f"Received as signed by hand; the uploader named {name}"
     text = certificate_text(sealed)
     assert office.npi not in text.partition("Addressed to")[0]
-    assert f"someone who entered a code sent to fron…@{mailbox.partition('@')[2]}, an address given by" in text
+    assert f"someone who entered the code sent to fron…@{mailbox.partition('@')[2]}, an address given by" in text
     assert find_in_mail(stack, clinic.address, rf"(?s)not from your account.*?/documents/{document_id}")
 
 

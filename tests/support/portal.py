@@ -84,7 +84,8 @@ class Browser:
         screen.
 
         `numbers` are the numbers of these pages, such as `1,2`. `path` is the path to which the approval form posts."""
-        page = self.get(path.removesuffix("/approve")).body.decode()
+        below = "/document" if path.startswith("/by-hand/") else ""
+        page = self.get(path.removesuffix("/approve") + below).body.decode()
         tokens = dict(re.findall(r'data-token="((\d+)\.[^"]+)"', page))
         by_number = {number: token for token, number in tokens.items()}
         return ",".join(f"{by_number[number]}.7" for number in numbers.split(",") if number in by_number)

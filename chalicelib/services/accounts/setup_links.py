@@ -24,12 +24,10 @@ from chalicelib.services.authentication.second_factor import second_factor_count
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.labels import duration
-from chalicelib.services.normalization import normalize_line
+from chalicelib.services.normalization import normalize_credential
 from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.transaction import Change, Claim
-
-MAX_CREDENTIAL_CHARS = 40
 
 _MAX_PENDING_READ = 50
 """The most pending documents of a provider that are read to find a document for a setup link.
@@ -353,7 +351,7 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
         account_since=now,
         npi=provider.npi or form.npi or None,
         npi_self_stated=provider.npi is None and bool(form.npi),
-        credential=normalize_line(form.credential),
+        credential=normalize_credential(form.credential),
     )
 
 
@@ -387,6 +385,7 @@ def _person_errors(link: ValidLink, form: PasswordForm) -> list[FieldError]:
 
 def _is_credential(text: str) -> bool:
     try:
-        return len(normalize_line(text)) <= MAX_CREDENTIAL_CHARS
+        normalize_credential(text)
     except ValueError:
         return False
+    return True

@@ -196,8 +196,12 @@ class Emails(MessageSender):
         document, practice = facts.require_document()
         decided_at = _moment(facts.delivery.created_at, practice.time_zone)
         decision = document.decision
-        is_scan = decision is not None and decision.scan_key is not None
-        values = {"is_scan": is_scan, "outcome": document.outcome, "decided_at": decided_at}
+        values = {
+            "is_scan": decision is not None and decision.scan_key is not None,
+            "is_on_screen": decision is not None and decision.signer.is_without_account,
+            "outcome": document.outcome,
+            "decided_at": decided_at,
+        }
         link = self._url(f"/documents/{document.id}")
         return self._render(facts, "decided_elsewhere", document_link=link, **values)
 

@@ -26,19 +26,32 @@ def identify_account(provider: Provider, document: Document) -> Identity:
     )
 
 
-def identify_visitor(document: Document, email: str | None) -> Identity:
+def identify_visitor(document: Document, email: str | None, *, act: str = "", npi: str | None = None) -> Identity:
     """Return the facts about the identity of a person who decides on the document without an account, by a code.
 
     The decision records these facts. `email` is the address to which the code was sent, or None if the code was on the
-    document's fax."""
+    document's fax. `act` says what the person did, such as `Signed on screen`. `npi` is the NPI that the person
+    typed."""
     sent_to, practice = code_recipient(document, email), document.practice.name
-    route = f"a code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
+    route = f"the code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
+    source, of_npi = _typed_npi_source(document, npi)
+    start = f"{act}, without an account," if act else "Without an account,"
     return Identity(
         method="emailed_code" if email else "fax_code",
         sent_to=sent_to,
         supplied_by="practice",
-        statement=f"Without an account, by someone who entered {route}.",
+        npi_source=source,
+        statement=f"{start} by someone who entered {route}.{of_npi}",
     )
+
+
+def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, str]:
+    """Return the source of an NPI that a person without an account typed, as a code and as a sentence."""
+    if npi is None:
+        return None, ""
+    if npi == document.addressee.npi:
+        return "practice", f" NPI stated by {document.practice.name}."
+    return "signer", " NPI typed by the signer."
 
 
 def _fax_code(document: Document) -> str:

@@ -27,8 +27,15 @@ _SEAL_REASONS: Mapping[Action, str] = {
 
 def seal_spec(document: Document, decision: Decision, now: datetime, reserved_bytes: int) -> SealSpec:
     """Return the contents of the seal: reason, document id, time, and the bytes reserved for the signed message."""
-    reason = _SEAL_REASONS[decision.action].format(signer=_signer_name(decision))
-    return SealSpec(reason, document.id, now, reserved_bytes)
+    return SealSpec(_seal_reason(decision), document.id, now, reserved_bytes)
+
+
+def _seal_reason(decision: Decision) -> str:
+    """Return who decided and how. For a signer without an account, this is what the portal knows about the person."""
+    signer, identity = _signer_name(decision), decision.signer.identity
+    if identity is not None and decision.signer.is_without_account:
+        return f"{signer}. {identity.statement}"
+    return _SEAL_REASONS[decision.action].format(signer=signer)
 
 
 def _signer_name(decision: Decision) -> str:

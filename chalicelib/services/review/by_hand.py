@@ -118,14 +118,14 @@ class ByHand:
         """Return the document, and record its first view if its page images are ready.
 
         Raises `Gone` if the visit (the hour after a code was entered) has ended."""
-        _check_visit(document, visit, visitor.now)
+        check_visit(document, visit, visitor.now)
         if not document.pages_ready or not needs_view(document):
             return document
         return self._record_view(document, visit, visitor)
 
     def record_download(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         """Record the download of the PDF as the first view, if there was none. Raises `Gone` if the visit has ended."""
-        _check_visit(document, visit, visitor.now)
+        check_visit(document, visit, visitor.now)
         return self._record_view(document, visit, visitor) if needs_view(document) else document
 
     def upload_form(self, document: Document) -> tuple[str, Mapping[str, str]]:
@@ -148,7 +148,7 @@ class ByHand:
 
         A second upload of the same file changes nothing. Raises `Invalid` with the wrong field of the form, `Conflict`
         after another decision, and `Gone` if the visit (the hour after a code was entered) has ended."""
-        _check_visit(document, visit, visitor.now)
+        check_visit(document, visit, visitor.now)
         name = _read_signer_name(form.signer_name)
         practice, (scan_key, sha256) = run_concurrently(
             lambda: self._writer.practice_of(document), lambda: self._inspect_and_store(document, form.key)
@@ -188,7 +188,7 @@ class ByHand:
     def _decide(
         self, current: Document, decision: Decision, practice: Practice, visit: Secret, visitor: CodeVisitor
     ) -> Document:
-        _check_visit(current, visit, visitor.now)
+        check_visit(current, visit, visitor.now)
         if current.decision is not None and current.decision.scan_sha256 == decision.scan_sha256:
             return current
         decided = current.decide(decision)
@@ -204,7 +204,7 @@ class ByHand:
         practice, now = self._writer.practice_of(document), visitor.now
         via = TransmissionChannel.EMAILED_CODE if visit.email else TransmissionChannel.FAX_CODE
         return self._writer.record_first_view(
-            document, practice, visitor.actor, now, lambda latest: _check_visit(latest, visit, now), via=via
+            document, practice, visitor.actor, now, lambda latest: check_visit(latest, visit, now), via=via
         )
 
     def _email_code(self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor) -> None:
@@ -260,9 +260,16 @@ def _is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
     return same and visit.is_live(now) and visit.access == document.access and is_readable(document.status)
 
 
-def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
+def check_visit(document: Document, visit: Secret, now: datetime) -> None:
+    """Raise `Gone` unless the visit (the hour after a code was entered) still opens the document."""
     if not _is_open_visit(visit, document, now):
         raise Gone("This page has timed out. Request a new code to open the document again.")
+
+
+def describe_code(visit: Secret) -> str:
+    """Return which code started the visit, and when it was entered, in words for the certificate page."""
+    code = _EMAILED_CODE if visit.email else _FAXED_CODE
+    return f"{code}, entered {visit.created_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _read_signer_name(text: str) -> str:
@@ -284,7 +291,7 @@ def _signer(document: Document, name: str, visit: Secret) -> Signer:
         credential=addressee.credential if is_addressee else None,
         npi=addressee.npi if is_addressee else None,
         method=SigningMethod.BY_HAND,
-        authentication=_EMAILED_CODE if visit.email else _FAXED_CODE,
+        authentication=describe_code(visit),
         provider_id=document.provider_id if is_addressee else None,
         identity=identify_visitor(document, visit.email),
     )

@@ -84,12 +84,15 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """A hash of the provider's id, or an empty text. The page's script stores drafts under it in the browser.
+        """A hash of the reader, or an empty text. The page's script stores drafts under it in the browser.
 
-        So a provider on a shared computer never sees another provider's draft."""
-        if self.provider is None:
-            return ""
-        return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]
+        So a provider on a shared computer never sees another provider's draft. A reader without an account is known by
+        the document and the address of the code, and so finds a draft after the entry of another code."""
+        if self.provider is not None:
+            return _hash_tab(self.provider.id)
+        if self.by_hand is not None:
+            return _hash_tab(f"visit {self.by_hand.document_id} {self.by_hand.email}")
+        return ""
 
     @property
     def actor(self) -> Actor:
@@ -126,6 +129,10 @@ class RequestContext:
         if self.by_hand is not None and self.document is not None:
             return f"by_hand:{self.document.provider_id}"
         return "visitor"
+
+
+def _hash_tab(reader: str) -> str:
+    return hashlib.sha256(f"tabs of {reader}".encode()).hexdigest()[:16]
 
 
 def _require(value: T | None) -> T:

@@ -1,4 +1,4 @@
-"""The pages for a provider without an account, who prints a document, signs it by hand and uploads a scan of it.
+"""The pages for a provider without an account, who signs a document on the screen, or prints it and uploads a scan.
 
 A code by email or fax opens one document to its reader for `BY_HAND_LIFETIME`. This time is called a visit."""
 
@@ -12,45 +12,66 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME
 from chalicelib.domain.status import is_decidable
+from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
+from chalicelib.services.review.guest_signing import confirmation, is_by_visit
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
+from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
+from chalicelib.web.pages.decision_forms import FORM_VALUES, GuestForms, read_guest_fields, visit_reader, with_tokens
 from chalicelib.web.pages.view_models import describe_due_date, is_preparing, list_page_images, refresh_header
 
 
 def show_code_form(context: RequestContext, document_id: str, errors: Mapping[str, str] | None = None) -> Response:
     """Return the page with the form for the code that opens a document, with the errors of a wrong code.
 
-    The page is the same for an unknown document, so that it does not reveal which documents exist."""
-    review = context.services.review
+    The page is the same for an unknown document, so that it does not reveal which documents exist. The addressee who is
+    logged in needs no code, and gets a redirect to the document in the account."""
+    document, owned = run_concurrently(
+        lambda: context.services.review.find_document(document_id), lambda: _is_in_account(context, document_id)
+    )
+    can_sign = context.services.review.can_sign(document)
+    if owned and can_sign:
+        return redirect(f"/documents/{document_id}")
     return render_page(
         context,
         "by_hand_code.html",
         status=422 if errors else 200,
         document_id=document_id,
         code_sent=bool(errors) or context.query.get("asked") == "yes",
+        ended="ended" in context.query,
         seconds_between_codes=CODES_PER_HOUR.min_interval.seconds,
-        can_sign=review.can_sign(review.find_document(document_id)),
+        can_sign=can_sign,
         errors=errors or {},
         history_url=context.history_url(f"/by-hand/{document_id}?asked=yes"),
     )
 
 
+def _is_in_account(context: RequestContext, document_id: str) -> bool:
+    """Return True if the reader is logged in, the account has the document, and the reader did not choose paper."""
+    token = context.cookies.get(SESSION_COOKIE, "")
+    if context.request.method != "GET" or not token or not {"asked", "paper"}.isdisjoint(context.query):
+        return False
+    visit = context.services.sessions.visit(token, context.now, document_id)
+    if visit is None or visit.provider is None or visit.document is None:
+        return False
+    return opens_to(visit.provider, visit.document)
+
+
 def send_code(context: RequestContext, document_id: str) -> Response:
-    context.services.by_hand.ask_for_code(document_id, _visitor(context))
+    context.services.by_hand.ask_for_code(document_id, make_visitor(context))
     return redirect(f"/by-hand/{document_id}?asked=yes")
 
 
 def enter_code(context: RequestContext, document_id: str) -> Response:
     try:
-        token = context.services.by_hand.enter_code(document_id, context.form.get("code", ""), _visitor(context))
+        token = context.services.by_hand.enter_code(document_id, context.form.get("code", ""), make_visitor(context))
     except Invalid as trouble:
         return show_code_form(context, document_id, error_messages(trouble))
     return redirect_to_visit(document_id, token)
@@ -65,11 +86,11 @@ def redirect_to_visit(document_id: str, token: str) -> Response:
 
 
 def show_document(context: RequestContext, document_id: str) -> Response:
-    return _show_document(context, context.require_document(), {})
+    return show_visit(context, context.require_document(), {})
 
 
 def download_original(context: RequestContext, document_id: str) -> Response:
-    visit, visitor = context.require_visit(), _visitor(context)
+    visit, visitor = context.require_visit(), make_visitor(context)
     document = context.services.by_hand.record_download(context.require_document(), visit, visitor)
     return redirect_to_file(context, document.original.key, make_file_name(document))
 
@@ -88,28 +109,42 @@ def confirm_upload(context: RequestContext, document_id: str) -> Response:
 
 def submit_scan(context: RequestContext, document_id: str) -> Response:
     scan = ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
+    visit, visitor = context.require_visit(), make_visitor(context)
     try:
-        context.services.by_hand.take_scan(context.require_document(), scan, context.require_visit(), _visitor(context))
+        context.services.by_hand.take_scan(context.require_document(), scan, visit, visitor)
     except Invalid as trouble:
         errors = error_messages(trouble)
         if "signer_name" in errors:
             return _show_confirmation(context, scan.key, scan.signer_name, errors)
-        return _show_document(context, context.require_document(), errors, status=422)
+        return show_visit(context, context.require_document(), errors, status=422)
     except Conflict as trouble:
         document = context.require_document()
         latest = context.services.review.find_document(document.id) or document
-        return _show_document(context, latest, {"conflict": trouble.detail}, status=409)
+        return show_visit(context, latest, {"conflict": trouble.detail}, status=409)
     return redirect(f"/by-hand/{document_id}/document")
 
 
-def _show_document(context: RequestContext, latest: Document, errors: Mapping[str, str], status: int = 200) -> Response:
-    document, (texts, can_sign) = run_concurrently(
-        lambda: context.services.by_hand.open(latest, context.require_visit(), _visitor(context)),
-        lambda: (page_texts(latest, context.services.files), context.services.review.can_sign(latest)),
+def show_visit(
+    context: RequestContext,
+    latest: Document,
+    errors: Mapping[str, str],
+    status: int = 200,
+    forms: GuestForms | None = None,
+) -> Response:
+    """Return the page of the document that a code has opened, and record the first view of the document.
+
+    `errors` are those of the scan and of a decision that came too late. `forms` are the refused forms of a decision on
+    the screen."""
+    services, files = context.services, context.services.files
+    document, (texts, ways) = run_concurrently(
+        lambda: services.by_hand.open(latest, context.require_visit(), make_visitor(context)),
+        lambda: run_concurrently(
+            lambda: page_texts(latest, files), lambda: services.guest_signing.ways_to_sign(latest)
+        ),
     )
-    undecided, decided_at = is_decidable(document.status), document.decided_at
-    upload_url, upload_fields = context.services.by_hand.upload_form(document) if undecided else ("", {})
-    waiting = undecided and is_preparing(document, context.now)
+    undecided, decided_at, visit = is_decidable(document.status), document.decided_at, context.require_visit()
+    upload_url, upload_fields = services.by_hand.upload_form(document) if undecided else ("", {})
+    waiting, images = undecided and is_preparing(document, context.now), list_page_images(document, files, texts)
     return render_page(
         context,
         "by_hand_document.html",
@@ -117,7 +152,7 @@ def _show_document(context: RequestContext, latest: Document, errors: Mapping[st
         headers=refresh_header(waiting=waiting),
         document=document,
         undecided=undecided,
-        images=list_page_images(document, context.services.files, texts),
+        images=with_tokens(context, images, visit_reader(context)) if undecided and ways.code else images,
         prepared=document.are_pages_ready,
         waiting=waiting,
         due=describe_due_date(document, context.now),
@@ -127,9 +162,15 @@ def _show_document(context: RequestContext, latest: Document, errors: Mapping[st
         upload_fields=upload_fields,
         max_bytes=MAX_SCAN_BYTES,
         errors=errors,
-        can_sign=can_sign,
-        by_fax=context.require_visit().email is None,
+        can_sign=ways.account,
+        signs_here=ways.code,
+        entered=forms or read_guest_fields(context, {}),
+        confirmation=confirmation(document),
+        today=local_day(context.now, document),
+        is_by_visit=is_by_visit(document, visit),
+        by_fax=visit.email is None,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
+        **FORM_VALUES,
     )
 
 
@@ -147,5 +188,5 @@ def _show_confirmation(context: RequestContext, key: str, signer_name: str, erro
     )
 
 
-def _visitor(context: RequestContext) -> CodeVisitor:
+def make_visitor(context: RequestContext) -> CodeVisitor:
     return CodeVisitor(actor=context.actor, now=context.now)

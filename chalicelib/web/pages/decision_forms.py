@@ -3,14 +3,15 @@
 The review page and the page by code have both forms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
 
 from chalicelib.domain.documents import DeclineReason
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
 from chalicelib.services.labels import CONSENT_TEXTS
 from chalicelib.services.review.decisions import CONSENT_VERSION, MAX_NOTE, DeclineForm
+from chalicelib.services.review.guest_signing import GuestForm
 from chalicelib.services.review.page_tokens import ShownPage, make_page_token, read_shown_pages
 from chalicelib.services.review.signature_input import MAX_NAME
 from chalicelib.web.http.error_mapping import error_messages
@@ -53,6 +54,9 @@ class ReviewForms:
     is_draft: bool = False
 
 
+Forms = TypeVar("Forms", bound=ReviewForms)
+
+
 def read_fields(context: RequestContext, fields: Mapping[str, str], reader: str, *, typed_name: str) -> ReviewForms:
     """Return the forms filled with posted fields, or with the fields of a draft.
 
@@ -81,7 +85,7 @@ def parse_decline(form: Mapping[str, str]) -> DeclineForm:
     )
 
 
-def with_trouble(forms: ReviewForms, trouble: PortalError, *, declining: bool) -> ReviewForms:
+def with_trouble(forms: Forms, trouble: PortalError, *, declining: bool) -> Forms:
     """Return the forms with the errors of a refusal. `declining` says which of the two forms was refused."""
     rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
     errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
@@ -102,3 +106,49 @@ def with_tokens(context: RequestContext, images: list[PageImage], reader: str) -
     The tokens prove to the portal which pages the reader has seen."""
     key = context.services.keys.session_key()
     return [replace(image, token=make_page_token(key, reader, image.number, context.now)) for image in images]
+
+
+# Without an account
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestForms(ReviewForms):
+    """The values of both forms, with the statements of the person about themselves.
+
+    At first, these are the facts that the clinic stated about the addressee. `unsent_note` is the note of a form that
+    came after another decision, for the person to copy."""
+
+    signer_name: str
+    credential: str
+    npi: str
+    decliner: str
+    confirmed: bool = False
+    unsent_note: str = ""
+
+
+def read_guest_fields(context: RequestContext, fields: Mapping[str, str]) -> GuestForms:
+    """Return the forms filled with posted fields, or with the addressee's facts if `fields` is empty."""
+    addressee = context.require_document().addressee
+    forms = read_fields(context, fields, visit_reader(context), typed_name="")
+    return GuestForms(
+        **{**asdict(forms), "signature": fields.get("signature", "drawn")},
+        signer_name=fields.get("signer_name", addressee.name),
+        credential=fields.get("credential", addressee.credential or ""),
+        npi=fields.get("npi", addressee.npi or ""),
+        decliner=fields.get("decliner", addressee.name),
+        confirmed=fields.get("confirmed") == "yes",
+    )
+
+
+def parse_guest(form: Mapping[str, str]) -> GuestForm:
+    return GuestForm(
+        name=form.get("signer_name", ""),
+        credential=form.get("credential", ""),
+        npi=form.get("npi", ""),
+        confirmed=form.get("confirmed") == "yes",
+    )
+
+
+def visit_reader(context: RequestContext) -> str:
+    """Return the text that binds page tokens to this document and to this visit (the hour after a code was entered)."""
+    return f"{context.require_document().id}:visit:{context.require_visit().key}"

@@ -66,7 +66,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.accounts.address_transfers": {"MAX_PRACTICES": 35},
     "services.accounts.account_settings": {"RECOVERY_CODES": 10, "MAX_PASSKEY_NAME_CHARS": 40, "_PRACTICES_READ": 3},
     "services.accounts.link_requests": {"LINK_EMAILS": (5, HOUR, MINUTE), "PER_SOURCE": (20, 15 * MINUTE, HOUR)},
-    "services.accounts.setup_links": {"MAX_CREDENTIAL_CHARS": 40, "_MAX_PENDING_READ": 50},
+    "services.accounts.setup_links": {"_MAX_PENDING_READ": 50},
     "services.authentication.known_devices": {"_MAX_COOKIE_CHARS": 300},
     "services.authentication.passkeys": {"MAX_PASSKEYS": 10, "MAX_RESPONSE_CHARS": 16_384},
     "services.authentication.passkey_challenges": {"LIFETIME": 10 * MINUTE, "_NONCE_BYTES": 16, "_DATE_BYTES": 8},
@@ -132,6 +132,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.documents.orphan_cleanup": {"ORPHANED_AFTER": DAY, "BATCH_SIZE": 50},
     "services.documents.staff_reports": {"CLOCK_TOLERANCE": 5 * MINUTE},
     "services.normalization": {
+        "MAX_CREDENTIAL_CHARS": 40,
         "MAX_EMAIL_CHARS": 254,
         "MAX_LOCAL_PART_CHARS": 64,
         "MAX_PHONE_CHARS": 40,

@@ -25,6 +25,8 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/documents/{document_id}/approve": {"typed_name": ""},
     "/documents/{document_id}/decline": {"reason": ""},
     "/by-hand/{document_id}/signed": {"signer_name": ""},
+    "/by-hand/{document_id}/approve": {"typed_name": ""},
+    "/by-hand/{document_id}/decline": {"reason": ""},
 }
 """The forms that show the document again if a field is wrong."""
 
@@ -75,9 +77,12 @@ def test_a_refused_scan_and_a_late_one_are_recorded(portal: Portal) -> None:
     assert len(events) == 1
 
 
-@pytest.mark.parametrize("path", ["/documents/{document_id}/approve", "/documents/{document_id}/decline"])
-def test_an_accepted_decision_is_an_event_of_the_trail_and_no_read(portal: Portal, path: str) -> None:
-    shows, events = ask(portal, "POST", path, "provider")
+@pytest.mark.parametrize("action", ["approve", "decline"])
+@pytest.mark.parametrize(("place", "who"), [("documents", "provider"), ("by-hand", "visitor")])
+def test_an_accepted_decision_is_an_event_of_the_trail_and_no_read(
+    portal: Portal, place: str, who: str, action: str
+) -> None:
+    shows, events = ask(portal, "POST", f"/{place}/{{document_id}}/{action}", who)
     assert not shows
     assert events == []
     assert portal.fake_store.events(SIGNED.id)

@@ -63,6 +63,8 @@ EXPECTED_ACCESS = {
     ("GET", "/by-hand/{document_id}/original.pdf"): Access.BY_HAND,
     ("GET", "/by-hand/{document_id}/uploaded"): Access.BY_HAND,
     ("POST", "/by-hand/{document_id}/signed"): Access.BY_HAND,
+    ("POST", "/by-hand/{document_id}/approve"): Access.BY_HAND,
+    ("POST", "/by-hand/{document_id}/decline"): Access.BY_HAND,
     ("POST", "/v1/events"): Access.PRACTICE_SIGNATURE,
     ("POST", "/v1/uploads"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents"): Access.PRACTICE_KEY,

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, Delivery, DeliveryStatus, MessageType
-from chalicelib.domain.documents import Decision, ReturnedMethod, Signer, SigningMethod
+from chalicelib.domain.documents import Decision, Identity, ReturnedMethod, Signer, SigningMethod
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import CODE_LIFETIME, SecretKind, new_secret, secret_key
 from chalicelib.domain.status import Action, Outcome, Status
@@ -136,6 +136,20 @@ def test_the_owner_reads_what_was_decided_elsewhere(
     decision = Decision(action=action, signer=signer, decided_at=START, scan_key=scan)
     world.change_document(outcome=outcome, decision=decision)
     assert all(words in text for text in both(sent(world, "decided_elsewhere")))
+
+
+@pytest.mark.parametrize(("outcome", "verb"), [(Outcome.APPROVED, "signed"), (Outcome.DECLINED, "declined")])
+def test_the_owner_reads_that_a_document_was_decided_without_the_account(
+    world: World, outcome: Outcome, verb: str
+) -> None:
+    identity = Identity(method="fax_code", sent_to=None, supplied_by=None, statement="By code.")
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="c")
+    action = Action.DECLINE if outcome is Outcome.DECLINED else Action.APPROVE
+    decision = Decision(action=action, signer=replace(signer, identity=identity), decided_at=START)
+    world.change_document(outcome=outcome, decision=decision)
+    for text in both(sent(world, "decided_elsewhere")):
+        assert f"with a code and {verb} it on the screen, without your account." in " ".join(text.split())
+        assert "not from your account" not in text
 
 
 def test_without_a_reply_address_the_email_has_none(world: World) -> None:

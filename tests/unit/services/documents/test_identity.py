@@ -66,7 +66,12 @@ def test_an_address_that_the_practice_did_not_give_or_the_account_did_not_prove_
 @pytest.mark.parametrize(
     ("email", "method", "sent_to", "words"),
     [
-        ("dr.rivera@example.com", "emailed_code", "dr.r…@example.com", "a code sent to dr.r…@example.com, an address"),
+        (
+            "dr.rivera@example.com",
+            "emailed_code",
+            "dr.r…@example.com",
+            "the code sent to dr.r…@example.com, an address",
+        ),
         (None, "fax_code", "…0100", "the code on a fax to …0100, a number"),
     ],
 )

@@ -11,7 +11,13 @@ from chalicelib.domain.documents import Decision, DeclineReason, FieldBox, Ident
 from chalicelib.domain.status import Action
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.services.labels import CONSENT_TEXTS
-from chalicelib.services.pdf_jobs.seal_contents import certificate_facts, requested_field, signature_block, trail_entry
+from chalicelib.services.pdf_jobs.seal_contents import (
+    certificate_facts,
+    requested_field,
+    seal_spec,
+    signature_block,
+    trail_entry,
+)
 from tests.support.fakes import START
 from tests.support.provider_fixtures import a_document
 
@@ -129,3 +135,23 @@ def test_the_requested_box_is_that_of_the_emr() -> None:
     box = FieldBox(page=2, x=3, y=4, width=50, height=60)
     assert requested_field(replace(DOCUMENT, signature_field=box)) == SignatureBox(2, 3, 4, 50, 60)
     assert requested_field(replace(DOCUMENT, signature_field=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "signing", "reason"),
+    [
+        (Action.APPROVE, "account", "electronic", "Signed electronically by Luis Rivera, MD, NPI 1234567893"),
+        (Action.DECLINE, "account", "electronic", "Declined by Luis Rivera, MD, NPI 1234567893"),
+        (Action.APPROVE, "emailed_code", "electronic", "Luis Rivera, MD, NPI 1234567893. On screen, by code."),
+        (Action.DECLINE, "fax_code", "electronic", "Luis Rivera, MD, NPI 1234567893. On screen, by code."),
+        (Action.DECLINE, "returned_copy", "by_hand", "Declined by Luis Rivera, MD, NPI 1234567893"),
+        (Action.SIGN_BY_HAND, "fax_code", "by_hand", "Received as signed by hand; the uploader named Luis Rivera"),
+    ],
+)
+def test_the_seal_says_what_is_known_about_a_signer_without_an_account(
+    action: Action, method: str, signing: str, reason: str
+) -> None:
+    identity = Identity(method=method, sent_to=None, supplied_by=None, statement="On screen, by code.")
+    made = decision(action)
+    signer = replace(made.signer, method=SigningMethod(signing), identity=identity)
+    assert seal_spec(DOCUMENT, replace(made, signer=signer), START, 9).reason == reason

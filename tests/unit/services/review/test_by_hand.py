@@ -133,14 +133,14 @@ def test_the_named_signer_comes_with_credential_and_npi(world: World) -> None:
     assert signed.decision is not None
     signer = signed.decision.signer
     assert (signer.name, signer.npi, signer.credential, signer.method) == ("Luis Rivera", "1234567893", "MD", "by_hand")
-    assert signer.authentication == "code emailed to the address on file"
+    assert signer.authentication == "code emailed to the address on file, entered 2026-11-22 19:00:00 UTC"
 
 
 def test_a_signature_after_a_fax_code_says_so(world: World) -> None:
     visit = world.enter(world.fax_code())
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
     assert signed.decision is not None
-    assert signed.decision.signer.authentication == "code on the fax's cover page"
+    assert signed.decision.signer.authentication == "code on the fax's cover page, entered 2026-11-22 19:00:00 UTC"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ GET  /account/activity                            login 200   200   login login 
 GET  /account/authenticator                       login 200   200   login login login login login -
 GET  /account/emails                              login on    on    login login login login login -
 GET  /account/second-factor                       login 200   200   login login login login login -
-GET  /by-hand/{document_id}                       200   200   200   200   200   200   200   200   -
+GET  /by-hand/{document_id}                       200   land  200   200   200   200   200   200   -
 GET  /by-hand/{document_id}/document              code  code  code  code  code  code  200   code  -
 GET  /by-hand/{document_id}/original.pdf          code  code  code  code  code  code  on    code  -
 GET  /by-hand/{document_id}/uploaded              code  code  code  code  code  code  200   code  -
@@ -106,6 +106,8 @@ POST /account/recovery-codes                      login 404   404   login login 
 POST /account/stay                                login 200   200   login login login login login 403
 POST /by-hand/{document_id}                       422   422   422   422   422   422   422   422   403
 POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
+POST /by-hand/{document_id}/approve               code  code  code  code  code  code  done  code  403
+POST /by-hand/{document_id}/decline               code  code  code  code  code  code  done  code  403
 POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
 POST /documents/past                              login 200   200   login login login login login 403
 POST /documents/{document_id}/approve             land  done  404   land  land  land  land  land  403
@@ -146,6 +148,16 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
     "/by-hand/{document_id}": {"code": "000000"},
+    "/by-hand/{document_id}/approve": {
+        "signer_name": "Luis Rivera",
+        "credential": "MD",
+        "npi": "1234567893",
+        "typed_name": "Luis Rivera",
+        "read_statement": "yes",
+        "confirmed": "yes",
+        "consent": CONSENT_VERSION,
+    },
+    "/by-hand/{document_id}/decline": {"reason": "not_my_patient", "decliner": "Luis Rivera"},
     "/fax": {"code": "000000"},
     "/fax/add": {"code": "000000"},
     "/fax/report": {"code": "000000"},
@@ -288,6 +300,7 @@ def document_for(path: str) -> Document:
 @pytest.fixture
 def portal() -> Portal:
     portal = Portal(a_store())
+    portal.switches.set_sign_without_account(PRACTICE.id, on=True)
     portal.store.commit(
         Change(at=START, practices=(replace(PRACTICE, id="prc_2", name="Other"),), deliveries=(FAILED,))
     )

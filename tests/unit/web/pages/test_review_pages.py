@@ -305,7 +305,7 @@ def test_with_electronic_signature_off_only_signing_by_hand_and_declining_are_of
     page = browser.get(REVIEW)
     assert b"/approve" not in page.body
     assert "Sign it on paper" in text(page)
-    assert 'href="/by-hand/doc_abcdef123456"' in page.body.decode()
+    assert 'href="/by-hand/doc_abcdef123456?paper=yes"' in page.body.decode()
     answer = approve(browser)
     assert answer.status_code == 409
     assert "has switched electronic signatures off, so nothing was signed" in text(answer)

@@ -1,0 +1,239 @@
+"""Signing and declining on the screen without an account, by a person who entered a code (DESIGN 5.5).
+
+The visit (the hour after a code was entered) is the authority: it is for one document, in one browser. The document
+must name the person who signs, as for an account."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chalicelib.domain import npi as npis
+from chalicelib.domain.documents import Addressee, Decision, Document, Signer, SigningMethod
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.status import is_decidable
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.identity import identify_visitor
+from chalicelib.services.normalization import normalize_credential
+from chalicelib.services.ports import Switches
+from chalicelib.services.review.by_hand import CodeVisitor, check_visit, describe_code
+from chalicelib.services.review.decisions import (
+    ApprovalForm,
+    DeclineForm,
+    check_approval,
+    check_decline,
+    make_approval,
+    make_decline,
+    record_decision,
+    switched_off,
+)
+from chalicelib.services.review.signature_input import MAX_NAME, clean_text, is_own_name, read_signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestForm:
+    """The statements of a person without an account about themselves, as typed.
+
+    `confirmed` is true if the person ticked to be the provider to whom the document is addressed."""
+
+    name: str
+    credential: str = ""
+    npi: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True)
+class WaysToSign:
+    """The ways in which a document can be signed electronically: with an `account`, and on the page by `code`."""
+
+    account: bool
+    code: bool
+
+
+@dataclass(frozen=True)
+class _Guest:
+    """The person to whom the document is addressed, as the signatory of a person who entered the code.
+
+    A person without an account has no saved signature."""
+
+    addressee: Addressee
+    saved_signature: str | None = None
+
+    @property
+    def first_name(self) -> str:
+        return self.addressee.first_name
+
+    @property
+    def last_name(self) -> str:
+        return self.addressee.last_name
+
+    @property
+    def name(self) -> str:
+        return self.addressee.name
+
+    @property
+    def credential(self) -> str | None:
+        return self.addressee.credential
+
+    @property
+    def npi(self) -> str | None:
+        return self.addressee.npi
+
+
+class GuestSigning:
+    """The decisions of a person who opened one document with a code, and who has no account."""
+
+    def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
+        self._writer = writer
+        self._switches = switches
+
+    def ways_to_sign(self, document: Document) -> WaysToSign:
+        """Return how the document can be signed, by the practice's settings."""
+        practice_id, switches = document.practice_id, self._switches
+        electronic, without_account = run_concurrently(
+            lambda: switches.electronic_signature(practice_id), lambda: switches.sign_without_account(practice_id)
+        )
+        return WaysToSign(account=electronic, code=electronic and without_account)
+
+    def approve(
+        self, document: Document, form: ApprovalForm, guest: GuestForm, visit: Secret, visitor: CodeVisitor
+    ) -> Document:
+        """Sign the document and return it. The same signature a second time changes nothing.
+
+        Raises `Invalid` with the wrong fields of the form, `Conflict` after another decision or if the practice does
+        not allow this signature, and `Gone` if the visit has ended."""
+        signatory = _Guest(document.addressee)
+        signature, errors = read_signature(form.signature, form.typed_name, form.drawing, signatory)
+        errors = [*errors, *_find_guest_errors(guest, document)]
+        decision = make_approval(form, document, _signer(guest, document, visit), signature, visitor.now)
+        return self._decide(
+            document, decision, visit, visitor, lambda current: check_approval(form, current, errors, agreed_to=None)
+        )
+
+    def decline(
+        self, document: Document, form: DeclineForm, name: str, visit: Secret, visitor: CodeVisitor
+    ) -> Document:
+        """Decline the document with a reason, and return it. A second identical submit changes nothing.
+
+        `name` is the name of the person who declines, as typed. Raises the same errors as `approve`."""
+        decision = make_decline(form, _decliner(name, document, visit), visitor.now)
+        return self._decide(document, decision, visit, visitor, lambda _: _check_decline(form, name))
+
+    def _decide(
+        self,
+        document: Document,
+        decision: Decision,
+        visit: Secret,
+        visitor: CodeVisitor,
+        check: Callable[[Document], None],
+    ) -> Document:
+        check_visit(document, visit, visitor.now)
+        practice, ways = run_concurrently(
+            lambda: self._writer.practice_of(document), lambda: self.ways_to_sign(document)
+        )
+
+        def step(current: Document) -> Document:
+            check_visit(current, visit, visitor.now)
+            if is_decidable(current.status):
+                if not ways.code:
+                    raise _switched_off(current) if ways.account else switched_off(current)
+                check(current)
+            decided = current.decide(decision)
+            if decided is None:
+                return current
+            recorder = self._writer.recorder(decided, practice, visitor.actor, visitor.now)
+            record_decision(recorder, decision, reauthenticated=False)
+            self._writer.report_to_owner(recorder, decided)
+            return self._writer.commit(recorder.certification(current))
+
+        return self._writer.apply_to_latest(document, step)
+
+
+def confirmation(document: Document) -> str:
+    """Return the sentence that the person ticks in order to sign. The certificate repeats the sentence."""
+    return f"I am {document.addressee.name_and_credential}, and I sign this myself."
+
+
+def is_by_visit(document: Document, visit: Secret) -> bool:
+    """Return True if the document was decided on the screen in this visit (the hour after a code was entered)."""
+    decision = document.decision
+    return decision is not None and decision.signer.authentication == describe_code(visit)
+
+
+def _switched_off(document: Document) -> Conflict:
+    """Return the error for a decision without an account, if the practice allows decisions with an account only."""
+    return Conflict(
+        f"{document.practice.name} has switched signing without an account off, so nothing was recorded. "
+        "Log in, or sign it by hand instead.",
+        code=ConflictCode.ELECTRONIC_SIGNATURE_OFF,
+    )
+
+
+def _find_guest_errors(guest: GuestForm, document: Document) -> list[FieldError]:
+    """Return the errors of the person's statements. The document must name this person, as for an account."""
+    addressee, practice = document.addressee, document.practice.name
+    errors = []
+    if not _is_addressee(guest.name, addressee):
+        message = f"This document is addressed to {addressee.name}. Only {addressee.name} can sign it here."
+        errors.append(FieldError("signer_name", message))
+    if _read_credential(guest.credential) is None:
+        errors.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
+    npi = guest.npi.strip()
+    if not npis.is_valid(npi):
+        errors.append(FieldError("npi", "Enter your 10-digit NPI. The number has a wrong digit or is incomplete."))
+    elif addressee.npi not in (None, npi):
+        message = f"{practice} has another NPI on file for {addressee.name}. Check it, or call {practice}."
+        errors.append(FieldError("npi", message))
+    if not guest.confirmed:
+        errors.append(FieldError("confirmed", f"Confirm that you are {addressee.name}."))
+    return errors
+
+
+def _check_decline(form: DeclineForm, name: str) -> None:
+    if not 0 < len(_read_name(name)) <= MAX_NAME:
+        errors = [FieldError("decliner", "Enter your name, so that the clinic knows who declined.")]
+        raise Invalid("Not sent yet. Please fix the following:", errors=errors)
+    check_decline(form)
+
+
+def _signer(guest: GuestForm, document: Document, visit: Secret) -> Signer:
+    npi = guest.npi.strip()
+    identity = identify_visitor(document, visit.email, act="Signed on screen", npi=npi)
+    return Signer(
+        name=_read_name(guest.name),
+        credential=_read_credential(guest.credential),
+        npi=npi,
+        method=SigningMethod.ELECTRONIC,
+        authentication=describe_code(visit),
+        identity=replace(identity, statement=f"{identity.statement} Statement ticked: {confirmation(document)}"),
+    )
+
+
+def _decliner(name: str, document: Document, visit: Secret) -> Signer:
+    """Return the person who declines. The credential and NPI are the addressee's, if the name is the addressee's."""
+    addressee, typed = document.addressee, _read_name(name)
+    is_addressee = _is_addressee(typed, addressee)
+    return Signer(
+        name=typed,
+        credential=addressee.credential if is_addressee else None,
+        npi=addressee.npi if is_addressee else None,
+        method=SigningMethod.ELECTRONIC,
+        authentication=describe_code(visit),
+        identity=identify_visitor(document, visit.email, act="Declined on screen"),
+    )
+
+
+def _is_addressee(name: str, addressee: Addressee) -> bool:
+    typed = _read_name(name)
+    return len(typed) <= MAX_NAME and is_own_name(_Guest(addressee), typed)
+
+
+def _read_name(text: str) -> str:
+    return " ".join(clean_text(text).split())
+
+
+def _read_credential(text: str) -> str | None:
+    try:
+        return normalize_credential(text)
+    except ValueError:
+        return None

@@ -1,0 +1,57 @@
+"""The forms by which a person without an account signs or declines the document that a code has opened."""
+
+from dataclasses import replace
+
+from chalice.app import Response
+
+from chalicelib.domain.errors import Conflict, Invalid, PortalError
+from chalicelib.domain.status import is_decidable
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import redirect
+from chalicelib.web.pages.by_hand_pages import make_visitor, show_visit
+from chalicelib.web.pages.decision_forms import (
+    parse_decline,
+    parse_guest,
+    read_guest_fields,
+    read_pages_shown,
+    visit_reader,
+    with_trouble,
+)
+from chalicelib.web.pages.signature_form import parse_approval
+
+
+def approve(context: RequestContext, document_id: str) -> Response:
+    """Sign the document, and return a redirect to its page, or the page with the errors of the form."""
+    form = parse_approval(context.form, read_pages_shown(context, context.form, visit_reader(context)))
+    guest, visit = parse_guest(context.form), context.require_visit()
+    try:
+        context.services.guest_signing.approve(context.require_document(), form, guest, visit, make_visitor(context))
+    except (Invalid, Conflict) as trouble:
+        return _show_refusal(context, trouble, declining=False)
+    return redirect(f"/by-hand/{document_id}/document")
+
+
+def decline(context: RequestContext, document_id: str) -> Response:
+    """Decline the document, and return a redirect to its page, or the page with the errors of the form."""
+    form, name = parse_decline(context.form), context.form.get("decliner", "")
+    visit, visitor = context.require_visit(), make_visitor(context)
+    try:
+        context.services.guest_signing.decline(context.require_document(), form, name, visit, visitor)
+    except (Invalid, Conflict) as trouble:
+        return _show_refusal(context, trouble, declining=True)
+    return redirect(f"/by-hand/{document_id}/document")
+
+
+def _show_refusal(context: RequestContext, trouble: PortalError, *, declining: bool) -> Response:
+    """Return the document's page with the refused form and the errors of `trouble`.
+
+    If somebody has decided the document in the meantime, the page has the outcome, and the note that was not sent."""
+    forms = with_trouble(read_guest_fields(context, context.form), trouble, declining=declining)
+    document = context.require_document()
+    if not isinstance(trouble, Conflict):
+        return show_visit(context, document, {}, 422, forms)
+    latest = context.services.review.find_document(document.id) or document
+    if is_decidable(latest.status):
+        return show_visit(context, latest, {}, 409, forms)
+    note = forms.decline_note if declining else forms.note
+    return show_visit(context, latest, {"decided": trouble.detail}, 409, replace(forms, unsent_note=note))
