@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from chalicelib.services.practices.practices import Practices
     from chalicelib.services.practices.request_authentication import RequestAuthentication
     from chalicelib.services.practices.visibility_report import VisibilityReport
+    from chalicelib.services.proof.proof_job import ProofJob
     from chalicelib.services.proof.proofs import Proofs
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
@@ -116,6 +117,7 @@ class Services:
     reports: Reports = _service("documents.reports")
     proofs: Proofs = _service("proof.proofs")
     silent_providers: SilentProvidersReport = _service("documents.silent_providers")
+    proof_job: ProofJob = _service("proof.proof_job", portal_url="settings.portal_url")
     document_writer: DocumentWriter = _service("documents.document_writer", portal_url="settings.portal_url")
 
     review: Review = _service("review.review", writer="document_writer")

@@ -129,6 +129,7 @@ _DOCUMENT_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.PREPARE: lambda job, services: services.page_preparation.prepare(job),
     JobName.SEAL: lambda job, services: services.seal_job.seal(job),
     JobName.TIMESTAMP: lambda job, services: services.seal_job.add_timestamp(job),
+    JobName.PROOF: lambda job, services: services.proof_job.make(job),
     JobName.ANCHOR: lambda _job, services: services.anchor_job.anchor(),
 }
 _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {

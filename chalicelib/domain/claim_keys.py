@@ -45,6 +45,13 @@ def sealed_claim(sha256: str) -> str:
     return f"sealed#{sha256}"
 
 
+def proof_claim(document_id: str, facts_sha256: str) -> str:
+    """Return the key of the row that leads from the facts of a proof of transmission to the proof's sealed PDF.
+
+    `facts_sha256` is the hash (hex) of the proof's JSON. The row has the SHA-256 (hex) of the PDF."""
+    return f"proof#{document_id}|{facts_sha256}"
+
+
 def person_claims(addressee: Addressee) -> tuple[str, ...]:
     """Return the keys of the lookup rows (claims) that may name a provider without an account, in this order.
 

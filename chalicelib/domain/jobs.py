@@ -13,6 +13,7 @@ class JobName(StrEnum):
 
     Documents queue:
     - `PREPARE`, `SEAL` and `TIMESTAMP`: work on a document's PDF.
+    - `PROOF`: makes the sealed PDF of a proof of transmission.
     - `ANCHOR`: copies the last hash of each audit trail with new events to the bucket with Object Lock.
 
     Deliveries queue:
@@ -29,6 +30,7 @@ class JobName(StrEnum):
     PREPARE = "prepare"
     SEAL = "seal"
     TIMESTAMP = "timestamp"
+    PROOF = "proof"
     ANCHOR = "anchor"
     DELIVER = "deliver"
     RELEASE = "release"

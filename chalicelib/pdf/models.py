@@ -184,6 +184,39 @@ class CertificateFacts:
 
 
 @dataclass(frozen=True)
+class SheetRow:
+    """A row of a table: one text for each column (with line breaks), and a text `below` across all columns."""
+
+    cells: tuple[str, ...]
+    below: str = ""
+
+
+@dataclass(frozen=True)
+class SheetSection:
+    """A section of a proof: a heading, a statement in bold, labels with values, a table, and sentences.
+
+    Empty parts are left out. `columns` are the headings of the table's columns."""
+
+    heading: str
+    statement: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] = ()
+    table: tuple[SheetRow, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProofSheet:
+    """The contents of a proof of transmission in words. `statement` says in a sentence what the proof shows."""
+
+    document_id: str
+    practice_name: str
+    statement: str
+    verify_url: str
+    sections: tuple[SheetSection, ...]
+
+
+@dataclass(frozen=True)
 class SealSpec:
     """The contents of a seal, the portal's digital signature of a whole PDF.
 

@@ -12,6 +12,7 @@ from chalicelib.pdf.models import (
     CertificateType,
     FaxCover,
     Level,
+    ProofSheet,
     SealSpec,
     SignatureBlock,
     SignatureBox,
@@ -102,6 +103,15 @@ class PrepareCertificate:
     certificate: CertificateFacts
     seal: SealSpec
     block: SignatureBlock
+
+
+@dataclass(frozen=True)
+class PrepareProof:
+    """Draw a proof of transmission as a file in `target`, with a placeholder for a seal."""
+
+    target: UploadLink
+    sheet: ProofSheet
+    seal: SealSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,6 +118,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/v1/documents/{document_id}/signed.pdf", PRACTICE_KEY, "api.emr:read_signed", reads="signed"),
     _get("/v1/documents/{document_id}/events", PRACTICE_KEY, "api.emr:read_trail", reads="trail"),
     _get("/v1/documents/{document_id}/proof", PRACTICE_KEY, "api.proofs:read_proof", reads="proof"),
+    _get("/v1/documents/{document_id}/proof.pdf", PRACTICE_KEY, "api.proofs:read_proof_pdf", reads="proof"),
     _get("/v1/documents/{document_id}/accesses", PRACTICE_KEY, "api.emr:list_accesses"),
     _get("/v1/providers", PRACTICE_KEY, "api.emr:list_providers"),
     _get("/v1/deliveries", PRACTICE_KEY, "api.emr:list_deliveries"),

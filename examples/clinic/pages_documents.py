@@ -15,6 +15,9 @@ from examples.clinic.report_filters import FILTERS, Filter
 PAGES = Blueprint("documents", __name__)
 
 RESEND_FIELDS = ("provider.email", "provider.fax", "delivery")
+PROOF_SECONDS = 3
+"""The time after which the page that waits for a proof asks the portal again."""
+
 PDFS = frozenset({"signed", "original"})
 
 
@@ -113,6 +116,19 @@ def events(document_id: str) -> str:
         resource=office().refresh(document_id).resource,
         events=office().portal.events(document_id),
     )
+
+
+@PAGES.get("/documents/<document_id>/proof.pdf")
+def proof(document_id: str) -> BaseResponse:
+    """Redirect the browser to the portal's short-lived URL of the proof of transmission.
+
+    The portal makes the PDF at the first request, so a page that reloads itself is shown in the meantime."""
+    url = office().portal.proof_url(document_id)
+    if url is not None:
+        return redirect(url, HTTPStatus.SEE_OTHER)
+    waiting = make_response(render_template("preparing.html", document_id=document_id), HTTPStatus.ACCEPTED)
+    waiting.headers["Refresh"] = str(PROOF_SECONDS)
+    return waiting
 
 
 @PAGES.get("/documents/<document_id>/<which>.pdf")

@@ -201,6 +201,12 @@ class Portal:
             raise Refused(answer.status_code, {"title": "The portal did not say where the PDF is."})
         return answer.headers["location"]
 
+    def proof_url(self, document_id: str) -> str | None:
+        """Return a short-lived URL of the sealed proof of transmission, or None while the portal makes the PDF."""
+        answer = self._read("GET", f"/v1/documents/{_safe(document_id)}/proof.pdf")
+        location: str | None = answer.headers.get("location")
+        return location
+
     def deliveries(self, *, status: str, cursor: str | None = None) -> Page:
         """Return one page of the messages (emails, faxes, webhooks) that the portal sent for the practice.
 

@@ -67,6 +67,19 @@ def test_a_declined_document_is_sealed_too(clinic: Clinic, ids: tuple[str, str],
     assert (finding.verdict, finding.seal and finding.seal.reason.split()[0]) == ("intact", "Declined")
 
 
+def test_a_proof_of_transmission_is_sealed_and_genuine(clinic: Clinic, ids: tuple[str, str], stack: Stack) -> None:
+    document_id, _ = ids
+    assert clinic.get(f"/v1/documents/{document_id}/proof").json()["trail"]["intact"] is True
+    data = clinic.proof(document_id)
+    text = samples.one_line(" ".join(samples.texts(data)))
+    assert "Decision Signed electronically" in text
+    assert "Intact. No event was changed or removed." in text
+    page = checked_at_verify(stack, data)
+    assert "Genuine and unchanged" in page
+    assert "Proof of transmission, compiled by the portal from the audit trail" in page
+    assert "Byron" not in page
+
+
 def test_anyone_can_verify_a_sealed_file(clinic: Clinic, ids: tuple[str, str], stack: Stack) -> None:
     _, document_id = ids
     data = clinic.sealed(document_id)

@@ -307,7 +307,8 @@ def test_only_staged_files_checked_files_and_anchors_are_listed(policies: dict[s
     """Only three lists of keys are needed, so no role may list other files of the buckets.
 
     The sweep lists the temporary copies of incoming PDFs. The web function lists the versions of an upload at
-    `/verify`, and the anchors (copies of audit-trail hashes) of a document."""
+    `/verify`. For a proof of transmission, it lists a document's anchors (copies of audit-trail hashes). The
+    function that seals the proof does this too."""
     listers = {
         (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])
         for role, statements in policies.items()
@@ -318,6 +319,7 @@ def test_only_staged_files_checked_files_and_anchors_are_listed(policies: dict[s
         ("FollowUpRole", ("s3:ListBucket",), "intake/*"),
         ("ApiHandlerRole", ("s3:ListBucketVersions",), "uploads/verify/*"),
         ("ApiHandlerRole", ("s3:ListBucketVersions",), "evidence/heads/*"),
+        ("DocumentsRole", ("s3:ListBucketVersions",), "evidence/heads/*"),
     }
 
 

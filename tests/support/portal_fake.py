@@ -27,6 +27,7 @@ class FakePortal:
         self.webhook_ids: list[str] = []
         self.requests: list[tuple[str, str]] = []
         self.uploads: list[bytes] = []
+        self.proofs: set[str] = set()
         self.refuse: dict[str, Any] | None = None
         self.warnings: tuple[str, ...] = ()
         self.down_for = 0
@@ -137,6 +138,7 @@ class FakePortal:
             "GET /v1/documents/([^/]+)": self._document,
             "GET /v1/documents/([^/]+)/events": self._trail,
             "GET /v1/documents/([^/]+)/(signed|original).pdf": self._pdf,
+            "GET /v1/documents/([^/]+)/proof.pdf": self._proof,
             "POST /v1/uploads": self._upload,
             "GET /v1/practice": lambda _: httpx.Response(200, json=self.practice),
             "PUT /v1/practice": self._save_practice,
@@ -169,6 +171,13 @@ class FakePortal:
 
     def _pdf(self, _request: httpx.Request, document_id: str, which: str) -> httpx.Response:
         return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/{which}.pdf?X-Amz-Expires=60"})
+
+    def _proof(self, _request: httpx.Request, document_id: str) -> httpx.Response:
+        """Return the URL of the proof at the second request, as the portal makes the PDF at the first request."""
+        if document_id not in self.proofs:
+            self.proofs.add(document_id)
+            return httpx.Response(202, json={"status": "in_preparation"}, headers={"retry-after": "5"})
+        return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/proof.pdf?X-Amz-Expires=60"})
 
     def _upload(self, _request: httpx.Request) -> httpx.Response:
         upload = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}

@@ -1,10 +1,8 @@
 """The drawing of the signature block: the drawn or typed signature, with words about signer, time and document."""
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
@@ -12,6 +10,7 @@ from chalicelib.pdf.geometry import Box, Point
 from chalicelib.pdf.models import SignatureBlock, SignatureParts
 from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw_text, fit_size, text_width, wrap
+from chalicelib.pdf.text.local_times import format_local_time, format_utc_time
 from chalicelib.pdf.text.signer_names import format_signer
 
 LEGIBLE = 6.5
@@ -25,18 +24,6 @@ _MIN_SIGNATURE_SHARE = 0.27
 _LEADING = 1.18
 _INSET = 2.0
 _BAR = 1.0
-
-
-def format_local_time(at: dt.datetime, time_zone: str) -> str:
-    """Return an aware time in the IANA time zone as "November 22, 2026, 1:05:33 PM CST"."""
-    local = at.astimezone(ZoneInfo(time_zone))
-    clock = f"{local.hour % 12 or 12}:{local:%M:%S %p %Z}"
-    return f"{local:%B} {local.day}, {local.year}, {clock}"
-
-
-def format_utc_time(at: dt.datetime) -> str:
-    """Return an aware time as "2026-11-22 19:05:33 UTC"."""
-    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:

@@ -23,9 +23,18 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.assembly import assemble
 from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
+from chalicelib.pdf.drawing.proof_page import draw_proof
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, invert, sort_corners, transform_box
-from chalicelib.pdf.models import CertificateFacts, FieldFinder, SealSpec, SignatureBlock, SignatureBox, SignatureParts
+from chalicelib.pdf.models import (
+    CertificateFacts,
+    FieldFinder,
+    ProofSheet,
+    SealSpec,
+    SignatureBlock,
+    SignatureBox,
+    SignatureParts,
+)
 from chalicelib.pdf.placement.blank_area import find_blank_area
 from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.reader import open_pdf, read_units
@@ -133,6 +142,17 @@ def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts,
     pdf = draw_pdf(draw)
     prepared = prepare(pdf, replace(seal, reason=f"Certificate: {seal.reason}"))
     return _combine(prepared, _count_pages(pdf))
+
+
+def prepare_proof(sheet: ProofSheet, *, seal: SealSpec) -> PreparedDocument:
+    """Return a proof of transmission as a PDF of its own, ready for the seal."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setTitle("Proof of transmission")
+        draw_proof(canvas, sheet)
+
+    pdf = draw_pdf(draw)
+    return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 
 def _prepare_rebuilt(pdf: bytes, original: bytes, seal: SealSpec) -> PreparedDocument:

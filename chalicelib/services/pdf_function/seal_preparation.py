@@ -17,11 +17,12 @@ from chalicelib.pdf.signing.sealed_document import (
     prepare_by_hand,
     prepare_certificate,
     prepare_declined,
+    prepare_proof,
     prepare_signed,
 )
 from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed
 from chalicelib.services.pdf_function.signature_search import find_field, read_box
-from chalicelib.services.pdf_requests import PrepareCertificate, PreparedFile, PrepareDocument, UploadLink
+from chalicelib.services.pdf_requests import PrepareCertificate, PreparedFile, PrepareDocument, PrepareProof, UploadLink
 from chalicelib.services.ports import LinkedFiles
 
 logger = Logger(service="portal", child=True)
@@ -48,6 +49,11 @@ def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles
         return prepare_certificate(request.block, certificate=request.certificate, seal=request.seal)
 
     return _run(work, request.target, files, PreparedFile())
+
+
+def prepare_proof_sheet(request: PrepareProof, files: LinkedFiles) -> PreparedFile:
+    """Write a proof of transmission as a file to be sealed, and return the position of the seal's placeholder."""
+    return _run(lambda: prepare_proof(request.sheet, seal=request.seal), request.target, files, PreparedFile())
 
 
 def _search_once(request: PrepareDocument, source: bytes) -> PrepareDocument:

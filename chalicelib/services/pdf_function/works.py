@@ -16,6 +16,7 @@ _WORKS: Mapping[type, tuple[str, str]] = {
     requests.RenderPages: ("page_rendering", "render"),
     requests.PrepareDocument: ("seal_preparation", "prepare_file"),
     requests.PrepareCertificate: ("seal_preparation", "prepare_separate_certificate"),
+    requests.PrepareProof: ("seal_preparation", "prepare_proof_sheet"),
     requests.CheckRelease: ("release_checks", "check_release"),
     requests.CheckTimestamp: ("release_checks", "check_timestamp"),
     requests.ComposeFax: ("fax_composition", "compose"),

@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.domain.audit import Event
 from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Action
-from chalicelib.pdf.models import Level
+from chalicelib.pdf.models import Level, ProofSheet, SealSpec
 from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.placeholder import Placeholder
 from chalicelib.pdf.signing.sealer import Sealer
@@ -32,6 +32,7 @@ from chalicelib.services.pdf_requests import (
     PrepareCertificate,
     PreparedFile,
     PrepareDocument,
+    PrepareProof,
     SourceLink,
     UploadLink,
 )
@@ -108,6 +109,19 @@ class ReleaseMaker:
             if not prepared.is_pdf:
                 break
         raise StoredFileCorrupt(faults)
+
+    def make_proof(self, document: Document, sheet: ProofSheet) -> SealedFile:
+        """Make, seal and check the proof of transmission of a document, and return the file for the caller to store.
+
+        Raises `StoredFileCorrupt` if the file fails a check."""
+        key, target = self._new_draft(document.id)
+        reason = "Proof of transmission, compiled by the portal from the audit trail"
+        seal = SealSpec(reason, document.id, self.now, self.sealer.reserved_bytes)
+        prepared = self.pdf.run(PrepareProof(target, sheet, seal), PreparedFile)
+        try:
+            return self._seal(_Draft(key, prepared))
+        except SealRefused as refusal:
+            raise StoredFileCorrupt(str(refusal)) from refusal
 
     def _first_request(self, document: Document, decision: Decision, events: Sequence[Event]) -> PrepareDocument:
         by_hand, approved = decision.action is Action.SIGN_BY_HAND, decision.action is Action.APPROVE

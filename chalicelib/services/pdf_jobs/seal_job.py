@@ -17,9 +17,10 @@ from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.linked_files import source_link
 from chalicelib.services.pdf_jobs.release_maker import Release, ReleaseMaker, SealedFile, SealRefused, require_no_fault
+from chalicelib.services.pdf_jobs.sealed_files import sealed_key
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 from chalicelib.services.pdf_requests import CheckedRelease, CheckTimestamp
-from chalicelib.services.ports import EVIDENCE, Clock, Files, PdfFunction, StoredFileCorrupt
+from chalicelib.services.ports import Clock, Files, PdfFunction, StoredFileCorrupt
 from chalicelib.services.transaction import Claim, Job
 
 
@@ -112,7 +113,7 @@ class SealJob:
 
     def _put(self, document_id: str, data: bytes, sha256: str) -> str:
         """Store the bytes of a PDF with this SHA-256 (hex), and return their S3 key."""
-        key = f"{EVIDENCE}signed/{document_id}/{sha256}.pdf"
+        key = sealed_key(document_id, sha256)
         self._files.put(key, data, "application/pdf")
         return key
 

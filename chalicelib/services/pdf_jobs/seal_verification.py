@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.claim_keys import sealed_claim
-from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import ConcurrentUpdate, Invalid, TooManyRequests
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.timestamps import from_text
 from chalicelib.pdf.models import MAX_BYTES
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs import seal_certificates
+from chalicelib.services.pdf_jobs.sealed_files import sealed_key
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change
@@ -107,12 +107,13 @@ class SealVerification:
         released, _ = run_concurrently(lambda: self._find_released(finding), lambda: self._files.erase(key, versions))
         return self._compare(finding, released)
 
-    def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
-        """Return the released file that equals the upload, or else the longest one with which the upload begins.
+    def _find_released(self, finding: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return the hash and key of the released file that equals the upload, or None if there is no released file.
 
-        `finding` is what the `inspect` function found in the upload. The database maps the hash of each released file
-        to its document. Earlier releases did not store the hash, so the document's id in the seal leads to their
-        files."""
+        If no file equals the upload, the result is the longest file with which the upload begins. `finding` is what the
+        `inspect` function found in the upload. The database maps the hash of each released file to its document. This
+        is all that the database has about a proof of transmission. Earlier releases did not store the hash, so the
+        document's id in the seal leads to their files."""
         hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
         sealed_id = (finding.get("seal") or {}).get("document_id", "")
         owners, document = run_concurrently(
@@ -122,15 +123,18 @@ class SealVerification:
         owner = next((owner for sha256 in hashes if (owner := owners.get(sealed_claim(sha256)))), sealed_id)
         if owner != sealed_id:
             document = self._store.document(owner)
-        released = {pdf.sha256: pdf for pdf in document.released_files} if document is not None else {}
-        return next((released[sha256] for sha256 in hashes if sha256 in released), None)
+        claimed = ((sha256, owners.get(sealed_claim(sha256))) for sha256 in hashes)
+        released = {sha256: sealed_key(owner_id, sha256) for sha256, owner_id in claimed if owner_id}
+        released |= {pdf.sha256: pdf.key for pdf in document.released_files} if document is not None else {}
+        return next(((sha256, released[sha256]) for sha256 in hashes if sha256 in released), None)
 
-    def _compare(self, finding: Mapping[str, Any], released: StoredPdf | None) -> VerificationResult:
+    def _compare(self, finding: Mapping[str, Any], released: tuple[str, str] | None) -> VerificationResult:
         if released is None:
             return _result(finding, _UNRELEASED.get(finding.get("verdict", ""), ""))
-        if released.sha256 == finding["sha256"]:
+        sha256, key = released
+        if sha256 == finding["sha256"]:
             return _result(finding, "intact")
-        url = self._files.url(released.key, seconds=int(UPLOAD_LIFETIME.total_seconds()), file_name="signed.pdf")
+        url = self._files.url(key, seconds=int(UPLOAD_LIFETIME.total_seconds()), file_name="signed.pdf")
         return replace(_result(finding, "added"), revision_url=url)
 
     def _look_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:

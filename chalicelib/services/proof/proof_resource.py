@@ -124,6 +124,12 @@ class ProofResource(TypedDict):
     trail: ProofTrail
 
 
+class ProofInPreparation(TypedDict):
+    """The response to a request for the PDF while the PDF is being made. Repeat the request after `Retry-After`."""
+
+    status: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Everything that the portal has stored about a document and that the proof of transmission is made from.

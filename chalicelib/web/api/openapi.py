@@ -14,7 +14,7 @@ from chalicelib.services.documents.silent_providers import SilentProviders
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
-from chalicelib.services.proof.proof_resource import ProofResource
+from chalicelib.services.proof.proof_resource import ProofInPreparation, ProofResource
 from chalicelib.web.api.event_schemas import EVENTS
 from chalicelib.web.api.openapi_schemas import (
     Accepted,
@@ -122,7 +122,8 @@ class _Operation:
     """What the OpenAPI document says about one operation of the API, beyond the route's path and access rule.
 
     `status` is the status of success, and `problems` are the statuses of errors. `response` is the class that describes
-    the JSON body, or None for a redirect to a file. `body` are the classes that a request body may have."""
+    the JSON body, or None for a redirect to a file. `body` are the classes that a request body may have. `pending`
+    describes the JSON body of a `202`, if the result may not be ready yet."""
 
     summary: str
     response: type | None
@@ -132,6 +133,7 @@ class _Operation:
     body: tuple[type[BaseModel], ...] = ()
     headers: Json = field(default_factory=dict)
     content: Json = field(default_factory=dict)
+    pending: type | None = None
 
 
 _WRITING = (400, 401, 413)
@@ -161,6 +163,14 @@ _OPERATIONS: Mapping[str, _Operation] = {
     ),
     "read_trail": _Operation("Read the audit trail of a document", TrailResource, problems=(401, 404)),
     "read_proof": _Operation("Read the proof of transmission", ProofResource, problems=(401, 404)),
+    "read_proof_pdf": _Operation(
+        "Fetch the proof of transmission as a sealed PDF",
+        None,
+        303,
+        (401, 404),
+        headers=_LOCATION,
+        pending=ProofInPreparation,
+    ),
     "list_accesses": _Operation("List who read a document, newest first", Accesses, 200, (400, 401, 404), _PAGING),
     "list_providers": _Operation(
         "List the providers with whom documents wait, the longest wait first",
@@ -186,7 +196,8 @@ _OPERATIONS: Mapping[str, _Operation] = {
 def openapi(portal_url: str) -> Json:
     """Return the OpenAPI document of the EMR's API, for the installation of the portal at this URL."""
     bodies = [model for operation in _OPERATIONS.values() for model in operation.body]
-    responses = dict.fromkeys(operation.response for operation in _OPERATIONS.values() if operation.response)
+    kinds = [kind for operation in _OPERATIONS.values() for kind in (operation.response, operation.pending)]
+    responses = dict.fromkeys(kind for kind in kinds if kind)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -251,9 +262,14 @@ def _responses(operation: _Operation) -> Json:
         success["content"] = {**_json(ref(operation.response)), **operation.content}
     problems = (*operation.problems, *_ANY_REQUEST)
     return {
+        **({"202": _pending(operation.pending)} if operation.pending else {}),
         str(operation.status): success,
         **{str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in problems},
     }
+
+
+def _pending(response: type) -> Json:
+    return {"description": _STATUSES[202], "headers": _RETRY_AFTER, "content": _json(ref(response))}
 
 
 def _problem(status: int) -> Json:

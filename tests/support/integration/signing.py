@@ -83,6 +83,12 @@ class Clinic:
         place = self.get(f"/v1/documents/{document_id}/signed.pdf").headers["location"]
         return httpx.get(place).content
 
+    def proof(self, document_id: str) -> bytes:
+        """Return the sealed proof of transmission, which the portal makes at the first request."""
+        path = f"/v1/documents/{document_id}/proof.pdf"
+        wait_until(lambda: self.get(path).status_code == httpx.codes.SEE_OTHER, 120, "the proof of transmission")
+        return httpx.get(self.get(path).headers["location"]).content
+
 
 class Physician:
     """A physician who sets up an account with the link emailed to `address`, logs in, and signs documents."""

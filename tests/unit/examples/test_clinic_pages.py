@@ -304,6 +304,15 @@ def test_pdf_opens_from_the_short_lived_address(browser: FlaskClient, sent: str,
     assert (answer.status_code, answer.location) == (303, f"{STORAGE}/{sent}/{which}.pdf?X-Amz-Expires=60")
 
 
+def test_the_proof_opens_after_a_page_that_waits_for_it(browser: FlaskClient, sent: str) -> None:
+    assert f'href="/documents/{sent}/proof.pdf"' in browser.get(f"/documents/{sent}").text
+    waiting = browser.get(f"/documents/{sent}/proof.pdf")
+    assert (waiting.status_code, waiting.headers["refresh"]) == (202, "3")
+    assert f'href="/documents/{sent}"' in waiting.text
+    answer = browser.get(f"/documents/{sent}/proof.pdf")
+    assert (answer.status_code, answer.location) == (303, f"{STORAGE}/{sent}/proof.pdf?X-Amz-Expires=60")
+
+
 def test_audit_trail_is_shown(browser: FlaskClient, sent: str) -> None:
     page = browser.get(f"/documents/{sent}/events").text
     assert "document.sent" in page

@@ -73,6 +73,7 @@ EXPECTED_ACCESS = {
     ("GET", "/v1/documents/{document_id}/signed.pdf"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/events"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/proof"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents/{document_id}/proof.pdf"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents/{document_id}/accesses"): Access.PRACTICE_KEY,
     ("GET", "/v1/providers"): Access.PRACTICE_KEY,
     ("GET", "/v1/deliveries"): Access.PRACTICE_KEY,

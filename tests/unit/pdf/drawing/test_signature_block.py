@@ -7,7 +7,6 @@ import pytest
 from pypdf import PdfReader
 
 from chalicelib.pdf.assembly.assemble import assemble_signed
-from chalicelib.pdf.drawing.signature_block import format_local_time, format_utc_time
 from chalicelib.pdf.models import SignatureBlock, SignatureBox
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
@@ -60,13 +59,6 @@ def test_a_signer_without_npi_is_named_without_one() -> None:
     text = samples.one_line(samples.texts(signed(samples.blank_pdf(), SignatureBox(1, 72, 96, 260, 60), block))[0])
     assert "Luis Rivera-Muñoz, MD November" in text
     assert "NPI" not in text
-
-
-def test_times_are_correct_at_midnight_and_noon() -> None:
-    late = samples.NOW.replace(hour=5, minute=59)
-    assert format_local_time(late, "America/Chicago") == "November 21, 2026, 11:59:33 PM CST"
-    assert format_local_time(samples.NOW.replace(hour=18), "America/Chicago") == "November 22, 2026, 12:05:33 PM CST"
-    assert format_utc_time(late) == "2026-11-22 05:59:33 UTC"
 
 
 @pytest.mark.parametrize("size", [(220, 48), (120, 90), (400, 30), (90, 30), (300, 150), (40, 12)])

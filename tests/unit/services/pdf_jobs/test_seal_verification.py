@@ -146,6 +146,16 @@ def test_only_the_released_bytes_are_genuine(finding: dict[str, Any], verdict: s
     assert (RELEASED.key in result.revision_url) is (verdict == "added")
 
 
+@pytest.mark.parametrize(("finding", "verdict"), [({}, "intact"), ({"sha256": "bb"}, "added")])
+def test_a_proof_is_genuine_although_no_document_lists_it(finding: dict[str, Any], verdict: str) -> None:
+    world = World(store=a_store(a_document()))
+    world.store.commit(Change(at=START, claims=(Claim(key=sealed_claim("aa"), owner=a_document().id),)))
+    world.inspector.answer = INTACT | finding
+    result = world.result()
+    assert result.verdict == verdict
+    assert (f"evidence/signed/{a_document().id}/aa.pdf" in result.revision_url) is (verdict == "added")
+
+
 @pytest.mark.parametrize("found", [{"refused": {}}, {"verdict": "not_signed", "seal": None}])
 def test_a_released_file_is_recognized_without_a_parser(found: dict[str, Any]) -> None:
     world = World()

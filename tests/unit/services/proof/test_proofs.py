@@ -519,6 +519,12 @@ def test_the_proof_says_what_it_does_not_show(world: FaxWorld) -> None:
     assert [sentence.split()[1] for sentence in sentences] == ["does", "is", "email", "confirmed", "document", "order,"]
 
 
+def test_a_sentence_about_a_kind_of_attempt_needs_such_an_attempt(world: FaxWorld) -> None:
+    world.deliver(world.fax())
+    world.pass_and_run(1)
+    assert [sentence.split()[1] for sentence in prove(world)["does_not_show"]] == ["does", "is", "confirmed", "order,"]
+
+
 def test_the_proof_says_whether_the_trail_is_intact_and_agrees_with_its_anchor(world: FaxWorld) -> None:
     world.deliver(world.fax())
     world.pass_and_run(1)

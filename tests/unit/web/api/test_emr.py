@@ -16,10 +16,12 @@ from standardwebhooks import Webhook
 
 from app import app
 from chalicelib import bootstrap
+from chalicelib.domain.claim_keys import proof_claim
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing, StoredPdf
 from chalicelib.services.documents import reports
-from chalicelib.services.transaction import Change
+from chalicelib.services.proof.proofs import hash_facts
+from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Portal, header
 from tests.support.provider_fixtures import a_document
@@ -347,6 +349,22 @@ def test_the_proof_of_transmission_belongs_to_the_document_and_its_practice(emr:
     assert proof["transmission"]["transmitted_at"] is None
 
 
+def test_the_pdf_of_the_proof_is_announced_and_then_at_a_short_lived_url(emr: Emr) -> None:
+    document_id = emr.send()
+    waiting = emr.get(f"/v1/documents/{document_id}/proof.pdf")
+    assert read_body(waiting, 202) == {"status": "in_preparation"}
+    assert header(waiting, "retry-after") == "5"
+    document = emr.portal.store.document(document_id)
+    assert document is not None
+    facts = hash_facts(emr.portal.proofs.compile(document, emr.portal.clock.now()))
+    claim = Claim(key=proof_claim(document_id, facts), owner="aa")
+    emr.portal.store.commit(Change(at=START, claims=(claim,)))
+    found = emr.get(f"/v1/documents/{document_id}/proof.pdf")
+    assert found.status_code == 303
+    url = header(found, "location")
+    assert f"/evidence/signed/{document_id}/aa.pdf?seconds=60&file_name={document_id}-proof.pdf&as=attachment" in url
+
+
 def test_the_resource_and_every_webhook_name_the_last_event_of_the_trail(emr: Emr) -> None:
     emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"})
     document_id = emr.send()
@@ -364,7 +382,7 @@ def test_the_resource_and_every_webhook_name_the_last_event_of_the_trail(emr: Em
 
 def test_another_practice_reads_nothing(emr: Emr, stranger: Emr) -> None:
     document_id = emr.send()
-    for tail in ("", "/original.pdf", "/signed.pdf", "/events", "/proof"):
+    for tail in ("", "/original.pdf", "/signed.pdf", "/events", "/proof", "/proof.pdf"):
         foreign = read_problem(stranger.get(f"/v1/documents/{document_id}{tail}"), 404, "not-found")
         missing = read_problem(stranger.get(f"/v1/documents/doc_none{tail}"), 404, "not-found")
         assert foreign == missing

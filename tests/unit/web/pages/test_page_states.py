@@ -87,6 +87,7 @@ GET  /v1/documents/{document_id}/events           401   401   401   401   200   
 GET  /v1/documents/{document_id}/accesses         401   401   401   401   200   404   401   401   -
 GET  /v1/documents/{document_id}/original.pdf     401   401   401   401   on    404   401   401   -
 GET  /v1/documents/{document_id}/proof            401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/proof.pdf        401   401   401   401   202   404   401   401   -
 GET  /v1/documents/{document_id}/signed.pdf       401   401   401   401   on    404   401   401   -
 GET  /v1/openapi.json                             200   200   200   200   200   200   200   200   -
 GET  /v1/practice                                 401   401   401   401   200   200   401   401   -
