@@ -2,13 +2,14 @@ PORT ?= 4566
 STAGE ?= prod
 PARAMETERS_FILE ?=
 N ?= 200
+PAGES ?= 4
 SEED ?= 1
 BIOME := infrastructure/lint/node_modules/.bin/biome check --config-path=infrastructure/lint
 PAGE_FILES := templates/static examples tests/js
 TIMED := .venv/bin/python -m infrastructure.suite_times
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help screenshots lighthouse mutants run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help cost screenshots lighthouse mutants run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        run the whole portal on this machine, with a clinic and a mailbox to try it'
@@ -16,6 +17,7 @@ help:
 	@echo 'make check                  run the quick checks: lint, types, unit tests'
 	@echo 'make format                 format the code and fix what lint can fix'
 	@echo 'make bench                  measure import times, AWS calls per page, sealing, and a large practice'
+	@echo 'make cost PAGES=4              print what one document costs: AWS and a fax, from unit prices'
 	@echo 'make mutants N=200 SEED=1   change one place of the app at a time, and see whether a quick test fails'
 	@echo 'make lighthouse             rate login, pending and review with Lighthouse, as on a phone'
 	@echo 'make screenshots            take a picture of every page in every state, in build/screenshots'
@@ -91,6 +93,9 @@ format: environment programs
 
 bench: environment
 	.venv/bin/python -m bench
+
+cost: environment
+	.venv/bin/python -m infrastructure.cost --pages $(PAGES)
 
 guide: environment
 	.venv/bin/python -m infrastructure.generate_guide

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.aws_clients import Clients
-from chalicelib.services.delivery import carrier_faxes, recipient_rations, webhooks
+from chalicelib.services.delivery import carrier_faxes, recipient_rations, settlement, webhooks
 from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
 from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
 from chalicelib.services.pdf_requests import LINK_SECONDS, WORK_PREFIX
@@ -42,6 +42,10 @@ SWITCHED = {
     "Resources.RationedMessages",
     "Resources.FaxCarrierRefusals",
     "Resources.SilentFaxCarrier",
+    "Resources.FaxesSent",
+    "Resources.FaxesConfirmed",
+    "Resources.FaxesFailed",
+    "Resources.MinutesToTransmission",
     "Resources.SealCertificateDays",
     # The emulator treats SendMessageBatch as a separate action.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
@@ -553,6 +557,32 @@ def test_a_line_in_the_log_of_deliveries_raises_an_alarm(
     (made,) = counted["MetricTransformations"]
     alarm = production[alarm_name]["Properties"]
     assert (alarm["MetricName"], alarm["Namespace"]) == (made["MetricName"], made["MetricNamespace"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "module", "message", "value"),
+    [
+        ("FaxesSent", carrier_faxes, "fax sent", "1"),
+        ("FaxesConfirmed", settlement, "fax confirmed", "1"),
+        ("MinutesToTransmission", settlement, "fax confirmed", "$.minutes"),
+        ("FaxesFailed", settlement, "fax failed", "1"),
+    ],
+)
+def test_a_line_in_the_log_of_deliveries_counts_a_fax(
+    production: Resources, metric: str, module: ModuleType, message: str, value: str
+) -> None:
+    counted = production[metric]["Properties"]
+    assert counted["FilterPattern"] == f'{{ $.message = "{message}" }}'
+    assert f'"{message}"' in Path(str(module.__file__)).read_text()
+    (made,) = counted["MetricTransformations"]
+    assert (made["MetricName"], made["MetricValue"]) == (metric, value)
+    assert made.get("Dimensions") == ([{"Key": "Reason", "Value": "$.reason"}] if metric == "FaxesFailed" else None)
+
+
+def test_many_faxes_in_a_day_raise_an_alarm(production: Resources) -> None:
+    alarm = production["FaxSpendingAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == ("FaxesSent", "Sum", 86400)
+    assert alarm["Threshold"] == {"Ref": "FaxesPerDay"}
 
 
 def test_the_gateways_own_errors_are_problem_json(production: Resources, template: dict[str, Any]) -> None:

@@ -100,6 +100,8 @@ class CarrierFaxes(Faxes):
             return _wait_for_carrier()
         except FaxRefused as error:
             return self._after_failure(facts, error.reason)
+        # Metric filters count this line (docs/operations.md).
+        logger.info("fax sent", extra={"delivery": delivery.id})
         return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
 
     def _order(self, facts: MessageFacts) -> FaxOrder:

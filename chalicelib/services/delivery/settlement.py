@@ -5,18 +5,30 @@ staff."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import TransmissionChannel
 from chalicelib.domain.certification.rules import transmit
-from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
+from chalicelib.domain.deliveries import (
+    CHANNELS,
+    AttemptStatus,
+    Channel,
+    Delivery,
+    DeliveryStatus,
+    MessageType,
+    NoticeKind,
+)
 from chalicelib.domain.documents import Document
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, notice_about, outbox_row
 from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
+
+logger = Logger(service="portal", child=True)
 
 RACES = frozenset({"delivery", "document"})
 """The kinds of rows that another writer may change first. The caller then reads the rows and decides a second time."""
@@ -40,6 +52,8 @@ class Settlement:
         if after.document_id and is_practices and CHANNELS[after.channel].reaches_provider:
             document = self._writer.store.document(after.document_id)
         self._writer.store.commit(self._on_document(document, after, now) if document else self._alone(after, now))
+        if after.channel is Channel.FAX:
+            _count_fax(after, now)
 
     def _alone(self, after: Delivery, now: datetime) -> Change:
         if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
@@ -62,6 +76,20 @@ class Settlement:
                 recorder.notice(NoticeKind.DELIVERY_FAILED)
         change = record_transmission(recorder, document, updated).change()
         return replace(change, deliveries=(after, *change.deliveries))
+
+
+def _count_fax(after: Delivery, now: datetime) -> None:
+    """Log a confirmed or failed fax. Metric filters count these lines (docs/operations.md).
+
+    The minutes count from the order to send the fax to the confirmation of all pages."""
+    ended = next((attempt for attempt in after.attempts[-1:] if attempt.ended_at == now), None)
+    if ended is None:
+        return
+    if after.status is DeliveryStatus.DELIVERED:
+        minutes = round((now - after.created_at) / timedelta(minutes=1), 1)
+        logger.info("fax confirmed", extra={"delivery": after.id, "minutes": minutes})
+    elif ended.status is AttemptStatus.FAILED:
+        logger.warning("fax failed", extra={"delivery": after.id, "reason": ended.reason or "no_reason"})
 
 
 def _is_about_document(delivery: Delivery) -> bool:

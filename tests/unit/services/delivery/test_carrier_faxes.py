@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
-from chalicelib.domain.deliveries import AttemptStatus, DeliveryStatus, NoticeKind
+from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_lines import reserve_line
 from chalicelib.services.delivery.faxes import pdf_key
@@ -88,6 +88,33 @@ def test_our_own_fault_raises_an_alarm_and_is_not_repeated(world: FaxWorld, capl
     assert world.row(row_id).status is DeliveryStatus.FAILED
     assert len(world.exchange.faxes) == 1
     assert "fax carrier refuses" in caplog.text
+
+
+def test_every_fax_leaves_a_line_for_the_metrics(world: FaxWorld, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world.plan(Plan(failure="user_busy"), Plan())
+    row_id = world.fax()
+    world.run_due()
+    world.pass_and_run(30)
+    lines = [record for record in caplog.records if record.message.startswith("fax ")]
+    assert [line.message for line in lines] == ["fax sent", "fax failed", "fax sent", "fax confirmed"]
+    assert {vars(line)["delivery"] for line in lines} == {row_id}
+    assert vars(lines[1])["reason"] == "user_busy"
+    assert vars(lines[3])["minutes"] == 7.0
+    assert not any(NUMBER in str(vars(line)) for line in lines)
+
+
+def test_a_failure_without_a_code_is_counted_too(world: FaxWorld, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world.deliver(world.fax("+447700900000"))
+    (line,) = [record for record in caplog.records if record.message.startswith("fax ")]
+    assert (line.message, vars(line)["reason"]) == ("fax failed", "no_reason")
+
+
+def test_an_email_leaves_no_line_about_a_fax(world: FaxWorld, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world.deliver(world.message(Channel.EMAIL, MessageType.READY))
+    assert not [record for record in caplog.records if record.message.startswith("fax ")]
 
 
 def test_a_cut_off_fax_goes_out_plainer(world: FaxWorld) -> None:
