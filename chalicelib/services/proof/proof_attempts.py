@@ -4,11 +4,13 @@ reported."""
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import Any
 
 from typing_extensions import TypedDict
 
 from chalicelib.domain.audit import DocumentEventType, Event
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import from_text, to_text
 from chalicelib.services.json_schema import Timestamp
 
@@ -76,12 +78,24 @@ _RESULTS = {
 _ARRIVED = {Channel.EMAIL: ProofResult.DELIVERED, Channel.FAX: ProofResult.CONFIRMED}
 
 
-def list_attempts(deliveries: Sequence[Delivery], events: Sequence[Event]) -> list[ProofAttempt]:
+def list_attempts(document: Document, deliveries: Sequence[Delivery], events: Sequence[Event]) -> list[ProofAttempt]:
     """Return all attempts to reach the provider, for the proof: every attempt of a message, and every noted call.
 
-    They are sorted by their start."""
+    They are sorted by their start. A reminder may go to an address that only the account's owner stated. The practice
+    must not learn this address, so it is left out."""
+    known = {document.addressee.email, *(line.recipient for line in document.deliveries)}
     attempts = [attempt for delivery in deliveries for attempt in _attempts_of(delivery)]
+    for attempt in attempts:
+        attempt["to"] = attempt["to"] if attempt["to"] in known else None
     return sorted([*attempts, *_calls(events)], key=lambda attempt: attempt["started_at"])
+
+
+def reminder_ids(events: Iterable[Event]) -> Sequence[str]:
+    """Return the ids of the reminder emails about the document, from the audit trail.
+
+    A reminder is one email about everything that waits at a mailbox, so the document's list of messages lacks it."""
+    found = (_data(event).get("reminder") for event in events if event.type == DocumentEventType.REMINDED)
+    return list(dict.fromkeys(reminder for reminder in found if reminder))
 
 
 def carrier_of(delivery: Delivery) -> str:
@@ -132,7 +146,7 @@ def _calls(events: Iterable[Event]) -> Iterator[ProofAttempt]:
     """Yield the calls to the provider that the clinic's staff noted, as attempts. They come from the audit trail."""
     for event in events:
         if event.type == DocumentEventType.CALLED:
-            yield _describe_call(event, json.loads(event.body)["data"])
+            yield _describe_call(event, _data(event))
 
 
 def _describe_call(event: Event, facts: dict[str, str]) -> ProofAttempt:
@@ -153,3 +167,8 @@ def _describe_call(event: Event, facts: dict[str, str]) -> ProofAttempt:
         detail=f"{noted}: {note}" if note else f"{noted}.",
         receipt_sha256=None,
     )
+
+
+def _data(event: Event) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(event.body)["data"]
+    return data

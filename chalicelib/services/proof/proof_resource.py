@@ -149,7 +149,7 @@ def proof_resource(evidence: Evidence, now: datetime) -> ProofResource:
 
     `now` is the day of the proof, and decides whether a verbal certification still counts."""
     document = evidence.document
-    attempts = list_attempts(evidence.deliveries, evidence.events)
+    attempts = list_attempts(document, evidence.deliveries, evidence.events)
     return ProofResource(
         document_id=document.id,
         practice=document.practice.name,
@@ -237,7 +237,7 @@ def _first(document: Document, attempts: Sequence[ProofAttempt], carries: Carrie
 
     Only attempts at the addressee's present address or number count, because an address that was corrected was somebody
     else's."""
-    present = (document.addressee.email, document.addressee.fax)
+    present = {document.addressee.email, document.addressee.fax} - {None}
     times = (
         attempt["ended_at"] or attempt["started_at"]
         for attempt in attempts

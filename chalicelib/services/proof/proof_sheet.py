@@ -164,9 +164,9 @@ def _times(attempt: ProofAttempt, zone: str) -> str:
 
 
 def _recipient(attempt: ProofAttempt) -> str:
-    to = attempt["to"] or ""
-    is_notice = attempt["carries"] is Carries.NOTICE
-    return f"Email, a notice only\n{to}" if is_notice else f"Fax of the plan\n{display_phone(to)}"
+    if attempt["carries"] is Carries.NOTICE:
+        return f"Email, a notice only\n{attempt['to'] or 'to an address of the account'}"
+    return f"Fax of the plan\n{display_phone(attempt['to'] or '')}"
 
 
 def _carrier(attempt: ProofAttempt) -> str:

@@ -16,6 +16,7 @@ from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.documents.anchors import read_anchors
 from chalicelib.services.pdf_jobs.sealed_files import sealed_key
 from chalicelib.services.ports import Files, Ids, Store
+from chalicelib.services.proof.proof_attempts import reminder_ids
 from chalicelib.services.proof.proof_resource import Evidence, ProofResource, proof_resource
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
@@ -35,14 +36,14 @@ class Proofs:
         """Return the proof that the document reached its provider, as JSON values. All rows are read at the same
         time."""
         with ThreadPoolExecutor(max_workers=_READERS) as pool:
-            events = pool.submit(self._store.events, document.id)
             anchors = pool.submit(read_anchors, self._files, document.id)
             accesses = pool.submit(self._store.oldest_access_events, document.id, limit=MAX_ACCESSES)
-            rows = pool.map(self._store.delivery, _message_ids(document))
+            events = self._store.events(document.id)
+            rows = pool.map(self._store.delivery, [*_message_ids(document), *reminder_ids(events)])
             evidence = Evidence(
                 document=document,
                 deliveries=[row for row in rows if row is not None],
-                events=events.result(),
+                events=events,
                 anchors=anchors.result(),
                 accesses=accesses.result(),
             )

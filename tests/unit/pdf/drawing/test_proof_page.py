@@ -2,8 +2,11 @@
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
@@ -29,6 +32,7 @@ SHEET = ProofSheet(
         SheetSection("7. What this proof does not show", sentences=("It does not show that anyone read the plan.",)),
     ),
 )
+LAYOUT = Path(__file__).with_name("proof_layout.txt")
 LONG = "Wolfeschlegelsteinhausenbergerdorff"
 
 
@@ -112,6 +116,54 @@ def test_the_columns_do_not_overlap() -> None:
         assert all(left[2] < right[0] for left, right in pairwise(line))
 
 
+class DrawingLog:
+    """A canvas that only lists what is drawn: texts with their font and size, rectangles, lines, and the pages."""
+
+    def __init__(self) -> None:
+        self.drawn: list[str] = []
+        self.font, self.gray = "", 0.0
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *values, **_: self.drawn.append(f"{name} {values}") if name.startswith("setLine") else None
+
+    def setFont(self, name: str, size: float) -> None:  # noqa: N802 - reportlab's name
+        self.font = f"{name.rpartition('-')[2]} {size}"
+
+    def setFillGray(self, gray: float) -> None:  # noqa: N802 - reportlab's name
+        self.gray = gray
+
+    def drawString(self, x: float, y: float, text: str) -> None:  # noqa: N802 - reportlab's name
+        self.drawn.append(f"{x:.1f} {y:.1f} {self.font} {text}")
+
+    def rect(self, x: float, y: float, width: float, height: float, **how: int) -> None:
+        self.drawn.append(f"{x:.1f} {y:.1f} rectangle {width:.1f} x {height:.1f}, gray {self.gray}, {how}")
+
+    def line(self, x1: float, y1: float, x2: float, y2: float) -> None:
+        self.drawn.append(f"{x1:.1f} {y1:.1f} line to {x2:.1f} {y2:.1f}")
+
+    def showPage(self) -> None:  # noqa: N802 - reportlab's name
+        self.drawn.append(f"next page, gray {self.gray}")
+
+
+def layout() -> str:
+    """Return what is drawn for a proof of several pages."""
+    parts = [SheetSection(f"{number}. Part", rows=(("Label", "Value"),) * number) for number in range(1, 9)]
+    full = (
+        *parts,
+        *SHEET.sections[1:],
+        SheetSection("8. Last", statement="Yes. " * 40, sentences=("No. " * 60, "No.")),
+    )
+    rows = tuple(replace(ROW, below=f"Receipt {index}\nsecond line\nthird line") for index in range(14))
+    log: Any = DrawingLog()
+    draw_proof(log, replace(SHEET, sections=(*full, replace(SHEET.sections[1], table=rows), *full)))
+    return "\n".join(log.drawn) + "\n"
+
+
+def test_everything_has_its_place() -> None:
+    """Look at the pages after a change, and then regenerate: `python -m tests.unit.pdf.drawing.test_proof_page`."""
+    assert layout() == LAYOUT.read_text()
+
+
 def test_all_print_is_legible_after_a_fax() -> None:
     content = draw_and_open(lambda canvas: draw_proof(canvas, SHEET)).pages[0].get_contents()
     assert content is not None
@@ -119,3 +171,7 @@ def test_all_print_is_legible_after_a_fax() -> None:
     assert min(sizes) >= 9
     page = samples.raster(proof_pdf(SHEET))
     assert samples.extremes(page) == (0, 255)
+
+
+if __name__ == "__main__":
+    LAYOUT.write_text(layout())

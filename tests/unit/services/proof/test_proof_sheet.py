@@ -190,6 +190,11 @@ def test_an_email_is_called_a_notice() -> None:
     assert cells[1:] == ("Email, a notice only\ndr.rivera@example.com", "Amazon SES", "Taken by the mail server")
 
 
+def test_an_address_that_only_the_owner_stated_is_not_shown() -> None:
+    email = {"channel": "email", "carries": Carries.NOTICE, "to": None}
+    assert row_of(**email).cells[1] == "Email, a notice only\nto an address of the account"
+
+
 def test_a_call_has_the_clinics_words_below_it() -> None:
     row = row_of(**CALL, result_code="will_sign", detail="Noted by Kim, for the clinic: Soon.")
     assert row.cells == (START_TIME, "Call to the provider's office", "The clinic", "Will sign")

@@ -275,6 +275,30 @@ def test_emails_about_an_account_and_missing_rows_are_left_out(world: FaxWorld) 
     assert prove(world)["attempts"] == []
 
 
+@pytest.mark.parametrize(("recipient", "shown"), [(EMAIL, EMAIL), ("private@example.com", None)])
+def test_a_reminder_is_a_notice_and_reveals_no_address_of_the_account(
+    world: FaxWorld, recipient: str, shown: str | None
+) -> None:
+    tried = DeliveryAttempt(at=START, status=AttemptStatus.SUCCEEDED, detail="", ended_at=START)
+    reminder = a_delivery(
+        world.document, id="dlv_r", type="reminder", practice_id="portal", recipient=recipient, attempts=(tried,)
+    )
+    world.store.commit(Change(at=START, deliveries=(replace(reminder, status=DeliveryStatus.SENT),)))
+    for reminder_id in ("dlv_r", "dlv_r", None):
+        record(world, DocumentEventType.REMINDED, {"step": "reminder", "reminder": reminder_id, "fax": False})
+    change(world, addressee=replace(world.document.addressee, fax=None))
+    proof = prove(world)
+    (attempt,) = proof["attempts"]
+    assert (attempt["carries"], attempt["to"], attempt["result"]) == ("notice", shown, "accepted")
+    assert (proof["transmission"]["notice_accepted_at"] is not None) is (shown is not None)
+
+
+def test_an_old_address_of_the_practice_is_still_shown(world: FaxWorld) -> None:
+    tried = DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail="")
+    add_message(world, a_fax(world.document, recipient="+15125550199", attempts=(tried,)))
+    assert prove(world)["attempts"][0]["to"] == "+15125550199"
+
+
 def test_a_call_is_an_attempt_that_the_clinic_noted(world: FaxWorld) -> None:
     at = (START - timedelta(hours=1)).isoformat()
     record(world, DocumentEventType.CALLED, {"at": at, "result": "will_sign"}, by="Kim", note="Signs on Monday.")
