@@ -9,6 +9,7 @@ from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Document
 from chalicelib.domain.follow_up.area_codes import find_time_zones
 from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, next_allowed
+from chalicelib.domain.follow_up.schedule import has_ended
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -132,7 +133,18 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
         return _OUTDATED
     if document is not None and delivery.type in _ASKS_FOR_DECISION and not is_decidable(document.status):
         return "The document was decided meanwhile."
+    if document is not None and delivery.channel is Channel.FAX and _was_certified_since(document, facts):
+        return "The plan was certified meanwhile."
     return None
+
+
+def _was_certified_since(document: Document, facts: MessageFacts) -> bool:
+    """Return True if a transmission has certified the plan since its fax was queued, so that the fax is not needed.
+
+    A fax that staff ask for after the certification is sent."""
+    transmitted_at = document.transmitted_at
+    is_later = transmitted_at is not None and transmitted_at > facts.delivery.created_at
+    return is_later and has_ended(document, facts.now)
 
 
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:

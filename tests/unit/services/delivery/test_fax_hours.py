@@ -1,10 +1,12 @@
 """Test that faxes leave in the office hours of the receiving number only."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
 from chalicelib.services.delivery.faxes import Faxes, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
@@ -81,6 +83,29 @@ def test_a_waiting_fax_of_a_recalled_document_is_cancelled() -> None:
     row = world.deliver(world.message(Channel.FAX, MessageType.FAX, CHICAGO))
     world.change_document(access=2)
     assert world.when_due(row.id).status is DeliveryStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("opened_later", "order", "status"),
+    [
+        (1, {"order_signed_on": date(2026, 11, 10)}, DeliveryStatus.CANCELLED),
+        (0, {"order_signed_on": date(2026, 11, 10)}, DeliveryStatus.SENDING),
+        (1, {}, DeliveryStatus.SENDING),
+        (None, {"order_signed_on": date(2026, 11, 10)}, DeliveryStatus.SENDING),
+    ],
+    ids=["certified", "certified before the fax was asked for", "opened without an order", "not opened"],
+)
+def test_a_waiting_fax_of_a_plan_that_was_certified_meanwhile_is_cancelled(
+    opened_later: int | None, order: dict[str, Any], status: DeliveryStatus
+) -> None:
+    world = strict(FaxWorld())
+    world.clock.at = utc("2026-12-02T05:00")
+    facts = {"initial_visit_on": date(2026, 12, 1), "order_discipline": "PT", "order_npi": "1234567893", **order}
+    world.change_document(payer=Payer(kind=PayerKind.MEDICARE), certification=Certification(**facts))
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, CHICAGO))
+    if opened_later is not None:
+        world.change_document(transmitted_at=world.clock.at + timedelta(seconds=opened_later))
+    assert world.when_due(row.id).status is status
 
 
 def test_an_email_about_a_new_document_leaves_at_any_hour() -> None:

@@ -1,0 +1,46 @@
+"""Test the follow-up in a simulated year of documents. `python -m bench.follow_up` runs a larger year."""
+
+import logging
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from chalicelib.domain.deliveries import Channel, MessageType
+from chalicelib.domain.documents import Document
+from tests.support.worlds.follow_up_checks import find_faults, find_unreached
+from tests.support.worlds.follow_up_year import Year
+
+BY_DAY = 7
+
+
+@pytest.fixture(scope="module")
+def year() -> Year:
+    logging.getLogger("portal").setLevel(logging.CRITICAL)
+    year = Year(documents=60, providers=12, practices=8, seed=2026)
+    year.run()
+    return year
+
+
+def test_no_message_is_untimely_repeated_too_late_or_missing(year: Year) -> None:
+    assert Counter(find_faults(year)) == Counter()
+
+
+def test_by_day_seven_every_plan_with_an_order_is_transmitted_or_in_the_worklist(year: Year) -> None:
+    plans = [document for document in year.store.every(Document, "documents") if document.certification]
+    assert sum(plan.certification is not None and plan.certification.has_order for plan in plans) > 20
+    assert list(find_unreached(year, BY_DAY)) == []
+    assert list(find_unreached(year, 0))
+
+
+def test_the_year_has_everything_that_can_go_wrong(year: Year) -> None:
+    kinds = Counter((message.channel, message.type) for message in year.messages)
+    assert kinds[Channel.EMAIL, MessageType.REMINDER] > 10
+    assert kinds[Channel.FAX, MessageType.FAX] > 40
+    days = {message.at.date() for message in year.messages}
+    assert min(days) < date(2026, 3, 8) < date(2026, 11, 1) < max(days)
+    failures = Counter(fax.failure for fax in year.world.exchange.faxes.values())
+    assert failures["user_busy"]
+    assert failures["receiver_unallocated_number"]
+    assert any(person.bounces for person in year.people)
+    assert any(len(message.documents) > 1 for message in year.messages)
