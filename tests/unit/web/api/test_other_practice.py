@@ -174,6 +174,8 @@ def forge_cursor(cursor: str) -> str:
 def test_lists_and_settings_belong_to_the_practice_of_the_key(two: TwoPractices) -> None:
     assert two.stranger.get("/v1/documents?report=all").json_body["documents"] == []
     assert two.stranger.get("/v1/deliveries").json_body["deliveries"] == []
+    assert two.stranger.get("/v1/documents?report=attention").json_body["documents"] == []
+    assert two.stranger.get("/v1/providers?report=silent").json_body["providers"] == []
     assert two.stranger.get("/v1/practice").json_body["endpoint"] is None
     assert two.stranger.get("/v1/practice").json_body["id"] == two.stranger.practice.id
 
