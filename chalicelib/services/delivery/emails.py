@@ -122,7 +122,8 @@ class Emails(MessageSender):
     def _ready(self, facts: MessageFacts) -> Mail:
         document, practice = facts.require_document()
         fax = display_phone(practice.fax) if practice.fax else None
-        values = {"by_hand_link": self._url(f"/by-hand/{document.id}"), "fax": fax}
+        addressee = document.addressee.name_and_credential
+        values = {"by_hand_link": self._url(f"/by-hand/{document.id}"), "fax": fax, "addressee": addressee}
         has_account = facts.provider is not None and facts.provider.has_account
         is_closed = facts.provider is not None and facts.provider.closed_at is not None
         is_by_hand = is_closed or not self.switches.electronic_signature(practice.id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.deliveries import Delivery, DeliveryStatus, MessageType
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document, Kind, PracticeCard
 from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
 from chalicelib.domain.status import Status
@@ -222,3 +222,14 @@ def test_a_mailbox_has_one_row_for_each_day(world: World) -> None:
     elsewhere = add_to_reminder(world.store, ("doc_9",), "a@example.com", None, leaves=AFTERNOON, zone=CHICAGO)
     assert elsewhere is not None
     assert elsewhere.id != first.id
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["online", "by hand"])
+def test_the_first_notice_is_told_apart_by_its_subject_and_its_first_line(world: World, *, on: bool) -> None:
+    if not on:
+        world.switches.on.clear()
+    world.deliver(world.message(Channel.EMAIL, MessageType.READY))
+    assert world.mail()["Subject"] == "Hill Country Therapy: a document is waiting for your signature"
+    start = "A document is waiting for your signature\n\nFor Luis Rivera, MD\n\nHill Country Therapy has sent you"
+    assert sent_text(world).startswith(start)
+    assert all(word in html(world) for word in ("For Luis Rivera, MD", "(512) 555-0177"))
