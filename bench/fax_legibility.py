@@ -1,6 +1,7 @@
 """The legibility of faxed pages: `python -m bench.fax_legibility --count 1000 --seed 20261130`.
 
-It faxes the portal's own pages to and fro with random damage, and prints how many faxes can be matched."""
+It simulates that pages from the portal are faxed to providers and back, with random damage. It prints in how many faxes
+all QR codes can still be read, so that the portal recognizes the pages."""
 
 import argparse
 
@@ -8,7 +9,7 @@ from tests.support.pdf.fax_round_trips import run_round_trips
 
 
 def main() -> None:
-    """Print the result of the round trips whose number and seed are on the command line."""
+    """Run the simulation with the count and the seed of the command line, and print its result."""
     parser = argparse.ArgumentParser(description="Fax pages to and fro")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20261130)

@@ -1,7 +1,8 @@
-"""The command `python -m bench.follow_up`: a year of 1,000 documents in virtual time, with its faults and its curves.
+"""The command `python -m bench.follow_up`: a simulated year of 1,000 documents, with the reminders that follow them up.
 
-50 providers and 20 clinics in four time zones send, open, sign and ignore documents. The figures of people's behaviour
-are rough, so the curves compare steps with one another and predict nothing."""
+It prints faults, such as a message at night, and how many documents were signed by which day. 50 providers and 20
+clinics in four time zones send, open, sign and ignore documents. The figures of people's behaviour are rough, so the
+results compare steps with one another and predict nothing."""
 
 import os
 import time
@@ -36,7 +37,9 @@ def main() -> None:
 
 
 def _curve(days: Sequence[int | None]) -> str:
-    """Return the share of documents by each day of `CURVE`, such as `day 3: 41%`. None is a document without a day."""
+    """Return as text which share of the documents was done by each day of `CURVE`, such as `day 3: 41%`.
+
+    `days` has the day of each document, or None for a document that was never done."""
     shares = {limit: sum(day is not None and day <= limit for day in days) / len(days) for limit in CURVE}
     return ", ".join(f"day {limit}: {share:.0%}" for limit, share in shares.items())
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Use:
-    """One kind of paid use for one document: how much of `unit`, and the price of one unit in US dollars."""
+    """One kind of paid use for one document, such as a faxed page: the quantity, its `unit`, and the price of one unit.
+
+    The price is in US dollars."""
 
     service: str
     unit: str

@@ -26,7 +26,10 @@ def render_denial(denial: Denial, context: RequestContext, values: dict[str, str
 
 
 def _redirect_to_code_form(context: RequestContext, document_id: str) -> Response:
-    """Return a redirect to the page that asks for a code. After a decision in vain, the page says so."""
+    """Return a redirect to the page that asks for a code, after a request without a valid visit to the document.
+
+    A visit is the hour after a code was entered. If the request was a decision, the page says that it was not
+    recorded."""
     is_decision = context.request.method == "POST" and context.path.endswith(_DECISIONS)
     return redirect(f"/by-hand/{document_id}{'?ended=yes' if is_decision else ''}")
 

@@ -120,9 +120,9 @@ def events(document_id: str) -> str:
 
 @PAGES.get("/documents/<document_id>/proof.pdf")
 def proof(document_id: str) -> BaseResponse:
-    """Redirect the browser to the portal's short-lived URL of the proof of transmission.
+    """Return a redirect to the portal's short-lived URL of the PDF that proves that the document reached the provider.
 
-    The portal makes the PDF at the first request, so a page that reloads itself is shown in the meantime."""
+    The portal makes the PDF at the first request. Until the PDF is ready, return a page that loads itself again."""
     url = office().portal.proof_url(document_id)
     if url is not None:
         return redirect(url, HTTPStatus.SEE_OTHER)

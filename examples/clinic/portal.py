@@ -202,7 +202,9 @@ class Portal:
         return answer.headers["location"]
 
     def proof_url(self, document_id: str) -> str | None:
-        """Return a short-lived URL of the sealed proof of transmission, or None while the portal makes the PDF."""
+        """Return a short-lived URL of the PDF that proves that the document reached the provider.
+
+        Return None while the portal makes the PDF. Ask again then."""
         answer = self._read("GET", f"/v1/documents/{_safe(document_id)}/proof.pdf")
         location: str | None = answer.headers.get("location")
         return location

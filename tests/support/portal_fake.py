@@ -173,7 +173,9 @@ class FakePortal:
         return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/{which}.pdf?X-Amz-Expires=60"})
 
     def _proof(self, _request: httpx.Request, document_id: str) -> httpx.Response:
-        """Return the URL of the proof at the second request, as the portal makes the PDF at the first request."""
+        """Return the URL of the PDF that proves that a document reached its provider, but only at the second request.
+
+        The portal makes the PDF at the first request."""
         if document_id not in self.proofs:
             self.proofs.add(document_id)
             return httpx.Response(202, json={"status": "in_preparation"}, headers={"retry-after": "5"})

@@ -1,4 +1,6 @@
-"""The pages of a proof of transmission: numbered sections with rows, a table of attempts, and sentences."""
+"""The pages of a proof of transmission, which shows that a plan of care reached its provider.
+
+They have numbered sections with rows, a table of the attempts to reach the provider, and sentences."""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _BAND = 0.92
 
 
 def draw_proof(canvas: Canvas, sheet: ProofSheet) -> None:
-    """Draw a proof of transmission on as many new Letter pages as necessary."""
+    """Draw a proof of transmission (that a plan reached its provider) on as many new Letter pages as necessary."""
     flow = start_flow()
     add_header(
         flow,
@@ -53,7 +55,7 @@ def _add_section(flow: Flow, section: SheetSection) -> None:
 
 
 def _add_statement(flow: Flow, statement: str) -> None:
-    """Add a statement in bold on a gray band."""
+    """Add a statement in bold on a gray band to the pages in `flow`, which are drawn later."""
     lines = wrap(statement, BOLD, 11.5, flow.width - 2 * _GAP)
     height = 15.0 * len(lines) + _GAP
     flow.need(height + 8)
@@ -71,7 +73,7 @@ def _fill_band(canvas: Canvas, x: float, y: float, width: float, height: float) 
 
 
 def _add_columns(flow: Flow, columns: tuple[str, ...]) -> None:
-    """Add the headings of the table's columns, and a line below them."""
+    """Add the headings of a table's columns, and a line below them, to the pages in `flow`, which are drawn later."""
     flow.y -= 12
     for x, text in zip(_COLUMNS, columns, strict=True):
         flow.text(flow.left + x, flow.y + 1, text, face=BOLD, size=10)
@@ -80,7 +82,9 @@ def _add_columns(flow: Flow, columns: tuple[str, ...]) -> None:
 
 
 def _add_table_row(flow: Flow, columns: tuple[str, ...], row: SheetRow) -> None:
-    """Add a row of the table. If the page has no room for the row, the next page repeats the headings."""
+    """Add a row of a table to the pages in `flow`, which are drawn later.
+
+    If the page has no room for the row, the next page repeats the headings of the `columns`."""
     edges = (*_COLUMNS[1:], flow.width + _GAP)
     limits = [right - left - _GAP for left, right in zip(_COLUMNS, edges, strict=True)]
     cells = [wrap_paragraphs(text, PLAIN, _SIZE, limit) for text, limit in zip(row.cells, limits, strict=True)]
@@ -99,7 +103,7 @@ def _add_table_row(flow: Flow, columns: tuple[str, ...], row: SheetRow) -> None:
 
 
 def _add_sentence(flow: Flow, sentence: str) -> None:
-    """Add a sentence after a bullet."""
+    """Add a sentence after a bullet to the pages in `flow`, which are drawn later."""
     lines = wrap(sentence, PLAIN, 10.5, flow.width - _BULLET)
     flow.need(_SENTENCE_LEADING)
     flow.text(flow.left, flow.y - 0.76 * _SENTENCE_LEADING, "•", size=10.5)

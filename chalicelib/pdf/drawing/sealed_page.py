@@ -1,4 +1,6 @@
-"""The parts that certificates and proofs share: the header with the QR code, sections of rows, and the footer."""
+"""The parts that two kinds of drawn pages share: certificates, and proofs that a plan reached its provider.
+
+The parts are the header with the QR code, sections of rows, and the footer."""
 
 from __future__ import annotations
 
@@ -19,12 +21,14 @@ INDENT = 118.0
 
 
 def start_flow() -> Flow:
-    """Return empty Letter pages with the margins of a certificate."""
+    """Return empty Letter pages with the margins of a certificate, to which the caller adds content."""
     return Flow(left=_MARGIN, right=WIDTH - _MARGIN, top=HEIGHT - 48, bottom=56)
 
 
 def add_header(flow: Flow, *, practice_name: str, title: str, statement: str, verify_url: str) -> None:
-    """Add the practice, the title and a statement in words, and at the right a QR code to verify the file."""
+    """Add a header to the pages: practice, title and a statement at the left, and a QR code at the right.
+
+    The QR code has the address `verify_url`, where anyone can check that the file is genuine."""
     limit = flow.width - _CAPTION - 12
     flow.lines(wrap(practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.y -= 4
@@ -42,7 +46,9 @@ def add_header(flow: Flow, *, practice_name: str, title: str, statement: str, ve
 
 
 def add_rows(flow: Flow, heading: str, rows: Sequence[tuple[str, str | None]]) -> None:
-    """Add a section with labels and values. Rows without a value are left out, and so is a section without rows."""
+    """Add a section with labels and values to the pages. Rows without a value are left out.
+
+    A section without rows is left out too."""
     known = [(label, value) for label, value in rows if value]
     if known:
         flow.heading(heading, keep_with=16 * min(len(known), 3))
@@ -56,7 +62,9 @@ def group_digits(digest: str) -> str:
 
 
 def draw_flow(canvas: Canvas, flow: Flow, *, document_id: str, name: str) -> None:
-    """Draw the pages of a flow. Each footer has the document's id, the sheet's name and the number of the page."""
+    """Draw the recorded pages on the canvas. Each footer has the document's id, `name` and the number of the page.
+
+    `name` is the name of the sheet, such as a certificate."""
     for index, operations in enumerate(flow.pages, start=1):
         canvas.setPageSize((WIDTH, HEIGHT))
         canvas.setFillGray(0)

@@ -145,7 +145,8 @@ def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts,
 
 
 def prepare_proof(sheet: ProofSheet, *, seal: SealSpec) -> PreparedDocument:
-    """Return a proof of transmission as a PDF of its own, ready for the seal."""
+    """Return a proof of transmission (that a plan reached its provider) as a separate PDF, ready for the digital
+    seal."""
 
     def draw(canvas: Canvas) -> None:
         canvas.setTitle("Proof of transmission")

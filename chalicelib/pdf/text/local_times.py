@@ -1,4 +1,4 @@
-"""Times in words, as certificates and proofs print them."""
+"""Times in words, as the pages print them that certify a decision or prove that a plan reached its provider."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo

@@ -139,9 +139,10 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
 
 
 def _was_certified_since(document: Document, facts: MessageFacts) -> bool:
-    """Return True if a transmission has certified the plan since its fax was queued, so that the fax is not needed.
+    """Return True if the plan of care was certified by its transmission after this fax was queued.
 
-    A fax that staff ask for after the certification is sent."""
+    The plan reached its provider in another way, so the fax is not needed. A fax that staff ask for after the
+    certification is sent."""
     transmitted_at = document.transmitted_at
     is_later = transmitted_at is not None and transmitted_at > facts.delivery.created_at
     return is_later and has_ended(document, facts.now)

@@ -79,9 +79,9 @@ class Settlement:
 
 
 def _count_fax(after: Delivery, now: datetime) -> None:
-    """Log a confirmed or failed fax. Metric filters count these lines (docs/operations.md).
+    """Log that a fax was confirmed or has failed. CloudWatch metrics count these log lines (docs/operations.md).
 
-    The minutes count from the order to send the fax to the confirmation of all pages."""
+    The line of a confirmed fax has the minutes from the order to send it until the confirmation of all pages."""
     ended = next((attempt for attempt in after.attempts[-1:] if attempt.ended_at == now), None)
     if ended is None:
         return

@@ -46,7 +46,9 @@ def identify_visitor(document: Document, email: str | None, *, act: str = "", np
 
 
 def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, str]:
-    """Return the source of an NPI that a person without an account typed, as a code and as a sentence."""
+    """Return who stated the NPI of a signer without an account, as a code and as a sentence for the certificate.
+
+    `npi` is the NPI that this person typed."""
     if npi is None:
         return None, ""
     if npi == document.addressee.npi:
@@ -88,7 +90,9 @@ def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str
 
 
 def identity_data(identity: Identity | None) -> dict[str, object]:
-    """Return the facts about the signer's identity, except the sentence, for the audit event of the decision."""
+    """Return the facts about the signer's identity as data for the audit event of the decision, without the sentence.
+
+    Return an empty dict if there are none."""
     if identity is None:
         return {}
     facts = {name: value for name, value in asdict(identity).items() if name != "statement"}

@@ -134,7 +134,9 @@ class Recorder:
         return self
 
     def job(self, name: JobName) -> Self:
-        """Queue a job about this document for the documents function. The last event is the cause of the job."""
+        """Queue a background job about this document, such as one that makes its signed PDF.
+
+        The recorder's last event is the cause of the job."""
         self._jobs.append(
             Job(queue=QueueName.DOCUMENTS, name=name, event_id=self._event_id, document_id=self._document.id)
         )

@@ -52,7 +52,9 @@ def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles
 
 
 def prepare_proof_sheet(request: PrepareProof, files: LinkedFiles) -> PreparedFile:
-    """Write a proof of transmission as a file to be sealed, and return the position of the seal's placeholder."""
+    """Write a proof of transmission as a PDF without its seal, and return the position of the seal's placeholder.
+
+    The proof shows that a plan reached its provider. The caller later inserts the seal (a digital signature)."""
     return _run(lambda: prepare_proof(request.sheet, seal=request.seal), request.target, files, PreparedFile())
 
 

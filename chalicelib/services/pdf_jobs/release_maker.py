@@ -111,9 +111,9 @@ class ReleaseMaker:
         raise StoredFileCorrupt(faults)
 
     def make_proof(self, document: Document, sheet: ProofSheet) -> SealedFile:
-        """Make, seal and check the proof of transmission of a document, and return the file for the caller to store.
+        """Make, seal and check the PDF that proves that a document reached its provider, and return the file.
 
-        Raises `StoredFileCorrupt` if the file fails a check."""
+        The caller stores the file. `sheet` has its contents. Raises `StoredFileCorrupt` if the file fails a check."""
         key, target = self._new_draft(document.id)
         reason = "Proof of transmission, compiled by the portal from the audit trail"
         seal = SealSpec(reason, document.id, self.now, self.sealer.reserved_bytes)

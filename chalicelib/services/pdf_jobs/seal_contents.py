@@ -31,7 +31,9 @@ def seal_spec(document: Document, decision: Decision, now: datetime, reserved_by
 
 
 def _seal_reason(decision: Decision) -> str:
-    """Return who decided and how. For a signer without an account, this is what the portal knows about the person."""
+    """Return the sentence in the seal (the digital signature) that says who decided on the document and how.
+
+    For a signer without an account, the sentence also says what the portal knows about the person."""
     signer, identity = _signer_name(decision), decision.signer.identity
     if identity is not None and decision.signer.is_without_account:
         return f"{signer}. {identity.statement}"

@@ -108,12 +108,11 @@ class SealVerification:
         return self._compare(finding, released)
 
     def _find_released(self, finding: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Return the hash and key of the released file that equals the upload, or None if there is no released file.
+        """Return the hash and S3 key of the released file that equals the upload, or None if there is no released file.
 
-        If no file equals the upload, the result is the longest file with which the upload begins. `finding` is what the
-        `inspect` function found in the upload. The database maps the hash of each released file to its document. This
-        is all that the database has about a proof of transmission. Earlier releases did not store the hash, so the
-        document's id in the seal leads to their files."""
+        If no file equals the upload, the result is the longest released file with which the upload begins. `finding` is
+        what the `inspect` function found in the upload. A row in the database leads from the hash of each released file
+        to its document. Earlier releases stored no such row, so the document's id in the seal leads to their files."""
         hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
         sealed_id = (finding.get("seal") or {}).get("document_id", "")
         owners, document = run_concurrently(

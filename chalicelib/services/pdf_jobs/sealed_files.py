@@ -1,4 +1,4 @@
-"""The keys of sealed PDFs in the bucket with Object Lock."""
+"""The keys of sealed (digitally signed) PDFs in the S3 bucket with Object Lock."""
 
 from chalicelib.services.ports import EVIDENCE
 

@@ -91,7 +91,7 @@ def list_attempts(document: Document, deliveries: Sequence[Delivery], events: Se
 
 
 def reminder_ids(events: Iterable[Event]) -> Sequence[str]:
-    """Return the ids of the reminder emails about the document, from the audit trail.
+    """Return the ids of the deliveries of all reminder emails that listed the document, from its audit trail.
 
     A reminder is one email about everything that waits at a mailbox, so the document's list of messages lacks it."""
     found = (_data(event).get("reminder") for event in events if event.type == DocumentEventType.REMINDED)

@@ -1,4 +1,4 @@
-"""The `proof` job, which makes the sealed PDF of a proof of transmission.
+"""The `proof` job, which makes the sealed PDF that proves that a plan reached its provider (proof of transmission).
 
 The PDF function, which has no AWS rights, draws the PDF and checks the sealed bytes. This job compiles the facts
 itself, so that a web function that was taken over cannot have other facts sealed."""
@@ -17,7 +17,7 @@ from chalicelib.services.transaction import Change, Claim, Job
 
 
 class ProofJob:
-    """Service behind the `proof` jobs."""
+    """Service that does the `proof` jobs: it makes the sealed PDF that proves that a plan reached its provider."""
 
     def __init__(
         self,
@@ -41,9 +41,10 @@ class ProofJob:
         self._verify_url = f"{portal_url}/verify"
 
     def make(self, job: Job) -> None:
-        """Make and release the sealed PDF with the document's present proof. Do nothing if there is such a PDF.
+        """Make, seal and store the PDF with the present facts about a document's transmission to its provider.
 
-        Raises `StoredFileCorrupt`, and any error of the storage or of the key service."""
+        Do nothing if there is a PDF with these facts. Raises `StoredFileCorrupt`, and any error of the storage or of
+        the key service."""
         document, now = self._store.document(job.document_id or ""), self._clock.now()
         if document is None:
             return

@@ -26,7 +26,7 @@ from chalicelib.services.proof.proof_attempts import Carries, ProofAttempt, Proo
 
 
 class ProofOrder(TypedDict):
-    """Part 1: the signed order (the referral), as the clinic stated it."""
+    """Part 1 of the proof of transmission: the signed order (the referral), as the clinic stated it."""
 
     signed_on: Day | None
     name: str | None
@@ -35,7 +35,9 @@ class ProofOrder(TypedDict):
 
 
 class ProofPlan(TypedDict):
-    """Part 2: the plan. `sha256` is the hash of the PDF as the clinic sent it, and `pages` its number of pages."""
+    """Part 2 of the proof of transmission: the plan that was sent.
+
+    `sha256` is the hash of the PDF as the clinic sent it, and `pages` its number of pages."""
 
     title: str
     kind: Kind
@@ -53,7 +55,10 @@ class ProofPlan(TypedDict):
 
 
 class ProofAddressee(TypedDict):
-    """Part 3: the provider to whom the plan was sent. `npi_is_the_orders` is null if one of the two NPIs is unknown."""
+    """Part 3 of the proof of transmission: the provider to whom the plan was sent.
+
+    `npi_is_the_orders` is true if the order (the referral) has the same NPI, and null if one of the two NPIs is
+    unknown."""
 
     name: str
     npi: str | None
@@ -61,7 +66,7 @@ class ProofAddressee(TypedDict):
 
 
 class ProofTransmission(TypedDict):
-    """Part 5: whether the plan itself reached the addressee, and the separate findings.
+    """Part 5 of the proof of transmission: whether the plan itself reached the addressee, and the facts that show this.
 
     `day` counts from the earlier of first visit and start of the period: the day of the transmission, or else the day
     of the proof. It is null if the first day is unknown. `of_days` is Medicare's limit. `notice_accepted_at` is the
@@ -83,7 +88,9 @@ class ProofTransmission(TypedDict):
 
 
 class ProofDecision(TypedDict):
-    """Part 6: the provider's decision. `signed_on` is the date that a person read on a copy signed by hand."""
+    """Part 6 of the proof of transmission: the provider's decision.
+
+    `signed_on` is the date that a person read on a copy signed by hand."""
 
     outcome: Outcome
     decided_at: Timestamp | None
@@ -96,9 +103,10 @@ class ProofDecision(TypedDict):
 
 
 class ProofTrail(TrailPosition):
-    """The audit trail behind the proof. `intact` is true if no event was changed or removed.
+    """The state of the document's audit trail, from which the proof of transmission is made.
 
-    `anchor` is the latest position of the trail under Object Lock, or null before the first anchor."""
+    `intact` is true if no event was changed or removed. `anchor` is the latest position of the trail under Object Lock,
+    or null before the first anchor."""
 
     intact: bool
     anchor: AnchorResource | None
@@ -125,7 +133,8 @@ class ProofResource(TypedDict):
 
 
 class ProofInPreparation(TypedDict):
-    """The response to a request for the PDF while the PDF is being made. Repeat the request after `Retry-After`."""
+    """The response to a request for the proof's PDF while the PDF is being made. Repeat the request after
+    `Retry-After`."""
 
     status: str
 

@@ -1,4 +1,6 @@
-"""The proof of transmission in words, for its PDF: the same seven parts in the same order as its JSON."""
+"""The contents of the PDF that proves that a plan reached its provider (proof of transmission), in words.
+
+The PDF has the same seven parts as the proof's JSON, in the same order."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -65,7 +67,9 @@ OUTCOMES: Mapping[Outcome, str] = {
 
 
 def proof_sheet(proof: ProofResource, *, verify_url: str) -> ProofSheet:
-    """Return the contents of the proof's PDF. The times are in the practice's time zone."""
+    """Return the contents of the PDF for a proof of transmission, in words. Times are in the practice's time zone.
+
+    `verify_url` is the address at which anyone can check that the PDF is genuine."""
     return ProofSheet(
         document_id=proof["document_id"],
         practice_name=proof["practice"],
@@ -154,7 +158,8 @@ def _attempt(attempt: ProofAttempt, zone: str) -> SheetRow:
 
 
 def _times(attempt: ProofAttempt, zone: str) -> str:
-    """Return the day and the times of an attempt on two or three lines."""
+    """Return the day and the times of one attempt to reach the provider, on two or three lines, in the time zone
+    `zone`."""
     day, start = _moment(attempt["started_at"], zone).rsplit(", ", 1)
     if attempt["carries"] is Carries.CALL or attempt["result"] is ProofResult.SENDING:
         return f"{day}\n{start}"

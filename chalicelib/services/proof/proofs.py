@@ -50,9 +50,10 @@ class Proofs:
         return proof_resource(evidence, now)
 
     def find_or_request_pdf(self, document: Document, now: datetime) -> str | None:
-        """Return the key of the sealed PDF with the proof, or None if the PDF is not made yet.
+        """Return the S3 key of the sealed PDF that proves that the document reached its provider, or None if there is
+        none.
 
-        In this case, a job that makes the PDF is queued. A job that is queued twice makes the PDF only once, except if
+        If there is none, queue a job that makes the PDF. A job that is queued twice makes the PDF only once, except if
         two jobs run at the same time: then one of the two files is never released."""
         key = self.find_pdf(document, self.compile(document, now))
         if key is None:
@@ -62,14 +63,14 @@ class Proofs:
         return key
 
     def find_pdf(self, document: Document, proof: ProofResource) -> str | None:
-        """Return the key of the sealed PDF with exactly this proof, or None if there is none."""
+        """Return the S3 key of the sealed PDF with exactly the facts of this proof, or None if there is none."""
         claim = proof_claim(document.id, hash_facts(proof))
         sha256 = self._store.claims([claim]).get(claim)
         return sealed_key(document.id, sha256) if sha256 else None
 
 
 def hash_facts(proof: ProofResource) -> str:
-    """Return the SHA-256 (hex) of a proof's JSON."""
+    """Return the SHA-256 (hex) of a proof's JSON. By this hash, the PDF with the same facts is found."""
     return hashlib.sha256(json.dumps(proof).encode()).hexdigest()
 
 

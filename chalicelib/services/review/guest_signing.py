@@ -1,7 +1,7 @@
-"""Signing and declining on the screen without an account, by a person who entered a code (DESIGN 5.5).
+"""Signing and declining on the screen by a person without an account who entered a code (DESIGN 5.5).
 
-The visit (the hour after a code was entered) is the authority: it is for one document, in one browser. The document
-must name the person who signs, as for an account."""
+The visit (the hour after a code was entered) permits this, for one document and in one browser. A person who signs must
+be the provider to whom the document is addressed, by name and NPI."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from chalicelib.services.review.signature_input import MAX_NAME, clean_text, is_
 
 @dataclass(frozen=True, kw_only=True)
 class GuestForm:
-    """The statements of a person without an account about themselves, as typed.
+    """The statements that a person without an account makes in the form to sign: name, credential and NPI, as typed.
 
     `confirmed` is true if the person ticked to be the provider to whom the document is addressed."""
 
@@ -44,7 +44,7 @@ class GuestForm:
 
 @dataclass(frozen=True)
 class WaysToSign:
-    """The ways in which a document can be signed electronically: with an `account`, and on the page by `code`."""
+    """Whether a document can be signed on the screen with an `account`, and without one after a `code` was entered."""
 
     account: bool
     code: bool
@@ -52,9 +52,9 @@ class WaysToSign:
 
 @dataclass(frozen=True)
 class _Guest:
-    """The person to whom the document is addressed, as the signatory of a person who entered the code.
+    """The signatory if a person without an account signs: the provider to whom the document is addressed.
 
-    A person without an account has no saved signature."""
+    The person's signature must have this provider's name. Without an account, there is no saved signature."""
 
     addressee: Addressee
     saved_signature: str | None = None
@@ -81,14 +81,15 @@ class _Guest:
 
 
 class GuestSigning:
-    """The decisions of a person who opened one document with a code, and who has no account."""
+    """Service for the decisions of a person without an account, who opened one document with a code."""
 
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
         self._switches = switches
 
     def ways_to_sign(self, document: Document) -> WaysToSign:
-        """Return how the document can be signed, by the practice's settings."""
+        """Return whether the document can be signed on the screen, with and without an account, by the practice's
+        settings."""
         practice_id, switches = document.practice_id, self._switches
         electronic, without_account = run_concurrently(
             lambda: switches.electronic_signature(practice_id), lambda: switches.sign_without_account(practice_id)
@@ -98,10 +99,11 @@ class GuestSigning:
     def approve(
         self, document: Document, form: ApprovalForm, guest: GuestForm, visit: Secret, visitor: CodeVisitor
     ) -> Document:
-        """Sign the document and return it. The same signature a second time changes nothing.
+        """Sign the document on the screen, and return it. The same signature a second time changes nothing.
 
-        Raises `Invalid` with the wrong fields of the form, `Conflict` after another decision or if the practice does
-        not allow this signature, and `Gone` if the visit has ended."""
+        `guest` has the person's statements. Raises `Invalid` with the wrong fields of the form, `Conflict` after
+        another decision or if the practice does not allow signing without an account, and `Gone` if the visit (the hour
+        after a code was entered) has ended."""
         signatory = _Guest(document.addressee)
         signature, errors = read_signature(form.signature, form.typed_name, form.drawing, signatory)
         errors = [*errors, *_find_guest_errors(guest, document)]
@@ -161,7 +163,8 @@ def is_by_visit(document: Document, visit: Secret) -> bool:
 
 
 def _switched_off(document: Document) -> Conflict:
-    """Return the error for a decision without an account, if the practice allows decisions with an account only."""
+    """Return the error to raise for a decision without an account if the practice allows decisions only with an
+    account."""
     return Conflict(
         f"{document.practice.name} has switched signing without an account off, so nothing was recorded. "
         "Log in, or sign it by hand instead.",
@@ -170,7 +173,10 @@ def _switched_off(document: Document) -> Conflict:
 
 
 def _find_guest_errors(guest: GuestForm, document: Document) -> list[FieldError]:
-    """Return the errors of the person's statements. The document must name this person, as for an account."""
+    """Return the errors of the statements that a person without an account makes in the form to sign.
+
+    The name must be that of the provider to whom the document is addressed. The NPI must be this provider's, if the
+    clinic stated one."""
     addressee, practice = document.addressee, document.practice.name
     errors = []
     if not _is_addressee(guest.name, addressee):
@@ -210,7 +216,10 @@ def _signer(guest: GuestForm, document: Document, visit: Secret) -> Signer:
 
 
 def _decliner(name: str, document: Document, visit: Secret) -> Signer:
-    """Return the person who declines. The credential and NPI are the addressee's, if the name is the addressee's."""
+    """Return the person without an account who declines the document, with the typed `name`.
+
+    The credential and NPI come from the document, and only if the name is that of the provider to whom it is
+    addressed."""
     addressee, typed = document.addressee, _read_name(name)
     is_addressee = _is_addressee(typed, addressee)
     return Signer(

@@ -84,10 +84,11 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """A hash of the reader, or an empty text. The page's script stores drafts under it in the browser.
+        """A hash that names the reader, or an empty text. Under it, the page's script stores typed drafts in the
+        browser.
 
-        So a provider on a shared computer never sees another provider's draft. A reader without an account is known by
-        the document and the address of the code, and so finds a draft after the entry of another code."""
+        So a provider on a shared computer never sees another provider's draft. A reader without an account is named by
+        the document and the address of the code, and so finds a draft again after entering another code."""
         if self.provider is not None:
             return _hash_tab(self.provider.id)
         if self.by_hand is not None:

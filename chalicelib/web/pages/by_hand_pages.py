@@ -54,7 +54,9 @@ def show_code_form(context: RequestContext, document_id: str, errors: Mapping[st
 
 
 def _is_in_account(context: RequestContext, document_id: str) -> bool:
-    """Return True if the reader is logged in, the account has the document, and the reader did not choose paper."""
+    """Return True if the document must be opened in the account, because a logged-in reader has it there.
+
+    Return False if the reader has asked for a code or chose to sign on paper."""
     token = context.cookies.get(SESSION_COOKIE, "")
     if context.request.method != "GET" or not token or not {"asked", "paper"}.isdisjoint(context.query):
         return False
@@ -133,8 +135,8 @@ def show_visit(
 ) -> Response:
     """Return the page of the document that a code has opened, and record the first view of the document.
 
-    `errors` are those of the scan and of a decision that came too late. `forms` are the refused forms of a decision on
-    the screen."""
+    `latest` is the document as last read. `errors` are those of the uploaded scan, and of a decision that came too
+    late. `forms` are the refused forms of a decision on the screen."""
     services, files = context.services, context.services.files
     document, (texts, ways) = run_concurrently(
         lambda: services.by_hand.open(latest, context.require_visit(), make_visitor(context)),

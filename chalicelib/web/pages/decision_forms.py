@@ -32,7 +32,7 @@ _MAX_ADDRESS = 254
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewForms:
-    """The values to fill into the approval form and the decline form of the review page, and the fields' errors.
+    """The values to fill into the approval form and the decline form of a document's page, and the fields' errors.
 
     `trouble` is the heading above the errors. `declining` opens the decline form. `is_draft` means that the values come
     from a form that was sent after the session had ended."""
@@ -58,9 +58,10 @@ Forms = TypeVar("Forms", bound=ReviewForms)
 
 
 def read_fields(context: RequestContext, fields: Mapping[str, str], reader: str, *, typed_name: str) -> ReviewForms:
-    """Return the forms filled with posted fields, or with the fields of a draft.
+    """Return the approval form and the decline form, filled with posted fields or with the fields of a draft.
 
-    `reader` binds the page tokens. `typed_name` is the name in the field of a typed signature at first."""
+    `reader` identifies the person (or the guest's session), for whom alone the tokens of shown pages are valid.
+    `typed_name` is the first value of the field for a typed signature."""
     return ReviewForms(
         typed_name=fields.get("typed_name", typed_name),
         signature=fields.get("signature", ""),
@@ -86,7 +87,9 @@ def parse_decline(form: Mapping[str, str]) -> DeclineForm:
 
 
 def with_trouble(forms: Forms, trouble: PortalError, *, declining: bool) -> Forms:
-    """Return the forms with the errors of a refusal. `declining` says which of the two forms was refused."""
+    """Return the forms with the error messages of a decision that the portal refused.
+
+    `trouble` is the error. `declining` is true if the decline form was sent, and false for the approval form."""
     rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
     errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
     return replace(forms, declining=declining, errors=errors, trouble=trouble.detail)
@@ -103,7 +106,8 @@ def read_pages_shown(context: RequestContext, fields: Mapping[str, str], reader:
 def with_tokens(context: RequestContext, images: list[PageImage], reader: str) -> list[PageImage]:
     """Return the page images, each with a signed token. The approval form sends back the tokens of the shown pages.
 
-    The tokens prove to the portal which pages the reader has seen."""
+    The tokens prove to the portal which pages the reader has seen. `reader` identifies this person, because a token is
+    valid for one reader."""
     key = context.services.keys.session_key()
     return [replace(image, token=make_page_token(key, reader, image.number, context.now)) for image in images]
 
@@ -113,10 +117,10 @@ def with_tokens(context: RequestContext, images: list[PageImage], reader: str) -
 
 @dataclass(frozen=True, kw_only=True)
 class GuestForms(ReviewForms):
-    """The values of both forms, with the statements of the person about themselves.
+    """The values of the approval form and the decline form for a person without an account, who entered a code.
 
-    At first, these are the facts that the clinic stated about the addressee. `unsent_note` is the note of a form that
-    came after another decision, for the person to copy."""
+    At first, name, credential and NPI are those that the clinic stated about the provider to whom the document is
+    addressed. `unsent_note` is the note of a form that came after another decision, for the person to copy."""
 
     signer_name: str
     credential: str
@@ -127,7 +131,9 @@ class GuestForms(ReviewForms):
 
 
 def read_guest_fields(context: RequestContext, fields: Mapping[str, str]) -> GuestForms:
-    """Return the forms filled with posted fields, or with the addressee's facts if `fields` is empty."""
+    """Return the approval form and the decline form for a person without an account, filled with the posted fields.
+
+    If `fields` is empty, the forms have the facts that the clinic stated about the provider."""
     addressee = context.require_document().addressee
     forms = read_fields(context, fields, visit_reader(context), typed_name="")
     return GuestForms(
@@ -150,5 +156,7 @@ def parse_guest(form: Mapping[str, str]) -> GuestForm:
 
 
 def visit_reader(context: RequestContext) -> str:
-    """Return the text that binds page tokens to this document and to this visit (the hour after a code was entered)."""
+    """Return the text that names this document and this visit (the hour after a code was entered) in a page token.
+
+    A page token proves that the portal showed a page to this visitor. It is valid only with this text."""
     return f"{context.require_document().id}:visit:{context.require_visit().key}"

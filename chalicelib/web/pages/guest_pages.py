@@ -1,4 +1,6 @@
-"""The forms by which a person without an account signs or declines the document that a code has opened."""
+"""The handlers of the forms with which a person without an account signs or declines a document.
+
+A code has opened the document for this person."""
 
 from dataclasses import replace
 
@@ -21,7 +23,9 @@ from chalicelib.web.pages.signature_form import parse_approval
 
 
 def approve(context: RequestContext, document_id: str) -> Response:
-    """Sign the document, and return a redirect to its page, or the page with the errors of the form."""
+    """Sign the document for a person without an account, and return a redirect to its page.
+
+    If the form is refused, return the page with the errors."""
     form = parse_approval(context.form, read_pages_shown(context, context.form, visit_reader(context)))
     guest, visit = parse_guest(context.form), context.require_visit()
     try:
@@ -32,7 +36,9 @@ def approve(context: RequestContext, document_id: str) -> Response:
 
 
 def decline(context: RequestContext, document_id: str) -> Response:
-    """Decline the document, and return a redirect to its page, or the page with the errors of the form."""
+    """Decline the document for a person without an account, and return a redirect to its page.
+
+    If the form is refused, return the page with the errors."""
     form, name = parse_decline(context.form), context.form.get("decliner", "")
     visit, visitor = context.require_visit(), make_visitor(context)
     try:
@@ -45,7 +51,8 @@ def decline(context: RequestContext, document_id: str) -> Response:
 def _show_refusal(context: RequestContext, trouble: PortalError, *, declining: bool) -> Response:
     """Return the document's page with the refused form and the errors of `trouble`.
 
-    If somebody has decided the document in the meantime, the page has the outcome, and the note that was not sent."""
+    If somebody has decided the document in the meantime, the page has the outcome, and the note that was not sent.
+    `declining` says which of the two forms was refused."""
     forms = with_trouble(read_guest_fields(context, context.form), trouble, declining=declining)
     document = context.require_document()
     if not isinstance(trouble, Conflict):

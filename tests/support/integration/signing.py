@@ -84,7 +84,7 @@ class Clinic:
         return httpx.get(place).content
 
     def proof(self, document_id: str) -> bytes:
-        """Return the sealed proof of transmission, which the portal makes at the first request."""
+        """Return the PDF that proves that the document reached its provider. Wait until the portal has made the PDF."""
         path = f"/v1/documents/{document_id}/proof.pdf"
         wait_until(lambda: self.get(path).status_code == httpx.codes.SEE_OTHER, 120, "the proof of transmission")
         return httpx.get(self.get(path).headers["location"]).content

@@ -1,4 +1,6 @@
-"""The damage that a page takes on its way to a provider and back: two faxes in one bit, and a scan between them."""
+"""A simulation of what a page suffers when it is faxed to a provider, scanned there, and faxed back.
+
+Tests use it to check that the portal can still read the QR code on the page."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +20,7 @@ SHEET = (round(INCHES[0] * ACROSS), round(INCHES[1] * ACROSS))
 
 
 class Look(StrEnum):
-    """The look of a returned page."""
+    """The look of a page that was faxed back, such as faded or covered with specks."""
 
     CLEAN = "clean"
     NOISY = "noisy"
@@ -28,9 +30,10 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """The way of one page: the dots per inch down the page on both ways, the size, the skew in degrees, and the look.
+    """The damage of one page that is faxed to a provider and back.
 
-    `size` is the part of the width that the page fills on the returned sheet."""
+    `sent` and `returned` are the dots per inch down the page in the first and the second fax. `size` is the part of the
+    width that the page fills on the returned sheet. `skew` is in degrees."""
 
     sent: int
     returned: int
@@ -52,19 +55,21 @@ def choose_damage(random: Random) -> Damage:
 
 
 def draw_pages(pdf: bytes) -> list[Image.Image]:
-    """Return the pictures of a PDF's pages in grays, finer than a fax."""
+    """Return gray pictures of a PDF's pages, with more dots per inch than a fax has."""
     with pypdfium2.PdfDocument(pdf) as document:
         return [page.render(scale=300 / 72, grayscale=True).to_pil().convert("L") for page in document]
 
 
 def fax(picture: Image.Image, down: int, *, threshold: int = 128) -> Image.Image:
-    """Return the picture as a machine receives it: in one bit, with `down` dots per inch down the page."""
+    """Return the picture of a page as a fax machine receives it: only black and white, with few dots per inch.
+
+    `down` is the number of dots per inch down the page. A gray value below `threshold` becomes black."""
     dots = picture.resize((SHEET[0], round(INCHES[1] * down)), Image.Resampling.BOX)
     return dots.point([255 * (value >= threshold) for value in range(256)])
 
 
 def send_and_return(picture: Image.Image, damage: Damage, random: Random) -> Image.Image:
-    """Return the page at 204 dots per inch after a fax to the provider, a scan, and a fax back."""
+    """Return the picture of a page after a fax to the provider, a scan there, and a fax back, at 204 dots per inch."""
     paper = fax(picture, damage.sent).resize(SHEET, Image.Resampling.BICUBIC)
     sheet = _scan(paper, damage, random)
     threshold = 128
@@ -88,7 +93,10 @@ def _scan(paper: Image.Image, damage: Damage, random: Random) -> Image.Image:
 
 
 def _add_noise(picture: Image.Image, random: Random) -> Image.Image:
-    """Return the picture with specks of two dots: white specks on up to 1.6 % of it, and black ones on up to 0.4 %."""
+    """Return the picture with specks, as of a bad telephone line: white ones on up to 1.6 % of it, black ones on up to
+    0.4 %.
+
+    A speck is two dots wide."""
     amount = random.randint(1, 4)
     white = _specks(picture.size, random).point([255 * (value < amount) for value in range(256)])
     black = _specks(picture.size, random).point([255 * (value >= amount * 0.3) for value in range(256)])

@@ -1,4 +1,6 @@
-"""The checks of a simulated year of follow-ups: untimely, repeated and missing messages, and plans nobody hears of."""
+"""The checks of a simulated year of follow-ups (reminders and calls for unsigned documents).
+
+They find messages at a wrong time, repeated and missing messages, and plans of care of which nobody hears."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +19,9 @@ EMAILED_REMINDERS = sum(rule.sends_email for rule in STEPS)
 
 
 def find_faults(year: Year) -> Iterator[str]:
-    """Yield every fault of the year's messages: a message that should not have left then, or a step that is missing."""
+    """Yield, in words, every fault in the messages of a simulated year.
+
+    A fault is a message that should not have been sent then, or a step of a follow-up that is missing."""
     yield from _untimely(year)
     yield from _repeated(year)
     yield from _after_the_end(year)
@@ -66,7 +70,9 @@ def _missing(year: Year) -> Iterator[str]:
 
 
 def _left_out(document: Document, *, has_email: bool) -> Iterator[str]:
-    """Yield what the follow-up left out of a document that nobody signed."""
+    """Yield, in words, what the follow-up of an unsigned document left out: a step, or a reminder by email.
+
+    `has_email` is false if emails to the provider bounce."""
     progress = document.follow_up
     if progress is None or len(progress.done) < len(STEPS):
         yield "a document without all steps"
@@ -75,13 +81,18 @@ def _left_out(document: Document, *, has_email: bool) -> Iterator[str]:
 
 
 def days_to(document: Document, at: datetime | None) -> int | None:
-    """Return the number of days, in the clinic's time zone, from the sending of a document to this time."""
+    """Return the number of days from the sending of a document to the time `at`, in the clinic's time zone.
+
+    Return None if `at` is None."""
     zone = ZoneInfo(document.practice.time_zone)
     return (at.astimezone(zone).date() - document.sent_at.astimezone(zone).date()).days if at else None
 
 
 def find_unreached(year: Year, within: int) -> Iterator[str]:
-    """Yield the initial plans with an order that were neither transmitted nor in the worklist within these days."""
+    """Yield the ids of plans of care that reached nobody within this number of days, although a fax could certify them.
+
+    Such a plan has a signed order (a referral). It was neither transmitted to the provider nor signed, and the clinic
+    was not asked to call."""
     for document in year.store.every(Document, "documents"):
         facts = document.certification
         asked = (event.at for event in year.store.events(document.id) if event.type == "document.needs_attention")

@@ -1,4 +1,4 @@
-"""A year of documents, providers and clinics in virtual time, to test the follow-up as a whole.
+"""A simulated year of documents, providers and clinics, to test reminders and calls for unsigned documents as a whole.
 
 Providers open, sign and ignore their messages at random, but the same seed always gives the same year. The rates are
 rough figures from the field: a quarter of the emails are opened, and paper is acted on more often than email."""
@@ -58,7 +58,8 @@ LINK = re.compile(r"https://portal\.test/(?:documents|by-hand)/(doc_\w+)")
 
 
 class IndexedStore(FakeStore):
-    """The store in memory with an index of what is due, so that a year does not read all rows for each minute."""
+    """The database in memory with an index of what is due, so that a simulated year does not read all rows every
+    minute."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +77,8 @@ class IndexedStore(FakeStore):
             self._carriers[write.row.carrier_id] = write.key
 
     def next_due(self) -> datetime | None:
-        """Return the earliest time of a check of a document or of an attempt of a delivery."""
+        """Return the earliest time at which a document must be checked or a message must be sent, or None if there is
+        none."""
         times = [min(due.values()) for due in self._due.values() if due]
         return datetime.fromisoformat(min(times)) if times else None
 
@@ -96,7 +98,7 @@ class IndexedStore(FakeStore):
 
 
 class QuickFaxes(CarrierFaxes):
-    """The sender of faxes without the drawing of the pages."""
+    """The sender of faxes, without the slow drawing of the pages."""
 
     def _store_pdf(self, facts: MessageFacts, _max_megabytes: int) -> str:
         self.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
@@ -105,7 +107,8 @@ class QuickFaxes(CarrierFaxes):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A provider of the year. `bounces` and `has_dead_fax` say which of the provider's channels never work."""
+    """A provider in the simulated year. `bounces` and `has_dead_fax` say that emails or faxes to the provider never
+    arrive."""
 
     addressee: Addressee
     zone: str
@@ -115,7 +118,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class SentMessage:
-    """A message that left: its time, channel, type and recipient, and the documents that it names or carries."""
+    """A message that the portal sent in the simulated year, and the ids of the documents that it names or carries."""
 
     at: datetime
     channel: Channel
@@ -126,9 +129,10 @@ class SentMessage:
 
 @dataclass(kw_only=True)
 class Year:
-    """The services of the portal with a year of events. `run` lets the year pass, and fills `messages` and `ended`.
+    """A simulated year: the portal's services in memory, and clinics and providers who use them.
 
-    `ended` has the time at which nobody needed to be reminded of a document any more."""
+    `run` lets the year pass. It fills `messages`, and `ended`: the time at which nobody needed to be reminded of a
+    document any more, by the document's id."""
 
     documents: int
     providers: int
@@ -159,7 +163,7 @@ class Year:
         world.switches.on |= {clinic.id for clinic in self.clinics}
 
     def run(self) -> None:
-        """Let the year pass: jump from one event to the next, to full minutes as the sweep does."""
+        """Let the simulated year pass: jump from one event to the next. The services work at full minutes only."""
         for number in range(self.documents):
             self._send_later(number)
         while self._plans or self.store.next_due():
@@ -234,7 +238,9 @@ class Year:
                 self._after(delay + timedelta(minutes=9), partial(self._sign, document_id, delivery.type))
 
     def _react(self) -> None:
-        """Let people react to what happened: providers to faxes that arrived, and staff to requests to call."""
+        """Let people react to what has just happened: providers to faxes that arrived, and staff to requests to call.
+
+        They act some hours later."""
         for row in list(self.store.tables.get("deliveries", {}).values()):
             if row.id in self._reported or row.status != DeliveryStatus.DELIVERED:
                 continue
@@ -256,7 +262,9 @@ class Year:
         self._note_end(document_id)
 
     def _sign(self, document_id: str, after: str) -> None:
-        """Let the signed original reach the clinic, which marks the document as returned."""
+        """Let the provider sign the document by hand: the clinic gets the signed original and marks it as returned.
+
+        `after` is the type of the message, or `call`, that made the provider sign."""
         if not is_decidable(self._read(document_id).status):
             return
         command = ReturnCommand(document=DocumentRef(document_id=document_id), method=ReturnedMethod.FAX)
@@ -335,7 +343,9 @@ class Year:
         return person
 
     def _send_later(self, number: int) -> None:
-        """Plan one document: on some working day, at some time of day, by some channel, with or without an order."""
+        """Plan that a clinic sends one document in the year, at a random time.
+
+        The channel, and whether the clinic has a signed order (a referral), are random too."""
         clinic = self.clinics[self._random.randrange(len(self.clinics))]
         day = FIRST_DAY + timedelta(days=self._random.randrange(WORKING_DAYS * 7 // 5))
         at = datetime.combine(

@@ -1,4 +1,4 @@
-"""Test how often a step runs again after another request has changed the same rows."""
+"""Test how often a transaction is tried again after another request has changed the same rows."""
 
 import pytest
 
@@ -9,7 +9,8 @@ PARTS = frozenset({"document", "provider"})
 
 
 class Step:
-    """A step whose first tries conflict. `states` are the states on which it ran."""
+    """A step (read, decide, commit) whose first tries fail because of another writer. `states` lists the state of each
+    try."""
 
     def __init__(self, failures: int, *parts: str) -> None:
         self.failures, self.parts, self.states = failures, parts, list[str]()

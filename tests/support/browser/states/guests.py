@@ -1,4 +1,6 @@
-"""States of the page by code on which a person signs or declines on the screen, without an account."""
+"""Functions that bring a browser to the page on which a person without an account signs or declines on the screen.
+
+Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.status import Outcome, Status
@@ -10,14 +12,14 @@ READ = "I have read all"
 
 
 def opened(scene: Scene) -> None:
-    """Open the document with its emailed code, with signing without an account switched on."""
+    """Open the document with an emailed code in the browser. Its practice allows to sign without an account."""
     scene.memory.portal.switches.set_sign_without_account(PRACTICE.id, on=True)
     scene.put(message="Frequency lowered to twice a week.")
     scene.enter_code()
 
 
 def fill(scene: Scene) -> None:
-    """Sign by typing, with the statement that every page was read."""
+    """Fill in the approval form on the page: a typed signature, and the statement that every page was read."""
     page = scene.page
     page.get_by_label("Type", exact=True).check()
     page.get_by_role("textbox", name="Your signature").fill("Luis Rivera")

@@ -1,4 +1,4 @@
-"""Test that the QR code of a faxed page is legible after the worst faxes.
+"""Test that the portal can still read the QR code of a page that was faxed to a provider and back with much damage.
 
 `python -m bench.fax_legibility` does the same with 1,000 faxes."""
 

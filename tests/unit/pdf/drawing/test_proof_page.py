@@ -1,4 +1,6 @@
-"""Test the pages of a proof of transmission: nothing is lost, clipped or too small, however long the texts are."""
+"""Test the pages of the PDF that proves that a plan reached its provider.
+
+Nothing may be lost, clipped or too small, however long the texts are."""
 
 import io
 import re
@@ -117,7 +119,8 @@ def test_the_columns_do_not_overlap() -> None:
 
 
 class DrawingLog:
-    """A canvas that only lists what is drawn: texts with their font and size, rectangles, lines, and the pages."""
+    """A fake reportlab canvas that only lists what is drawn: texts with their font and size, rectangles, lines, and
+    pages."""
 
     def __init__(self) -> None:
         self.drawn: list[str] = []
@@ -146,7 +149,7 @@ class DrawingLog:
 
 
 def layout() -> str:
-    """Return what is drawn for a proof of several pages."""
+    """Return as text what is drawn for a sample proof of several pages, to compare it with a stored file."""
     parts = [SheetSection(f"{number}. Part", rows=(("Label", "Value"),) * number) for number in range(1, 9)]
     full = (
         *parts,
@@ -160,7 +163,9 @@ def layout() -> str:
 
 
 def test_everything_has_its_place() -> None:
-    """Look at the pages after a change, and then regenerate: `python -m tests.unit.pdf.drawing.test_proof_page`."""
+    """The drawing must equal the stored one. After an intended change, look at the pages.
+
+    Then regenerate the stored file: `python -m tests.unit.pdf.drawing.test_proof_page`."""
     assert layout() == LAYOUT.read_text()
 
 

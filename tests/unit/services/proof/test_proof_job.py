@@ -1,4 +1,6 @@
-"""Test the job that seals a proof of transmission: one released file for each state of the facts."""
+"""Test the job that makes the sealed PDF which proves that a plan reached its provider.
+
+The portal releases exactly one file for the same facts."""
 
 import hashlib
 from dataclasses import replace
@@ -30,7 +32,7 @@ def request(portal: Portal) -> str | None:
 
 
 def run_jobs(portal: Portal) -> None:
-    """Run the jobs that were requested, and remove them from the outbox."""
+    """Run the queued jobs that make a proof's PDF, and remove them from the outbox."""
     jobs = portal.store.jobs()
     portal.store.tables.pop("outbox", None)
     for job in jobs:

@@ -1,4 +1,4 @@
-"""Test signing and declining on the screen without an account, by a person who entered a code."""
+"""Test signing and declining on the screen by a person without an account who entered a code."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,9 @@ SCREEN = f"on screen, without an account, by someone who entered {CODE} given by
 
 
 class Desk(World):
-    """The world of one document that a code opens, with both switches on."""
+    """A document that a code opens, and the services to sign it on the screen, in memory.
+
+    Its practice allows electronic signatures, and signing without an account."""
 
     def __init__(self, document: Document = VIEWED) -> None:
         super().__init__(document)
@@ -53,7 +55,9 @@ class Desk(World):
         return self.guests.decline(self.document(), form, name, visit, self.by())
 
     def refused(self, action: Callable[[], object]) -> dict[str, str]:
-        """Return the messages of a refused form by field. Assert that nothing was stored."""
+        """Do an action that must be refused, and return the error messages by the form's field.
+
+        Assert that nothing was stored."""
         commits = self.store.commits
         with pytest.raises(Invalid) as refusal:
             action()

@@ -1,4 +1,5 @@
-"""Test the follow-up in a simulated year of documents. `python -m bench.follow_up` runs a larger year."""
+"""Test reminders and calls for unsigned documents in a simulated year. `python -m bench.follow_up` runs a larger
+year."""
 
 import logging
 from collections import Counter

@@ -111,7 +111,7 @@ def test_the_code_page_waits_twice(scene: Scene, query: str) -> None:
 
 @pytest.fixture
 def guest(scene: Scene) -> Scene:
-    """Return the scene of a person who has entered the emailed code of the document."""
+    """Return a portal and a browser in which a person without an account has entered the document's emailed code."""
     code = create_code(
         scene.portal.fake_store, scene.document, a_delivery(scene.document), scene.portal.time.now(), scene.portal.ids
     )

@@ -1,4 +1,4 @@
-"""Test the page by code on which a person without an account signs or declines on the screen."""
+"""Test the page on which a person without an account, who entered a code, signs or declines on the screen."""
 
 import re
 from dataclasses import replace

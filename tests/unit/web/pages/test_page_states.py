@@ -183,8 +183,9 @@ FAILED = a_delivery(SIGNED, type="ready", status=DeliveryStatus.FAILED)
 
 @dataclass
 class Asked:
-    """A request to make for one cell of the table: the route, the kind of caller, and the headers and cookies to
-    send."""
+    """A request to make for one cell of this module's table, which lists the response to each kind of caller.
+
+    It has the route, the kind of caller, and the headers and cookies to send."""
 
     portal: Portal
     method: str
@@ -324,7 +325,8 @@ OPEN = {route.path for route in ROUTES if route.access is Access.ANYONE}
 
 
 def place(response: HTTPResponse) -> str:
-    """Return the table's word for the page to which a response redirects, such as `login` or `land`."""
+    """Return the word for the page to which a response redirects, as in this module's table, such as `login` or
+    `land`."""
     path, _, query = header(response, "location").partition("?")
     if query == "reason=logged-out":
         return "out"
@@ -333,7 +335,9 @@ def place(response: HTTPResponse) -> str:
 
 
 def shown(response: HTTPResponse, document: Document | None) -> str:
-    """Return what the table says of such a response: its status, `done`, or the word for the target of a redirect."""
+    """Return a response in the words of this module's table of expected responses.
+
+    The word is its status, `done`, or the word for the target of a redirect."""
     if document != document_for("") and document is not None and document.decided_at and not document.signed:
         return "done"
     if "You have a document to review" in text(response):
