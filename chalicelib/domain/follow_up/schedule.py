@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.certification.rules import CertifiedBy, certify, local_day
+from chalicelib.domain.deliveries import DeliveryStatus, MessageType
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.follow_up.area_codes import find_time_zones
 from chalicelib.domain.follow_up.calendar import (
@@ -82,6 +83,13 @@ def provider_zones(addressee: Addressee, practice_zone: str) -> tuple[str, ...]:
     return find_time_zones(addressee.fax) or find_time_zones(addressee.phone) or (practice_zone,)
 
 
+def has_bounced(document: Document) -> bool:
+    """Return True if the email that announced the document to its present address could not be delivered."""
+    email = document.addressee.email
+    lines = [line for line in document.deliveries if line.type == MessageType.READY and line.recipient == email]
+    return bool(lines) and lines[-1].status == DeliveryStatus.FAILED
+
+
 def _time_of(rule: StepRule, day: int, document: Document, progress: FollowUpProgress) -> datetime:
     """Return the time (UTC) of a step of the follow-up, which falls on a working day.
 
@@ -96,6 +104,8 @@ def _time_of(rule: StepRule, day: int, document: Document, progress: FollowUpPro
 
 def _day_of(rule: StepRule, day: int, document: Document, progress: FollowUpProgress) -> date:
     first = local_day(progress.since, document)
+    if rule.only_unopened and has_bounced(document):
+        return first
     if not rule.before_due:
         return first + day * _DAY
     return max(document.due_on - (PERIOD - day) * _DAY, first + _DAY)

@@ -64,6 +64,7 @@ class Settlement:
     def _on_document(self, document: Document, after: Delivery, now: datetime) -> Change:
         event = _EVENTS.get(after.status) if _is_about_document(after) else None
         updated = _transmit_by_fax(_update_line(document, after, now), after, now)
+        updated = _check_after_bounce(updated, after, now)
         if updated is document and event is None:
             return Change(at=now, deliveries=(after,))
         recorder = self._writer.recorder(updated, self._writer.practice_of(updated), PORTAL, now)
@@ -105,6 +106,16 @@ def _transmit_by_fax(document: Document, after: Delivery, now: datetime) -> Docu
     if not is_confirmed or after.access != document.access or not is_decidable(document.status):
         return document
     return transmit(document, TransmissionChannel.FAX, now)
+
+
+def _check_after_bounce(document: Document, after: Delivery, now: datetime) -> Document:
+    """Return the document, to be looked at by the next sweep if the email that announced it could not be delivered.
+
+    The fax of day 3 then need not wait for the email to be opened."""
+    is_bounced = after.status is DeliveryStatus.FAILED and after.type == MessageType.READY
+    if not is_bounced or document.follow_up is None or document.follow_up_at is None:
+        return document
+    return replace(document, follow_up_at=min(now, document.follow_up_at))
 
 
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:

@@ -16,7 +16,7 @@ from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed, start_of
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
-from chalicelib.domain.follow_up.schedule import due_rules, next_check, provider_zones
+from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, provider_zones
 from chalicelib.domain.practices import Practice
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from chalicelib.services.delivery.reminder_stops import is_stopped
@@ -108,9 +108,7 @@ class FollowUps:
         is_due = plan.emails and any(rule.sends_email for rule in rules)
         if not is_due or email is None or document.delivery not in BY_EMAIL:
             return None
-        line = _last_line(document, MessageType.READY, email)
-        has_bounced = line is not None and line.status == DeliveryStatus.FAILED
-        return None if has_bounced or is_stopped(self._store, email) else email
+        return None if has_bounced(document) or is_stopped(self._store, email) else email
 
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the number to which the document is faxed again, or None if no fax is due.
@@ -121,8 +119,8 @@ class FollowUps:
         is_due = plan.faxes and any(rule.sends_fax and _is_needed(rule, document) for rule in rules)
         if not is_due or fax is None or document.delivery not in BY_FAX:
             return None
-        line = _last_line(document, MessageType.FAX, fax)
-        return None if line is not None and self._is_wrong_number(line) else fax
+        lines = [line for line in document.deliveries if line.type == MessageType.FAX and line.recipient == fax]
+        return None if lines and self._is_wrong_number(lines[-1]) else fax
 
     def _is_wrong_number(self, line: DeliveryLine) -> bool:
         delivery = self._store.delivery(line.id) if line.status == DeliveryStatus.FAILED else None
@@ -138,11 +136,6 @@ def _is_needed(rule: StepRule, document: Document) -> bool:
     is_faxed = any(line.type == MessageType.FAX for line in document.deliveries)
     is_reached = document.viewed_at is not None or document.transmitted_at is not None
     return not (rule.only_unopened and (is_faxed or is_reached))
-
-
-def _last_line(document: Document, type: MessageType, recipient: str) -> DeliveryLine | None:
-    lines = [line for line in document.deliveries if line.type == type and line.recipient == recipient]
-    return lines[-1] if lines else None
 
 
 def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_reminded: bool) -> Document:

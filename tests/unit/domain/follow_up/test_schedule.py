@@ -11,13 +11,13 @@ from chalicelib.domain.certification.facts import (
     TransmissionChannel,
     VerbalCertification,
 )
-from chalicelib.domain.documents import Document
+from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, FollowUpStep
 from chalicelib.domain.follow_up.schedule import begin, due_rules, has_ended, next_check, open_steps, provider_zones
 from chalicelib.domain.status import Outcome, Status
 from tests.support.provider_fixtures import a_document
 
-PLAN = FollowUpPlan()
+PLAN, EMAIL = FollowUpPlan(), "dr.rivera@example.com"
 SENT = datetime(2026, 12, 1, 15, tzinfo=UTC)
 """A Tuesday morning in Chicago."""
 
@@ -59,6 +59,24 @@ def test_messages_leave_in_the_afternoon_of_a_working_day_and_calls_come_in_the_
 def test_the_last_two_steps_count_back_from_the_due_date() -> None:
     assert times(sent(due_on=date(2027, 2, 1)))[-2:] == ["due_soon 01-22 14:00", "last_reminder 01-29 19:00"]
     assert times(sent(due_on=date(2026, 12, 3)))[-2:] == ["due_soon 12-02 14:00", "last_reminder 12-02 19:00"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "fax"),
+    [
+        ([("ready", EMAIL, "failed")], "fax 12-01 19:00"),
+        ([("ready", EMAIL, "sent")], "fax 12-04 19:00"),
+        ([("ready", EMAIL, "failed"), ("ready", EMAIL, "sent")], "fax 12-04 19:00"),
+        ([("ready", "old@example.com", "failed")], "fax 12-04 19:00"),
+        ([("setup", EMAIL, "failed")], "fax 12-04 19:00"),
+    ],
+)
+def test_after_a_bounced_email_the_fax_does_not_wait(lines: list[tuple[str, str, str]], fax: str) -> None:
+    deliveries = tuple(
+        DeliveryLine(id=f"dlv_{number}", channel="email", type=type, recipient=recipient, status=status, at=SENT)
+        for number, (type, recipient, status) in enumerate(lines)
+    )
+    assert times(replace(sent(), deliveries=deliveries))[:2] == [fax, "call 12-07 14:00"]
 
 
 def test_a_practice_moves_the_days_of_its_documents() -> None:

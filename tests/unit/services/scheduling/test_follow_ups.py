@@ -206,6 +206,39 @@ def test_a_number_without_a_fax_machine_gets_no_other_fax(world: World, reason: 
     assert len(faxes(world)) == number
 
 
+@pytest.mark.parametrize(
+    ("type", "status", "hour", "check"),
+    [
+        (MessageType.READY, DeliveryStatus.FAILED, 20, DAY_5),
+        (MessageType.READY, DeliveryStatus.FAILED, 15, SENT.replace(hour=19)),
+        (MessageType.READY, DeliveryStatus.SENT, 20, DAY_3),
+        (MessageType.CODE, DeliveryStatus.FAILED, 20, DAY_3),
+    ],
+    ids=["in the afternoon", "in the morning", "no bounce", "another email"],
+)
+def test_the_sweep_after_a_bounce_faxes_at_once_or_in_the_next_afternoon(
+    world: World, type: MessageType, status: DeliveryStatus, hour: int, check: datetime
+) -> None:
+    row = world.row(world.message(Channel.EMAIL, type))
+    world.clock.at = SENT.replace(hour=hour, minute=1)
+    world.settlement.settle(replace(row, version=2, status=status), world.clock.at)
+    assert sweep(world, world.clock.at) == (type is MessageType.READY and status is DeliveryStatus.FAILED)
+    assert len(faxes(world)) == (check == DAY_5)
+    assert world.document.follow_up_at == check
+
+
+def test_a_bounce_does_not_delay_a_check_and_starts_none(world: World) -> None:
+    row = world.row(world.message(Channel.EMAIL, MessageType.READY))
+    world.change_document(follow_up_at=SENT)
+    world.settlement.settle(replace(row, version=2, status=DeliveryStatus.FAILED), DAY_3)
+    assert world.document.follow_up_at == SENT
+    for changes in ({"follow_up_at": None}, {"follow_up_at": SENT, "follow_up": None}):
+        world.change_document(**changes)
+        again = world.row(world.message(Channel.EMAIL, MessageType.READY))
+        world.settlement.settle(replace(again, version=2, status=DeliveryStatus.FAILED), DAY_3)
+        assert world.document.follow_up_at == changes["follow_up_at"]
+
+
 # Reminders
 
 
