@@ -220,10 +220,12 @@ class ProviderMatcher:
         return holder.closed_at is not None or key not in (*person_claims(own), *known_claims(self._practice_id, own))
 
     def _separate(self, provider: Provider) -> Provider:
-        """Return the provider with a record (`other_people`) of the people whom support separated from the addressee.
+        """Return the provider with a record of other people at the same address or with the same NPI, in
+        `other_people`.
 
-        The search has read the rows of these people. Without the record, their later documents could lead to this
-        provider."""
+        They are the people in the rows read by this search whom support separated from the document's addressee.
+        Without the record, the portal could take one of them for this provider when a later document names that
+        person."""
         people = [
             self._as_addressee(row, self._addressee.npi)
             for row in self._rows.values()

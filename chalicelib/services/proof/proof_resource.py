@@ -317,7 +317,7 @@ _IDENTITY = "A document that was opened with a code was opened by someone who ha
 
 
 def _limits(document: Document, attempts: Sequence[ProofAttempt]) -> Iterator[str]:
-    """Yield sentences that say what the proof does not show, for example that nobody must have read the plan.
+    """Yield the sentences that say what the proof does not show, for example that somebody has read the plan.
 
     A sentence about a kind of attempt, such as a fax, comes only if there was such an attempt."""
     results = {attempt["result"] for attempt in attempts}
