@@ -242,7 +242,7 @@ class Emails(MessageSender):
         """Return the time zone of most of the provider's clinics, for times in an email, or US Eastern time."""
         ids = facts.provider.practices[:_MAX_PRACTICES] if facts.provider else ()
         zones = Counter(practice.time_zone for practice in map(self.store.practice, ids) if practice is not None)
-        return zones.most_common(1)[0][0] if zones else _EASTERN
+        return max(zones, key=zones.__getitem__, default=_EASTERN)
 
 
 def _moment(at: datetime, time_zone: str) -> str:

@@ -67,6 +67,12 @@ def test_a_webhook_has_the_state_after_all_changes_and_waits_for_the_endpoint() 
     assert body["data"]["trail"]["sequence"] == 2
 
 
+def test_a_webhook_has_the_letters_of_other_languages_as_they_are() -> None:
+    document = replace(DOCUMENT, external_id="P\u00d6C-1")
+    (webhook,) = recorder(document).event(DocumentEventType.DECLINED, webhook=True).change().deliveries
+    assert '"P\u00d6C-1"' in (webhook.body or "")
+
+
 def test_a_practice_without_an_endpoint_gets_no_webhook() -> None:
     silent = replace(PRACTICE, endpoint=None)
     assert recorder(practice=silent).event(DocumentEventType.DECLINED, webhook=True).change().deliveries == ()

@@ -152,8 +152,9 @@ def test_after_a_thousand_wrong_codes_of_all_sources_no_code_is_checked_for_an_h
     count(world, group, 999)
     refused(lambda: actions[group](WRONG))
     for typed in (code, WRONG):
-        with pytest.raises(TooManyRequests):
+        with pytest.raises(TooManyRequests) as busy:
             actions[group](typed)
+        assert busy.value.retry_after == 900
     actions[other](code)
     world.later(hours=1)
     actions[group](code)
