@@ -58,9 +58,10 @@ def self_refreshing(page: str) -> Response:
     """Return the response with a list that the browser loads again every minute. This needs no script.
 
     The next load shows no notice about a submitted form. Use this function only for a page on which nobody types."""
-    query: dict[str, Any] = {name: request.args[name] for name in ("show", "cursor") if name in request.args}
+    query = {name: request.args[name] for name in ("show", "cursor") if name in request.args}
+    values: dict[str, Any] = {**(request.view_args or {}), **query}
     response = make_response(page)
-    response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={url_for(str(request.endpoint), **query)}"
+    response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={url_for(str(request.endpoint), **values)}"
     return response
 
 

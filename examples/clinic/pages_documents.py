@@ -32,10 +32,11 @@ def patients() -> str:
 
 
 @PAGES.get("/patients/<external_id>")
-def account(external_id: str) -> str:
+def account(external_id: str) -> Response:
     """Return the page with a patient's documents, from this EMR's own records, which webhooks bring up to date."""
     patient = office().store.patient(external_id) or abort(HTTPStatus.NOT_FOUND)
-    return render_template("account.html", patient=patient, documents=office().store.documents(external_id))
+    documents = office().store.documents(external_id)
+    return self_refreshing(render_template("account.html", patient=patient, documents=documents))
 
 
 @PAGES.get("/documents/reports/unsigned")

@@ -97,6 +97,11 @@ def test_the_silent_providers_are_shown(browser: FlaskClient, fake_portal: FakeP
         assert text in browser.get("/follow-up").text
 
 
+def test_home_and_a_patients_account_refresh_without_the_notice(browser: FlaskClient) -> None:
+    for path in ("/", "/patients/PT-77"):
+        assert browser.get(f"{path}?done=sent").headers["Refresh"] == f"60; url={path}"
+
+
 # The result of a call
 
 
