@@ -31,6 +31,9 @@ WAITING = "waiting-"
 
 The prefix precedes the practice's id."""
 
+WAITING_FAX = "waiting-fax-"
+"""The prefix that separates faxes that wait for their number from webhooks, in the same index."""
+
 
 def shard(row_id: str) -> str:
     """Return the partition key, `0` to `3`, of a row in an index of all practices' rows, from a hash of the row's id.
@@ -149,14 +152,22 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
 
 
 def _held(delivery: Delivery) -> str | None:
-    """Return the delivery's partition key in the index of webhooks that are held or wait for a retry, or None.
+    """Return the delivery's partition key in the index of held webhooks and of deliveries that wait, or None.
 
     A webhook is held while its practice has no endpoint, or the endpoint is off. By this index, the portal finds the
-    webhooks to send when the practice sets its endpoint again. No other delivery is in the index."""
+    webhooks to send when the practice sets its endpoint again, and the faxes that wait for the same number. No other
+    delivery is in the index."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
+    if delivery.channel is Channel.FAX and delivery.status is DeliveryStatus.QUEUED:
+        return waiting_fax_key(delivery.practice_id, delivery.recipient)
     is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
     return WAITING + delivery.practice_id if is_waiting else None
+
+
+def waiting_fax_key(practice_id: str, number: str) -> str:
+    """Return the partition key of a practice's faxes that wait for a number."""
+    return f"{WAITING_FAX}{practice_id}-{number}"
 
 
 def provider_row(provider: Provider) -> tables.ProviderRow:

@@ -218,6 +218,10 @@ class DynamoStore:
         waiting = rows.WAITING + practice_id
         return _read_page(Delivery, DeliveryRow, _OLDEST_HELD, waiting, limit=limit, after=after)
 
+    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
+        waiting = rows.waiting_fax_key(practice_id, number)
+        return _read_page(Delivery, DeliveryRow, _OLDEST_HELD, waiting, limit=limit, after=None).items
+
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         due = DeliveryRow.due_at <= to_text(before)
         ids = _in_turn([DeliveryRow.due.query(shard, due, limit=limit) for shard in rows.SHARDS])

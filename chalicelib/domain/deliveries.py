@@ -113,6 +113,18 @@ class DeliveryAttempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaxCall:
+    """A telephone call of the fax carrier, which brings the faxes of one or more deliveries to one number.
+
+    `mark` is the text that the carrier repeats in its reports (`fax_mark` of the delivery that made the call).
+    `deliveries` are the ids of the deliveries, that delivery first. `pages` includes the cover page."""
+
+    mark: str
+    deliveries: tuple[str, ...]
+    pages: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """One message to one recipient by one channel, caused by one event.
 
@@ -124,7 +136,8 @@ class Delivery:
     delivery. If the counter has risen since, an email or fax is outdated.
     `leads_to` is the document to which the login after a reset link leads. The email is not about this document.
     `never_repeats` is true if the carrier cannot recognize a repeated message, so an attempt without a result is
-    looked up and never repeated blindly.
+    looked up and never repeated blindly. `unsent` is true as long as the running attempt of such a delivery has surely
+    not reached the carrier. `call` is the telephone call of the last attempt by fax.
     `documents` are the ids of the documents for which a reminder is due."""
 
     id: str
@@ -148,6 +161,8 @@ class Delivery:
     leads_to: str | None = None
     never_repeats: bool = False
     documents: tuple[str, ...] = ()
+    unsent: bool = False
+    call: FaxCall | None = None
 
 
 WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (

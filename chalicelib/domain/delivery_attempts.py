@@ -17,6 +17,7 @@ from chalicelib.domain.deliveries import (
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
+    FaxCall,
     ReceiptFacts,
     next_wait,
 )
@@ -101,12 +102,17 @@ def has_running_attempt(delivery: Delivery) -> bool:
     return bool(delivery.attempts) and delivery.attempts[-1].status in _RUNNING
 
 
+def may_have_been_sent(delivery: Delivery) -> bool:
+    """Return True if the carrier may have the message of the running attempt and cannot recognize a repeated one."""
+    return delivery.never_repeats and not delivery.unsent and has_running_attempt(delivery)
+
+
 def is_used_up(delivery: Delivery) -> bool:
     """Return True if the retry schedule of the delivery allows no further attempt to send it.
 
     Attempts that ended without a result (interrupted) count too. Some carriers cannot recognize a repeated message, so
     after such an attempt the portal only asks the carrier. That sends no message, so the result is then False."""
-    if delivery.never_repeats and has_running_attempt(delivery):
+    if may_have_been_sent(delivery):
         return False
     return count_failures(delivery) > len(CHANNELS[delivery.channel].retry_after)
 
@@ -120,7 +126,11 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
     if not attempts or attempts[-1].status is not AttemptStatus.UNKNOWN:
         attempts = (*attempts, DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
         delivery = replace(
-            delivery, carrier_id=None if never_repeats else delivery.carrier_id, never_repeats=never_repeats
+            delivery,
+            carrier_id=None if never_repeats else delivery.carrier_id,
+            never_repeats=never_repeats,
+            unsent=never_repeats,
+            call=None,
         )
     claimed = replace(
         delivery,
@@ -131,6 +141,18 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
     )
     wait = next_wait(count_failures(claimed), jitter=0, schedule=CHANNELS[claimed.channel].retry_after) or LEASE
     return replace(claimed, next_attempt_at=now + max(wait, LEASE))
+
+
+def commit_to_send(delivery: Delivery, call: FaxCall, now: datetime) -> Delivery:
+    """Return the delivery just before the carrier gets its fax, with a new lease. An attempt starts if none is running.
+
+    If a worker dies before this state is stored, the fax was surely not sent, and a new attempt may send it. After
+    that, the attempt is only looked up."""
+    started = delivery if has_running_attempt(delivery) else start(delivery, now, never_repeats=True)
+    until = now + LEASE
+    return replace(
+        started, version=delivery.version + 1, unsent=False, call=call, lease_until=until, next_attempt_at=until
+    )
 
 
 def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter: float) -> Delivery:
@@ -212,11 +234,12 @@ def latest_attempts(delivery: Delivery) -> Iterator[DeliveryAttempt]:
 def _mark_interrupted(delivery: Delivery) -> tuple[DeliveryAttempt, ...]:
     """Return the attempts, with a new status for the last attempt if it ended without a result.
 
-    The status is `UNKNOWN` if the delivery has `never_repeats`, and else `INTERRUPTED`."""
+    The status is `UNKNOWN` if the carrier may have the message and cannot recognize a repeated one, and else
+    `INTERRUPTED`."""
     attempts = delivery.attempts
     if not attempts or attempts[-1].status is not AttemptStatus.SENDING:
         return attempts
-    if delivery.never_repeats:
+    if may_have_been_sent(delivery):
         return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.UNKNOWN))
     detail = "The worker ended before it recorded the result."
     return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=detail))

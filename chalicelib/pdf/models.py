@@ -249,7 +249,8 @@ class FaxCover:
     `link_stem` is the link in the QR code of each page, without the page number (`pdf/fax_pages.py`). `short_code` is
     the document's id in a form that people read to each other. `provider_name` includes the credential (such as MD).
     `online` is None if the practice has turned the setting Electronic Signature off. `due_on` is the day by which the
-    practice needs the signature. `is_reminder` is true if the same document was faxed to this number before."""
+    practice needs the signature. `is_reminder` is true if the same document was faxed to this number before. `kind` is
+    the document's kind in words, which the cover of several documents lists."""
 
     practice_name: str
     practice_phone: str | None
@@ -263,3 +264,4 @@ class FaxCover:
     online: FaxOnline | None = None
     due_on: dt.date | None = None
     is_reminder: bool = False
+    kind: str = "Document"

@@ -179,13 +179,24 @@ class CheckedRelease:
 
 
 @dataclass(frozen=True)
+class FaxPart:
+    """A further document of a fax, with the contents of the cover page that the document would have alone."""
+
+    source: SourceLink
+    cover: FaxCover
+
+
+@dataclass(frozen=True)
 class ComposeFax:
-    """Write the PDF to fax (cover page and document) to `target`, unless the PDF has more than `max_bytes`."""
+    """Write the PDF to fax to `target`, unless the PDF has more than `max_bytes`.
+
+    The PDF has one cover page, the document, and then the documents of `others`."""
 
     source: SourceLink
     target: UploadLink
     cover: FaxCover
     max_bytes: int
+    others: tuple[FaxPart, ...] = ()
 
 
 @dataclass(frozen=True)

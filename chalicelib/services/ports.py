@@ -157,6 +157,9 @@ class Store(Protocol):
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the practice's webhooks that have failed and wait for another attempt, oldest first."""
 
+    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
+        """Return the practice's faxes that wait for this number, oldest first. The caller checks their status again."""
+
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
         """Return at most `limit` sealed documents that were decided before this time and still lack a timestamp.
 

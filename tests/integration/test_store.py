@@ -532,6 +532,19 @@ def test_held_deliveries_are_listed_oldest_first(store: Store, world: World) -> 
     assert store.held_deliveries(world.practice_id, limit=9) == tuple(held[1:])
 
 
+def test_waiting_faxes_are_listed_by_practice_and_number(store: Store, world: World) -> None:
+    fax = {"channel": Channel.FAX, "recipient": "+15125550100"}
+    waiting = [world.delivery(number, **fax) for number in (1, 2, 3)]
+    elsewhere = world.delivery(4, channel=Channel.FAX, recipient="+15125550199")
+    sent = world.delivery(5, status=DeliveryStatus.SENT, **fax)
+    store.commit(Change(at=START, deliveries=(*waiting, elsewhere, sent, world.delivery(6))))
+    assert store.waiting_faxes(world.practice_id, "+15125550100", limit=2) == tuple(waiting[:2])
+    sending = replace(waiting[0], version=2, status=DeliveryStatus.SENDING)
+    store.commit(Change(at=START, deliveries=(sending,)))
+    assert store.waiting_faxes(world.practice_id, "+15125550100", limit=9) == tuple(waiting[1:])
+    assert store.held_deliveries(world.practice_id, limit=9) == ()
+
+
 def test_waiting_webhooks_are_listed_oldest_first_and_are_not_held(store: Store, world: World) -> None:
     failed = (DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail=""),)
     waiting = [world.delivery(number, channel=Channel.WEBHOOK, attempts=failed) for number in (1, 2, 3)]

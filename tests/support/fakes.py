@@ -299,6 +299,11 @@ class FakeStore:
         matches = self._where("deliveries", "practice_held", rows.WAITING + practice_id)
         return _page(Delivery, matches, "created_key", ascending=True, limit=limit, after=after)
 
+    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
+        matches = self._where("deliveries", "practice_held", rows.waiting_fax_key(practice_id, number))
+        matches.sort(key=lambda row: row.created_key)
+        return _all(Delivery, matches[:limit])
+
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         matches = [row for row in self._rows("deliveries") if row.due_at and row.due_at <= to_text(before)]
         matches.sort(key=lambda row: (row.due_shard, row.due_at))

@@ -1,4 +1,4 @@
-"""The PDF that is faxed to a provider: a cover page without patient data, then the document with a mark on each page.
+"""The PDF that is faxed to a provider: a cover page without patient data, then the documents with a mark on each page.
 
 The pages are Letter size and upright, as fax machines feed paper. The mark is a QR code with the page's link, beside
 the return fax number and, for a page that lies alone, the code that opens the document. From the mark, the portal
@@ -7,6 +7,7 @@ recognizes a page that is faxed back."""
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import pypdfium2
 from PIL import Image
@@ -23,7 +24,7 @@ from chalicelib.pdf.assembly.flatten import (
 )
 from chalicelib.pdf.assembly.pictures import open_as_shown
 from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, page_to_form
-from chalicelib.pdf.drawing.fax_cover import MARK, draw_cover, format_day
+from chalicelib.pdf.drawing.fax_cover import MARK, draw_cover, draw_joint_cover, format_day
 from chalicelib.pdf.drawing.qr import draw_qr
 from chalicelib.pdf.fax_pages import page_link
 from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, multiply
@@ -31,6 +32,9 @@ from chalicelib.pdf.models import FaxCover
 from chalicelib.pdf.reader import read_display
 from chalicelib.pdf.rendering import open_for_display
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, fit_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _WIDTH, _HEIGHT = 612.0, 792.0
 # Points. Fax machines cut off anything closer to the edge.
@@ -108,11 +112,19 @@ def _mark_lines(cover: FaxCover, page: int, pages: int) -> list[tuple[str, float
     return [*lines, (PLAIN, 11.0, f"Online: {online.address}, code {online.code}")] if online else lines
 
 
-def _draw_cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
+def _draw_cover_and_marks(documents: Sequence[tuple[FaxCover, int]]) -> PdfReader:
+    """Return a PDF with the cover page, and then a page with only the mark for each page of the documents.
+
+    `documents` are the contents of each document's cover and its number of pages."""
+
     def draw_all(canvas: Canvas) -> None:
-        draw_cover(canvas, cover, pages)
-        for page in range(1, pages + 1):
-            _draw_mark(canvas, cover, page, pages)
+        if len(documents) == 1:
+            draw_cover(canvas, *documents[0])
+        else:
+            draw_joint_cover(canvas, documents)
+        for cover, pages in documents:
+            for page in range(1, pages + 1):
+                _draw_mark(canvas, cover, page, pages)
 
     return draw_and_open(draw_all)
 
@@ -124,17 +136,25 @@ def _place_page(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage)
     return to_displayed_space(collect_layers(writer, page, display), display, onto)
 
 
-def compose_fax(cover: FaxCover, original: bytes) -> bytes:
-    """Return the PDF to fax: the cover page, then the original's pages with marks. Equal input gives equal bytes.
+def compose_fax(cover: FaxCover, original: bytes, others: Sequence[tuple[FaxCover, bytes]] = ()) -> bytes:
+    """Return the PDF to fax: one cover page, then the pages of the originals with marks. Equal input gives equal bytes.
 
-    Raise `PdfRefused` (damaged) for an unreadable original."""
+    `others` are further documents in the same fax, each with the contents of the cover that it would have alone. Raise
+    `PdfRefused` (damaged) for an unreadable original."""
+    documents = [(cover, original), *others]
+    readers = [open_as_shown(pdf) for _, pdf in documents]
+    counted = [(part, len(reader.pages)) for (part, _), reader in zip(documents, readers, strict=True)]
+    drawing, writer, seed = _draw_cover_and_marks(counted), PdfWriter(), b""
+    append_pages(writer, drawing, stop=1)
+    for (part, pdf), reader in zip(documents, readers, strict=True):
+        _append_document(writer, drawing, pdf, reader)
+        seed += hashlib.sha256(pdf).digest() + repr(part).encode()
+    return write_pdf(writer, title="Fax", at=cover.sent_at, seed=seed)
+
+
+def _append_document(writer: PdfWriter, drawing: PdfReader, original: bytes, reader: PdfReader) -> None:
+    """Append the pages of a document. `drawing` has the mark of every page of the fax at the page's own place."""
     with open_for_display(original) as pictures:
-        reader, writer = open_as_shown(original), PdfWriter()
-        pages = len(reader.pages)
-        drawing = _draw_cover_and_marks(cover, pages)
-        append_pages(writer, drawing, stop=1)
         for index, page in enumerate(reader.pages):
-            mark = (page_to_form(writer, drawing, index + 1), IDENTITY)
+            mark = (page_to_form(writer, drawing, len(writer.pages)), IDENTITY)
             append_layered_page(writer, letter_page(), [*_place_page(writer, page, pictures[index]), mark])
-        seed = hashlib.sha256(original).digest() + repr(cover).encode()
-        return write_pdf(writer, title="Fax", at=cover.sent_at, seed=seed)

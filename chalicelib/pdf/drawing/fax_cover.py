@@ -1,5 +1,7 @@
-"""The cover page of a fax to a provider: which clinic asks for a signature, and how to sign. It has no patient data."""
+"""The cover page of a fax to a provider: which clinic asks for signatures, and how to sign. It has no patient data."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -19,9 +21,14 @@ MARK = 25 * MILLIMETRE
 """The width of the QR code on each page of a fax, in points without the quiet zone."""
 
 _SECURE_PAGE = 200.0
+_ROW = 23.0
 _WHAT_FOR = (
     "Read and print it there, and upload a photo or scan of the signed page. With an account, log in first "
     "to add the document to your list and sign it online."
+)
+_EACH_CODE = (
+    "and enter the document's code from the list above. Each code opens its document only. Read and print it there, "
+    "and upload a photo or scan of the signed page. With an account, log in first to sign it online."
 )
 _CONFIDENTIAL = (
     "Confidential. This fax contains protected health information and is intended only for the person named "
@@ -69,6 +76,7 @@ def _draw_reminder(canvas: Canvas, top: float) -> None:
 
 
 def _draw_addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
+    """Draw the rows at the top, from *To* to *Pages*. Return the y of the line below the rows."""
     due = [("Due", format_day(cover.due_on), BOLD)] if cover.due_on else []
     rows = (
         ("To", cover.provider_name, BOLD),
@@ -87,11 +95,14 @@ def _draw_addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
     return y + 6
 
 
+def _count_pages(pages: int) -> str:
+    return "1 page" if pages == 1 else f"{pages} pages"
+
+
 def _draw_invitation(canvas: Canvas, y: float, pages: int, *, online: bool) -> float:
     draw_text(canvas, _MARGIN, y - 34, "A document is waiting for your signature", face=BOLD, size=20)
-    length = "1 page" if pages == 1 else f"{pages} pages"
     how = "Sign and return it one of two ways:" if online else "Please sign it and fax it back."
-    draw_text(canvas, _MARGIN, y - 54, f"The document follows ({length}). {how}", size=12.5)
+    draw_text(canvas, _MARGIN, y - 54, f"The document follows ({_count_pages(pages)}). {how}", size=12.5)
     return y - 72
 
 
@@ -136,27 +147,87 @@ def _draw_online(canvas: Canvas, y: float, cover: FaxCover, online: FaxOnline) -
     draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, link)
 
 
-def _draw_footer(canvas: Canvas, cover: FaxCover) -> None:
+def _draw_footer(canvas: Canvas, cover: FaxCover, contents: str, *, mark: bool) -> None:
+    """Draw the foot of a cover. `mark` adds a QR code, by which the portal recognizes the cover if it is faxed back."""
+    if cover.online is not None:
+        report = f"Not your patient? Report it at {cover.online.address}/report with the code above."
+        limit = _TEXT_WIDTH - (MARK + 16 if mark else 0)
+        _draw_fitted(canvas, _MARGIN, 116, report, face=BOLD, size=12.5, limit=limit)
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
     _draw_paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_TEXT_WIDTH)
-    draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Document {cover.short_code}", size=10.5)
-    if cover.online is None:
-        # The only code of this cover. From it, the portal recognizes the cover when it is faxed back.
+    draw_text_right(canvas, WIDTH - _MARGIN, 40, contents, size=10.5)
+    if mark:
         draw_qr(canvas, WIDTH - _MARGIN - MARK, 116, MARK, page_link(cover.link_stem, COVER_PAGE))
+    canvas.showPage()
 
 
-def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
+def _start_page(canvas: Canvas, cover: FaxCover, pages: int) -> float:
+    """Draw the letterhead and the addresses of a cover. Return the y below them."""
     canvas.setPageSize((WIDTH, HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
     _draw_letterhead(canvas, cover)
-    y = _draw_addresses(canvas, cover, pages)
+    return _draw_addresses(canvas, cover, pages)
+
+
+def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
+    y = _start_page(canvas, cover, pages)
     y = _draw_invitation(canvas, y, pages, online=cover.online is not None)
     y = _draw_by_hand(canvas, y, cover, pages)
     if cover.online is not None:
         _draw_online(canvas, y, cover, cover.online)
-        report = f"Not your patient? Report it at {cover.online.address}/report with the code above."
-        _draw_fitted(canvas, _MARGIN, 116, report, face=BOLD, size=12.5, limit=_TEXT_WIDTH)
-    _draw_footer(canvas, cover)
-    canvas.showPage()
+    # The link for a phone is the only other code of the cover.
+    _draw_footer(canvas, cover, f"Document {cover.short_code}", mark=cover.online is None)
+
+
+def draw_joint_cover(canvas: Canvas, documents: Sequence[tuple[FaxCover, int]]) -> None:
+    """Draw the cover of several documents of one practice: a list of them, each with its own code.
+
+    `documents` are the contents of each document's own cover and its number of pages. The cover that is faxed back is
+    recognized as that of the first document."""
+    covers, several = [cover for cover, _ in documents], f"{len(documents)} documents"
+    names = list(dict.fromkeys(cover.provider_name for cover in covers))
+    to = names[0] if len(names) == 1 else f"{names[0]}, and others named below"
+    is_reminder = all(cover.is_reminder for cover in covers)
+    joint = replace(covers[0], provider_name=to, due_on=None, is_reminder=is_reminder)
+    y = _start_page(canvas, joint, sum(pages for _, pages in documents))
+    draw_text(canvas, _MARGIN, y - 34, f"{several} are waiting for signature", face=BOLD, size=20)
+    y = _draw_list(canvas, y - 48, documents, name_each=len(names) > 1)
+    _draw_joint_steps(canvas, y, joint)
+    _draw_footer(canvas, joint, several, mark=True)
+
+
+def _draw_list(canvas: Canvas, y: float, documents: Sequence[tuple[FaxCover, int]], *, name_each: bool) -> float:
+    """Draw a row for each document, with its code. Return the y below the list."""
+    for number, (cover, pages) in enumerate(documents, start=1):
+        y -= _ROW
+        row = f"{number}. {_describe(cover, pages, name_each=name_each)}"
+        code = cover.online.code if cover.online else ""
+        _draw_fitted(canvas, _MARGIN, y, row, face=PLAIN, size=12.5, limit=_TEXT_WIDTH - (150 if code else 0))
+        draw_text_right(canvas, WIDTH - _MARGIN, y, code, face=BOLD, size=14)
+        canvas.setLineWidth(0.4)
+        canvas.line(_MARGIN, y - 7, WIDTH - _MARGIN, y - 7)
+    return y - 7
+
+
+def _describe(cover: FaxCover, pages: int, *, name_each: bool) -> str:
+    """Return a document's row on a joint cover, such as `Plan of care, 3 pages, due 12/20 (TJ4K-9Q2P)`."""
+    reminder = "REMINDER: " if cover.is_reminder else ""
+    name = f" for {cover.provider_name}" if name_each else ""
+    due = f", due {cover.due_on.month}/{cover.due_on.day}" if cover.due_on else ""
+    return f"{reminder}{cover.kind}{name}, {_count_pages(pages)}{due} ({cover.short_code})"
+
+
+def _draw_joint_steps(canvas: Canvas, y: float, cover: FaxCover) -> None:
+    """Draw how to return the documents: by fax, or on the secure page."""
+    limit = _TEXT_WIDTH - MARK - 24
+    text = "Sign and date each document. Fax all pages back, with the QR codes fully visible, to"
+    below = _draw_paragraph(canvas, _MARGIN, y - 6, text, size=12.5, limit=_TEXT_WIDTH)
+    _draw_fitted(canvas, _MARGIN, below - 26, cover.return_fax, face=BOLD, size=24, limit=_TEXT_WIDTH)
+    if cover.online is None:
+        return
+    where = "Or scan the QR code on a document's page, or go to"
+    below = _draw_paragraph(canvas, _MARGIN, below - 36, where, size=12.5, limit=limit)
+    _draw_fitted(canvas, _MARGIN, below - 17, cover.online.address, face=BOLD, size=16, limit=limit)
+    _draw_paragraph(canvas, _MARGIN, below - 22, _EACH_CODE, size=11, limit=limit)

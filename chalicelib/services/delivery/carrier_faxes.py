@@ -3,8 +3,10 @@
 A call takes minutes, so an attempt stays pending after the carrier has accepted the fax. The result comes later as a
 report (`fax_reports.py`). If no report comes, the worker asks the carrier. If it is unknown whether the carrier
 accepted a fax, the worker looks up the fax and never sends it again blindly, because the carrier cannot recognize a
-repeated fax (docs/decisions/043)."""
+repeated fax (docs/decisions/043). One call carries all faxes that wait for the number (`fax_calls.py`)."""
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,26 +19,27 @@ from chalicelib.domain.carriers.fax_results import (
     FaxState,
     Remedy,
     describe,
-    fax_mark,
     quality_after,
     remedy_of,
     wait_after,
 )
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, ReceiptFacts
-from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, latest_attempts
-from chalicelib.domain.errors import Unavailable, Unprocessable
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, finish, latest_attempts, may_have_been_sent
+from chalicelib.domain.errors import ConcurrentUpdate, Unavailable, Unprocessable
+from chalicelib.services.delivery.fax_calls import commit_call, count_pages, find_companions, mark_of
 from chalicelib.services.delivery.fax_lines import release_line, reserve_line
 from chalicelib.services.delivery.faxes import Faxes, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.recipient_rations import count_message
+from chalicelib.services.delivery.settlement import RACES, Settlement
 from chalicelib.services.normalization import normalize_fax
-from chalicelib.services.ports import FaxCarrier, FaxOrder, FaxRefused, FaxUnknown
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import FaxCarrier, FaxOrder, FaxRefused, FaxUnknown, StoredFileCorrupt
 
 LINK_LIFETIME = timedelta(hours=1)
 """The lifetime of the link to the fax's PDF. The carrier fetches the PDF when its own queue reaches the fax."""
 
 MAX_CARRIER_MEGABYTES = 50
-COVER_PAGES = 1
 LINE_BUSY_WAIT = timedelta(minutes=1)
 CHECK_AFTER = timedelta(minutes=10)
 """The time after which the worker asks the carrier for the result of an accepted fax, if no report came."""
@@ -53,6 +56,9 @@ _NO_COUNT = "The fax service delivered the fax, but no report says how many page
 _NO_RESULT = "The fax service did not report a result. Call the provider to ask whether the fax arrived."
 _MAY_BE_SENT = "The fax service did not answer. The fax may have been sent."
 
+ResultOf = Callable[[MessageFacts], AttemptResult]
+"""A function from a fax of a call to the fax's result. The wait before a retry depends on earlier failures."""
+
 logger = Logger(service="portal", child=True)
 
 
@@ -61,25 +67,46 @@ class CarrierFaxes(Faxes):
     """Sender of faxes by the fax carrier, in place of the email-to-fax gateway of `Faxes`."""
 
     carrier: FaxCarrier
+    settlement: Settlement
 
     def send(self, delivery: Delivery) -> AttemptResult:
         """Send the fax, or get the result of an earlier attempt that may have sent it. Return the attempt's result."""
-        facts = look_up(delivery, self.store, self.clock.now())
+        now = self.clock.now()
         try:
-            result = self._look_up(facts) if _is_resumed(delivery) else self._send(facts)
+            result = (
+                self._look_up(look_up(delivery, self.store, now)) if _is_resumed(delivery) else self._send(delivery)
+            )
         except (Unavailable, Unprocessable):
-            self.end_call(delivery, facts.now)
+            # The next attempt takes over the number, and the PDF expires, so an error here must not hide the first one.
+            with suppress(Exception):
+                self.end_call(delivery, now)
             raise
         if result.verdict is not Verdict.PENDING and result.tried:
-            self.end_call(delivery, facts.now)
+            self.end_call(delivery, now)
         return result
 
     def end_call(self, delivery: Delivery, now: datetime) -> None:
-        """Delete the fax's PDF, which the carrier has fetched, and free the fax number for the next fax."""
+        """Delete the call's PDF, which the carrier has fetched, and free the fax number for the next call."""
         self.files.delete(pdf_key(delivery))
-        release_line(self.store, delivery.recipient, delivery.id, now)
+        release_line(self.store, delivery.recipient, mark_of(delivery), now)
 
-    def _send(self, facts: MessageFacts) -> AttemptResult:
+    def _send(self, delivery: Delivery) -> AttemptResult:
+        """Make the call, and return the result. An error before the call is surely no call, so a retry follows soon."""
+        try:
+            prepared = self._prepare(look_up(delivery, self.store, self.clock.now()))
+        except (Unavailable, Unprocessable, StoredFileCorrupt):
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again as an error that leads to a retry
+            # An error of S3 or DynamoDB, for example. Its text may quote a file's name, so only its kind is logged.
+            cause = {"delivery": delivery.id, "kind": type(error).__name__}
+            logger.error("fax not prepared", extra=cause)  # noqa: TRY400 - a trace could quote a patient's data
+            raise Unavailable("The fax could not be prepared.") from None
+        return prepared if isinstance(prepared, AttemptResult) else self._call(*prepared)
+
+    def _prepare(self, facts: MessageFacts) -> AttemptResult | tuple[FaxOrder, Sequence[MessageFacts]]:
+        """Reserve the number, make the PDF, and store which faxes go in the call. Return the order and these faxes.
+
+        Return a result instead if there is no call now. Raises `Unprocessable` if the fax cannot be sent."""
         delivery = facts.delivery
         reason = cancellation_reason(facts)
         if reason:
@@ -88,55 +115,133 @@ class CarrierFaxes(Faxes):
         postponed = self._postpone(facts)
         if postponed:
             return postponed
-        if not reserve_line(self.store, delivery.recipient, delivery.id, facts.now):
+        if not reserve_line(self.store, delivery.recipient, mark_of(delivery), facts.now):
             return AttemptResult(
                 verdict=Verdict.RETRY, detail="Another fax has the line.", tried=False, retry_after=LINE_BUSY_WAIT
             )
         count_message(self.store, delivery, facts.now)
-        order = self._order(facts)
+        order, faxes = self._compose_call(facts)
         try:
-            fax_id = self.carrier.send(order)
-        except FaxUnknown:
-            return _wait_for_carrier()
-        except FaxRefused as error:
-            return self._after_failure(facts, error.reason)
-        # Metric filters count this line (docs/operations.md).
-        logger.info("fax sent", extra={"delivery": delivery.id})
-        return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
+            commit_call(self.store, faxes, self.clock.now())
+        except ConcurrentUpdate:
+            raise Unavailable("Another worker changed a fax of this call.") from None
+        return order, faxes
 
-    def _order(self, facts: MessageFacts) -> FaxOrder:
-        """Store the fax's PDF, and return the order for the carrier. Raises `Unprocessable` if no fax can be made."""
+    def _compose_call(self, facts: MessageFacts) -> tuple[FaxOrder, Sequence[MessageFacts]]:
+        """Store the PDF of the call, and return the order for the carrier with the faxes in the PDF.
+
+        If no PDF of all waiting faxes can be made, the fax goes alone."""
+        waiting = [fax for fax in find_companions(self.store, facts) if self._postpone(fax) is None]
+        companions = [fax for fax in waiting if self._may_have_fax(fax)]
+        try:
+            if companions:
+                return self._order(facts, companions), (facts, *companions)
+        except (Unavailable, Unprocessable):
+            logger.warning("faxes not joined", extra={"delivery": facts.delivery.id, "faxes": len(companions)})
+        return self._order(facts, ()), (facts,)
+
+    def _may_have_fax(self, fax: MessageFacts) -> bool:
+        """Count one fax for its recipient. Return False if the recipient has had the daily number of faxes."""
+        try:
+            count_message(self.store, fax.delivery, fax.now)
+        except (Unavailable, Unprocessable):
+            return False
+        return True
+
+    def _order(self, facts: MessageFacts, companions: Sequence[MessageFacts]) -> FaxOrder:
+        """Store the call's PDF, and return the order for the carrier. Raises `Unprocessable` if no fax can be made."""
         delivery = facts.delivery
         try:
             number = normalize_fax(delivery.recipient, self.settings.fax_countries)
         except ValueError as error:
             raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
+        key = self._store_pdf(facts, MAX_CARRIER_MEGABYTES, companions)
         return FaxOrder(
             to=number,
-            pdf_url=self.files.url(
-                self._store_pdf(facts, MAX_CARRIER_MEGABYTES), seconds=int(LINK_LIFETIME.total_seconds())
-            ),
-            client_state=fax_mark(delivery.id, len(delivery.attempts)),
-            quality=quality_after(_reasons(delivery)),
+            pdf_url=self.files.url(key, seconds=int(LINK_LIFETIME.total_seconds())),
+            client_state=mark_of(delivery),
+            quality=quality_after(max((_reasons(fax.delivery) for fax in (facts, *companions)), key=len)),
         )
 
+    def _call(self, order: FaxOrder, faxes: Sequence[MessageFacts]) -> AttemptResult:
+        """Give the carrier the order, and return the result of the first fax. Store the results of the others."""
+        first, others = faxes[0], [fax.delivery.id for fax in faxes[1:]]
+        try:
+            result_of = self._place(order)
+        except Unavailable as error:
+            failed = AttemptResult(verdict=Verdict.RETRY, detail=error.detail)
+            self._record(others, order.client_state, lambda _: failed)
+            raise
+        self._record(others, order.client_state, result_of)
+        return result_of(first)
+
+    def _place(self, order: FaxOrder) -> ResultOf:
+        """Give the carrier the order, and return a function from each fax in the call to the fax's result.
+
+        Raises `Unavailable` if the carrier surely made no call."""
+        try:
+            fax_id = self.carrier.send(order)
+        except FaxUnknown:
+            waiting = _wait_for_carrier()
+            return lambda _: waiting
+        except FaxRefused as error:
+            reason = error.reason
+            return lambda fax: self._after_failure(fax, reason)
+        # Metric filters count this line (docs/operations.md).
+        logger.info("fax sent", extra={"call": order.client_state})
+        return lambda _: _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
+
+    def _record(self, delivery_ids: Sequence[str], mark: str, result_of: ResultOf) -> None:
+        """Store the call's result for these deliveries. If that fails, their own workers ask the carrier later."""
+        for delivery_id in delivery_ids:
+            with suppress(Unavailable):
+                self.settle(delivery_id, lambda row: mark_of(row) == mark and may_have_been_sent(row), result_of)
+
+    def settle(self, delivery_id: str, accepts: Callable[[Delivery], bool], result_of: ResultOf) -> Delivery | None:
+        """Store the result of a call for one of its deliveries, and return the delivery as it was before.
+
+        Store nothing and return None if `accepts` refuses the delivery's stored row."""
+
+        def step() -> Delivery | None:
+            row = self.store.delivery(delivery_id)
+            if row is None or not accepts(row):
+                return None
+            now = self.clock.now()
+            result = result_of(look_up(row, self.store, now))
+            self.settlement.settle(finish(row, result, now, jitter=self.ids.jitter()), now)
+            return row
+
+        return retry_on_conflict(step, retry_on=RACES)
+
     def _look_up(self, facts: MessageFacts) -> AttemptResult:
-        """Ask the fax carrier for the running attempt's result, and return the result. The fax is not sent again."""
-        delivery = facts.delivery
-        reserve_line(self.store, delivery.recipient, delivery.id, facts.now)
-        mark, since = fax_mark(delivery.id, len(delivery.attempts)), delivery.attempts[-1].at
+        """Ask the fax carrier for the result of the running call, and return it. The fax is not sent again.
+
+        A final result is also stored for the other faxes in the call."""
+        delivery, mark = facts.delivery, mark_of(facts.delivery)
+        reserve_line(self.store, delivery.recipient, mark, facts.now)
+        since = delivery.attempts[-1].at
         try:
             if delivery.carrier_id:
                 report = self.carrier.report(delivery.carrier_id)
             else:
                 report = self.carrier.find(delivery.recipient, mark, since - LOOK_UP_AFTER)
         except (Unavailable, FaxUnknown):
-            report, result = None, _wait_for_carrier()
+            result = _wait_for_carrier()
         else:
-            result = self.result_of(facts, report) if report else _without_record(delivery, facts.now)
+            result_of = self._reader_of(report, delivery, facts.now)
+            result = result_of(facts)
+            if result.verdict is not Verdict.PENDING and delivery.call:
+                self._record([other for other in delivery.call.deliveries if other != delivery.id], mark, result_of)
         if result.verdict is Verdict.PENDING and facts.now - since >= GIVE_UP_AFTER:
             return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT, carrier_id=delivery.carrier_id)
         return result
+
+    def _reader_of(self, report: FaxReport | None, delivery: Delivery, now: datetime) -> ResultOf:
+        """Return a function from each fax in the call to its result. `report` is None if the carrier has no record."""
+        if report is None:
+            missing = _without_record(delivery, now)
+            return lambda _: missing
+        return lambda fax: self.result_of(fax, report)
 
     def result_of(self, facts: MessageFacts, report: FaxReport) -> AttemptResult:
         """Return the running attempt's result, derived from a report of the fax carrier. The caller stores the result.
@@ -145,10 +250,10 @@ class CarrierFaxes(Faxes):
         delivered, and is not repeated."""
         if report.state is FaxState.ON_THE_WAY:
             return _pending(_ACCEPTED, CHECK_AFTER, carrier_id=report.fax_id)
-        document, _ = facts.require_document()
+        call = facts.delivery.call
         receipt = ReceiptFacts(
             sha256=report.sha256,
-            pages_sent=document.original.pages + COVER_PAGES,
+            pages_sent=call.pages if call else count_pages([facts]),
             pages_confirmed=report.pages if report.state is FaxState.DELIVERED else None,
         )
         return replace(self._final_result(facts, report, receipt), carrier_id=report.fax_id, receipt=receipt)

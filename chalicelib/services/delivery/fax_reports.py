@@ -7,12 +7,10 @@ from datetime import datetime
 
 from chalicelib.domain import delivery_attempts as attempts
 from chalicelib.domain.carriers.fax_results import FaxReport, FaxState, read_fax_mark
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
-from chalicelib.services.delivery.message_sender import look_up
-from chalicelib.services.delivery.settlement import RACES, Settlement
-from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.delivery.fax_calls import mark_of
 from chalicelib.services.ports import Clock, Ids, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
@@ -28,39 +26,40 @@ class FaxReports:
     """Service that does the `fax_report` jobs, which record the carrier's reports about faxes on the deliveries."""
 
     store: Store
-    clock: Clock
-    ids: Ids
-    settlement: Settlement
     faxes: CarrierFaxes
+    clock: Clock
 
     def apply(self, report: FaxReport) -> None:
-        """Record the fax's result on its delivery. Ignore the report if the delivery already has a final result."""
-        retry_on_conflict(lambda: self._apply(report), retry_on=RACES)
-
-    def _apply(self, report: FaxReport) -> None:
-        delivery = self._running_delivery(report)
-        if delivery is None or (report.state is FaxState.ON_THE_WAY and delivery.carrier_id):
+        """Record the call's result on its deliveries. A delivery that has a final result already does not change."""
+        named = self._named_delivery(report)
+        if named is None:
             return
-        now = self.clock.now()
-        result = self.faxes.result_of(look_up(delivery, self.store, now), report)
-        self.settlement.settle(attempts.finish(delivery, result, now, jitter=self.ids.jitter()), now)
-        if report.state is not FaxState.ON_THE_WAY:
-            self.faxes.end_call(delivery, now)
+        ids = named.call.deliveries if named.call else (named.id,)
+        settled = [self._settle(delivery_id, report) for delivery_id in ids]
+        ended = next((delivery for delivery in settled if delivery), None)
+        if ended is not None and report.state is not FaxState.ON_THE_WAY:
+            self.faxes.end_call(ended, self.clock.now())
 
-    def _running_delivery(self, report: FaxReport) -> Delivery | None:
-        """Return the delivery that sent the report's fax, or None if the report must not change a delivery.
+    def _settle(self, delivery_id: str, report: FaxReport) -> Delivery | None:
+        return self.faxes.settle(
+            delivery_id, lambda row: _accepts(row, report), lambda fax: self.faxes.result_of(fax, report)
+        )
 
-        A report names the delivery and attempt by a mark from the portal, or else only by the carrier's fax id."""
+    def _named_delivery(self, report: FaxReport) -> Delivery | None:
+        """Return a delivery that the report is about, or None.
+
+        A report names the delivery that made the call by a mark from the portal, or else only by the carrier's id."""
         delivery_id, attempt = read_fax_mark(report.client_state)
-        delivery = self.store.delivery(delivery_id) if attempt else self.store.delivery_by_carrier(report.fax_id)
-        if delivery is None or delivery.channel is not Channel.FAX or not _is_open(delivery):
-            return None
-        is_same = delivery.carrier_id == report.fax_id
-        is_first_report = delivery.carrier_id is None and len(delivery.attempts) == attempt
-        return delivery if is_same or is_first_report else None
+        return self.store.delivery(delivery_id) if attempt else self.store.delivery_by_carrier(report.fax_id)
 
 
-def _is_open(delivery: Delivery) -> bool:
-    """Return True if a report may change the delivery: the fax has no result, or a result without a number of pages."""
-    is_running = attempts.is_waiting(delivery) and attempts.has_running_attempt(delivery)
-    return delivery.never_repeats and (is_running or delivery.status is DeliveryStatus.SENT)
+def _accepts(delivery: Delivery, report: FaxReport) -> bool:
+    """Return True if the report is about the delivery's last attempt, and may change the delivery.
+
+    The fax has no result, or a result without a number of pages."""
+    is_running = attempts.is_waiting(delivery) and attempts.may_have_been_sent(delivery)
+    if not is_running and not (delivery.never_repeats and delivery.status is DeliveryStatus.SENT):
+        return False
+    if delivery.carrier_id:
+        return delivery.carrier_id == report.fax_id and report.state is not FaxState.ON_THE_WAY
+    return mark_of(delivery) == report.client_state

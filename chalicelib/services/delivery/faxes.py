@@ -1,6 +1,6 @@
 """Faxes to providers: one PDF, emailed to a gateway that faxes it. The email says nothing about the document."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.documents import DeliveryLine, Document
@@ -8,12 +8,14 @@ from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.fax_pages import link_stem
 from chalicelib.pdf.models import FaxCover, FaxOnline
+from chalicelib.services.delivery.fax_calls import mark_of
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.documents.closed_numbers import is_closed
+from chalicelib.services.labels import KINDS
 from chalicelib.services.normalization import FAX_COUNTRIES, display_phone, normalize_fax
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
-from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax
+from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax, FaxPart
 from chalicelib.services.review.hand_codes import reuse_fax_code
 
 MEGABYTE = 1024 * 1024
@@ -49,6 +51,7 @@ class Faxes(MessageSender):
             time_zone=practice.time_zone,
             link_stem=link_stem(self._url(""), document.id, document.original.sha256),
             short_code=short_code(document.id),
+            kind=KINDS[document.kind],
             online=self._online(facts, document),
             due_on=document.due_on,
             is_reminder=is_repeated(facts.delivery, document),
@@ -65,17 +68,19 @@ class Faxes(MessageSender):
         if is_closed(self.store, delivery.practice_id, delivery.recipient):
             raise Unprocessable(_CLOSED)
 
-    def _store_pdf(self, facts: MessageFacts, max_megabytes: int) -> str:
+    def _store_pdf(self, facts: MessageFacts, max_megabytes: int, companions: Sequence[MessageFacts] = ()) -> str:
         """Store the PDF to fax, and return the PDF's key. The PDF function, which has no AWS rights, makes the PDF.
 
+        The PDF has one cover page, and then the documents of the fax and of its companions, the faxes in the same call.
         Raises `Unprocessable` if the PDF is too large, and `Unavailable` if the PDF could not be made now."""
-        document, practice = facts.require_document()
-        key, original, max_bytes = pdf_key(facts.delivery), document.original, max_megabytes * MEGABYTE
+        key, max_bytes = pdf_key(facts.delivery), max_megabytes * MEGABYTE
+        first, *others = (self._part(fax) for fax in (facts, *companions))
         request = ComposeFax(
-            source=source_link(self.files, original.key, original.sha256),
+            source=first.source,
             target=upload_link(self.files, key, content_type="application/pdf", max_bytes=max_bytes),
-            cover=self.cover(facts, document, practice),
+            cover=first.cover,
             max_bytes=max_bytes,
+            others=tuple(others),
         )
         composed = self.pdf.run(request, ComposedFax)
         if not composed.size:
@@ -83,6 +88,12 @@ class Faxes(MessageSender):
         if composed.size > max_bytes:
             raise Unprocessable(f"The PDF is too large to fax. The limit is {max_megabytes} MB. Send it by email.")
         return key
+
+    def _part(self, facts: MessageFacts) -> FaxPart:
+        document, practice = facts.require_document()
+        original = document.original
+        source = source_link(self.files, original.key, original.sha256)
+        return FaxPart(source=source, cover=self.cover(facts, document, practice))
 
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
         if not self.switches.electronic_signature(document.practice_id):
@@ -109,8 +120,10 @@ def _is_earlier_fax(line: DeliveryLine, delivery: Delivery) -> bool:
 
 
 def pdf_key(delivery: Delivery) -> str:
-    """Return the key of the PDF that is faxed for a delivery. Every attempt replaces the PDF of the attempt before."""
-    return f"{WORK_PREFIX}faxes/{delivery.document_id}/{delivery.id}.pdf"
+    """Return the key of the PDF of the delivery's last attempt. All faxes of a call have the same PDF.
+
+    Every attempt has a PDF of its own, so that the late end of an attempt never deletes the PDF of the next one."""
+    return f"{WORK_PREFIX}faxes/{mark_of(delivery)}.pdf"
 
 
 def short_code(document_id: str) -> str:

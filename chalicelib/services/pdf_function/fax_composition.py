@@ -19,10 +19,11 @@ def compose(request: ComposeFax, files: LinkedFiles) -> ComposedFax:
 
     If the document crashes the composition or exceeds a limit, nothing is written, and the size is 0."""
     original = files.read(request.source)
+    others = [(part.cover, files.read(part.source)) for part in request.others]
 
     def work() -> Iterator[bytes]:
         with limit_memory(MEMORY):
-            yield compose_fax(request.cover, original)
+            yield compose_fax(request.cover, original, others)
 
     try:
         (pdf,) = run_sandboxed(work, seconds=SECONDS)

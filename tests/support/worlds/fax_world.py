@@ -8,16 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.adapters.telnyx_fax_carrier import TelnyxFaxCarrier, read_fax
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.carriers.fax_results import FaxReport
 from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName
 from chalicelib.services.delivery.fax_reports import queue_report
+from chalicelib.services.delivery.message_sender import MessageFacts
+from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.ports import FaxOrder, FaxUnknown
+from chalicelib.services.transaction import Change
 from chalicelib.settings import FaxCarrierSettings
 from chalicelib.workers import run_delivery_job
-from examples.fax_carrier.exchange import Exchange, Plan, Reply, Webhook
+from examples.fax_carrier.exchange import Exchange, Fax, Plan, Reply, Webhook
 from tests.support.fakes import FakeClock
+from tests.support.provider_fixtures import PRACTICE, a_document
 from tests.support.worlds.delivery_world import World
 
 NUMBER = "+15125550100"
@@ -100,7 +106,7 @@ class FaxWorld(World):
     def __init__(self) -> None:
         super().__init__()
         self.settings = replace(self.settings, fax_carrier=ACCOUNT)
-        self.exchange = Exchange(fetch=self._fetch, count_pages=lambda _pdf: PAGES)
+        self.exchange = Exchange(fetch=self._fetch, count_pages=count_pages)
         self.carrier = ExchangeCarrier(self.exchange, self.clock)
         self.fax_carrier = self.carrier
         self.files.put(self.document.original.key, b"%PDF-1.7 the original", "application/pdf")
@@ -109,9 +115,37 @@ class FaxWorld(World):
         key = next((key for key in self.files.objects if key.startswith("work/faxes/") and key in url), None)
         return self.files.get(key) if key else None
 
-    def fax(self, number: str = NUMBER) -> str:
-        """Queue a fax of the document to a number, and return the id of its delivery."""
-        return self.message(Channel.FAX, MessageType.FAX, number)
+    def fax(self, number: str = NUMBER, *, practice_id: str = PRACTICE.id, pages: int = PAGES - 1) -> str:
+        """Queue the fax of a new document to a number, and return the id of the delivery."""
+        base = a_document()
+        document = replace(
+            base,
+            id=self.ids.new("doc"),
+            practice_id=practice_id,
+            addressee=replace(base.addressee, fax=number),
+            original=replace(base.original, pages=pages),
+        )
+        self.store.commit(Change(at=self.clock.now(), documents=(document,)))
+        stored = self.store.document(document.id)
+        assert stored is not None
+        practice = replace(self.practice, id=practice_id)
+        recorder = self.document_writer.recorder(stored, practice, PORTAL, self.clock.now())
+        change = recorder.event(DocumentEventType.SENT).message(Channel.FAX, MessageType.FAX, number).change()
+        self.store.commit(change)
+        return change.deliveries[0].id
+
+    def add_practice(self, practice_id: str) -> None:
+        """Store another practice."""
+        self.store.commit(Change(at=self.clock.now(), practices=(replace(self.practice, id=practice_id, version=1),)))
+
+    def document_of(self, row: Delivery) -> Document:
+        document = self.store.document(row.document_id or "")
+        assert document is not None
+        return document
+
+    def calls_of(self, delivery_id: str) -> list[Fax]:
+        """Return the carrier's calls that had the fax of this delivery in their PDF."""
+        return [fax for fax in self.exchange.faxes.values() if delivery_id in read_pdf(fax.pdf or b"")]
 
     def plan(self, *plans: Plan, number: str = NUMBER) -> None:
         """Decide what happens to the next faxes to a number, such as a busy line. One plan is for one fax."""
@@ -152,14 +186,20 @@ class FaxWorld(World):
         return [row for row in self.store.every(Delivery, "deliveries") if row.channel is Channel.FAX]
 
     def received(self, delivery_id: str) -> int:
-        """Return how often the fax of a delivery has arrived completely at the provider's fax machine. More than 1 is a
-        fault."""
-        state = f"{delivery_id}."
-        return sum(
-            fax.failure is None and fax.plan.pages_lost == 0 and _decode(fax.order["client_state"]).startswith(state)
-            for fax in self.exchange.faxes.values()
-        )
+        """Return the number of complete faxes of a delivery that arrived at the machine."""
+        return sum(fax.failure is None and fax.plan.pages_lost == 0 for fax in self.calls_of(delivery_id))
 
 
-def _decode(text: str) -> str:
-    return base64.b64decode(text).decode()
+def make_pdf(faxes: Sequence[MessageFacts]) -> bytes:
+    """Return the stand-in for the PDF of a call: its number of pages, and the ids of the deliveries in it."""
+    pages = 1 + sum(fax.require_document()[0].original.pages for fax in faxes)
+    return " ".join([str(pages), *(fax.delivery.id for fax in faxes)]).encode()
+
+
+def read_pdf(pdf: bytes) -> list[str]:
+    """Return the ids of the deliveries in a PDF of `make_pdf`."""
+    return pdf.decode().split()[1:]
+
+
+def count_pages(pdf: bytes) -> int:
+    return int(pdf.split()[0])

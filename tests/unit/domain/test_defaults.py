@@ -22,7 +22,7 @@ DEFAULTS: dict[Any, dict[str, Any]] = {
     AttemptResult: {"tried": True},
     Authenticator: {"last_step": 0},
     Decision: {"read_statement": False, "strokes_aspect": 3.0},
-    Delivery: {"access": 1, "never_repeats": False},
+    Delivery: {"access": 1, "never_repeats": False, "unsent": False},
     Document: {"access": 1, "sequence": 0},
     FollowUpPlan: {"emails": True, "faxes": True},
     FollowUpProgress: {"reminders": 0, "is_stopped": False},

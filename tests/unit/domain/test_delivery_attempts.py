@@ -10,6 +10,7 @@ from chalicelib.domain.deliveries import (
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
+    FaxCall,
     ReceiptFacts,
 )
 from chalicelib.domain.delivery_attempts import (
@@ -18,10 +19,12 @@ from chalicelib.domain.delivery_attempts import (
     AttemptResult,
     Verdict,
     append_receipt,
+    commit_to_send,
     finish,
     is_due,
     is_used_up,
     is_waiting,
+    may_have_been_sent,
     queue_again,
     requeue,
     start,
@@ -255,7 +258,44 @@ def test_a_retry_that_sent_nothing_waits_as_asked_and_counts_no_attempt(asked: t
 def test_an_attempt_that_never_repeats_starts_without_the_id_of_the_one_before() -> None:
     assert start(delivery(), LATER).carrier_id == "old"
     started = start(delivery(), LATER, never_repeats=True)
-    assert (started.carrier_id, started.never_repeats) == (None, True)
+    assert (started.carrier_id, started.never_repeats, started.unsent) == (None, True, True)
+    assert not start(delivery(), LATER).unsent
+
+
+CALL = FaxCall(mark="dlv_0.3", deliveries=("dlv_0", "dlv_1"), pages=9)
+
+
+def test_a_fax_counts_as_sent_from_the_moment_before_its_call() -> None:
+    started = start(replace(delivery(channel=Channel.FAX), call=CALL), NOW, never_repeats=True)
+    assert started.call is None
+    assert not may_have_been_sent(started)
+    assert start(started, LATER, never_repeats=True).attempts[0].status is AttemptStatus.INTERRUPTED
+    sent = commit_to_send(started, CALL, LATER)
+    assert may_have_been_sent(sent)
+    assert (sent.version, sent.attempts, sent.call) == (started.version + 1, started.attempts, CALL)
+    assert (sent.lease_until, sent.next_attempt_at) == (LATER + LEASE, LATER + LEASE)
+    assert start(sent, LATER, never_repeats=True).attempts[0].status is AttemptStatus.UNKNOWN
+    assert start(sent, LATER, never_repeats=True).call == CALL
+
+
+def test_a_waiting_fax_starts_an_attempt_when_it_joins_a_call() -> None:
+    waiting = delivery(AttemptStatus.FAILED, channel=Channel.FAX)
+    joined = commit_to_send(waiting, CALL, LATER)
+    assert (joined.version, joined.status, joined.carrier_id) == (5, DeliveryStatus.SENDING, None)
+    assert [attempt.status for attempt in joined.attempts] == [AttemptStatus.FAILED, AttemptStatus.SENDING]
+    assert joined.attempts[-1].at == LATER
+    assert (joined.never_repeats, joined.unsent, joined.call) == (True, False, CALL)
+
+
+def test_the_running_attempt_of_an_earlier_release_may_have_been_sent() -> None:
+    assert may_have_been_sent(replace(delivery(AttemptStatus.SENDING), never_repeats=True))
+    assert not may_have_been_sent(replace(delivery(AttemptStatus.FAILED), never_repeats=True))
+    assert not may_have_been_sent(delivery(AttemptStatus.SENDING))
+
+
+def test_a_fax_that_was_never_sent_uses_up_its_attempts() -> None:
+    tried = replace(delivery(*[AttemptStatus.INTERRUPTED] * 6, AttemptStatus.SENDING), never_repeats=True, unsent=True)
+    assert is_used_up(tried)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.fax import compose_fax
 from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.models import FaxCover, FaxOnline
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.shaped_words import SHAPED
 
@@ -171,3 +173,107 @@ def test_the_cover_names_a_provider_in_any_script(words: str) -> None:
     cover = replace(samples.COVER, provider_name=f"{words}, MD", practice_name=words)
     text = "".join(samples.texts(compose_fax(cover, samples.plan_of_care(1)))[0].split())
     assert text.count(words.replace(" ", "")) >= 2
+
+
+# Several documents
+
+
+def joint(*pages: int, **changes: Any) -> bytes:
+    """Return a fax of documents with these numbers of pages. Each document has its own link and code."""
+    first, *others = [(part(number, **changes), samples.plan_of_care(count)) for number, count in enumerate(pages)]
+    return compose_fax(*first, others)
+
+
+def part(number: int, **changes: Any) -> FaxCover:
+    facts = {
+        "link_stem": f"HTTPS://PORTAL.EXAMPLE.COM/F/DOC{number}.9F86D0.",
+        "short_code": f"TJ4K-9Q{number}P",
+        "kind": "Plan of care" if number % 2 else "Recertification",
+        "online": FaxOnline("https://portal.example.com/fax", f"ACDE-FGHJ-KM{number}P"),
+        "is_reminder": number == 1,
+        **changes,
+    }
+    return replace(samples.COVER, **facts)
+
+
+def cover_text(*pages: int, **changes: Any) -> str:
+    return samples.one_line(samples.texts(joint(*pages, **changes))[0])
+
+
+def test_one_cover_lists_all_documents_with_their_codes_and_no_patient() -> None:
+    assert inspect_pdf(joint(3, 1, 2)).page_sizes == ((612, 792),) * 7
+    cover = cover_text(3, 1, 2, due_on=None)
+    for words in (
+        "3 documents are waiting for signature",
+        "To Luis Rivera-Muñoz, MD Fax",
+        "7 including cover",
+        "1. Recertification, 3 pages (TJ4K-9Q0P)",
+        "2. REMINDER: Plan of care, 1 page (TJ4K-9Q1P)",
+        "3. Recertification, 2 pages (TJ4K-9Q2P)",
+        "+1 512 555 0199",
+        "go to portal.example.com/fax and enter",
+        "Report it at portal.example.com/fax/report with the code above.",
+        *(f"ACDE-FGHJ-KM{number}P" for number in range(3)),
+    ):
+        assert words in cover, words
+    assert "Ada" not in cover
+    assert cover.count("REMINDER") == 1
+
+
+def test_a_joint_cover_names_the_due_day_of_each_document() -> None:
+    cover = cover_text(1, 2)
+    assert "1. Recertification, 1 page, due 12/20 (TJ4K-9Q0P)" in cover
+    assert "December 20" not in cover
+
+
+def test_a_joint_cover_of_reminders_says_so_at_its_top() -> None:
+    assert cover_text(1, 2, is_reminder=True).count("REMINDER") == 3
+
+
+def test_documents_for_several_people_name_each_of_them() -> None:
+    first, second = part(0), replace(part(1), provider_name="Jane Okafor, PA-C", is_reminder=False)
+    pdf = samples.plan_of_care(1)
+    cover = samples.one_line(samples.texts(compose_fax(first, pdf, [(second, pdf)]))[0])
+    assert "Luis Rivera-Muñoz, MD, and others named below" in cover
+    assert "1. Recertification for Luis Rivera-Muñoz, MD, 1 page, due 12/20 (TJ4K-9Q0P)" in cover
+    assert "2. Plan of care for Jane Okafor, PA-C, 1 page, due 12/20 (TJ4K-9Q1P)" in cover
+
+
+def test_every_page_of_several_documents_has_the_mark_of_its_document() -> None:
+    result = joint(2, 1)
+    for page, name, words in (
+        (2, "DOC0.9F86D0.1", "Page 1 of 2 · Document TJ4K-9Q0P"),
+        (3, "DOC0.9F86D0.2", "Page 2 of 2 · Document TJ4K-9Q0P"),
+        (4, "DOC1.9F86D0.1", "Page 1 of 1 · Document TJ4K-9Q1P"),
+    ):
+        sheet = samples.raster(result, page, scale=4)
+        link = f"HTTPS://PORTAL.EXAMPLE.COM/F/{name}"
+        assert samples.shows_code(sheet, (4 * (572 - SIDE), 4 * (772 - SIDE)), 4 * SIDE, link)
+        assert words in samples.one_line(samples.texts(result)[page - 1])
+
+
+@pytest.mark.parametrize("online", [None, FaxOnline("https://portal.example.com/fax", "ACDE-FGHJ-KMNP")])
+def test_a_joint_cover_that_is_faxed_back_is_recognized(online: FaxOnline | None) -> None:
+    sheet = samples.raster(joint(1, 1, online=online), 1, scale=4)
+    link = "HTTPS://PORTAL.EXAMPLE.COM/F/DOC0.9F86D0.0"
+    assert samples.shows_code(sheet, (4 * (612 - 54 - SIDE), 4 * (792 - 116 - SIDE)), 4 * SIDE, link)
+
+
+def test_ten_documents_stay_on_one_cover_above_its_foot() -> None:
+    result = joint(*[1] * 10)
+    assert inspect_pdf(result).pages == 11
+    assert "10. Plan of care, 1 page" in samples.texts(result)[0]
+    sheet = samples.raster(result, 1, scale=2)
+    assert samples.extremes(sheet.crop((0, 2 * 655, 2 * 480, 2 * 662))) == (255, 255)
+
+
+def test_without_electronic_signature_a_joint_cover_has_no_codes() -> None:
+    cover = cover_text(1, 1, online=None)
+    assert "2. REMINDER: Plan of care, 1 page, due 12/20 (TJ4K-9Q1P)" in cover
+    for words in ("ACDE", "Report it", "portal.example.com"):
+        assert words not in cover
+
+
+def test_the_same_documents_in_another_order_are_another_pdf() -> None:
+    assert joint(1, 2) == joint(1, 2)
+    assert joint(1, 2) != joint(2, 1)

@@ -1,4 +1,5 @@
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,8 @@ from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
 from examples.fax_carrier.exchange import Plan, Reply
-from tests.support.worlds.fax_world import NUMBER, FaxWorld
+from tests.support.provider_fixtures import PRACTICE
+from tests.support.worlds.fax_world import NUMBER, FaxWorld, make_pdf, read_pdf
 
 REASONS = [
     reason.replace("*", "sender") for remedy, _, reasons in REMEDIES for reason in reasons if remedy is not Remedy.SOON
@@ -26,8 +28,8 @@ REASONS = [
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the slow drawing of the fax's pages, which `test_faxes.py` tests."""
 
-    def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int) -> str:
-        faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
+    def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int, companions: Sequence[MessageFacts]) -> str:
+        faxes.files.put(pdf_key(facts.delivery), make_pdf((facts, *companions)), "application/pdf")
         return pdf_key(facts.delivery)
 
     monkeypatch.setattr(CarrierFaxes, "_store_pdf", store)
@@ -275,15 +277,16 @@ def test_a_late_report_of_an_earlier_attempt_changes_nothing(world: FaxWorld) ->
     assert before.status is DeliveryStatus.SENDING
 
 
-def test_five_faxes_to_one_number_are_called_one_after_another(world: FaxWorld) -> None:
+def test_faxes_of_several_practices_to_one_number_are_called_one_after_another(world: FaxWorld) -> None:
     world.plan(*[Plan(seconds=150)] * 5)
-    for _ in range(5):
-        world.fax()
+    for number in range(5):
+        world.add_practice(f"prc_{number + 10}")
+        world.fax(practice_id=f"prc_{number + 10}")
     world.run_due()
     assert len(world.exchange.faxes) == 1
     world.pass_and_run(40)
     assert {row.status for row in world.fax_rows()} == {DeliveryStatus.DELIVERED}
-    assert world.exchange.overlaps == 0
+    assert (len(world.exchange.faxes), world.exchange.overlaps) == (5, 0)
     assert all(len(row.attempts) == 1 for row in world.fax_rows())
 
 
@@ -306,7 +309,9 @@ def test_too_many_faxes_at_the_carrier_wait(world: FaxWorld) -> None:
 
 def test_a_fax_that_is_no_longer_wanted_is_not_sent(world: FaxWorld) -> None:
     row_id = world.fax()
-    world.change_document(access=2)
+    document = world.document_of(world.row(row_id))
+    recalled = replace(document, version=document.version + 1, access=2)
+    world.store.commit(Change(at=world.clock.now(), documents=(recalled,)))
     world.run_due()
     assert (world.row(row_id).status, world.exchange.faxes) == (DeliveryStatus.CANCELLED, {})
 
@@ -334,7 +339,8 @@ def test_every_failure_reason_ends_in_a_fax_or_a_failure(world: FaxWorld, reason
 
 
 SEED = 20261130
-WORLDS, NUMBERS, FAXES_EACH = 30, 3, 3
+WORLDS, NUMBERS, FAXES_EACH = 22, 3, 3
+OTHER_PRACTICE = "prc_other"
 
 
 def _random_plan(random_: random.Random) -> Plan:
@@ -356,10 +362,15 @@ def _live_through_a_week(world: FaxWorld, random_: random.Random) -> int:
     for number in numbers:
         world.plan(*[_random_plan(random_) for _ in range(50)], number=number)
     world.carrier.crashes = [random_.choice(["", "", "", "before", "after"]) for _ in range(100)]
-    for number in numbers * FAXES_EACH:
-        world.fax(number)
+    world.add_practice(OTHER_PRACTICE)
+    # Most faxes wait together, and some come later, when others are being retried.
+    coming = [(number, practice) for number in numbers for practice in (PRACTICE.id, OTHER_PRACTICE)] * FAXES_EACH
+    random_.shuffle(coming)
     lost = 0
     for step in [20] * 36 + [240] * 39:
+        while coming and random_.random() < 0.8:
+            number, practice_id = coming.pop()
+            world.fax(number, practice_id=practice_id, pages=random_.randint(1, 5))
         world.clock.pass_time(minutes=step)
         world.carrier.dead = random_.random() < 0.1
         due = world.exchange.due_webhooks(world.clock.now())
@@ -377,14 +388,20 @@ _TRUE_COUNTS = {DeliveryStatus.DELIVERED: {1}, DeliveryStatus.FAILED: {0}, Deliv
 
 
 def test_a_thousand_random_faults_lose_and_repeat_no_fax() -> None:
-    random_, faults = random.Random(SEED), 0  # noqa: S311 - faults, not secrets
+    random_, faults, joint = random.Random(SEED), 0, 0  # noqa: S311 - faults, not secrets
     for _ in range(WORLDS):
         world = FaxWorld()
         faults += _live_through_a_week(world, random_)
         assert world.exchange.overlaps == 0
+        joint += sum(len(read_pdf(fax.pdf or b"")) > 1 for fax in world.exchange.faxes.values())
+        assert len(world.fax_rows()) == NUMBERS * FAXES_EACH * 2
         for row in world.fax_rows():
             assert world.received(row.id) in _TRUE_COUNTS[row.status], row.id
+            document = world.document_of(row)
+            assert document.deliveries[-1].status == row.status
+            assert (document.transmitted_at is not None) is (row.status is DeliveryStatus.DELIVERED)
     assert faults >= 1_000, faults
+    assert joint >= 150, joint
 
 
 def test_the_link_to_the_pages_lives_for_an_hour(world: FaxWorld) -> None:

@@ -244,3 +244,23 @@ def test_no_fax_goes_by_the_gateway_to_a_number_that_was_reported_as_wrong(world
     row = world.deliver(row_id)
     assert (row.status, world.mailer.sent) == (DeliveryStatus.FAILED, [])
     assert row.attempts[-1].detail.startswith("The recipient of an earlier fax reported that this fax number is wrong.")
+
+
+def test_faxes_by_the_gateway_go_one_by_one(world: World) -> None:
+    rows = [world.message(Channel.FAX, MessageType.FAX, NUMBER) for _ in range(2)]
+    world.deliver(rows[0])
+    assert len(world.mailer.sent) == 1
+    assert world.row(rows[1]).status is DeliveryStatus.QUEUED
+
+
+def test_the_faxes_of_a_call_are_one_pdf_with_a_code_for_each_document(world: World) -> None:
+    faxes = [
+        look_up(world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, START) for _ in range(2)
+    ]
+    key = world.faxes._store_pdf(faxes[0], 50, faxes[1:])
+    assert key == f"work/faxes/{faxes[0].delivery.id}.0.pdf"
+    pdf = world.files.get(key)
+    assert len(PdfReader(io.BytesIO(pdf)).pages) == 7
+    codes = re.findall(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}", text(pdf, 0))
+    assert len(set(codes)) == 2
+    assert "1. Plan of care, 3 pages, due" in text(pdf, 0)

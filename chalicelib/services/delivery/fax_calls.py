@@ -1,0 +1,73 @@
+"""Telephone calls of the fax carrier: the faxes that one call carries, and the transaction before the call.
+
+All faxes of a practice that wait for one number go in one call, with one cover page. The carrier bills and reports the
+call as one fax, so its result holds for every fax in the call (docs/decisions/053)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chalicelib.domain.carriers.fax_results import fax_mark
+from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryStatus, FaxCall
+from chalicelib.domain.delivery_attempts import commit_to_send, has_running_attempt, is_due, is_used_up, latest_attempts
+from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
+from chalicelib.services.ports import Store
+from chalicelib.services.transaction import Change
+
+COVER_PAGES = 1
+MAX_FAXES = 10
+MAX_PAGES = 350
+"""The carrier's limit on the pages of a call. A single document has at most 200 pages."""
+
+JOIN_AHEAD = timedelta(minutes=2)
+"""A fax that is due within this time goes with a call that is made now. Faxes that failed together are due together.
+
+A longer time would use up the retries of a fax whose line is busy, whenever another document is sent."""
+
+_LISTED = 25
+
+
+def mark_of(delivery: Delivery) -> str:
+    """Return the mark of the call that the delivery's last attempt made or joined, or will make."""
+    return delivery.call.mark if delivery.call else fax_mark(delivery.id, len(delivery.attempts))
+
+
+def count_pages(faxes: Sequence[MessageFacts]) -> int:
+    """Return the pages of a call with these faxes, with its one cover page."""
+    return COVER_PAGES + sum(fax.require_document()[0].original.pages for fax in faxes)
+
+
+def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ...]:
+    """Return the other waiting faxes of the practice to the same number that fit into the call, the oldest first.
+
+    After an attempt in which the worker died, the fax goes alone, because the joint PDF may have been too much work."""
+    delivery, chosen = facts.delivery, [facts]
+    if any(attempt.status is AttemptStatus.INTERRUPTED for attempt in latest_attempts(delivery)):
+        return ()
+    for other in store.waiting_faxes(delivery.practice_id, delivery.recipient, limit=_LISTED):
+        if other.id == delivery.id or not may_join(other, facts.now):
+            continue
+        companion = look_up(other, store, facts.now)
+        is_wanted = companion.document is not None and cancellation_reason(companion) is None
+        if is_wanted and len(chosen) < MAX_FAXES and count_pages([*chosen, companion]) <= MAX_PAGES:
+            chosen.append(companion)
+    return tuple(chosen[1:])
+
+
+def may_join(delivery: Delivery, now: datetime) -> bool:
+    """Return True if the fax waits, is due soon, and may be sent again. A fax that may have been sent never joins."""
+    is_waiting = delivery.status is DeliveryStatus.QUEUED and is_due(delivery, now + JOIN_AHEAD)
+    return is_waiting and not has_running_attempt(delivery) and not is_used_up(delivery)
+
+
+def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> FaxCall:
+    """Store in one transaction that these faxes go in one call now, and return the call. The caller makes the call.
+
+    The first fax is the one whose worker makes the call. Raises `ConcurrentUpdate`, and stores nothing, if another
+    worker has changed one of the deliveries."""
+    deliveries = [fax.delivery for fax in faxes]
+    call = FaxCall(
+        mark=mark_of(deliveries[0]), deliveries=tuple(delivery.id for delivery in deliveries), pages=count_pages(faxes)
+    )
+    rows = tuple(commit_to_send(delivery, call, now) for delivery in deliveries)
+    store.commit(Change(at=now, deliveries=rows))
+    return call
