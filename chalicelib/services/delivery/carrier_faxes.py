@@ -20,6 +20,7 @@ from chalicelib.domain.carriers.fax_results import (
     Remedy,
     describe,
     quality_after,
+    read_fax_mark,
     remedy_of,
     wait_after,
 )
@@ -188,7 +189,7 @@ class CarrierFaxes(Faxes):
             reason = error.reason
             return lambda fax: self._after_failure(fax, reason)
         # Metric filters count this line (docs/operations.md).
-        logger.info("fax sent", extra={"call": order.client_state})
+        logger.info("fax sent", extra={"delivery": read_fax_mark(order.client_state)[0]})
         return lambda _: _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
 
     def _record(self, delivery_ids: Sequence[str], mark: str, result_of: ResultOf) -> None:

@@ -15,6 +15,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName
 from chalicelib.services.delivery.fax_reports import queue_report
+from chalicelib.services.delivery.faxes import Faxes, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.ports import FaxOrder, FaxUnknown
@@ -115,6 +116,10 @@ class FaxWorld(World):
         key = next((key for key in self.files.objects if key.startswith("work/faxes/") and key in url), None)
         return self.files.get(key) if key else None
 
+    def fax_the_document(self) -> str:
+        """Queue the fax of the test's own document, and return the id of the delivery."""
+        return self.message(Channel.FAX, MessageType.FAX, NUMBER)
+
     def fax(self, number: str = NUMBER, *, practice_id: str = PRACTICE.id, pages: int = PAGES - 1) -> str:
         """Queue the fax of a new document to a number, and return the id of the delivery."""
         base = a_document()
@@ -188,6 +193,12 @@ class FaxWorld(World):
     def received(self, delivery_id: str) -> int:
         """Return the number of complete faxes of a delivery that arrived at the machine."""
         return sum(fax.failure is None and fax.plan.pages_lost == 0 for fax in self.calls_of(delivery_id))
+
+
+def store_pdf(faxes: Faxes, facts: MessageFacts, _max_megabytes: int, companions: Sequence[MessageFacts] = ()) -> str:
+    """Do what `Faxes._store_pdf` does, without the slow drawing of the pages, which `test_faxes.py` tests."""
+    faxes.files.put(pdf_key(facts.delivery), make_pdf((facts, *companions)), "application/pdf")
+    return pdf_key(facts.delivery)
 
 
 def make_pdf(faxes: Sequence[MessageFacts]) -> bytes:

@@ -1,5 +1,4 @@
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -9,14 +8,12 @@ from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
 from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_lines import reserve_line
-from chalicelib.services.delivery.faxes import pdf_key
-from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
 from examples.fax_carrier.exchange import Plan, Reply
 from tests.support.provider_fixtures import PRACTICE
-from tests.support.worlds.fax_world import NUMBER, FaxWorld, make_pdf, read_pdf
+from tests.support.worlds.fax_world import NUMBER, FaxWorld, read_pdf, store_pdf
 
 REASONS = [
     reason.replace("*", "sender") for remedy, _, reasons in REMEDIES for reason in reasons if remedy is not Remedy.SOON
@@ -28,11 +25,7 @@ REASONS = [
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the slow drawing of the fax's pages, which `test_faxes.py` tests."""
 
-    def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int, companions: Sequence[MessageFacts]) -> str:
-        faxes.files.put(pdf_key(facts.delivery), make_pdf((facts, *companions)), "application/pdf")
-        return pdf_key(facts.delivery)
-
-    monkeypatch.setattr(CarrierFaxes, "_store_pdf", store)
+    monkeypatch.setattr(CarrierFaxes, "_store_pdf", store_pdf)
 
 
 @pytest.fixture

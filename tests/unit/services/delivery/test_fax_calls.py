@@ -13,12 +13,11 @@ from chalicelib.services.delivery import recipient_rations
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_calls import JOIN_AHEAD, MAX_FAXES, MAX_PAGES
 from chalicelib.services.delivery.fax_lines import release_line, reserve_line
-from chalicelib.services.delivery.faxes import pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.ports import FaxOrder, FaxRefused, StoredFileCorrupt
 from chalicelib.services.transaction import Change
 from examples.fax_carrier.exchange import Plan, Reply
-from tests.support.worlds.fax_world import NUMBER, Crash, FaxWorld, make_pdf, read_pdf
+from tests.support.worlds.fax_world import NUMBER, Crash, FaxWorld, read_pdf, store_pdf
 
 Fault = Callable[[Sequence[MessageFacts]], None]
 
@@ -28,11 +27,10 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[Fault]:
     """Replace the drawing of the pages. A test may add faults, which the next drawings call."""
     waiting: list[Fault] = []
 
-    def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int, companions: Sequence[MessageFacts]) -> str:
+    def store(faxes: CarrierFaxes, facts: MessageFacts, max_megabytes: int, companions: Sequence[MessageFacts]) -> str:
         if waiting:
             waiting.pop(0)((facts, *companions))
-        faxes.files.put(pdf_key(facts.delivery), make_pdf((facts, *companions)), "application/pdf")
-        return pdf_key(facts.delivery)
+        return store_pdf(faxes, facts, max_megabytes, companions)
 
     monkeypatch.setattr(CarrierFaxes, "_store_pdf", store)
     return waiting

@@ -8,10 +8,9 @@ import pytest
 
 from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
-from chalicelib.services.delivery.faxes import Faxes, pdf_key
-from chalicelib.services.delivery.message_sender import MessageFacts
+from chalicelib.services.delivery.faxes import Faxes
 from tests.support.worlds.delivery_world import World
-from tests.support.worlds.fax_world import FaxWorld
+from tests.support.worlds.fax_world import FaxWorld, store_pdf
 
 LOS_ANGELES, CHICAGO, TOLL_FREE = "+13105550100", "+15125550100", "+18005550100"
 
@@ -20,11 +19,7 @@ LOS_ANGELES, CHICAGO, TOLL_FREE = "+13105550100", "+15125550100", "+18005550100"
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the slow drawing of the fax's pages, which `test_faxes.py` tests."""
 
-    def store(faxes: Faxes, facts: MessageFacts, _max_megabytes: int) -> str:
-        faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
-        return pdf_key(facts.delivery)
-
-    monkeypatch.setattr(Faxes, "_store_pdf", store)
+    monkeypatch.setattr(Faxes, "_store_pdf", store_pdf)
 
 
 def strict(world: World) -> World:

@@ -27,7 +27,9 @@ def composed(max_bytes: int) -> tuple[ComposedFax, FakeFiles]:
 def test_a_fax_is_written_if_it_has_at_most_the_allowed_size(
     monkeypatch: pytest.MonkeyPatch, max_bytes: int, written: list[bytes]
 ) -> None:
-    monkeypatch.setattr(fax_composition, "compose_fax", lambda _cover, original: FAX if original == ORIGINAL else b"")
+    monkeypatch.setattr(
+        fax_composition, "compose_fax", lambda _cover, original, _others: FAX if original == ORIGINAL else b""
+    )
     result, files = composed(max_bytes)
     assert result == ComposedFax(len(FAX))
     assert [files.get(key) for key in files.keys("work/")] == written

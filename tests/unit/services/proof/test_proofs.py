@@ -24,8 +24,6 @@ from chalicelib.domain.deliveries import (
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Grant, GrantKind, Signer, SigningMethod
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
-from chalicelib.services.delivery.faxes import pdf_key
-from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.delivery_rows import delivery_line
 from chalicelib.services.documents.anchors import Anchor, position_key
 from chalicelib.services.documents.recorder import PORTAL, Recorder
@@ -36,7 +34,7 @@ from examples.fax_carrier.exchange import Plan
 from tests.support.fakes import START
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_delivery, a_fax
 from tests.support.worlds.delivery_world import World
-from tests.support.worlds.fax_world import NUMBER, FaxWorld
+from tests.support.worlds.fax_world import NUMBER, FaxWorld, store_pdf
 
 PARTS = ["order", "plan", "addressee", "attempts", "transmission", "decision", "does_not_show"]
 EMAIL = "dr.rivera@example.com"
@@ -53,11 +51,7 @@ ORDER = Certification(
 
 @pytest.fixture(autouse=True)
 def _quick_composition(monkeypatch: pytest.MonkeyPatch) -> None:
-    def store(faxes: CarrierFaxes, facts: MessageFacts, _max_megabytes: int) -> str:
-        faxes.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
-        return pdf_key(facts.delivery)
-
-    monkeypatch.setattr(CarrierFaxes, "_store_pdf", store)
+    monkeypatch.setattr(CarrierFaxes, "_store_pdf", store_pdf)
 
 
 @pytest.fixture
@@ -176,7 +170,7 @@ def test_the_npis_are_compared_only_if_both_are_known(
 
 
 def test_a_confirmed_fax_shows_its_times_carrier_pages_and_receipt(world: FaxWorld) -> None:
-    row = world.deliver(world.fax())
+    row = world.deliver(world.fax_the_document())
     world.pass_and_run(1)
     (attempt,) = prove(world)["attempts"]
     hashes = attempt.pop("receipt_sha256")  # type: ignore[misc]  # - the rest is compared as a whole
@@ -200,7 +194,7 @@ def test_a_confirmed_fax_shows_its_times_carrier_pages_and_receipt(world: FaxWor
 
 def test_every_failed_attempt_has_its_code_and_pages(world: FaxWorld) -> None:
     world.plan(Plan(failure="user_busy"), Plan(pages_lost=1), Plan())
-    world.fax()
+    world.fax_the_document()
     world.run_due()
     world.pass_and_run(30)
     facts = [
@@ -326,7 +320,7 @@ def test_a_call_is_an_attempt_that_the_clinic_noted(world: FaxWorld) -> None:
 
 
 def test_a_confirmed_fax_transmits_and_certifies(world: FaxWorld) -> None:
-    world.deliver(world.fax())
+    world.deliver(world.fax_the_document())
     world.pass_and_run(1)
     verdict = prove(world)["transmission"]
     assert verdict == {
@@ -536,7 +530,7 @@ def test_the_proof_says_what_it_does_not_show(world: FaxWorld) -> None:
             world.document, type="ready", attempts=(DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail=""),)
         ),
     )
-    world.deliver(world.fax())
+    world.deliver(world.fax_the_document())
     world.pass_and_run(1)
     change(world, viewed_at=START)
     sentences = prove(world)["does_not_show"]
@@ -544,13 +538,13 @@ def test_the_proof_says_what_it_does_not_show(world: FaxWorld) -> None:
 
 
 def test_a_sentence_about_a_kind_of_attempt_needs_such_an_attempt(world: FaxWorld) -> None:
-    world.deliver(world.fax())
+    world.deliver(world.fax_the_document())
     world.pass_and_run(1)
     assert [sentence.split()[1] for sentence in prove(world)["does_not_show"]] == ["does", "is", "confirmed", "order,"]
 
 
 def test_the_proof_says_whether_the_trail_is_intact_and_agrees_with_its_anchor(world: FaxWorld) -> None:
-    world.deliver(world.fax())
+    world.deliver(world.fax_the_document())
     world.pass_and_run(1)
     change(world, sent_at=world.events()[0].at)
     document = world.document
@@ -569,5 +563,5 @@ def test_the_proof_says_whether_the_trail_is_intact_and_agrees_with_its_anchor(w
 
 
 def test_the_proof_is_json(world: FaxWorld) -> None:
-    world.deliver(world.fax())
+    world.deliver(world.fax_the_document())
     assert json.loads(json.dumps(prove(world)))["attempts"][0]["channel"] == Channel.FAX
