@@ -59,8 +59,8 @@ def may_join(delivery: Delivery, now: datetime) -> bool:
     return is_waiting and not has_running_attempt(delivery) and not is_used_up(delivery)
 
 
-def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> FaxCall:
-    """Store in one transaction that these faxes go in one call now, and return the call. The caller makes the call.
+def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> None:
+    """Store in one transaction that these faxes go in one call now. The caller then makes the call.
 
     The first fax is the one whose worker makes the call. Raises `ConcurrentUpdate`, and stores nothing, if another
     worker has changed one of the deliveries."""
@@ -70,4 +70,3 @@ def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> F
     )
     rows = tuple(commit_to_send(delivery, call, now) for delivery in deliveries)
     store.commit(Change(at=now, deliveries=rows))
-    return call

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryStatus, NoticeKind
 from chalicelib.domain.delivery_attempts import start
-from chalicelib.domain.errors import Unavailable, Unprocessable
+from chalicelib.domain.errors import ConcurrentUpdate, Unavailable, Unprocessable
 from chalicelib.services.delivery import recipient_rations
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_calls import JOIN_AHEAD, MAX_FAXES, MAX_PAGES
@@ -455,6 +455,14 @@ def test_a_later_attempt_takes_the_number_from_an_earlier_one_and_not_the_other_
     assert not reserve_line(world.store, NUMBER, "dlv_2.1", now)
     release_line(world.store, NUMBER, "dlv_1.2", now)
     assert reserve_line(world.store, NUMBER, "dlv_2.1", now)
+
+
+def test_the_loser_of_a_race_for_the_number_does_not_have_it(world: FaxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(_change: Change) -> None:
+        raise ConcurrentUpdate(("secret",))
+
+    monkeypatch.setattr(world.store, "commit", lose)
+    assert not reserve_line(world.store, NUMBER, "dlv_1.1", world.clock.now())
 
 
 def test_a_number_that_an_earlier_release_reserved_is_not_taken(world: FaxWorld) -> None:

@@ -254,11 +254,12 @@ def test_faxes_by_the_gateway_go_one_by_one(world: World) -> None:
 
 
 def test_the_faxes_of_a_call_are_one_pdf_with_a_code_for_each_document(world: World) -> None:
-    faxes = [
-        look_up(world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, START) for _ in range(2)
-    ]
+    second = replace(world.document, id="doc_second", version=1)
+    world.store.commit(Change(at=START, documents=(second,)))
+    row = world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER))
+    faxes = [look_up(delivery, world.store, START) for delivery in (row, replace(row, document_id=second.id))]
     key = world.faxes._store_pdf(faxes[0], 50, faxes[1:])
-    assert key == f"work/faxes/{faxes[0].delivery.id}.0.pdf"
+    assert key == f"work/faxes/{row.id}.0.pdf"
     pdf = world.files.get(key)
     assert len(PdfReader(io.BytesIO(pdf)).pages) == 7
     codes = re.findall(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}", text(pdf, 0))
