@@ -6,7 +6,7 @@ rough figures from the field: a quarter of the emails are opened, and paper is a
 import heapq
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.dynamodb_rows import waiting_fax_key
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.certification.facts import CallResult, Certification, Payer, PayerKind, TransmissionChannel
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
@@ -24,7 +25,6 @@ from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
-from chalicelib.services.delivery.faxes import pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.idempotent_events import InboundEvent
@@ -37,7 +37,7 @@ from chalicelib.workers import run_delivery_job
 from examples.fax_carrier.exchange import Plan
 from tests.support.emr_fixtures import PDF, sent
 from tests.support.fakes import FakeInspector, FakeStore
-from tests.support.worlds.fax_world import FaxWorld
+from tests.support.worlds.fax_world import FaxWorld, store_pdf
 
 ZONES = (
     ("America/New_York", "212"),
@@ -88,6 +88,11 @@ class IndexedStore(FakeStore):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         return self._load_due(Delivery, "deliveries", before, limit)
 
+    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
+        key, rows = waiting_fax_key(practice_id, number), self.tables["deliveries"]
+        waiting = [rows[row_id] for row_id in self._due["deliveries"] if rows[row_id].practice_held == key]
+        return tuple(codec.load(Delivery, row.record) for row in waiting[:limit])
+
     def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
         key = self._carriers.get(carrier_id)
         return self.delivery(key) if key else None
@@ -100,9 +105,8 @@ class IndexedStore(FakeStore):
 class QuickFaxes(CarrierFaxes):
     """The sender of faxes, without the slow drawing of the pages."""
 
-    def _store_pdf(self, facts: MessageFacts, _max_megabytes: int) -> str:
-        self.files.put(pdf_key(facts.delivery), b"%PDF-1.7 cover and pages", "application/pdf")
-        return pdf_key(facts.delivery)
+    def _store_pdf(self, facts: MessageFacts, max_megabytes: int, companions: Sequence[MessageFacts] = ()) -> str:
+        return store_pdf(self, facts, max_megabytes, companions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +209,8 @@ class Year:
 
     def _note(self, delivery: Delivery, text: str) -> None:
         named = tuple(dict.fromkeys(LINK.findall(text.replace("=\n", ""))))
-        documents = (delivery.document_id,) if delivery.document_id else named
+        in_call = [self.world.row(fax).document_id for fax in delivery.call.deliveries] if delivery.call else []
+        documents = tuple(filter(None, in_call)) or ((delivery.document_id,) if delivery.document_id else named)
         self.messages.append(
             SentMessage(
                 at=self.world.clock.at,
