@@ -27,8 +27,14 @@ from chalicelib.domain.carriers.fax_results import (
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, ReceiptFacts
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, finish, latest_attempts, may_have_been_sent
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable, Unprocessable
-from chalicelib.services.delivery.fax_calls import commit_call, count_pages, find_companions, mark_of
-from chalicelib.services.delivery.fax_lines import release_line, reserve_line
+from chalicelib.services.delivery.fax_calls import (
+    commit_call,
+    count_pages,
+    find_companions,
+    mark_of,
+    release_line,
+    reserve_line,
+)
 from chalicelib.services.delivery.faxes import Faxes, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.recipient_rations import count_message

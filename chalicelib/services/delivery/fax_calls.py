@@ -1,14 +1,21 @@
-"""Telephone calls of the fax carrier: the faxes that one call carries, and the transaction before the call.
+"""Telephone calls of the fax carrier: the faxes in a call, the reservation of its number, and the transaction before.
 
 All faxes of a practice that wait for one number go in one call, with one cover page. The carrier bills and reports the
-call as one fax, so its result holds for every fax in the call (docs/decisions/053)."""
+call as one fax, so its result holds for every fax in the call (docs/decisions/053).
+
+Only one call at a time goes to a number, across all practices. A second call to the same fax machine finds the line
+busy, and calls that start together block one another."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.carriers.fax_results import fax_mark
+from chalicelib.domain.carriers.fax_results import fax_mark, read_fax_mark
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryStatus, FaxCall
 from chalicelib.domain.delivery_attempts import commit_to_send, has_running_attempt, is_due, is_used_up, latest_attempts
+from chalicelib.domain.errors import ConcurrentUpdate
+from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
 from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.ports import Store
 from chalicelib.services.transaction import Change
@@ -22,6 +29,9 @@ JOIN_AHEAD = timedelta(minutes=2)
 """A fax that is due within this time goes with a call that is made now. Faxes that failed together are due together.
 
 A longer time would use up the retries of a fax whose line is busy, whenever another document is sent."""
+
+RESERVATION = timedelta(minutes=30)
+"""The lifetime of a reservation. It is longer than the wait between two checks of a fax, which renew it."""
 
 _LISTED = 25
 
@@ -70,3 +80,38 @@ def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> N
     )
     rows = tuple(commit_to_send(delivery, call, now) for delivery in deliveries)
     store.commit(Change(at=now, deliveries=rows))
+
+
+def reserve_line(store: Store, number: str, mark: str, now: datetime) -> bool:
+    """Reserve the fax number for the call with this mark, and return True. Return False if another call has the number.
+
+    A call that already has the number gets a new reservation of the full time. A new attempt of a delivery takes the
+    number from the delivery's earlier attempt, which has ended."""
+    row = store.secret(secret_key(SecretKind.FAX_LINE, number))
+    if row is not None and row.is_live(now) and not _may_take(mark, row.link or ""):
+        return False
+    try:
+        store.commit(Change(at=now, secrets=(_reservation(row, number, mark, now),)))
+    except ConcurrentUpdate:
+        return False
+    return True
+
+
+def release_line(store: Store, number: str, mark: str, now: datetime) -> None:
+    """End the reservation of the fax number by the call with this mark. Another call's reservation does not change."""
+    row = store.secret(secret_key(SecretKind.FAX_LINE, number))
+    if row is not None and row.link == mark:
+        # A conflict means that another call has reserved the line in the meantime.
+        with suppress(ConcurrentUpdate):
+            store.commit(Change(at=now, secrets=(replace(row, version=row.version + 1, expires_at=now),)))
+
+
+def _may_take(mark: str, holder: str) -> bool:
+    """Return True if the holder of a number is this call, or an earlier attempt of the delivery that makes the call."""
+    (delivery_id, attempt), (holding_id, earlier) = read_fax_mark(mark), read_fax_mark(holder)
+    return mark == holder or (attempt > earlier > 0 and delivery_id == holding_id)
+
+
+def _reservation(row: Secret | None, number: str, mark: str, now: datetime) -> Secret:
+    first = new_secret(SecretKind.FAX_LINE, number, now, RESERVATION, link=mark)
+    return replace(first, version=row.version + 1 if row else 1)

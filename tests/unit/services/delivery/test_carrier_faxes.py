@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
 from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
-from chalicelib.services.delivery.fax_lines import reserve_line
+from chalicelib.services.delivery.fax_calls import reserve_line
 from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change

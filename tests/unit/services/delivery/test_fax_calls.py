@@ -11,8 +11,7 @@ from chalicelib.domain.delivery_attempts import start
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable, Unprocessable
 from chalicelib.services.delivery import recipient_rations
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
-from chalicelib.services.delivery.fax_calls import JOIN_AHEAD, MAX_FAXES, MAX_PAGES
-from chalicelib.services.delivery.fax_lines import release_line, reserve_line
+from chalicelib.services.delivery.fax_calls import JOIN_AHEAD, MAX_FAXES, MAX_PAGES, release_line, reserve_line
 from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.ports import FaxOrder, FaxRefused, StoredFileCorrupt
 from chalicelib.services.transaction import Change
