@@ -20,6 +20,7 @@ from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_ch
 from chalicelib.domain.practices import Practice
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from chalicelib.services.delivery.reminder_stops import is_stopped
+from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
 from chalicelib.services.documents.recorder import PORTAL, Recorder
@@ -120,7 +121,8 @@ class FollowUps:
         if not is_due or fax is None or document.delivery not in BY_FAX:
             return None
         lines = [line for line in document.deliveries if line.type == MessageType.FAX and line.recipient == fax]
-        return None if lines and self._is_wrong_number(lines[-1]) else fax
+        is_wrong = bool(lines) and self._is_wrong_number(lines[-1])
+        return None if is_wrong or is_closed(self._store, document.practice_id, fax) else fax
 
     def _is_wrong_number(self, line: DeliveryLine) -> bool:
         delivery = self._store.delivery(line.id) if line.status == DeliveryStatus.FAILED else None

@@ -65,6 +65,7 @@ class IndexedStore(FakeStore):
         super().__init__()
         self._due: dict[str, dict[str, str]] = {"documents": {}, "deliveries": {}}
         self._carriers: dict[str, str] = {}
+        self.arrived: list[str] = []
 
     def _apply(self, write: Any) -> None:
         super()._apply(write)
@@ -73,6 +74,8 @@ class IndexedStore(FakeStore):
             self._due[write.table].pop(write.key, None)
             if at:
                 self._due[write.table][write.key] = at
+        if write.table == "deliveries" and write.row is not None and write.row.status == DeliveryStatus.DELIVERED:
+            self.arrived.append(write.key)
         if write.table == "deliveries" and write.row is not None and write.row.carrier_id:
             self._carriers[write.row.carrier_id] = write.key
 
@@ -246,11 +249,12 @@ class Year:
         """Let people react to what has just happened: providers to faxes that arrived, and staff to requests to call.
 
         They act some hours later."""
-        for row in list(self.store.tables.get("deliveries", {}).values()):
-            if row.id in self._reported or row.status != DeliveryStatus.DELIVERED:
+        arrived, self.store.arrived = self.store.arrived, []
+        for delivery_id in dict.fromkeys(arrived):
+            if delivery_id in self._reported:
                 continue
-            self._reported.add(row.id)
-            delivery = codec.load(Delivery, row.record)
+            self._reported.add(delivery_id)
+            delivery = self.world.row(delivery_id)
             if delivery.channel is Channel.FAX and self._random.random() < SIGNS_FAX:
                 delay = timedelta(hours=self._random.uniform(2, 70))
                 self._after(delay, partial(self._sign, delivery.document_id or "", MessageType.FAX))
@@ -350,18 +354,21 @@ class Year:
     def _send_later(self, number: int) -> None:
         """Plan that a clinic sends one document in the year, at a random time.
 
-        The channel, and whether the clinic has a signed order (a referral), are random too."""
+        The channel, and whether the clinic has a signed order (a referral), are random too. Every third
+        document goes to the same provider on the same day as the one before, from any clinic."""
         clinic = self.clinics[self._random.randrange(len(self.clinics))]
-        day = FIRST_DAY + timedelta(days=self._random.randrange(WORKING_DAYS * 7 // 5))
+        is_one_of_several = number % 3 == 1
+        if not is_one_of_several:
+            self._day = FIRST_DAY + timedelta(days=self._random.randrange(WORKING_DAYS * 7 // 5))
+            self._recipient = self.people[self._random.randrange(len(self.people))]
         at = datetime.combine(
-            day, time(self._random.randrange(24), self._random.randrange(60)), ZoneInfo(clinic.time_zone)
+            self._day, time(self._random.randrange(24), self._random.randrange(60)), ZoneInfo(clinic.time_zone)
         )
-        person = self.people[self._random.randrange(len(self.people))]
         delivery = self._random.choice(
             (DeliveryChoice.BOTH, DeliveryChoice.BOTH, DeliveryChoice.EMAIL, DeliveryChoice.FAX)
         )
         has_order = self._random.random() < 0.4
-        act: Callable[[], object] = partial(self._send, number, clinic, person, delivery, has_order=has_order)
+        act: Callable[[], object] = partial(self._send, number, clinic, self._recipient, delivery, has_order=has_order)
         heapq.heappush(self._plans, (at.astimezone(UTC), next(self._order), act))
 
     def _send(

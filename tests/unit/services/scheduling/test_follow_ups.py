@@ -16,6 +16,7 @@ from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress,
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.delivery.reminder_rows import MAX_DOCUMENTS
+from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.transaction import Change
 from tests.support.provider_fixtures import PRACTICE, a_document, a_fax
 from tests.support.worlds.delivery_world import World
@@ -204,6 +205,13 @@ def test_a_number_without_a_fax_machine_gets_no_other_fax(world: World, reason: 
     after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
     sweep(world, DAY_10)
     assert len(faxes(world)) == number
+
+
+def test_a_number_that_was_reported_as_wrong_gets_no_other_fax(world: World) -> None:
+    after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
+    world.store.commit(Change(at=SENT, claims=(closing_claim(PRACTICE.id, FAX),)))
+    sweep(world, DAY_10)
+    assert (faxes(world), len(reminders(world))) == ([], 1)
 
 
 @pytest.mark.parametrize(
