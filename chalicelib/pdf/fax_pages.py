@@ -11,7 +11,7 @@ COVER_PAGE = 0
 
 _VERSION_LENGTH = 6
 _PREFIX = "doc_"
-_NAME = re.compile(r"([0-9A-Z]{1,40})\.([0-9A-F]{6})\.([0-9]{1,3})", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(r"([0-9A-Z]{1,40})\.([0-9A-F]{6})\.([0-9]{1,3})(?:\.([0-9A-Z]{12}))?", re.IGNORECASE | re.ASCII)
 _ADDRESS = re.compile(r"https?://[^/\s]+/F/", re.IGNORECASE)
 
 
@@ -44,6 +44,13 @@ def page_link(stem: str, number: int) -> str:
     return f"{stem}{number}"
 
 
+def cover_link(stem: str, code: str) -> str:
+    """Return the link of the cover page, which carries the code printed beside it, such as `ABCD-EFGH-JKMN`.
+
+    So a person who scans the QR code need not type the code."""
+    return f"{page_link(stem, COVER_PAGE)}.{code.replace('-', '')}"
+
+
 def read_page_link(text: str) -> FaxPage | None:
     """Return the document, version and page number that the link in a page's QR code names.
 
@@ -59,5 +66,11 @@ def read_page_name(name: str) -> FaxPage | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    document, version, number = match.groups()
+    document, version, number, _ = match.groups()
     return FaxPage(f"{_PREFIX}{document.lower()}", version.lower(), int(number))
+
+
+def read_cover_code(name: str) -> str | None:
+    """Return the code in the last part of a cover page's link, without dashes, or None if there is no code."""
+    match = _NAME.fullmatch(name)
+    return match[4].upper() if match and match[4] else None

@@ -231,10 +231,13 @@ class SealSpec:
 
 @dataclass(frozen=True)
 class FaxOnline:
-    """The way to open a faxed document online: type `code` on the page `portal_url`."""
+    """The way to open a faxed document online: type `code` on the page `portal_url`.
+
+    `signs_there` is true if the document can be signed on that page without an account."""
 
     portal_url: str
     code: str
+    signs_there: bool = False
 
     @property
     def address(self) -> str:

@@ -9,7 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
-from chalicelib.pdf.fax_pages import COVER_PAGE, page_link
+from chalicelib.pdf.fax_pages import COVER_PAGE, cover_link, page_link
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, fit_size, wrap
 
@@ -22,9 +22,19 @@ MARK = 25 * MILLIMETRE
 
 _SECURE_PAGE = 200.0
 _ROW = 23.0
-_WHAT_FOR = (
-    "Read and print it there, and upload a photo or scan of the signed page. With an account, log in first "
-    "to add the document to your list and sign it online."
+_OPEN_THERE = (
+    "Or use the secure page",
+    (
+        "Read and print it there, and upload a photo or scan of the signed page. "
+        "With an account, log in first to add the document to your list and sign it online."
+    ),
+)
+_SIGN_THERE = (
+    "Or sign on your phone",
+    (
+        "Read it there, then sign or decline it on your phone, without an account. "
+        "With an account, log in first to add the document to your list."
+    ),
 )
 _EACH_CODE = (
     "and enter the document's code from the list above. Each code opens its document only. Read and print it there, "
@@ -137,13 +147,14 @@ def _draw_by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> floa
 def _draw_online(canvas: Canvas, y: float, cover: FaxCover, online: FaxOnline) -> None:
     limit = _TEXT_WIDTH - 2 * _PADDING - _QR - 24
     x = _MARGIN + _PADDING
-    link = page_link(cover.link_stem, COVER_PAGE)
-    below = _draw_frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
+    link = cover_link(cover.link_stem, online.code)
+    heading, uses = _SIGN_THERE if online.signs_there else _OPEN_THERE
+    below = _draw_frame(canvas, y, _SECURE_PAGE, heading)
     below = _draw_paragraph(canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 17, online.address, face=BOLD, size=16, limit=limit)
     below = _draw_paragraph(canvas, x, below - 26, "and enter this code:", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
-    _draw_paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_TEXT_WIDTH - 2 * _PADDING)
+    _draw_paragraph(canvas, x, y - 152, uses, size=11, limit=_TEXT_WIDTH - 2 * _PADDING)
     draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, link)
 
 

@@ -122,11 +122,16 @@ class Emails(MessageSender):
     def _ready(self, facts: MessageFacts) -> Mail:
         document, practice = facts.require_document()
         fax = display_phone(practice.fax) if practice.fax else None
-        addressee = document.addressee.name_and_credential
-        values = {"by_hand_link": self._url(f"/by-hand/{document.id}"), "fax": fax, "addressee": addressee}
+        electronic = self.switches.electronic_signature(practice.id)
+        values = {
+            "by_hand_link": self._url(f"/by-hand/{document.id}"),
+            "fax": fax,
+            "addressee": document.addressee.name_and_credential,
+            "signs_by_code": electronic and self.switches.sign_without_account(practice.id),
+        }
         has_account = facts.provider is not None and facts.provider.has_account
         is_closed = facts.provider is not None and facts.provider.closed_at is not None
-        is_by_hand = is_closed or not self.switches.electronic_signature(practice.id)
+        is_by_hand = is_closed or not electronic
         if is_by_hand or (not has_account and self._belongs_to_account(facts.delivery.recipient)):
             return self._render(facts, "document_ready_by_hand", **values)
         document_link = self._url(f"/documents/{document.id}")

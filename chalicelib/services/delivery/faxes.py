@@ -102,7 +102,8 @@ class Faxes(MessageSender):
         if original is None:
             raise Unavailable(NO_FAX)
         code = reuse_fax_code(self.store, document, facts.delivery, facts.now, self.ids, original=original)
-        return FaxOnline(portal_url=self._url("/fax"), code=code)
+        signs_there = self.switches.sign_without_account(document.practice_id)
+        return FaxOnline(portal_url=self._url("/fax"), code=code, signs_there=signs_there)
 
 
 def is_repeated(delivery: Delivery, document: Document) -> bool:

@@ -14,7 +14,7 @@ from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
 from chalicelib.domain.visibility import names_owner, opens_to
-from chalicelib.pdf.fax_pages import read_page_name
+from chalicelib.pdf.fax_pages import read_cover_code, read_page_name
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import code_recipient
@@ -125,12 +125,13 @@ class FaxDocuments:
         return self._writer.commit(recorder, providers=() if practices == provider.practices else (changed,))
 
 
-def find_scanned_document(name: str) -> str | None:
-    """Return the document's id from the last part of the link in a faxed page's QR code, or None for other text.
+def find_scanned_document(name: str) -> tuple[str, str] | None:
+    """Return the document's id and the code in the last part of the link in a faxed page's QR code.
 
-    The document may not exist. Nothing is looked up."""
+    The code is empty unless the page is a cover. Return None for other text. The document may not exist. Nothing is
+    looked up."""
     page = read_page_name(name)
-    return page.document_id if page else None
+    return (page.document_id, read_cover_code(name) or "") if page else None
 
 
 def _judge(provider: Provider, document: Document, holder: Provider | None) -> Addition:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document
+from chalicelib.services.review.guest_signing import WaysToSign
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import FILE_SECONDS, render_page
@@ -17,6 +18,7 @@ def show_landing(context: RequestContext, document_id: str) -> Response:
 
     For an unknown document, the page is the same but names no practice."""
     document = context.services.review.find_document(document_id)
+    ways = context.services.guest_signing.ways_to_sign(document) if document else WaysToSign(account=True, code=False)
     return render_page(
         context,
         "document_landing.html",
@@ -27,7 +29,8 @@ def show_landing(context: RequestContext, document_id: str) -> Response:
         practice=document.practice if document else None,
         logo=_make_logo(context, document),
         passkey_options=context.services.passkey_options.for_login(context.now),
-        can_sign=context.services.review.can_sign(document),
+        can_sign=ways.account,
+        signs_by_code=ways.code,
         next=f"/documents/{document_id}",
     )
 

@@ -35,9 +35,14 @@ def show_form(context: RequestContext) -> Response:
 def open_scanned_page(_context: RequestContext, name: str) -> Response:
     """Return a redirect from the link in a faxed page's QR code to the page where a code opens the document.
 
-    A link that cannot be read leads to the page for the code that is printed on the fax."""
-    document_id = find_scanned_document(name)
-    return redirect(f"/by-hand/{document_id}" if document_id else FAX)
+    A link that cannot be read leads to the page for the code that is printed on the fax. The link of a cover carries
+    the code, which the redirect moves behind a `#`: browsers send that part to nobody, and the page's script fills it
+    in."""
+    scanned = find_scanned_document(name)
+    if scanned is None:
+        return redirect(FAX)
+    document_id, code = scanned
+    return redirect(f"/by-hand/{document_id}{f'#{code}' if code else ''}")
 
 
 def open_by_hand(context: RequestContext) -> Response:

@@ -1,7 +1,15 @@
 import pytest
 import segno
 
-from chalicelib.pdf.fax_pages import FaxPage, link_stem, page_link, read_page_link, read_page_name
+from chalicelib.pdf.fax_pages import (
+    FaxPage,
+    cover_link,
+    link_stem,
+    page_link,
+    read_cover_code,
+    read_page_link,
+    read_page_name,
+)
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 DOCUMENT = "doc_mfrggzdfmztwq2lknnwg23tpoa"
@@ -62,3 +70,21 @@ def test_any_other_text_names_no_page(text: str) -> None:
 
 def test_the_longest_id_can_be_read() -> None:
     assert read_page_name(f"{'A' * 40}.9F86D0.3") == FaxPage(f"doc_{'a' * 40}", "9f86d0", 3)
+
+
+def test_the_cover_carries_its_code_and_is_still_page_zero() -> None:
+    link = cover_link(STEM, "ACDE-FGHJ-KMNP")
+    assert link == f"{STEM}0.ACDEFGHJKMNP"
+    assert read_page_link(link) == FaxPage(DOCUMENT, "9f86d0", 0)
+    assert read_cover_code(link.rpartition("/")[2]) == "ACDEFGHJKMNP"
+    assert read_cover_code("mfrgg.9f86d0.0.acdefghjkmnp") == "ACDEFGHJKMNP"
+
+
+def test_the_code_makes_the_qr_code_of_the_cover_no_finer() -> None:
+    code = segno.make(cover_link(STEM, "ACDE-FGHJ-KMNP"), error="m", micro=False)
+    assert (code.mode, code.designator) == ("alphanumeric", "4-M")
+
+
+@pytest.mark.parametrize("name", ["", "MFRGG.9F86D0.0", "MFRGG.9F86D0.0.", "MFRGG.9F86D0.0.ACDEFGHJKMN", "x"])
+def test_a_link_without_a_code_has_none(name: str) -> None:
+    assert read_cover_code(name) is None

@@ -69,11 +69,20 @@ def test_every_page_carries_the_mark_and_its_number(original: bytes) -> None:
         assert "Online: portal.example.com/fax, code ACDE-FGHJ-KMNP" in text
 
 
-def test_the_cover_has_the_link_of_page_zero() -> None:
+def test_the_cover_says_that_the_document_can_be_signed_there() -> None:
+    online = replace(samples.COVER.online, signs_there=True) if samples.COVER.online else None
+    fax = compose_fax(replace(samples.COVER, online=online), samples.plan_of_care(1))
+    cover = samples.one_line(samples.texts(fax)[0])
+    assert "Or sign on your phone" in cover
+    assert "sign or decline it on your phone, without an account" in cover
+    assert "upload a photo" not in cover
+
+
+def test_the_cover_has_the_link_of_page_zero_with_the_code() -> None:
     sheet = samples.raster(compose_fax(samples.COVER, samples.plan_of_care(1)), 1, scale=4)
     side = 32 * 72 / 25.4
     corner = (4 * (612 - 54 - 18 - side), 4 * (792 - 269 - side / 2))
-    assert samples.shows_code(sheet, corner, 4 * side, f"{samples.COVER.link_stem}0")
+    assert samples.shows_code(sheet, corner, 4 * side, f"{samples.COVER.link_stem}0.ACDEFGHJKMNP")
 
 
 def test_a_cover_without_the_web_page_has_the_link_too() -> None:

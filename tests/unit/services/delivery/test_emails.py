@@ -138,6 +138,30 @@ def test_the_owner_reads_what_was_decided_elsewhere(
     assert all(words in text for text in both(sent(world, "decided_elsewhere")))
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_the_announcement_offers_signing_without_an_account_only_if_that_is_possible(world: World, *, on: bool) -> None:
+    world.switches.set_sign_without_account(world.document.practice_id, on=on)
+    for text in both(sent(world, "ready")):
+        assert ("Sign without an account" in text) is on
+        assert ("Prefer to sign on paper?" in text) is not on
+        assert f"https://portal.test/by-hand/{world.document.id}" in text
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_owner_of_an_account_is_led_to_the_account(world: World, *, on: bool) -> None:
+    world.switches.set_sign_without_account(world.document.practice_id, on=on)
+    for text in both(sent(with_account(world), "ready")):
+        assert "Sign without an account" not in text
+
+
+def test_with_electronic_signature_off_the_announcement_offers_only_paper(world: World) -> None:
+    world.switches.set_sign_without_account(world.document.practice_id, on=True)
+    world.switches.set_electronic_signature(world.document.practice_id, on=False)
+    for text in both(sent(world, "ready")):
+        assert "a document to sign by hand" in text
+        assert "on the screen" not in text
+
+
 @pytest.mark.parametrize(("outcome", "verb"), [(Outcome.APPROVED, "signed"), (Outcome.DECLINED, "declined")])
 def test_the_owner_reads_that_a_document_was_decided_without_the_account(
     world: World, outcome: Outcome, verb: str

@@ -142,6 +142,14 @@ def test_every_page_links_to_the_document_and_its_version(world: World) -> None:
     assert (cover.sent_at, cover.due_on) == (START, world.document.due_on)
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_the_cover_says_whether_the_document_can_be_signed_with_the_code(world: World, *, on: bool) -> None:
+    world.switches.set_sign_without_account(world.document.practice_id, on=on)
+    online = cover_of(world, fax_message(world)).online
+    assert online is not None
+    assert online.signs_there is on
+
+
 # Reminders
 
 

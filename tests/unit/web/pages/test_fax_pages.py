@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.pdf.fax_pages import link_stem, page_link
+from chalicelib.pdf.fax_pages import cover_link, link_stem, page_link
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.hand_codes import create_fax_code
 from chalicelib.services.transaction import Change
@@ -264,6 +264,12 @@ def test_a_scanned_page_leads_to_the_page_where_the_code_opens_the_document(port
     for number in (0, 2):
         response = portal.browser().get(page_link(stem, number).removeprefix("HTTPS://PORTAL.TEST"))
         assert (response.status_code, header(response, "location")) == (303, f"/by-hand/{FAXED.id}")
+
+
+def test_a_scanned_cover_brings_its_code_in_the_part_that_browsers_do_not_send(portal: Portal) -> None:
+    link = cover_link(link_stem("https://portal.test", FAXED.id, "9f86d0" * 8), "ACDE-FGHJ-KMNP")
+    response = portal.browser().get(link.removeprefix("HTTPS://PORTAL.TEST"))
+    assert header(response, "location") == f"/by-hand/{FAXED.id}#ACDEFGHJKMNP"
 
 
 def test_a_scanned_page_that_cannot_be_read_leads_to_the_page_for_the_code(portal: Portal) -> None:

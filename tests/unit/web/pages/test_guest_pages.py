@@ -311,3 +311,12 @@ def test_the_account_sees_that_its_document_was_signed_without_it(portal: Portal
     assert "Signed without your account" in page
     assert "by someone who entered the code sent to dr.r…@example.com, an address given by" in page
     assert "You signed this" not in page
+
+
+def test_the_landing_page_offers_signing_without_an_account_only_if_that_is_possible(portal: Portal) -> None:
+    assert "Sign without an account" in text(Browser().get(f"/documents/{ID}"))
+    assert "Sign without an account" not in text(Browser().get("/documents/doc_unknown"))
+    portal.switches.set_sign_without_account(PRACTICE.id, on=False)
+    page = text(Browser().get(f"/documents/{ID}"))
+    assert "Sign without an account" not in page
+    assert "Sign by hand instead" in page
