@@ -105,23 +105,24 @@ def test_home_and_a_patients_account_refresh_without_the_notice(browser: FlaskCl
 # The result of a call
 
 
-@pytest.mark.parametrize("result", CALL_RESULTS)
-def test_one_call_is_noted_for_every_selected_document(
-    browser: FlaskClient, fake_portal: FakePortal, result: str
+def test_one_call_is_noted_for_every_selected_document_with_each_result(
+    browser: FlaskClient, fake_portal: FakePortal
 ) -> None:
     first, second, other = ask(fake_portal, 1, 1), ask(fake_portal, 2, 2), ask(fake_portal, 3, 3, CHEN)
     form = browser.get(f"/follow-up/{first}/called").text
     assert form.count('name="document_id"') == form.count("checked") == 2
     assert other not in form
-    data = {"document_id": [first, second], "result": result, "by": "Jo", "note": " Dr. Rivera agreed. "}
-    answer = browser.post(f"/follow-up/{first}/called", data=data)
-    assert (answer.status_code, answer.location) == (303, "/follow-up?done=called")
-    assert [event["type"] for event in fake_portal.events] == ["document.called"] * 2
-    assert [event["data"]["document_id"] for event in fake_portal.events] == [first, second]
-    for event in fake_portal.events:
-        assert datetime.fromisoformat(event["data"].pop("at")).tzinfo == UTC
-        del event["data"]["document_id"]
-        assert event["data"] == {"result": result, "by": "Jo", "note": "Dr. Rivera agreed."}
+    for result, label in CALL_RESULTS.items():
+        assert label in form
+        data = {"document_id": [first, second], "result": result, "by": "Jo", "note": " Dr. Rivera agreed. "}
+        answer = browser.post(f"/follow-up/{first}/called", data=data)
+        assert (answer.status_code, answer.location) == (303, "/follow-up?done=called")
+        events = fake_portal.events[-2:]
+        assert [event["type"] for event in events] == ["document.called"] * 2
+        assert [event["data"].pop("document_id") for event in events] == [first, second]
+        for event in events:
+            assert datetime.fromisoformat(event["data"].pop("at")).tzinfo == UTC
+            assert event["data"] == {"result": result, "by": "Jo", "note": "Dr. Rivera agreed."}
 
 
 def test_a_refused_call_keeps_what_was_typed_and_says_why(browser: FlaskClient, fake_portal: FakePortal) -> None:
