@@ -47,9 +47,10 @@ class ProofResult(StrEnum):
 class ProofAttempt(TypedDict):
     """One attempt to reach the provider: an email, a fax, or a call that staff noted.
 
-    `carries` is `document`, `notice` (an email that says that a document is waiting) or `call`. `pages_sent` includes
-    the cover page. `result_code` is the carrier's code for a failure, or the result of a call. `receipt_sha256` is the
-    hash of the carrier's raw report. A null field was not recorded."""
+    `carries` is `document`, `notice` (an email that says that a document is waiting) or `call`. `pages_sent` counts all
+    pages of the call, with the cover and with other documents for the same number. `result_code` is the carrier's code
+    for a failure, or the result of a call. `receipt_sha256` is the hash of the carrier's raw report. A null field was
+    not recorded."""
 
     channel: str
     carries: Carries

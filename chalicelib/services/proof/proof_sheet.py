@@ -180,7 +180,7 @@ def _carrier(attempt: ProofAttempt) -> str:
         return carrier
     if sent is None:
         return f"{carrier}\nPages {_NOT_RECORDED}"
-    return f"{carrier}\nPages sent: {sent}\nPages confirmed: {'none' if confirmed is None else confirmed}"
+    return f"{carrier}\nPages of the call: {sent}\nPages confirmed: {'none' if confirmed is None else confirmed}"
 
 
 def _result(attempt: ProofAttempt) -> str:

@@ -178,7 +178,7 @@ def test_a_fax_is_a_row_of_the_table() -> None:
     assert row.cells == (
         f"{START_TIME}\nto 1:01:05 PM CST",
         "Fax of the plan\n(512) 555-0100",
-        "Telnyx\nPages sent: 4\nPages confirmed: 4",
+        "Telnyx\nPages of the call: 4\nPages confirmed: 4",
         "Confirmed, all pages\nThe receiving machine confirmed all 4 pages.",
     )
     assert row.below == f"ID at the carrier: fax_1\nSHA-256 of the raw receipt: {SHOWN_HASH}"
@@ -212,7 +212,7 @@ def test_what_was_not_recorded_is_said() -> None:
 
 def test_a_failed_fax_confirmed_no_page_and_has_its_code() -> None:
     row = row_of(result=ProofResult.FAILED, result_code="user_busy", detail="The line was busy.", pages_confirmed=None)
-    assert row.cells[2] == "Telnyx\nPages sent: 4\nPages confirmed: none"
+    assert row.cells[2] == "Telnyx\nPages of the call: 4\nPages confirmed: none"
     assert row.cells[3] == "Failed\nThe line was busy.\nCode user_busy"
     assert row_of(pages_confirmed=0).cells[2].endswith("Pages confirmed: 0")
 
