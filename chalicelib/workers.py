@@ -141,6 +141,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.MOVE: lambda job, services: services.document_moves.move(job),
     JobName.FAX_REPORT: _apply_fax_report,
     JobName.WRONG_NUMBER: lambda job, services: services.wrong_numbers.mark(job),
+    JobName.REMINDER_BOUNCED: lambda job, services: services.reminder_stops.report_bounce(job),
     JobName.REMINDERS_STOPPED: lambda job, services: services.reminder_stops.tell_clinics(job),
     JobName.CHECK: lambda job, services: services.visibility_report.check(job),
 }

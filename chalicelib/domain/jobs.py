@@ -25,6 +25,7 @@ class JobName(StrEnum):
     - `MOVE`: moves documents to the provider to whom they belong.
     - `WRONG_NUMBER`: marks the documents that a practice faxed to a number which was reported as wrong.
     - `REMINDERS_STOPPED`: tells clinics that a mailbox gets no reminders by email any more.
+    - `REMINDER_BOUNCED`: tells clinics that a reminder could not be delivered.
     - `CHECK`: finds a provider's documents that were sent to none of the provider's addresses."""
 
     PREPARE = "prepare"
@@ -40,5 +41,6 @@ class JobName(StrEnum):
     MOVE = "move"
     CHECK = "check"
     REMINDERS_STOPPED = "reminders_stopped"
+    REMINDER_BOUNCED = "reminder_bounced"
     FAX_REPORT = "fax_report"
     WRONG_NUMBER = "wrong_number"

@@ -87,7 +87,7 @@ class FollowUpProgress:
 
     `since` is the time from which the days are counted: the sending, or a later correction of the address. `done` are
     the steps that were taken or left out. `reminders` counts the reminder emails that listed the document. `is_stopped`
-    is true if the clinic knows that the recipient has stopped reminder emails."""
+    is true if no reminder email reaches the recipient any more, which the clinic knows."""
 
     since: datetime
     done: tuple[FollowUpStep, ...] = ()

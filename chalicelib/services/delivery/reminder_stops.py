@@ -1,7 +1,8 @@
-"""The link in a reminder that stops reminders by email to its mailbox, and what the clinics learn of it.
+"""The end of reminders by email to a mailbox, by the link in a reminder or by a bounce, and what the clinics learn.
 
 Opening the link changes nothing, because email scanners open links. Only the form behind the link stops reminders."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,12 +11,13 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.claim_keys import stopped_reminders_claim
 from chalicelib.domain.deliveries import Delivery, NoticeKind
+from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.reminder_contents import find_waiting
 from chalicelib.services.documents.document_writer import DocumentWriter
-from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_document
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Store
@@ -63,22 +65,33 @@ class ReminderStops:
         """Do the job that follows a stop: ask staff to act on every document that waits at the mailbox.
 
         A job that comes twice does no harm."""
+        self._end_reminders(job, _record_stop)
+
+    def report_bounce(self, job: Job) -> None:
+        """Do the job that follows a reminder that could not be delivered: report it for every document that waits.
+
+        A job that comes twice does no harm."""
+        self._end_reminders(job, _record_bounce)
+
+    def _end_reminders(self, job: Job, record: Callable[[Recorder, Document, Delivery], object]) -> None:
+        """End the reminders by email of every document that waits at the mailbox of the job's reminder.
+
+        `record` adds to the recorder what the clinic learns of it."""
         now, reminder = self._clock.now(), self._store.delivery(job.delivery_id or "")
         if reminder is None:
             raise LookupError("a job for a reminder that does not exist")
-        for document in find_waiting(self._store, reminder, now).documents:
-            retry_on_conflict(partial(self._tell, document.id, now), retry_on=frozenset({"document"}))
 
-    def _tell(self, document_id: str, now: datetime) -> None:
-        document = require_document(self._store, document_id)
-        if document.follow_up is None or document.follow_up.is_stopped:
-            return
-        stopped = replace(document, follow_up=replace(document.follow_up, is_stopped=True))
-        recorder = self._writer.recorder(stopped, self._writer.practice_of(document), PORTAL, now)
-        recorder.event(DocumentEventType.REMINDERS_STOPPED)
-        if document.attention is None:
-            recorder.attention(AttentionReason.REMINDERS_STOPPED).notice(NoticeKind.NEEDS_ATTENTION)
-        self._writer.commit(recorder)
+        def end(document_id: str) -> None:
+            document = require_document(self._store, document_id)
+            if document.follow_up is None or document.follow_up.is_stopped:
+                return
+            stopped = replace(document, follow_up=replace(document.follow_up, is_stopped=True))
+            recorder = self._writer.recorder(stopped, self._writer.practice_of(document), PORTAL, now)
+            record(recorder, document, reminder)
+            self._writer.commit(recorder)
+
+        for document in find_waiting(self._store, reminder, now).documents:
+            retry_on_conflict(partial(end, document.id), retry_on=frozenset({"document"}))
 
     def _require_link(self, token: str, now: datetime) -> Secret:
         link = self._store.secret(secret_key(SecretKind.STOP_REMINDERS, token))
@@ -91,3 +104,18 @@ def is_stopped(store: Store, email: str) -> bool:
     """Return True if the reader of this mailbox has stopped reminders by email."""
     key = stopped_reminders_claim(email)
     return key in store.claims([key])
+
+
+def _record_stop(recorder: Recorder, document: Document, _reminder: Delivery) -> None:
+    recorder.event(DocumentEventType.REMINDERS_STOPPED)
+    if document.attention is None:
+        recorder.attention(AttentionReason.REMINDERS_STOPPED).notice(NoticeKind.NEEDS_ATTENTION)
+
+
+def _record_bounce(recorder: Recorder, document: Document, reminder: Delivery) -> None:
+    facts = {"delivery": reminder.id, "channel": reminder.channel, "carrier_id": reminder.carrier_id}
+    recorder.event(
+        DocumentEventType.DELIVERY_FAILED, facts, private={"recipient": reminder.recipient}, webhook=True
+    ).notice(NoticeKind.DELIVERY_FAILED)
+    if document.attention is None:
+        recorder.attention(AttentionReason.PLEASE_CALL)

@@ -22,11 +22,12 @@ from chalicelib.domain.deliveries import (
     NoticeKind,
 )
 from chalicelib.domain.documents import Document
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, notice_about, outbox_row
 from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.recorder import PORTAL
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Job, OutboxRow
 
 logger = Logger(service="portal", child=True)
 
@@ -56,7 +57,15 @@ class Settlement:
             _count_fax(after, now)
 
     def _alone(self, after: Delivery, now: datetime) -> Change:
-        if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
+        if after.status is not DeliveryStatus.FAILED:
+            return Change(at=now, deliveries=(after,))
+        if after.type == MessageType.REMINDER:
+            jobs = (
+                Job(queue=QueueName.DELIVERIES, name=JobName.REMINDER_BOUNCED, event_id=after.id, delivery_id=after.id),
+            )
+            row = OutboxRow(id=self._writer.ids.new("out"), created_at=now, jobs=jobs)
+            return Change(at=now, deliveries=(after,), outbox=(row,))
+        if after.channel is not Channel.WEBHOOK:
             return Change(at=now, deliveries=(after,))
         notice = notice_about(after, NoticeKind.WEBHOOK_FAILED, self._writer.ids.new("evt"), now)
         return Change(at=now, deliveries=(after, notice), outbox=(outbox_row(notice),))

@@ -106,7 +106,8 @@ class FollowUps:
         An address that bounced gets no reminder, and neither does one whose reader has stopped reminders. `rules` are
         the rules of the follow-up's due steps, and `plan` has the practice's settings."""
         email = document.addressee.email
-        is_due = plan.emails and any(rule.sends_email for rule in rules)
+        is_stopped_here = document.follow_up is not None and document.follow_up.is_stopped
+        is_due = plan.emails and not is_stopped_here and any(rule.sends_email for rule in rules)
         if not is_due or email is None or document.delivery not in BY_EMAIL:
             return None
         return None if has_bounced(document) or is_stopped(self._store, email) else email

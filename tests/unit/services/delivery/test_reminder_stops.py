@@ -1,5 +1,6 @@
 """Test the link that stops reminders by email, and what the clinics learn of it."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.audit import find_break
+from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
@@ -172,3 +174,48 @@ def test_an_expired_link_says_where_to_find_another(portal: Portal) -> None:
     page = portal.browser().get("/reminders/stop/unknown")
     assert page.status_code == 410
     assert "Every reminder has a new link." in text(page)
+
+
+# A reminder that bounces
+
+
+def bounce(world: World) -> Delivery:
+    """Send the day's reminder, and let it bounce. Run the jobs that follow, twice each."""
+    row = remind(world)
+    receipt = Receipt(carrier_id=row.carrier_id or "", kind=ReceiptKind.BOUNCED, at=world.clock.at, detail="Gone.")
+    world.ses_feedback.apply(receipt)
+    jobs = [job for job in world.relay() if job.name is JobName.REMINDER_BOUNCED]
+    assert len(jobs) == 1
+    for job in (*jobs, *jobs):
+        run_delivery_job(job, world)
+    return world.row(row.id)
+
+
+def test_the_clinic_learns_once_of_a_reminder_that_bounced(world: World) -> None:
+    other(world)
+    row = bounce(world)
+    assert row.status is DeliveryStatus.FAILED
+    for document_id in (world.document.id, "doc_2"):
+        document = world.store.document(document_id)
+        assert document is not None
+        assert document.attention is AttentionReason.PLEASE_CALL
+        events = world.store.events(document_id)
+        assert [event.type for event in events] == ["document.delivery_failed", "document.needs_attention"]
+        assert json.loads(events[0].body)["data"]["delivery"] == row.id
+        assert events[0].private == {"recipient": EMAIL}
+    assert world.notices() == ["delivery_failed"] * 2
+    assert world.webhooks() == ["document.delivery_failed", "document.needs_attention"] * 2
+
+
+def test_after_a_bounce_no_reminder_follows_and_no_other_reason_is_hidden(world: World) -> None:
+    world.change_document(attention=AttentionReason.SIGNED_UNDATED)
+    bounce(world)
+    assert world.document.attention is AttentionReason.SIGNED_UNDATED
+    assert world.document.follow_up is not None
+    steps = (FollowUpStep.FAX, FollowUpStep.CALL)
+    afternoon = world.clock.at.replace(day=24, hour=20)
+    stopped = replace(world.document.follow_up, since=afternoon - timedelta(days=10), done=steps)
+    world.change_document(follow_up=stopped, follow_up_at=afternoon)
+    world.clock.at = afternoon
+    assert world.scheduled_sweep.run()["follow_ups"] == 1
+    assert world.document.follow_up.reminders == 0
