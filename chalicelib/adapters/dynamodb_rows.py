@@ -152,11 +152,11 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
 
 
 def _held(delivery: Delivery) -> str | None:
-    """Return the delivery's partition key in the index of held webhooks and of deliveries that wait, or None.
+    """Return the delivery's partition key in an index of waiting messages, or None if the index lacks the delivery.
 
-    A webhook is held while its practice has no endpoint, or the endpoint is off. By this index, the portal finds the
-    webhooks to send when the practice sets its endpoint again, and the faxes that wait for the same number. No other
-    delivery is in the index."""
+    The index has two uses. When a practice sets its webhook endpoint again, the portal finds there the webhooks that
+    were held (the endpoint was off) or wait for a retry. Before a fax is sent, the portal finds the other faxes that
+    wait for the same number."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
     if delivery.channel is Channel.FAX and delivery.status is DeliveryStatus.QUEUED:
@@ -166,7 +166,7 @@ def _held(delivery: Delivery) -> str | None:
 
 
 def waiting_fax_key(practice_id: str, number: str) -> str:
-    """Return the partition key of a practice's faxes that wait for a number."""
+    """Return the partition key of a practice's faxes that wait for a number, in the index of waiting messages."""
     return f"{WAITING_FAX}{practice_id}-{number}"
 
 

@@ -114,10 +114,10 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class FaxCall:
-    """A telephone call of the fax carrier, which brings the faxes of one or more deliveries to one number.
+    """One telephone call of the fax carrier to a fax number. It sends the faxes of one or more deliveries.
 
-    `mark` is the text that the carrier repeats in its reports (`fax_mark` of the delivery that made the call).
-    `deliveries` are the ids of the deliveries, that delivery first. `pages` includes the cover page."""
+    `mark` is the text that the carrier repeats in its reports. It names the delivery that started the call
+    (`fax_mark`). `deliveries` are the ids of the deliveries, that delivery first. `pages` includes the cover page."""
 
     mark: str
     deliveries: tuple[str, ...]

@@ -144,10 +144,11 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
 
 
 def commit_to_send(delivery: Delivery, call: FaxCall, now: datetime) -> Delivery:
-    """Return the delivery just before the carrier gets its fax, with a new lease. An attempt starts if none is running.
+    """Return the delivery in the state to be stored just before the carrier gets its fax, with a new lease.
 
-    If a worker dies before this state is stored, the fax was surely not sent, and a new attempt may send it. After
-    that, the attempt is only looked up."""
+    The lease reserves the delivery for the worker. An attempt starts if none is running. If a worker dies before this
+    state is stored, the fax was surely not sent, and a new attempt may send it. After that, the worker only asks the
+    carrier for the result."""
     started = delivery if has_running_attempt(delivery) else start(delivery, now, never_repeats=True)
     until = now + LEASE
     return replace(

@@ -45,9 +45,10 @@ def page_link(stem: str, number: int) -> str:
 
 
 def cover_link(stem: str, code: str) -> str:
-    """Return the link of the cover page, which carries the code printed beside it, such as `ABCD-EFGH-JKMN`.
+    """Return the link in the QR code of a fax's cover page. It has the code that is printed beside the QR code.
 
-    So a person who scans the QR code need not type the code."""
+    So a person who scans the QR code need not type the code, such as `ABCD-EFGH-JKMN`. `stem` is the link of the
+    document's pages without the page number."""
     return f"{page_link(stem, COVER_PAGE)}.{code.replace('-', '')}"
 
 

@@ -180,7 +180,9 @@ class CheckedRelease:
 
 @dataclass(frozen=True)
 class FaxPart:
-    """A further document of a fax, with the contents of the cover page that the document would have alone."""
+    """A further document in a fax, and the contents that its own cover page would have.
+
+    From these contents come the document's row on the joint cover, and the marks on its pages."""
 
     source: SourceLink
     cover: FaxCover

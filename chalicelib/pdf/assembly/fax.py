@@ -113,9 +113,10 @@ def _mark_lines(cover: FaxCover, page: int, pages: int) -> list[tuple[str, float
 
 
 def _draw_cover_and_marks(documents: Sequence[tuple[FaxCover, int]]) -> PdfReader:
-    """Return a PDF with the cover page, and then a page with only the mark for each page of the documents.
+    """Return a PDF with the cover page, and then, for each page of the documents, a page with only its mark.
 
-    `documents` are the contents of each document's cover and its number of pages."""
+    The mark is a QR code with lines beside it. `documents` are the contents of each document's cover and its number of
+    pages."""
 
     def draw_all(canvas: Canvas) -> None:
         if len(documents) == 1:
@@ -153,7 +154,10 @@ def compose_fax(cover: FaxCover, original: bytes, others: Sequence[tuple[FaxCove
 
 
 def _append_document(writer: PdfWriter, drawing: PdfReader, original: bytes, reader: PdfReader) -> None:
-    """Append the pages of a document. `drawing` has the mark of every page of the fax at the page's own place."""
+    """Append the pages of a document (`reader`) to the fax in `writer`, each with its mark (QR code) at the bottom.
+
+    `original` are the document's bytes. `drawing` is a PDF with the marks: its page number n is for page n of the
+    fax."""
     with open_for_display(original) as pictures:
         for index, page in enumerate(reader.pages):
             mark = (page_to_form(writer, drawing, len(writer.pages)), IDENTITY)

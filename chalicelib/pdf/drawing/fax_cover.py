@@ -86,7 +86,7 @@ def _draw_reminder(canvas: Canvas, top: float) -> None:
 
 
 def _draw_addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
-    """Draw the rows at the top, from *To* to *Pages*. Return the y of the line below the rows."""
+    """Draw the rows at the top of a fax's cover, from *To* to *Pages*. Return the y of the line below the rows."""
     due = [("Due", format_day(cover.due_on), BOLD)] if cover.due_on else []
     rows = (
         ("To", cover.provider_name, BOLD),
@@ -174,7 +174,8 @@ def _draw_footer(canvas: Canvas, cover: FaxCover, contents: str, *, mark: bool) 
 
 
 def _start_page(canvas: Canvas, cover: FaxCover, pages: int) -> float:
-    """Draw the letterhead and the addresses of a cover. Return the y below them."""
+    """Draw the top of a fax's cover: the clinic's letterhead and the rows from *To* to *Pages*. Return the y below
+    them."""
     canvas.setPageSize((WIDTH, HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
@@ -193,10 +194,10 @@ def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
 
 
 def draw_joint_cover(canvas: Canvas, documents: Sequence[tuple[FaxCover, int]]) -> None:
-    """Draw the cover of several documents of one practice: a list of them, each with its own code.
+    """Draw the cover page of a fax with several documents of one practice: a list of them, each with its own code.
 
-    `documents` are the contents of each document's own cover and its number of pages. The cover that is faxed back is
-    recognized as that of the first document."""
+    `documents` are the contents that each document's own cover would have, and its number of pages. If the cover is
+    faxed back, the portal takes it for the cover of the first document."""
     covers, several = [cover for cover, _ in documents], f"{len(documents)} documents"
     names = list(dict.fromkeys(cover.provider_name for cover in covers))
     to = names[0] if len(names) == 1 else f"{names[0]}, and others named below"
@@ -210,7 +211,9 @@ def draw_joint_cover(canvas: Canvas, documents: Sequence[tuple[FaxCover, int]]) 
 
 
 def _draw_list(canvas: Canvas, y: float, documents: Sequence[tuple[FaxCover, int]], *, name_each: bool) -> float:
-    """Draw a row for each document, with its code. Return the y below the list."""
+    """Draw a row for each document of a fax with several documents, with its code. Return the y below the list.
+
+    With `name_each`, a row also names the provider, because the documents are for several providers."""
     for number, (cover, pages) in enumerate(documents, start=1):
         y -= _ROW
         row = f"{number}. {_describe(cover, pages, name_each=name_each)}"
@@ -223,7 +226,9 @@ def _draw_list(canvas: Canvas, y: float, documents: Sequence[tuple[FaxCover, int
 
 
 def _describe(cover: FaxCover, pages: int, *, name_each: bool) -> str:
-    """Return a document's row on a joint cover, such as `Plan of care, 3 pages, due 12/20 (TJ4K-9Q2P)`."""
+    """Return a document's row on the cover of several documents: `Plan of care, 3 pages, due 12/20 (TJ4K-9Q2P)`.
+
+    With `name_each`, the row also names the provider."""
     reminder = "REMINDER: " if cover.is_reminder else ""
     name = f" for {cover.provider_name}" if name_each else ""
     due = f", due {cover.due_on.month}/{cover.due_on.day}" if cover.due_on else ""
@@ -231,7 +236,7 @@ def _describe(cover: FaxCover, pages: int, *, name_each: bool) -> str:
 
 
 def _draw_joint_steps(canvas: Canvas, y: float, cover: FaxCover) -> None:
-    """Draw how to return the documents: by fax, or on the secure page."""
+    """Draw on the cover of several documents how to return them: by fax, or on the portal's page."""
     limit = _TEXT_WIDTH - MARK - 24
     text = "Sign and date each document. Fax all pages back, with the QR codes fully visible, to"
     below = _draw_paragraph(canvas, _MARGIN, y - 6, text, size=12.5, limit=_TEXT_WIDTH)

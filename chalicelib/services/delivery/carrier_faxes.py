@@ -93,12 +93,16 @@ class CarrierFaxes(Faxes):
         return result
 
     def end_call(self, delivery: Delivery, now: datetime) -> None:
-        """Delete the call's PDF, which the carrier has fetched, and free the fax number for the next call."""
+        """Delete the PDF of an ended telephone call, which the carrier has fetched, and free the fax number for the
+        next call."""
         self.files.delete(pdf_key(delivery))
         release_line(self.store, delivery.recipient, mark_of(delivery), now)
 
     def _send(self, delivery: Delivery) -> AttemptResult:
-        """Make the call, and return the result. An error before the call is surely no call, so a retry follows soon."""
+        """Let the carrier call the fax number, and return the result.
+
+        An error before the carrier got the order means that there surely was no call. It raises `Unavailable`, so that
+        a retry follows soon."""
         try:
             prepared = self._prepare(look_up(delivery, self.store, self.clock.now()))
         except (Unavailable, Unprocessable, StoredFileCorrupt):
@@ -111,9 +115,10 @@ class CarrierFaxes(Faxes):
         return prepared if isinstance(prepared, AttemptResult) else self._call(*prepared)
 
     def _prepare(self, facts: MessageFacts) -> AttemptResult | tuple[FaxOrder, Sequence[MessageFacts]]:
-        """Reserve the number, make the PDF, and store which faxes go in the call. Return the order and these faxes.
+        """Prepare the carrier's call: reserve the fax number, make the PDF, and store which faxes go in this call.
 
-        Return a result instead if there is no call now. Raises `Unprocessable` if the fax cannot be sent."""
+        Return the order for the carrier and these faxes. If there is no call now, such as outside office hours, return
+        the attempt's result instead. Raises `Unprocessable` if the fax cannot be sent."""
         delivery = facts.delivery
         reason = cancellation_reason(facts)
         if reason:
@@ -135,9 +140,11 @@ class CarrierFaxes(Faxes):
         return order, faxes
 
     def _compose_call(self, facts: MessageFacts) -> tuple[FaxOrder, Sequence[MessageFacts]]:
-        """Store the PDF of the call, and return the order for the carrier with the faxes in the PDF.
+        """Store the PDF for one call of the fax number, and return the order for the carrier, with the faxes in the
+        PDF.
 
-        If no PDF of all waiting faxes can be made, the fax goes alone."""
+        The call brings all faxes of the practice that wait for this number. If no PDF of all of them can be made, the
+        fax goes alone."""
         waiting = [fax for fax in find_companions(self.store, facts) if self._postpone(fax) is None]
         companions = [fax for fax in waiting if self._may_have_fax(fax)]
         try:
@@ -148,7 +155,7 @@ class CarrierFaxes(Faxes):
         return self._order(facts, ()), (facts,)
 
     def _may_have_fax(self, fax: MessageFacts) -> bool:
-        """Count one fax for its recipient. Return False if the recipient has had the daily number of faxes."""
+        """Count a fax against its recipient's daily limit, and return True. Return False if the limit is reached."""
         try:
             count_message(self.store, fax.delivery, fax.now)
         except (Unavailable, Unprocessable):
@@ -156,7 +163,10 @@ class CarrierFaxes(Faxes):
         return True
 
     def _order(self, facts: MessageFacts, companions: Sequence[MessageFacts]) -> FaxOrder:
-        """Store the call's PDF, and return the order for the carrier. Raises `Unprocessable` if no fax can be made."""
+        """Store the PDF for one call, and return the order for the carrier. Raises `Unprocessable` if no fax can be
+        made.
+
+        `companions` are the other faxes that go in the same call."""
         delivery = facts.delivery
         try:
             number = normalize_fax(delivery.recipient, self.settings.fax_countries)
@@ -171,7 +181,9 @@ class CarrierFaxes(Faxes):
         )
 
     def _call(self, order: FaxOrder, faxes: Sequence[MessageFacts]) -> AttemptResult:
-        """Give the carrier the order, and return the result of the first fax. Store the results of the others."""
+        """Give the carrier the order for a call, and return the result of the first fax in the call.
+
+        Store the results of the other faxes, which went in the same call."""
         first, others = faxes[0], [fax.delivery.id for fax in faxes[1:]]
         try:
             result_of = self._place(order)
@@ -183,7 +195,7 @@ class CarrierFaxes(Faxes):
         return result_of(first)
 
     def _place(self, order: FaxOrder) -> ResultOf:
-        """Give the carrier the order, and return a function from each fax in the call to the fax's result.
+        """Give the carrier the order for a call. Return a function that maps each fax in the call to the fax's result.
 
         Raises `Unavailable` if the carrier surely made no call."""
         try:
@@ -199,7 +211,9 @@ class CarrierFaxes(Faxes):
         return lambda _: _pending(_ACCEPTED, CHECK_AFTER, carrier_id=fax_id)
 
     def _record(self, delivery_ids: Sequence[str], mark: str, result_of: ResultOf) -> None:
-        """Store the call's result for these deliveries. If that fails, their own workers ask the carrier later."""
+        """Store a call's result for these deliveries, whose faxes went in the call.
+
+        If that fails, their own workers ask the carrier later. `mark` names the call."""
         for delivery_id in delivery_ids:
             with suppress(Unavailable):
                 self.settle(delivery_id, lambda row: mark_of(row) == mark and may_have_been_sent(row), result_of)
@@ -207,7 +221,8 @@ class CarrierFaxes(Faxes):
     def settle(self, delivery_id: str, accepts: Callable[[Delivery], bool], result_of: ResultOf) -> Delivery | None:
         """Store the result of a call for one of its deliveries, and return the delivery as it was before.
 
-        Store nothing and return None if `accepts` refuses the delivery's stored row."""
+        `result_of` gives the result. Store nothing and return None if `accepts` returns False for the delivery's stored
+        row."""
 
         def step() -> Delivery | None:
             row = self.store.delivery(delivery_id)
@@ -223,7 +238,7 @@ class CarrierFaxes(Faxes):
     def _look_up(self, facts: MessageFacts) -> AttemptResult:
         """Ask the fax carrier for the result of the running call, and return it. The fax is not sent again.
 
-        A final result is also stored for the other faxes in the call."""
+        A final result is also stored for the other faxes that went in the same call."""
         delivery, mark = facts.delivery, mark_of(facts.delivery)
         reserve_line(self.store, delivery.recipient, mark, facts.now)
         since = delivery.attempts[-1].at
@@ -244,7 +259,9 @@ class CarrierFaxes(Faxes):
         return result
 
     def _reader_of(self, report: FaxReport | None, delivery: Delivery, now: datetime) -> ResultOf:
-        """Return a function from each fax in the call to its result. `report` is None if the carrier has no record."""
+        """Return a function that maps each fax in a call to its result, by the carrier's report.
+
+        `report` is None if the carrier has no record of the call of this delivery."""
         if report is None:
             missing = _without_record(delivery, now)
             return lambda _: missing

@@ -1,4 +1,4 @@
-"""Telephone calls of the fax carrier: the faxes in a call, the reservation of its number, and the transaction before.
+"""Telephone calls of the fax carrier: which faxes go in a call, and the reservation of the fax number.
 
 All faxes of a practice that wait for one number go in one call, with one cover page. The carrier bills and reports the
 call as one fax, so its result holds for every fax in the call (docs/decisions/053).
@@ -37,19 +37,22 @@ _LISTED = 25
 
 
 def mark_of(delivery: Delivery) -> str:
-    """Return the mark of the call that the delivery's last attempt made or joined, or will make."""
+    """Return the mark of the telephone call in which the delivery's last attempt sent its fax, or will send it.
+
+    A mark is a text that the carrier repeats in its reports on the call."""
     return delivery.call.mark if delivery.call else fax_mark(delivery.id, len(delivery.attempts))
 
 
 def count_pages(faxes: Sequence[MessageFacts]) -> int:
-    """Return the pages of a call with these faxes, with its one cover page."""
+    """Return the number of pages that the carrier sends in one call with these faxes, including the one cover page."""
     return COVER_PAGES + sum(fax.require_document()[0].original.pages for fax in faxes)
 
 
 def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ...]:
-    """Return the other waiting faxes of the practice to the same number that fit into the call, the oldest first.
+    """Return the other faxes of the practice that can go in the same call, the oldest first.
 
-    After an attempt in which the worker died, the fax goes alone, because the joint PDF may have been too much work."""
+    They wait for the same number, and fit into the call's limits. If a worker died in an earlier attempt, the fax goes
+    alone, because the joint PDF may have been too much work."""
     delivery, chosen = facts.delivery, [facts]
     if any(attempt.status is AttemptStatus.INTERRUPTED for attempt in latest_attempts(delivery)):
         return ()
@@ -64,7 +67,9 @@ def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ..
 
 
 def may_join(delivery: Delivery, now: datetime) -> bool:
-    """Return True if the fax waits, is due soon, and may be sent again. A fax that may have been sent never joins."""
+    """Return True if the fax can go in another fax's call: it waits, is due soon, and may be sent again.
+
+    A fax that may have been sent already never goes in another call."""
     is_waiting = delivery.status is DeliveryStatus.QUEUED and is_due(delivery, now + JOIN_AHEAD)
     return is_waiting and not has_running_attempt(delivery) and not is_used_up(delivery)
 
@@ -85,8 +90,8 @@ def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> N
 def reserve_line(store: Store, number: str, mark: str, now: datetime) -> bool:
     """Reserve the fax number for the call with this mark, and return True. Return False if another call has the number.
 
-    A call that already has the number gets a new reservation of the full time. A new attempt of a delivery takes the
-    number from the delivery's earlier attempt, which has ended."""
+    The mark names the call. A call that already has the number gets a new reservation of the full time. A new attempt
+    of a delivery takes the number from the delivery's earlier attempt, which has ended."""
     row = store.secret(secret_key(SecretKind.FAX_LINE, number))
     if row is not None and row.is_live(now) and not _may_take(mark, row.link or ""):
         return False
@@ -107,7 +112,9 @@ def release_line(store: Store, number: str, mark: str, now: datetime) -> None:
 
 
 def _may_take(mark: str, holder: str) -> bool:
-    """Return True if the holder of a number is this call, or an earlier attempt of the delivery that makes the call."""
+    """Return True if a call may take a reserved fax number from its holder. Both are given by their marks.
+
+    The holder must be the same call, or an earlier attempt of the delivery that makes the call."""
     (delivery_id, attempt), (holding_id, earlier) = read_fax_mark(mark), read_fax_mark(holder)
     return mark == holder or (attempt > earlier > 0 and delivery_id == holding_id)
 

@@ -30,7 +30,9 @@ class FaxReports:
     clock: Clock
 
     def apply(self, report: FaxReport) -> None:
-        """Record the call's result on its deliveries. A delivery that has a final result already does not change."""
+        """Record the result of the carrier's call on the deliveries whose faxes went in the call.
+
+        A delivery that has a final result already does not change."""
         named = self._named_delivery(report)
         if named is None:
             return
@@ -46,17 +48,18 @@ class FaxReports:
         )
 
     def _named_delivery(self, report: FaxReport) -> Delivery | None:
-        """Return a delivery that the report is about, or None.
+        """Return the delivery that the carrier's report names, or None if there is no such delivery.
 
-        A report names the delivery that made the call by a mark from the portal, or else only by the carrier's id."""
+        A report names the delivery that made the call by a mark, a text from the portal, or else only by the carrier's
+        id."""
         delivery_id, attempt = read_fax_mark(report.client_state)
         return self.store.delivery(delivery_id) if attempt else self.store.delivery_by_carrier(report.fax_id)
 
 
 def _accepts(delivery: Delivery, report: FaxReport) -> bool:
-    """Return True if the report is about the delivery's last attempt, and may change the delivery.
+    """Return True if the carrier's report may change the delivery: it is about the call of the last attempt.
 
-    The fax has no result, or a result without a number of pages."""
+    The fax must also have no result yet, or only a result without a number of pages."""
     is_running = attempts.is_waiting(delivery) and attempts.may_have_been_sent(delivery)
     if not is_running and not (delivery.never_repeats and delivery.status is DeliveryStatus.SENT):
         return False

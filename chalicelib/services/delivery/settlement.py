@@ -118,9 +118,9 @@ def _transmit_by_fax(document: Document, after: Delivery, now: datetime) -> Docu
 
 
 def _check_after_bounce(document: Document, after: Delivery, now: datetime) -> Document:
-    """Return the document, to be looked at by the next sweep if the email that announced it could not be delivered.
+    """Return the document, marked for a check now if the email that announced the document could not be delivered.
 
-    The fax of day 3 then need not wait for the email to be opened."""
+    The follow-up (reminders until it is signed) then faxes the document, and does not wait for day 3."""
     is_bounced = after.status is DeliveryStatus.FAILED and after.type == MessageType.READY
     if not is_bounced or document.follow_up is None or document.follow_up_at is None:
         return document

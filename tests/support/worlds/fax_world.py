@@ -121,7 +121,9 @@ class FaxWorld(World):
         return self.message(Channel.FAX, MessageType.FAX, NUMBER)
 
     def fax(self, number: str = NUMBER, *, practice_id: str = PRACTICE.id, pages: int = PAGES - 1) -> str:
-        """Queue the fax of a new document to a number, and return the id of the delivery."""
+        """Queue the fax of a new document to a fax number, and return the id of its delivery.
+
+        `pages` is the document's number of pages."""
         base = a_document()
         document = replace(
             base,
@@ -140,7 +142,7 @@ class FaxWorld(World):
         return change.deliveries[0].id
 
     def add_practice(self, practice_id: str) -> None:
-        """Store another practice."""
+        """Store another practice with this id, to test the faxes of two practices to one number."""
         self.store.commit(Change(at=self.clock.now(), practices=(replace(self.practice, id=practice_id, version=1),)))
 
     def document_of(self, row: Delivery) -> Document:
@@ -149,7 +151,9 @@ class FaxWorld(World):
         return document
 
     def calls_of(self, delivery_id: str) -> list[Fax]:
-        """Return the carrier's calls that had the fax of this delivery in their PDF."""
+        """Return the faxes of the local carrier whose PDF contained this delivery's document.
+
+        The carrier makes one call for each of its faxes, and a call can bring the documents of several deliveries."""
         return [fax for fax in self.exchange.faxes.values() if delivery_id in read_pdf(fax.pdf or b"")]
 
     def plan(self, *plans: Plan, number: str = NUMBER) -> None:
@@ -191,7 +195,7 @@ class FaxWorld(World):
         return [row for row in self.store.every(Delivery, "deliveries") if row.channel is Channel.FAX]
 
     def received(self, delivery_id: str) -> int:
-        """Return the number of complete faxes of a delivery that arrived at the machine."""
+        """Return how often this delivery's document arrived complete at the provider's fax machine."""
         return sum(fax.failure is None and fax.plan.pages_lost == 0 for fax in self.calls_of(delivery_id))
 
 
@@ -202,13 +206,13 @@ def store_pdf(faxes: Faxes, facts: MessageFacts, _max_megabytes: int, companions
 
 
 def make_pdf(faxes: Sequence[MessageFacts]) -> bytes:
-    """Return the stand-in for the PDF of a call: its number of pages, and the ids of the deliveries in it."""
+    """Return a fake of the PDF that is faxed in a call, as text: its number of pages, and the deliveries' ids."""
     pages = 1 + sum(fax.require_document()[0].original.pages for fax in faxes)
     return " ".join([str(pages), *(fax.delivery.id for fax in faxes)]).encode()
 
 
 def read_pdf(pdf: bytes) -> list[str]:
-    """Return the ids of the deliveries in a PDF of `make_pdf`."""
+    """Return the ids of the deliveries in a fake PDF that `make_pdf` made."""
     return pdf.decode().split()[1:]
 
 

@@ -188,7 +188,7 @@ def test_the_cover_names_a_provider_in_any_script(words: str) -> None:
 
 
 def joint(*pages: int, **changes: Any) -> bytes:
-    """Return a fax of documents with these numbers of pages. Each document has its own link and code."""
+    """Return the PDF of a fax with several documents, of these numbers of pages. Each has its own link and code."""
     first, *others = [(part(number, **changes), samples.plan_of_care(count)) for number, count in enumerate(pages)]
     return compose_fax(*first, others)
 

@@ -1,4 +1,4 @@
-"""Test calls of the fax carrier that carry several faxes, and errors before a call."""
+"""Test that one call of the fax carrier brings several faxes to a number, and errors before a call."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,7 +23,9 @@ Fault = Callable[[Sequence[MessageFacts]], None]
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> list[Fault]:
-    """Replace the drawing of the pages. A test may add faults, which the next drawings call."""
+    """Replace the slow drawing of the faxes' pages, and return a list to which a test may add faults.
+
+    A fault is a function. Each drawing takes the first fault from the list and calls it with the faxes."""
     waiting: list[Fault] = []
 
     def store(faxes: CarrierFaxes, facts: MessageFacts, max_megabytes: int, companions: Sequence[MessageFacts]) -> str:
@@ -42,7 +44,7 @@ def world(faults: list[Fault]) -> FaxWorld:
 
 
 def calls(world: FaxWorld) -> list[list[str]]:
-    """Return the ids of the deliveries in each call."""
+    """Return, for each call that the local carrier made, the ids of the deliveries whose faxes went in the call."""
     return [read_pdf(fax.pdf or b"") for fax in world.exchange.faxes.values()]
 
 
