@@ -100,7 +100,9 @@ class ScheduledSweep:
 
         Verbal certifications (approvals by telephone) that have lapsed end here too."""
         due = self._store.follow_up_documents(now, limit=BATCH_SIZE)
-        return sum(self._follow_ups.take_steps(document, now) for document in due)
+        steps = {document.id: partial(self._follow_ups.take_steps, document, now) for document in due}
+        # A document that cannot be followed up does not stop the others.
+        return sum(run_tasks(steps).values())
 
     def _mark_delayed(self, document: Document, now: datetime) -> bool:
         """Mark a decided document whose signed PDF (the seal) is late: record an audit event and notify staff.

@@ -12,6 +12,7 @@ from chalicelib.domain.certification.facts import AttentionReason, Certification
 from chalicelib.domain.certification.rules import certify_verbally
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, DeliveryLine
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.status import Outcome, Status
@@ -116,6 +117,16 @@ def test_a_step_that_another_writer_overtook_is_taken_by_the_next_sweep(world: W
 def test_a_row_of_the_index_that_is_out_of_date_is_left_alone(world: World) -> None:
     assert not world.follow_ups.take_steps(a_document(), DAY_5)
     assert not world.follow_ups.take_steps(world.document, DAY_3 - timedelta(seconds=1))
+
+
+def test_a_document_that_cannot_be_followed_up_does_not_stop_the_others(world: World) -> None:
+    lost = replace(
+        world.document, id="doc_0", external_id="POC-0", version=1, practice_id="prc_lost", follow_up_at=SENT
+    )
+    world.store.commit(Change(at=SENT, documents=(lost,)))
+    with pytest.raises(NotFound):
+        sweep(world, DAY_3)
+    assert len(faxes(world)) == 1
 
 
 def test_steps_that_an_outage_delayed_are_taken_together(world: World) -> None:
