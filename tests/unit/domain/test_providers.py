@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name, name_key, spelling_key
+from chalicelib.domain.providers import (
+    Provider,
+    has_same_last_name,
+    has_same_name,
+    name_key,
+    spelling_key,
+    without_credentials,
+)
 from chalicelib.domain.second_factors import Authenticator, Passkey, hash_recovery_code
 from chalicelib.domain.visibility import names_person
 
@@ -131,6 +138,24 @@ def test_a_passkey_or_an_authenticator_is_a_second_factor_and_recovery_codes_are
     assert replace(person, passkeys=(passkey,)).has_second_factor is True
     assert replace(person, authenticator=Authenticator(secret="s", since=NOW)).has_second_factor is True
     assert Authenticator(secret="s", since=NOW).last_step == 0
+
+
+def test_an_account_that_is_closed_or_moved_keeps_nothing_of_its_owners_logins_and_signature() -> None:
+    person = replace(provider(None), email="a@b.org", practices=("prc_1",))
+    account = replace(
+        person,
+        password_hash="hash",
+        short_password=True,
+        passkeys=(Passkey(id="id", public_key="key", count=0, name="Phone", created_at=NOW),),
+        authenticator=Authenticator(secret="s", since=NOW),
+        recovery=("code",),
+        saved_signature="signature",
+        consent_version="2026-11",
+        consented_at=NOW,
+        link="dlv_1",
+        move_link="dlv_2",
+    )
+    assert without_credentials(account) == replace(person, version=2, session_generation=2)
 
 
 def test_a_recovery_code_may_be_typed_with_spaces_dashes_and_small_letters() -> None:
