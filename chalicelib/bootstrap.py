@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts.account_changes import AccountWriter
     from chalicelib.services.accounts.account_emails import AccountEmails
     from chalicelib.services.accounts.account_settings import AccountSettings
+    from chalicelib.services.accounts.guest_accounts import GuestAccounts
     from chalicelib.services.accounts.link_requests import LinkRequests
     from chalicelib.services.accounts.setup_links import SetupLinks
     from chalicelib.services.authentication.known_devices import KnownDevices
@@ -140,6 +141,7 @@ class Services:
     account_writer: AccountWriter = _service("accounts.account_changes")
     account_emails: AccountEmails = _service("accounts.account_emails", writer="account_writer")
     setup_links: SetupLinks = _service("accounts.setup_links")
+    guest_accounts: GuestAccounts = _service("accounts.guest_accounts")
     link_requests: LinkRequests = _service("accounts.link_requests")
 
     visibility_report: VisibilityReport = _service("practices.visibility_report")

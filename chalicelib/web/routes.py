@@ -94,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/by-hand/{document_id}/signed", BY_HAND, "pages.by_hand_pages:submit_scan", reads="page"),
     _post("/by-hand/{document_id}/approve", BY_HAND, "pages.guest_pages:approve", reads="page"),
     _post("/by-hand/{document_id}/decline", BY_HAND, "pages.guest_pages:decline", reads="page"),
+    _post("/by-hand/{document_id}/account", BY_HAND, "pages.guest_pages:create_account"),
     # Reminders
     _get("/reminders/stop/{token}", ANYONE, "pages.reminder_pages:show_stop_form"),
     _post("/reminders/stop/{token}", ANYONE, "pages.reminder_pages:stop_reminders"),

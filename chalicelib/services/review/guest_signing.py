@@ -162,6 +162,13 @@ def is_by_visit(document: Document, visit: Secret) -> bool:
     return decision is not None and decision.signer.authentication == describe_code(visit)
 
 
+def find_proven_email(document: Document, visit: Secret) -> str | None:
+    """Return the address at which the person who decided the document in this visit proved to read email, or None.
+
+    The code of a fax proves no address."""
+    return visit.email if is_by_visit(document, visit) else None
+
+
 def _switched_off(document: Document) -> Conflict:
     """Return the error to raise for a decision without an account if the practice allows decisions only with an
     account."""

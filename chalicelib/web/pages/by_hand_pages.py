@@ -16,7 +16,7 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
-from chalicelib.services.review.guest_signing import confirmation, is_by_visit
+from chalicelib.services.review.guest_signing import confirmation, find_proven_email, is_by_visit
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
@@ -170,6 +170,8 @@ def show_visit(
         confirmation=confirmation(document),
         today=local_day(context.now, document),
         is_by_visit=is_by_visit(document, visit),
+        offers_account=not undecided
+        and services.guest_accounts.is_offered(document, find_proven_email(document, visit)),
         by_fax=visit.email is None,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
         **FORM_VALUES,

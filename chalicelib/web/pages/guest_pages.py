@@ -8,8 +8,9 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import Conflict, Invalid, PortalError
 from chalicelib.domain.status import is_decidable
+from chalicelib.services.review.guest_signing import find_proven_email
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.responses import redirect
+from chalicelib.web.http.responses import format_cookie, redirect
 from chalicelib.web.pages.by_hand_pages import make_visitor, show_visit
 from chalicelib.web.pages.decision_forms import (
     parse_decline,
@@ -19,6 +20,7 @@ from chalicelib.web.pages.decision_forms import (
     visit_reader,
     with_trouble,
 )
+from chalicelib.web.pages.login_actions import SETUP_COOKIE, SETUP_SECONDS
 from chalicelib.web.pages.signature_form import parse_approval
 
 
@@ -46,6 +48,19 @@ def decline(context: RequestContext, document_id: str) -> Response:
     except (Invalid, Conflict) as trouble:
         return _show_refusal(context, trouble, declining=True)
     return redirect(f"/by-hand/{document_id}/document")
+
+
+def create_account(context: RequestContext, document_id: str) -> Response:
+    """Open the setup page for a person who has just decided the document with an emailed code.
+
+    If no account is offered any more, return a redirect to the document."""
+    document = context.require_document()
+    email = find_proven_email(document, context.require_visit())
+    try:
+        token = context.services.guest_accounts.create_link(document, email, context.now)
+    except Conflict:
+        return redirect(f"/by-hand/{document_id}/document")
+    return redirect("/setup", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
 def _show_refusal(context: RequestContext, trouble: PortalError, *, declining: bool) -> Response:

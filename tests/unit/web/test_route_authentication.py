@@ -65,6 +65,7 @@ EXPECTED_ACCESS = {
     ("POST", "/by-hand/{document_id}/signed"): Access.BY_HAND,
     ("POST", "/by-hand/{document_id}/approve"): Access.BY_HAND,
     ("POST", "/by-hand/{document_id}/decline"): Access.BY_HAND,
+    ("POST", "/by-hand/{document_id}/account"): Access.BY_HAND,
     ("POST", "/v1/events"): Access.PRACTICE_SIGNATURE,
     ("POST", "/v1/uploads"): Access.PRACTICE_KEY,
     ("GET", "/v1/documents"): Access.PRACTICE_KEY,

@@ -62,6 +62,12 @@ def guest_signed(scene: Scene) -> None:
 
 
 @state
+def guest_signed_and_offered_an_account(scene: Scene) -> None:
+    scene.provider(password_hash=None)
+    guest_signed(scene)
+
+
+@state
 def guest_declined(scene: Scene) -> None:
     opened(scene)
     scene.page.get_by_text("Decline instead").click()

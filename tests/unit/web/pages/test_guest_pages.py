@@ -7,11 +7,12 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import bootstrap
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.review.hand_codes import create_code, create_fax_code
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Claim
 from tests.support.accounts import logged_in
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
@@ -280,6 +281,81 @@ def test_a_draft_of_the_browser_belongs_to_the_document_and_its_address(portal: 
     portal.time.pass_time(minutes=2)
     assert owner(enter(portal)) == first
     assert owner(enter(portal, fax=True)) != first
+
+
+# An account afterwards
+
+
+def without_account(portal: Portal) -> None:
+    portal.store.commit(Change(at=START, providers=(replace(PROVIDER, version=2, password_hash=None, email=None),)))
+
+
+def test_the_signer_gets_an_account_with_one_tap_and_a_password(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal)
+    sign(browser)
+    assert "Create an account for dr.rivera@example.com." in text(browser.get(OPENED))
+    assert header(browser.post(f"{PLACE}/account"), "location") == "/setup"
+    setup = text(browser.get("/setup"))
+    assert "Set up your account" in setup
+    assert "dr.rivera@ example.com" in setup or "dr.rivera@example.com" in setup
+    form = {"password": "violet tractor onion", "credential": "MD", "confirmed": "yes"}
+    assert header(browser.post("/setup", form), "location").startswith("/login?reason=password-set")
+    provider = portal.store.provider(PROVIDER.id)
+    assert provider is not None
+    assert (provider.has_account, provider.email) == (True, "dr.rivera@example.com")
+    assert "Create my account" not in text(browser.get(OPENED))
+
+
+def test_the_link_of_the_account_works_once(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal)
+    sign(browser)
+    browser.post(f"{PLACE}/account")
+    token = browser.cookies["__Host-setup"]
+    form = {"password": "violet tractor onion", "credential": "MD", "confirmed": "yes"}
+    browser.post("/setup", form)
+    browser.cookies["__Host-setup"] = token
+    assert browser.post("/setup", form).status_code == 410
+
+
+def test_a_fax_code_proves_no_mailbox_and_offers_no_account(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal, fax=True)
+    sign(browser)
+    assert "Create my account" not in text(browser.get(OPENED))
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
+    assert "__Host-setup" not in browser.cookies
+
+
+def test_no_account_is_offered_before_the_decision_or_to_another_visitor(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal)
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
+    sign(browser)
+    portal.time.pass_time(minutes=2)
+    other = enter(portal)
+    assert header(other.post(f"{PLACE}/account"), "location") == OPENED
+
+
+def test_no_second_account_is_offered(portal: Portal) -> None:
+    browser = enter(portal)
+    sign(browser)
+    assert "Create my account" not in text(browser.get(OPENED))
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
+
+
+def test_no_account_is_offered_at_the_address_of_another_account_or_to_a_closed_one(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal)
+    sign(browser)
+    taken = Claim(key=email_claim("dr.rivera@example.com"), owner="prv_2")
+    portal.store.commit(Change(at=START, claims=(taken,)))
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
+    portal.store.commit(Change(at=START, released=(taken,)))
+    closed = replace(PROVIDER, version=3, password_hash=None, email=None, closed_at=START)
+    portal.store.commit(Change(at=START, providers=(closed,)))
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
 
 
 # With an account

@@ -107,6 +107,7 @@ POST /account/recovery-codes                      login 404   404   login login 
 POST /account/stay                                login 200   200   login login login login login 403
 POST /by-hand/{document_id}                       422   422   422   422   422   422   422   422   403
 POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
+POST /by-hand/{document_id}/account               code  code  code  code  code  code  on    code  403
 POST /by-hand/{document_id}/approve               code  code  code  code  code  code  done  code  403
 POST /by-hand/{document_id}/decline               code  code  code  code  code  code  done  code  403
 POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
