@@ -1,6 +1,7 @@
-"""The end of reminders by email to a mailbox, by the link in a reminder or by a bounce, and what the clinics learn.
+"""The end of reminders by email to an address: its reader stops them by the link in a reminder, or a reminder bounces.
 
-Opening the link changes nothing, because email scanners open links. Only the form behind the link stops reminders."""
+The clinics then learn that their documents are not reminded of by email any more. Opening the link changes nothing,
+because email scanners open links. Only the form behind the link stops reminders."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +29,7 @@ LINK_LIFETIME = timedelta(days=60)
 
 
 class ReminderStops:
-    """The service behind the page that stops reminders by email, and its background job."""
+    """Service that stops reminders by email to an address, and tells the clinics by background jobs."""
 
     def __init__(self, writer: DocumentWriter, clock: Clock) -> None:
         self._writer = writer
@@ -74,9 +75,9 @@ class ReminderStops:
         self._end_reminders(job, _record_bounce)
 
     def _end_reminders(self, job: Job, record: Callable[[Recorder, Document, Delivery], object]) -> None:
-        """End the reminders by email of every document that waits at the mailbox of the job's reminder.
+        """End the reminders by email of every document that waits at the email address of the job's reminder.
 
-        `record` adds to the recorder what the clinic learns of it."""
+        `record` is a function that adds to the recorder of a document what its clinic learns, such as an event."""
         now, reminder = self._clock.now(), self._store.delivery(job.delivery_id or "")
         if reminder is None:
             raise LookupError("a job for a reminder that does not exist")

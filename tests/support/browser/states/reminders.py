@@ -1,4 +1,6 @@
-"""Functions that bring a browser to the page on which the reader of a mailbox stops reminders by email."""
+"""Functions that bring a browser to the page on which the reader of a mailbox stops reminders by email.
+
+Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from tests.support.browser.states.scene import Scene, state

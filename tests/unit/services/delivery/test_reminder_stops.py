@@ -1,4 +1,4 @@
-"""Test the link that stops reminders by email, and what the clinics learn of it."""
+"""Test the link in a reminder by which the reader stops reminders by email, and what the clinics learn of it."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def world() -> World:
 
 
 def remind(world: World) -> Delivery:
-    """Send the day's reminder of the world's document."""
+    """Send the day's reminder of the test's document, and return its delivery."""
     row = add_to_reminder(world.store, (world.document.id,), EMAIL, PROVIDER.id, leaves=world.clock.at, zone=ZONE)
     assert row is not None
     world.store.commit(Change(at=world.clock.at, deliveries=(row,)))
@@ -59,7 +59,7 @@ def other(world: World, **changes: Any) -> Document:
 
 
 def tell(world: World) -> list[Job]:
-    """Run the jobs that follow a stop, twice each, and return the jobs."""
+    """Run the jobs that tell the clinics after reminders were stopped, each job twice, and return the jobs."""
     jobs = [job for job in world.relay() if job.name is JobName.REMINDERS_STOPPED]
     for job in (*jobs, *jobs):
         run_delivery_job(job, world)
@@ -180,7 +180,9 @@ def test_an_expired_link_says_where_to_find_another(portal: Portal) -> None:
 
 
 def bounce(world: World) -> Delivery:
-    """Send the day's reminder, and let it bounce. Run the jobs that follow, twice each."""
+    """Send the day's reminder, report that it bounced, and return its delivery.
+
+    The jobs that follow are run twice each, because jobs may come twice."""
     row = remind(world)
     receipt = Receipt(carrier_id=row.carrier_id or "", kind=ReceiptKind.BOUNCED, at=world.clock.at, detail="Gone.")
     world.ses_feedback.apply(receipt)
