@@ -211,8 +211,11 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
     assert statement["Action"] == ["dynamodb:PutItem"]
 
 
-def test_the_deliveries_function_lists_documents_of_a_provider_only(policies: dict[str, list[Statement]]) -> None:
-    """The deliveries function reads a provider's lists for setup links and document moves, and needs no other list."""
+def test_the_deliveries_function_lists_documents_for_its_jobs_only(policies: dict[str, list[Statement]]) -> None:
+    """The deliveries function reads three lists, and needs no other list.
+
+    Setup links and document moves need the two lists of a provider. A fax number that its recipient reports as wrong
+    needs the documents of a practice that wait."""
     listed = {
         str(place)
         for statement in policies["DeliveriesRole"]
@@ -220,7 +223,7 @@ def test_the_deliveries_function_lists_documents_of_a_provider_only(policies: di
         for place in statement["Resource"]
         if "DocumentsTable" in str(place)
     }
-    indexes = ("provider_pending", "provider_past")
+    indexes = ("provider_pending", "provider_past", "practice_unsigned")
     assert listed == {str({"Fn::Sub": f"${{DocumentsTable.Arn}}/index/{index}"}) for index in indexes}
 
 
