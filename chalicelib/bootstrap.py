@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from chalicelib.services.practices.visibility_report import VisibilityReport
     from chalicelib.services.proof.proof_job import ProofJob
     from chalicelib.services.proof.proofs import Proofs
+    from chalicelib.services.returned_faxes.fax_reception import FaxReception
+    from chalicelib.services.returned_faxes.received_faxes import ReceivedFaxes
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
     from chalicelib.services.review.guest_signing import GuestSigning
@@ -159,6 +161,10 @@ class Services:
     faxes: Faxes = _service("delivery.faxes")
     carrier_faxes: CarrierFaxes = _service("delivery.carrier_faxes", carrier="fax_carrier")
     fax_reports: FaxReports = _service("delivery.fax_reports", faxes="carrier_faxes")
+    fax_reception: FaxReception = _service(
+        "returned_faxes.fax_reception", carrier="fax_carrier", writer="document_writer"
+    )
+    received_faxes: ReceivedFaxes = _service("returned_faxes.received_faxes", writer="document_writer")
     emr_webhooks: Webhooks = _service("delivery.webhooks", http="webhook_sender")
     staff_notices: StaffNotices = _service("delivery.staff_notices")
 

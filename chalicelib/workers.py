@@ -140,6 +140,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.FORGOTTEN: _send_requested_link,
     JobName.MOVE: lambda job, services: services.document_moves.move(job),
     JobName.FAX_REPORT: _apply_fax_report,
+    JobName.RECEIVE_FAX: lambda job, services: services.fax_reception.receive(job),
     JobName.WRONG_NUMBER: lambda job, services: services.wrong_numbers.mark(job),
     JobName.REMINDER_BOUNCED: lambda job, services: services.reminder_stops.report_bounce(job),
     JobName.REMINDERS_STOPPED: lambda job, services: services.reminder_stops.tell_clinics(job),

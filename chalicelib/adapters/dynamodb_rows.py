@@ -10,6 +10,7 @@ from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import RETENTION, AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.certification.rules import needs_attention
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import waits_to_retry
@@ -112,6 +113,15 @@ def access_key(document_id: str) -> str:
 def access_row(event: AccessEvent) -> tables.EventRow:
     key = access_key(event.document_id)
     return tables.EventRow(document_id=key, sequence=event.sort_key, record=codec.dump(event))
+
+
+def faxes_key(practice_id: str) -> str:
+    """Return the partition key of a practice's received faxes, which share a table with the audit events."""
+    return f"faxes#{practice_id}"
+
+
+def received_fax_row(fax: ReceivedFax) -> tables.EventRow:
+    return tables.EventRow(document_id=faxes_key(fax.practice_id), sequence=fax.sort_key, record=codec.dump(fax))
 
 
 def old_account_key(provider_id: str) -> str:

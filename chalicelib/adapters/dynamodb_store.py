@@ -29,6 +29,7 @@ from chalicelib.adapters.dynamodb_tables import (
 )
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
@@ -199,6 +200,15 @@ class DynamoStore:
         oldest = EventRow.query(rows.access_key(document_id), consistent_read=True, limit=limit)
         return [codec.load(AccessEvent, row.record) for row in oldest]
 
+    def received_fax(self, practice_id: str, sort_key: int) -> ReceivedFax | None:
+        found = tuple(EventRow.query(rows.faxes_key(practice_id), EventRow.sequence == sort_key, consistent_read=True))
+        return codec.load(ReceivedFax, found[0].record) if found else None
+
+    def received_faxes(self, practice_id: str, *, limit: int, before: int | None) -> Page[ReceivedFax]:
+        found = _newest(EventRow, rows.faxes_key(practice_id), before=before, limit=limit + 1)
+        shown = tuple(codec.load(ReceivedFax, row.record) for row in found[:limit])
+        return Page(shown, str(shown[-1].sort_key) if len(found) > limit else None)
+
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         newest = partial(_newest, before=before, limit=limit + 1)
         old = newest(EventRow, rows.old_account_key(provider_id))
@@ -296,6 +306,8 @@ def _additions(change: Change) -> Iterable[_Part]:
         if claim.replaces is not None:
             owned = owned | (ClaimRow.owner == claim.replaces)
         yield "claim", rows.claim_row(claim), owned, False
+    for fax in change.received_faxes:
+        yield "received_fax", rows.received_fax_row(fax), EventRow.document_id.does_not_exist(), False
     for request in change.requests:
         yield "request", rows.request_row(request), RequestRow.id.does_not_exist(), False
 

@@ -70,7 +70,8 @@ class EventRow(Model):
     """A row of a document's audit event, under the document's id. No row expires.
 
     Under the hash key `access#…`, the table also has the document's access events, which record who read it. Earlier
-    releases also stored account events here, under `account#…`."""
+    releases also stored account events here, under `account#…`. Under `faxes#…`, the table has the faxes that came in
+    to a practice's number."""
 
     class Meta:
         table_name = "events"

@@ -9,20 +9,23 @@ import binascii
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.carriers.fax_results import REFUSED_REQUEST, FaxReport, FaxState
-from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.domain.errors import Invalid, Unavailable, Unprocessable
 from chalicelib.domain.timestamps import from_text, to_text
-from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown
+from chalicelib.services.ports import FaxOrder, FaxRefused, FaxUnknown, IncomingFax
 from chalicelib.settings import FaxCarrierSettings
 
 TOLERANCE = timedelta(seconds=300)
@@ -36,6 +39,11 @@ _ACCEPTED, _NOT_FOUND, _TOO_MANY = 202, 404, 429
 _REFUSED = (400, 401, 402, 403, 404, 405, 413, 415, 422)
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _NO_ANSWER = "The fax service did not respond."
+_NO_EVENT = "The body is not an event of the fax carrier."
+_RECEIVED = "fax.received"
+_MAX_ID = 64
+_FILE_HOSTS = (".telnyx.com", ".amazonaws.com")
+_DOWNLOAD_SECONDS = 25.0
 
 
 class TelnyxFaxCarrier:
@@ -109,12 +117,62 @@ class TelnyxFaxCarrier:
 
         The event may be inside a field `data` or not, because Telnyx's documentation shows both. Raises `Invalid` for
         a body without an event."""
+        event = _read_event(body)
         try:
-            event = json.loads(body)
-            event = event.get("data", event)
             return _with_hash(read_fax({**event["payload"], "updated_at": event["occurred_at"]}), body)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Invalid("The body is not an event of the fax carrier.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise Invalid(_NO_EVENT) from error
+
+    def read_received(self, body: bytes) -> str | None:
+        """Return Telnyx's id of the fax whose arrival a webhook reports, or None for every other webhook.
+
+        The webhook's link to the pages is left out: the job asks Telnyx for a link. Raises `Invalid` for a body without
+        an event."""
+        event = _read_event(body)
+        payload = event["payload"]
+        is_received = event.get("event_type") == _RECEIVED and payload.get("direction") == "inbound"
+        fax_id = payload.get("fax_id") or payload.get("id")
+        return str(fax_id)[:_MAX_ID] if is_received and fax_id else None
+
+    def received(self, fax_id: str) -> IncomingFax:
+        response = self._get(f"/faxes/{quote(fax_id, safe='')}")
+        if response.status == _NOT_FOUND:
+            raise Unavailable("The fax service does not know the fax.")
+        fax = _data(response)
+        if fax.get("direction") != "inbound" or not fax.get("media_url"):
+            raise Unavailable("The fax service has no pages of the fax.")
+        return IncomingFax(
+            id=fax_id,
+            at=from_text(str(fax["created_at"])),
+            to=str(fax["to"]),
+            sender=str(fax["from"]) if fax.get("from") else None,
+            url=str(fax["media_url"]),
+            is_partial=fax.get("partial_content") is True,
+        )
+
+    def download(self, fax: IncomingFax, max_bytes: int) -> bytes | None:
+        """Return the file of a fax, or None if it has more than `max_bytes`. Redirects are not followed.
+
+        If the link has expired, Telnyx is asked for a new link, and `Unavailable` is raised for another try."""
+        self._check_link(fax.url)
+        try:
+            with self._http.request("GET", fax.url, redirect=False, preload_content=False) as response:
+                if response.status == HTTPStatus.OK:
+                    return _read_at_most(response, max_bytes)
+        except (urllib3.exceptions.HTTPError, OSError):
+            raise Unavailable(_NO_ANSWER) from None
+        with suppress(urllib3.exceptions.HTTPError):
+            self._request("POST", f"/faxes/{quote(fax.id, safe='')}/actions/refresh")
+        raise Unavailable("The link to the pages of the fax does not work.")
+
+    def _check_link(self, url: str) -> None:
+        """Raise `Unprocessable` unless the link leads to Telnyx or to its storage, by HTTPS.
+
+        A link to the API's own host is right too, because the local carrier has no HTTPS."""
+        parts, own = urlsplit(url), urlsplit(self._account.url)
+        is_carrier = parts.scheme == "https" and (parts.hostname or "").endswith(_FILE_HOSTS)
+        if not is_carrier and (parts.scheme, parts.netloc) != (own.scheme, own.netloc):
+            raise Unprocessable("The link to the pages of the fax leads to another service.")
 
     def _get(self, path: str) -> urllib3.BaseHTTPResponse:
         """Send a GET request to Telnyx, and return the response with status 200 or 404. Else raise `Unavailable`."""
@@ -142,6 +200,28 @@ def _data(response: urllib3.BaseHTTPResponse) -> Any:
         return response.json()["data"]
     except (ValueError, KeyError, TypeError):
         raise FaxUnknown("unreadable response") from None
+
+
+def _read_event(body: bytes) -> dict[str, Any]:
+    """Return the event in a webhook's body, which may be inside a field `data`. Raises `Invalid` for another body."""
+    try:
+        event = json.loads(body)
+        event = event.get("data", event)
+        return {**event, "payload": dict(event["payload"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Invalid(_NO_EVENT) from error
+
+
+def _read_at_most(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes | None:
+    """Return the response's body, or None if it has more than `max_bytes`. Raises `Unavailable` after 25 seconds."""
+    until, data = time.monotonic() + _DOWNLOAD_SECONDS, bytearray()
+    for piece in response.stream(64 * 1024):
+        data += piece
+        if len(data) > max_bytes:
+            return None
+        if time.monotonic() > until:
+            raise Unavailable(_NO_ANSWER)
+    return bytes(data)
 
 
 def _error_code(response: urllib3.BaseHTTPResponse) -> str:

@@ -38,6 +38,7 @@ class DocumentEventType(StrEnum):
     SUPERSEDED = "document.superseded"
     RETURNED = "document.returned"
     CALLED = "document.called"
+    COPY_RECEIVED = "document.copy_received"
     COPY_CONFIRMED = "document.copy_confirmed"
     CERTIFIED = "document.certified"
     NEEDS_ATTENTION = "document.needs_attention"

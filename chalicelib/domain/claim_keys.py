@@ -40,6 +40,21 @@ def api_key_claim(digest: str) -> str:
     return f"apikey#{digest}"
 
 
+def own_fax_number_claim(number: str) -> str:
+    """Return the key of the row that leads from a fax number at the carrier to the practice that owns the number."""
+    return f"faxnumber#{number}"
+
+
+def carrier_fax_claim(carrier_id: str) -> str:
+    """Return the key of the row that leads from the carrier's id of a received fax to the fax, so it is stored once."""
+    return f"carrierfax#{carrier_id}"
+
+
+def fax_assignment_claim(fax_id: str) -> str:
+    """Return the key of the row that leads from a received fax to the document to which staff assigned its pages."""
+    return f"faxassigned#{fax_id}"
+
+
 def sealed_claim(sha256: str) -> str:
     """Return the key of the row that leads from a sealed PDF, given by its SHA-256 (hex), to the PDF's document."""
     return f"sealed#{sha256}"

@@ -231,6 +231,23 @@ class DeliveryLine:
     at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class CopyPage:
+    """A page of a returned copy: its number in the fax, and its number in the document, if the portal knows it."""
+
+    number: int
+    page: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnedCopy:
+    """A copy of the document that came back by fax. Nobody has said yet what is on it."""
+
+    fax_id: str
+    received_at: datetime
+    pages: tuple[CopyPage, ...]
+
+
 class GrantKind(StrEnum):
     FAX_CODE = "fax_code"
     HANDED_OVER = "handed_over"
@@ -314,6 +331,7 @@ class Document:
     recalled_reason: str | None = None
     recalled_at: datetime | None = None
     deliveries: tuple[DeliveryLine, ...] = ()
+    copies: tuple[ReturnedCopy, ...] = ()
     granted: Grant | None = None
     access: int = 1
     sequence: int = 0

@@ -21,6 +21,7 @@ class JobName(StrEnum):
     - `RELEASE`: sends the webhooks that were held while a practice's endpoint was off.
     - `HASTEN`: retries the webhooks that have failed and wait for another attempt.
     - `RECEIPT` and `FAX_REPORT`: store what SES or the fax carrier reports about an email or a fax.
+    - `RECEIVE_FAX`: fetches, reads and matches a fax that came in.
     - `FORGOTTEN`: sends the link to set a password, which a person has requested.
     - `MOVE`: moves documents to the provider to whom they belong.
     - `WRONG_NUMBER`: marks the documents that a practice faxed to a number which was reported as wrong.
@@ -43,4 +44,5 @@ class JobName(StrEnum):
     REMINDERS_STOPPED = "reminders_stopped"
     REMINDER_BOUNCED = "reminder_bounced"
     FAX_REPORT = "fax_report"
+    RECEIVE_FAX = "receive_fax"
     WRONG_NUMBER = "wrong_number"

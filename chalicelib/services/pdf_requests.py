@@ -209,6 +209,35 @@ class ComposedFax:
 
 
 @dataclass(frozen=True)
+class ReadFax:
+    """Read the QR code of every page of a received fax. `images` writes a picture of each page, named by its number."""
+
+    source: SourceLink
+    images: UploadLink
+
+
+@dataclass(frozen=True)
+class PageReading:
+    """What was read on a page of a received fax: the document, version and page that its QR code names.
+
+    `number` counts the fax's pages from 1. Without a readable code, `document_id` is None."""
+
+    number: int
+    is_blank: bool
+    document_id: str | None = None
+    version: str = ""
+    page: int = 0
+
+
+@dataclass(frozen=True)
+class FaxReadings:
+    """The result of `ReadFax`. `refused` says why the file could not be read; then there are no pages."""
+
+    pages: tuple[PageReading, ...]
+    refused: str
+
+
+@dataclass(frozen=True)
 class DrawPreview:
     """Draw a signature block as a picture, in a box of this size in points, to show the signer how it will look."""
 

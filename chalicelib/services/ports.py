@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.carriers.fax_results import FaxQuality, FaxReport
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
@@ -148,6 +149,14 @@ class Store(Protocol):
 
     def oldest_access_events(self, document_id: str, *, limit: int) -> Sequence[AccessEvent]:
         """Return the first entries of the log of who read a document, oldest first, at most `limit`."""
+
+    def received_fax(self, practice_id: str, sort_key: int) -> ReceivedFax | None:
+        """Return the practice's received fax with this `sort_key`, or None."""
+
+    def received_faxes(self, practice_id: str, *, limit: int, before: int | None) -> Page[ReceivedFax]:
+        """Return a page of the practice's received faxes, newest first, in one call.
+
+        With `before`, the page has only faxes whose `sort_key` is lower."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         """Return a page of an account's events, such as logins, newest first, in two calls.
@@ -388,6 +397,20 @@ class FaxUnknown(Exception):
     """Error for a fax that the fax carrier may or may not have accepted, because no response came."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class IncomingFax:
+    """A fax that came in to a number at the carrier. `to` and `sender` are E.164, and `url` leads to the file.
+
+    `is_partial` is true if the call ended before the last page."""
+
+    id: str
+    at: datetime
+    to: str
+    sender: str | None
+    url: str
+    is_partial: bool
+
+
 class FaxCarrier(Protocol):
     """The fax carrier: the service that sends faxes. It cannot recognize a fax that it gets twice."""
 
@@ -414,6 +437,19 @@ class FaxCarrier(Protocol):
         """Return the report in a webhook of the carrier, or None for a webhook about an incoming fax.
 
         Raises `Invalid` for a body that is not an event of the carrier."""
+
+    def read_received(self, body: bytes) -> str | None:
+        """Return the carrier's id of a fax that has come in, or None for every other webhook.
+
+        Raises `Invalid` for a body that is not an event of the carrier."""
+
+    def received(self, fax_id: str) -> IncomingFax:
+        """Return a fax that has come in. Raises `Unavailable` if the carrier has no file of it now."""
+
+    def download(self, fax: IncomingFax, max_bytes: int) -> bytes | None:
+        """Return the file of a fax that has come in, or None if it has more than `max_bytes`.
+
+        Raises `Unavailable` if the link does not work now, and `Unprocessable` for a link to another service."""
 
 
 class Notifier(Protocol):

@@ -12,6 +12,7 @@ from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.carriers.email_receipts import Receipt
 from chalicelib.domain.carriers.fax_results import FaxReport
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
@@ -93,6 +94,7 @@ class Change:
     claims: tuple[Claim, ...] = ()
     released: tuple[Claim, ...] = ()
     requests: tuple[RequestRecord, ...] = ()
+    received_faxes: tuple[ReceivedFax, ...] = ()
     secrets: tuple[Secret, ...] = ()
     spent: tuple[Secret, ...] = ()
     dropped: tuple[Secret, ...] = ()

@@ -80,10 +80,23 @@ def send_fax() -> Response:
 @API.get("/v2/faxes/<fax_id>")
 def read_fax(fax_id: str) -> Response:
     """Return the state of one fax as JSON, as the API of Telnyx does."""
+    returned = carrier().exchange.returned.get(fax_id)
+    if returned is not None:
+        return _json({"data": returned.describe()})
     fax = carrier().exchange.faxes.get(fax_id)
     if fax is None:
         return _error(HTTPStatus.NOT_FOUND, "10005", "Not found")
     return _json({"data": fax.describe(carrier().clock())})
+
+
+@API.post("/v2/faxes/<fax_id>/actions/refresh")
+def refresh(fax_id: str) -> Response:
+    """Renew the link to the pages of a fax that came in."""
+    returned = carrier().exchange.returned.get(fax_id)
+    if returned is None:
+        return _error(HTTPStatus.NOT_FOUND, "10005", "Not found")
+    returned.refreshed += 1
+    return _json({"data": {"result": "ok"}})
 
 
 @API.get("/v2/faxes")
@@ -129,6 +142,24 @@ def pages(fax_id: str) -> Response:
     if fax is None or fax.pdf is None:
         abort(HTTPStatus.NOT_FOUND)
     return Response(fax.pdf, mimetype="application/pdf")
+
+
+@API.post("/returned")
+def return_fax() -> Response:
+    """Let a fax come in. The query has the numbers `to` and `from`, and the body is the PDF."""
+    host = request.host_url.rstrip("/")
+    to, sender = request.args["to"], request.args["from"]
+    fax = carrier().exchange.receive(to, sender, request.get_data(), host, carrier().clock())
+    return jsonify(id=fax.id)
+
+
+@API.get("/media/<fax_id>.pdf")
+def media(fax_id: str) -> Response:
+    """Return the pages of a fax that came in."""
+    returned = carrier().exchange.returned.get(fax_id)
+    if returned is None:
+        abort(HTTPStatus.NOT_FOUND)
+    return Response(returned.pdf, mimetype="application/pdf")
 
 
 @API.get("/healthz")

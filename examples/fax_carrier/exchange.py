@@ -87,6 +87,34 @@ class Fax:
 
 
 @dataclass
+class ReturnedFax:
+    """A fax that came in to a number of the carrier's customer. `host` is the carrier's address, for the link."""
+
+    id: str
+    to: str
+    sender: str
+    pdf: bytes
+    host: str
+    received_at: datetime
+    partial: bool = False
+    refreshed: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        """Return the fax as the carrier's API shows it."""
+        return {
+            "id": self.id,
+            "record_type": "fax",
+            "direction": "inbound",
+            "status": "received",
+            "to": self.to,
+            "from": self.sender,
+            "media_url": f"{self.host}/media/{self.id}.pdf",
+            "partial_content": self.partial,
+            "created_at": _text(self.received_at),
+        }
+
+
+@dataclass
 class Webhook:
     """One report about a fax that waits to be posted to the portal. It is signed only when it is posted."""
 
@@ -101,11 +129,14 @@ class Exchange:
     """All faxes of the local carrier, and the reports (webhooks) that wait to be posted.
 
     `fetch` downloads the pages of a fax, and returns None if the link does not work. `count_pages` returns the number
-    of pages of a PDF. `overlaps` counts calls to a number that was in use."""
+    of pages of a PDF. `overlaps` counts calls to a number that was in use. `webhook_url` is that of the latest order: a
+    fax that comes in is reported there."""
 
     fetch: Callable[[str], bytes | None]
     count_pages: Callable[[bytes], int]
     faxes: dict[str, Fax] = field(default_factory=dict)
+    returned: dict[str, ReturnedFax] = field(default_factory=dict)
+    webhook_url: str = ""
     webhooks: list[Webhook] = field(default_factory=list)
     plans: dict[str, list[Plan]] = field(default_factory=dict)
     overlaps: int = 0
@@ -126,10 +157,29 @@ class Exchange:
             return plan.reply, None
         pdf = self.fetch(str(order["media_url"]))
         with self.lock:
+            self.webhook_url = str(order.get("webhook_url") or self.webhook_url)
             fax = self._call(order, plan, pdf, now)
             self.faxes[fax.id] = fax
             self.webhooks += self._events(fax)
         return plan.reply, fax
+
+    def receive(self, to: str, sender: str, pdf: bytes, host: str, now: datetime) -> ReturnedFax:
+        """Let a fax come in, and report it twice, as carriers do now and then."""
+        fax = ReturnedFax(str(uuid.uuid4()), to, sender, pdf, host, now)
+        payload = {**fax.describe(), "fax_id": fax.id}
+        del payload["id"]
+        event = {
+            "record_type": "event",
+            "id": str(uuid.uuid4()),
+            "event_type": "fax.received",
+            "occurred_at": _text(now),
+            "payload": payload,
+        }
+        with self.lock:
+            self.returned[fax.id] = fax
+            if self.webhook_url:
+                self.webhooks += [Webhook(self.webhook_url, now, {"data": event}) for _ in range(2)]
+        return fax
 
     def _call(self, order: Mapping[str, Any], plan: Plan, pdf: bytes | None, now: datetime) -> Fax:
         busy = any(other.order["to"] == order["to"] and now < other.ends_at for other in self.faxes.values())

@@ -14,6 +14,7 @@ from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
@@ -151,6 +152,9 @@ def _writes(change: Change) -> Iterator[_Write]:
     for claim in change.claims:
         owned = _owned_by(claim.owner, claim.replaces)
         yield _Write("claim", "claims", claim.key, rows.claim_row(claim), owned)
+    for fax in change.received_faxes:
+        key = f"{rows.faxes_key(fax.practice_id)}#{fax.sort_key}"
+        yield _Write("received_fax", "events", key, rows.received_fax_row(fax), _nothing)
     for request in change.requests:
         stored = rows.request_row(request)
         yield _Write("request", "requests", stored.id, stored, _nothing)
@@ -275,6 +279,16 @@ class FakeStore:
     def oldest_access_events(self, document_id: str, *, limit: int) -> Sequence[AccessEvent]:
         matches = self._where("events", "document_id", rows.access_key(document_id))
         return _all(AccessEvent, sorted(matches, key=lambda row: row.sequence)[:limit])
+
+    def received_fax(self, practice_id: str, sort_key: int) -> ReceivedFax | None:
+        return self._load(ReceivedFax, "events", f"{rows.faxes_key(practice_id)}#{sort_key}")
+
+    def received_faxes(self, practice_id: str, *, limit: int, before: int | None) -> Page[ReceivedFax]:
+        matches = self._where("events", "document_id", rows.faxes_key(practice_id))
+        matches = [row for row in matches if before is None or row.sequence < before]
+        matches.sort(key=lambda row: -row.sequence)
+        shown = _all(ReceivedFax, matches[:limit])
+        return Page(shown, str(shown[-1].sort_key) if len(matches) > limit else None)
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         old = self._where("events", "document_id", rows.old_account_key(provider_id))

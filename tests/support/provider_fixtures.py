@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, ReceivedPage
 from chalicelib.domain.certification.facts import Certification
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Document, Kind, Patient, StoredPdf
@@ -126,6 +127,23 @@ def a_delivery(document: Document, **changes: Any) -> Delivery:
         access=document.access,
     )
     return replace(delivery, **changes)
+
+
+def a_received_fax(**changes: Any) -> ReceivedFax:
+    """Return a fax that came in to `PRACTICE`, with one page that cannot be read."""
+    fax = ReceivedFax(
+        id="fax_1795374000000000000012",
+        practice_id=PRACTICE.id,
+        sort_key=1795374000000000000012,
+        carrier_id="0ccc7b54",
+        received_at=START,
+        sender="+15125550100",
+        file_key="evidence/faxes/prc_1/ab",
+        sha256="ab",
+        is_partial=False,
+        pages=(ReceivedPage(number=1, match=PageMatch.UNREADABLE),),
+    )
+    return replace(fax, **changes)
 
 
 def a_fax(document: Document, **changes: Any) -> Delivery:

@@ -43,7 +43,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"lookups", "pdf_function", "qr_svg"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
-        {"delivery", "proof"},
+        {"delivery", "proof", "returned_faxes"},
         {"practices", "scheduling"},
     ),
     "pdf": (
@@ -51,7 +51,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"models"},
         {"reader"},
         {"inspection", "rendering", "text"},
-        {"drawing", "scan_comparison"},
+        {"drawing", "fax_reading", "scan_comparison"},
         {"placement"},
         {"assembly"},
         {"signing"},

@@ -107,6 +107,7 @@ class AttentionReason(StrEnum):
     ADDRESS_CORRECTED = "address_corrected"
     SIGNED_UNDATED = "signed_undated"
     COPY_NOT_READABLE = "copy_not_readable"
+    COPY_RECEIVED = "copy_received"
     PLEASE_CALL = "please_call"
     CALL_AGAIN = "call_again"
     DUE_SOON = "due_soon"

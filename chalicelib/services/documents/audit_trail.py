@@ -27,6 +27,7 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.RETURNED: "Marked as returned by the clinic",
     DocumentEventType.TRANSMITTED: "Transmitted to the provider",
     DocumentEventType.CALLED: "Call to the provider noted by the clinic",
+    DocumentEventType.COPY_RECEIVED: "Copy received by fax",
     DocumentEventType.COPY_CONFIRMED: "Returned copy read by the clinic",
     DocumentEventType.CERTIFIED: "Plan certified",
     DocumentEventType.NEEDS_ATTENTION: "Needs the clinic's attention",

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from chalicelib.domain.certification.facts import AttentionReason, PayerKind
 from chalicelib.domain.certification.rules import CertifiedBy, certify, local_day, needs_attention
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus, MessageType
-from chalicelib.domain.documents import DeclineReason, Document, Kind, Sealing, StoredPdf
+from chalicelib.domain.documents import DeclineReason, Document, Kind, ReturnedCopy, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url, to_response
 
@@ -118,6 +118,23 @@ class AttentionResource(TypedDict):
     days_left: int
 
 
+class CopyPageResource(TypedDict):
+    """A page of a returned copy. `page` is the page of the document, or null if the page's code cannot be read.
+
+    `url` leads to the page's picture, with the API key."""
+
+    page: int | None
+    url: Url
+
+
+class CopyResource(TypedDict):
+    """A copy of the document that came back by fax. Say what is on it with `document.copy_confirmed`."""
+
+    fax_id: str
+    received_at: Timestamp
+    pages: list[CopyPageResource]
+
+
 class DocumentResource(TypedDict):
     """A document's JSON for the EMR."""
 
@@ -150,6 +167,7 @@ class DocumentResource(TypedDict):
     returned_method: str | None
     recalled_reason: str | None
     deliveries: list[DeliveryLineResource]
+    copies: list[CopyResource]
     trail: TrailPosition
 
 
@@ -174,6 +192,7 @@ def document_resource(document: Document, portal_url: str, now: datetime) -> Doc
         identity=to_response(IdentityResource, identity) if identity else None,
         signed_pdf=_signed_pdf(document, portal_url),
         deliveries=[to_response(DeliveryLineResource, line) for line in lines],
+        copies=[_copy(copy, portal_url) for copy in document.copies],
         trail=to_response(TrailPosition, document),
     )
 
@@ -188,6 +207,12 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
         "tries": _count_tries(document),
         "days_left": (document.due_on - local_day(now, document)).days,
     }
+
+
+def _copy(copy: ReturnedCopy, portal_url: str) -> CopyResource:
+    base = f"{portal_url}/v1/faxes/{copy.fax_id}/pages"
+    pages = [CopyPageResource(page=page.page, url=f"{base}/{page.number}") for page in copy.pages]
+    return to_response(CopyResource, copy, pages=pages)
 
 
 def _count_tries(document: Document) -> int:

@@ -20,6 +20,7 @@ _WORKS: Mapping[type, tuple[str, str]] = {
     requests.CheckRelease: ("release_checks", "check_release"),
     requests.CheckTimestamp: ("release_checks", "check_timestamp"),
     requests.ComposeFax: ("fax_composition", "compose"),
+    requests.ReadFax: ("fax_reading", "read"),
     requests.DrawPreview: ("pictures", "draw_preview"),
     requests.MeasureLogo: ("pictures", "measure_logo"),
 }

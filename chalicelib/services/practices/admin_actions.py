@@ -9,9 +9,9 @@ from typing import Any
 
 from chalicelib.domain import npi as npis
 from chalicelib.domain.certification.facts import PayerKind
-from chalicelib.domain.claim_keys import email_claim
+from chalicelib.domain.claim_keys import email_claim, own_fax_number_claim
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError, invalid_field
+from chalicelib.domain.errors import ConcurrentUpdate, Conflict, FieldError, Invalid, PortalError, invalid_field
 from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import SIGNING_DELAY
@@ -26,7 +26,7 @@ from chalicelib.services.practices.practice_names import is_taken, normalize_nam
 from chalicelib.services.practices.practices import Practices
 from chalicelib.services.practices.request_authentication import is_practice_id
 from chalicelib.services.practices.visibility_report import VisibilityReport
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Claim
 
 ACTIONS = (
     "create_practice",
@@ -34,6 +34,7 @@ ACTIONS = (
     "rotate_api_key",
     "rotate_webhook_secret",
     "set_switch",
+    "set_fax_number",
     "set_logo",
     "reset_second_factor",
     "end_sessions",
@@ -170,6 +171,24 @@ class AdminActions:
         }
         for name, is_on in values.items():
             setters[name](practice_id, on=is_on)
+
+    def set_fax_number(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Give the practice `practice_id` the fax number `fax` of the installation's fax carrier, for returned faxes.
+
+        The portal then matches the faxes that come in there with the documents of this practice. With `replaces` (the
+        id of another practice), that practice loses the number. Return `{"id", "fax"}`. Raises `Conflict` if the number
+        belongs to another practice."""
+        _require_keys(payload, "practice_id", "fax", optional=("replaces",))
+        practice_id = _read_practice_id(payload)
+        number = _require_text(payload, "fax", lambda text: normalization.normalize_fax(text, self.fax_countries))
+        replaces = _read_text(payload, "replaces", normalization.normalize_line)
+        claim = Claim(key=own_fax_number_claim(number), owner=practice_id, replaces=replaces)
+        try:
+            self.practices.change(practice_id, now, lambda practice: replace(practice, fax=number), claims=(claim,))
+        except ConcurrentUpdate:
+            taken = FieldError("fax", "belongs to another practice")
+            raise Conflict("The number belongs to another practice.", errors=(taken,)) from None
+        return {"id": practice_id, "fax": number}
 
     def set_logo(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Set the practice's logo. Return `{"id", "width", "height"}`, or only the id for no logo.

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document, StoredPdf
-from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, TooLarge
+from chalicelib.domain.errors import Conflict, ConflictCode, TooLarge
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery.practice_deliveries import delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
@@ -16,7 +16,14 @@ from chalicelib.services.pagination import decode_cursor, encode_cursor, list_na
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices.practice_resource import practice_resource
 from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES, MAX_BODY_MEGABYTES
-from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, PROVIDERS_REPORT, REPORT, VERSION
+from chalicelib.web.api.query_parameters import (
+    DELIVERY_STATUS,
+    FORMAT,
+    PROVIDERS_REPORT,
+    REPORT,
+    VERSION,
+    check_parameters,
+)
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.file_names import decision_prefix
 from chalicelib.web.http.request_context import RequestContext
@@ -97,7 +104,7 @@ def offer_upload(context: RequestContext) -> Response:
 def list_documents(context: RequestContext) -> Response:
     from chalicelib.services.documents.reports import REPORTS, as_csv
 
-    _check_parameters(context, "report", "format", "limit", "cursor")
+    check_parameters(context.query, "report", "format", "limit", "cursor")
     practice_id, portal_url = context.require_practice().id, context.services.settings.portal_url
     report = REPORT.read(context.query)
     accepts_csv = "text/csv" in context.request.headers.get("accept", "")
@@ -151,20 +158,20 @@ def read_trail(context: RequestContext, document_id: str) -> Response:
 
 
 def list_accesses(context: RequestContext, document_id: str) -> Response:
-    _check_parameters(context, "limit", "cursor")
+    check_parameters(context.query, "limit", "cursor")
     limit, cursor = parse_limit(context.query.get("limit")), context.query.get("cursor")
     practice_id = context.require_practice().id
     return json_response(context.services.reports.accesses(practice_id, document_id, limit=limit, cursor=cursor))
 
 
 def list_providers(context: RequestContext) -> Response:
-    _check_parameters(context, PROVIDERS_REPORT.name)
+    check_parameters(context.query, PROVIDERS_REPORT.name)
     PROVIDERS_REPORT.read(context.query)
     return json_response(context.services.silent_providers.read(context.require_practice().id))
 
 
 def list_deliveries(context: RequestContext) -> Response:
-    _check_parameters(context, "status", "limit", "cursor")
+    check_parameters(context.query, "status", "limit", "cursor")
     listing = DeliveryListing[DELIVERY_STATUS.read(context.query).upper()]
     name = list_name(listing, context.require_practice().id)
     page = context.services.practice_deliveries.page(
@@ -231,16 +238,6 @@ def _require_document(context: RequestContext, document_id: str) -> Document:
 def _redirect_to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Response:
     seconds = int(URL_LIFETIME.total_seconds())
     return redirect(context.services.files.url(pdf.key, seconds=seconds, file_name=name, inline=False))
-
-
-def _check_parameters(context: RequestContext, *known: str) -> None:
-    """Raise `Invalid` if the query has a parameter whose name is not in `known`.
-
-    If the portal ignored a misspelled filter, an EMR would take the whole list for the filtered one."""
-    unknown = tuple(FieldError(name, "is not a parameter of this list") for name in context.query if name not in known)
-    if unknown:
-        names = ", ".join(error.field for error in unknown)
-        raise Invalid(f"Unknown query parameter: {names}. Allowed: {', '.join(known)}.", errors=unknown)
 
 
 def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:

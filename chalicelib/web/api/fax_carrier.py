@@ -10,13 +10,19 @@ from chalicelib.web.http.responses import json_response
 
 
 def receive_report(context: RequestContext) -> Response:
-    """Queue the report in the webhook's body for a background job, and return 200. Ignore reports of incoming faxes.
+    """Queue the report in the webhook's body for a background job, and return 200.
+
+    The report is about a sent fax, or says that a fax has come in. Other reports of incoming faxes are ignored.
 
     The access rule has verified the carrier's signature. Raises `Invalid` for a body that is not a webhook."""
     from chalicelib.services.delivery.fax_reports import queue_report
+    from chalicelib.services.returned_faxes.fax_reception import queue_received_fax
 
     services = context.services
-    report = services.fax_carrier.read_report(request_parsing.read_body(context.request))
+    body = request_parsing.read_body(context.request)
+    report, received = services.fax_carrier.read_report(body), services.fax_carrier.read_received(body)
     if report is not None:
         queue_report(services.store, services.ids, report, context.now)
-    return json_response({"queued": report is not None}, 200)
+    elif received is not None:
+        queue_received_fax(services.store, services.ids, received, context.now)
+    return json_response({"queued": report is not None or received is not None}, 200)

@@ -15,12 +15,14 @@ from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
 from chalicelib.services.proof.proof_resource import ProofInPreparation, ProofResource
+from chalicelib.services.returned_faxes.fax_resource import FaxResource
 from chalicelib.web.api.event_schemas import EVENTS
 from chalicelib.web.api.openapi_schemas import (
     Accepted,
     Deliveries,
     DocumentEvent,
     Documents,
+    Faxes,
     Json,
     TestEvent,
     Upload,
@@ -28,7 +30,7 @@ from chalicelib.web.api.openapi_schemas import (
     ref,
 )
 from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, PROVIDERS_REPORT, REPORT, VERSION, Choice
-from chalicelib.web.api.settings_schemas import EndpointSettings, PracticeSettings
+from chalicelib.web.api.settings_schemas import EndpointSettings, FaxAssignment, PracticeSettings
 from chalicelib.web.http.error_mapping import Problem
 from chalicelib.web.route import Access, Route
 from chalicelib.web.routes import ROUTES
@@ -38,6 +40,7 @@ WEBHOOKS: Mapping[str, str] = {
     "document.delivery_failed": "A message about the document could not be delivered. Correct the address.",
     "document.viewed": "The provider opened the document for the first time.",
     "document.transmitted": "The document itself reached its addressee: opened, downloaded, or faxed in full.",
+    "document.copy_received": "A copy of the document came back by fax. A person must say what is on it.",
     "document.certified": "The plan is certified, as `certified_by` says. Sent again if `certified_by` improves.",
     "document.needs_attention": "A person at the clinic should act, as `attention` says.",
     "document.approved": "The document was signed, and you can fetch the signed PDF.",
@@ -183,6 +186,15 @@ _OPERATIONS: Mapping[str, _Operation] = {
         "List sent messages, newest first", Deliveries, 200, (400, 401), (_query(DELIVERY_STATUS), *_PAGING)
     ),
     "retry_delivery": _Operation("Send a failed or held message again", DeliveryResource, 202, (401, 404, 409, 413)),
+    "list_faxes": _Operation("List received faxes, newest first", Faxes, 200, (400, 401), _PAGING),
+    "read_fax_page": _Operation("Fetch the picture of a page of a fax", None, 303, (401, 404), headers=_LOCATION),
+    "assign_fax": _Operation(
+        "Assign the pages of a received fax that match nothing to a document",
+        FaxResource,
+        200,
+        (400, 401, 404, 409, 413),
+        body=(FaxAssignment,),
+    ),
     "read_practice": _Operation("Read the practice's settings", PracticeResource),
     "write_practice": _Operation(
         "Change some of the practice's settings", PracticeResource, 200, _WRITING, body=(PracticeSettings,)

@@ -15,6 +15,7 @@ from chalicelib.domain.status import Status
 from chalicelib.services.delivery.practice_deliveries import DeliveryResource
 from chalicelib.services.documents.document_resource import DocumentResource
 from chalicelib.services.json_schema import FixedSchema, Timestamp, Url
+from chalicelib.services.returned_faxes.fax_resource import FaxResource
 
 Json = Mapping[str, Any]
 
@@ -64,6 +65,13 @@ class Deliveries(TypedDict):
     """One page of a list of messages."""
 
     deliveries: list[DeliveryResource]
+    next_cursor: str | None
+
+
+class Faxes(TypedDict):
+    """One page of a list of received faxes."""
+
+    faxes: list[FaxResource]
     next_cursor: str | None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.services.pagination import invalid_parameter
 
 
@@ -41,3 +42,13 @@ VERSION = Choice(
     "page as a file of its own, for a PDF that others had signed before. `timestamped-certificate`: this "
     "file with a timestamp that came late.",
 )
+
+
+def check_parameters(query: Mapping[str, str], *known: str) -> None:
+    """Raise `Invalid` if the query has a parameter whose name is not in `known`.
+
+    If the portal ignored a misspelled filter, an EMR would take the whole list for the filtered one."""
+    unknown = tuple(FieldError(name, "is not a parameter of this list") for name in query if name not in known)
+    if unknown:
+        names = ", ".join(error.field for error in unknown)
+        raise Invalid(f"Unknown query parameter: {names}. Allowed: {', '.join(known)}.", errors=unknown)

@@ -1,4 +1,4 @@
-"""Pydantic models of a practice's settings and of its webhook endpoint, which an EMR changes by `PUT`.
+"""Pydantic models of a practice's settings and of its webhook endpoint, and of the assignment of a received fax.
 
 `request_fields.py` says what is refused and what is ignored."""
 
@@ -33,6 +33,17 @@ class EndpointSettings(RequestModel):
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
         return formats.validate_endpoint_url(value, allow_loopback=(info.context or {})["allow_loopback"])
+
+
+class FaxAssignment(RequestModel):
+    document_id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", description="The document that came back.")]
+
+
+def read_assignment(body: bytes) -> str:
+    """Return the id of the document to which a fax is to be assigned, from a JSON body.
+
+    Raises `NotJson`, or `Invalid` for a text that is no id."""
+    return read_model(FaxAssignment, body, {}).document_id
 
 
 def read_settings(body: bytes, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Mapping[str, Any]:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from chalicelib.pdf.assembly.fax import compose_fax
 from chalicelib.pdf.fax_pages import FaxPage, link_stem, read_page_link
+from chalicelib.pdf.fax_reading import find_page_link
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.fax_damage import choose_damage, draw_pages, send_and_return
-from tests.support.pdf.fax_reading import find_page_link
 
 PAGES = 3
 DOCUMENTS = ("doc_mfrggzdfmztwq2lknnwg23tpoa", "doc_oz3xq6lb2cr7m5n4a3y6w2kdue", "doc_7fsd2qk5r3lpz6xh4mtb2yvawc")

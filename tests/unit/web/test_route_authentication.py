@@ -79,6 +79,9 @@ EXPECTED_ACCESS = {
     ("GET", "/v1/providers"): Access.PRACTICE_KEY,
     ("GET", "/v1/deliveries"): Access.PRACTICE_KEY,
     ("POST", "/v1/deliveries/{delivery_id}/retry"): Access.PRACTICE_KEY,
+    ("GET", "/v1/faxes"): Access.PRACTICE_KEY,
+    ("GET", "/v1/faxes/{fax_id}/pages/{number}"): Access.PRACTICE_KEY,
+    ("POST", "/v1/faxes/{fax_id}/assign"): Access.PRACTICE_KEY,
     ("GET", "/v1/practice"): Access.PRACTICE_KEY,
     ("PUT", "/v1/practice"): Access.PRACTICE_KEY,
     ("PUT", "/v1/endpoint"): Access.PRACTICE_KEY,
@@ -174,5 +177,11 @@ def request_as_stranger(method: str, path: str) -> HTTPResponse:
 
 
 def fill_path(path: str) -> str:
-    values = {"document_id": DOCUMENT.id, "delivery_id": "dlv_1", "token": "token", "proxy+": "nothing"}
-    return path.format(**values, name="portal.css", code="xfa")
+    values = {
+        "document_id": DOCUMENT.id,
+        "delivery_id": "dlv_1",
+        "token": "token",
+        "proxy+": "nothing",
+        "fax_id": "fax_1",
+    }
+    return path.format(**values, name="portal.css", code="xfa", number="1")

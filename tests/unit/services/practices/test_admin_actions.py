@@ -5,6 +5,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.certification.facts import PayerKind
+from chalicelib.domain.claim_keys import own_fax_number_claim
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
 from tests.support.worlds.delivery_world import some_settings
 
@@ -266,3 +267,45 @@ def test_the_result_of_a_rotation_does_not_contain_the_key() -> None:
     world = World()
     answer = run(world, {"action": "rotate_session_key"})
     assert not [key for key in world.session_key_rotation.keys if key.decode() in repr(answer)]
+
+
+# The fax number at the carrier
+
+
+def test_a_practice_gets_a_number_of_the_fax_carrier() -> None:
+    world = World()
+    practice_id = run(world, WHOLE)["id"]
+    result = run(world, {"action": "set_fax_number", "practice_id": practice_id, "fax": "(312) 579-0015"})
+    assert result == {"id": practice_id, "fax": "+13125790015"}
+    practice = world.store.practice(practice_id)
+    assert practice is not None
+    assert practice.fax == "+13125790015"
+    key = own_fax_number_claim("+13125790015")
+    assert world.store.claims([key]) == {key: practice_id}
+
+
+def test_a_number_belongs_to_one_practice_until_it_is_moved() -> None:
+    world = World()
+    first, second = (run(world, {"action": "create_practice", "name": name})["id"] for name in ("First", "Second"))
+    order = {"action": "set_fax_number", "fax": "+13125790015"}
+    assert "error" not in run(world, {**order, "practice_id": first})
+    refused = run(world, {**order, "practice_id": second})["error"]
+    assert (refused["code"], [error["field"] for error in refused["errors"]]) == ("conflict", ["fax"])
+    assert refused["detail"] == "The number belongs to another practice."
+    assert "error" not in run(world, {**order, "practice_id": second, "replaces": first})
+    key = own_fax_number_claim("+13125790015")
+    assert world.store.claims([key]) == {key: second}
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ({"practice_id": "prc_9", "fax": "+13125790015", "more": 1}, "more"),
+        ({"practice_id": "prc_9"}, "fax"),
+        ({"practice_id": "prc_9", "fax": "12"}, "fax"),
+        ({"fax": "+13125790015"}, "practice_id"),
+    ],
+)
+def test_a_wrong_field_of_a_fax_number_is_named(payload: dict[str, Any], field: str) -> None:
+    errors = run(World(), {"action": "set_fax_number", **payload})["error"]["errors"]
+    assert field in [error["field"] for error in errors]

@@ -67,8 +67,19 @@ def test_a_signed_report_is_queued_without_the_link_to_the_pages(portal: Portal)
 
 
 def test_a_report_of_an_incoming_fax_queues_nothing(portal: Portal) -> None:
-    assert post(event("inbound")).status_code == 200
+    response = post(event("inbound"))
+    assert (response.status_code, json.loads(response.body)) == (200, {"queued": False})
     assert list(portal.fake_store.jobs()) == []
+
+
+def test_a_fax_that_has_come_in_is_queued_without_the_link_to_its_pages(portal: Portal) -> None:
+    body = {"event_type": "fax.received", "occurred_at": "2026-11-24T12:00:00Z"}
+    payload = {"fax_id": "0ccc7b54", "direction": "inbound", "media_url": "https://files.test/secret-link"}
+    response = post(json.dumps({"data": {**body, "payload": payload}}).encode())
+    assert (response.status_code, json.loads(response.body)) == (200, {"queued": True})
+    (job,) = portal.fake_store.jobs()
+    assert (job.name, job.event_id, job.fax_report) == (JobName.RECEIVE_FAX, "0ccc7b54", None)
+    assert "secret-link" not in repr(job)
 
 
 def test_a_forged_report_is_refused(portal: Portal) -> None:

@@ -91,6 +91,7 @@ def test_every_webhook_of_the_contract_is_described() -> None:
         "document.viewed",
         "document.transmitted",
         "document.certified",
+        "document.copy_received",
         "document.needs_attention",
         "document.approved",
         "document.declined",

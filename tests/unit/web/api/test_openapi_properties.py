@@ -24,6 +24,7 @@ from chalicelib.services.transaction import Change
 from chalicelib.web.api.openapi import openapi
 from tests.support.fakes import START
 from tests.support.portal import Portal
+from tests.support.provider_fixtures import a_received_fax
 from tests.unit.web.api.test_emr import Emr
 
 SIGN_ME = "sign-me"
@@ -98,12 +99,25 @@ class Application:
             document_id = self.emr.send(external_id=f"POC-{number}")
             if event is not None:
                 self.emr.event({"document_id": document_id, **event[1]}, event[0])
-            yield {"document_id": document_id, "delivery_id": self._message_of(document_id, failed=number == 1)}
+            message = self._message_of(document_id, failed=number == 1)
+            yield {
+                "document_id": document_id,
+                "delivery_id": message,
+                "fax_id": "fax_1795374000000000000012",
+                "number": "1",
+            }
         signed = StoredPdf(key="signed/doc/00.pdf", sha256="00", pages=4)
         document_id = self.emr.send(external_id="POC-signed")
         timed = replace(signed, key="signed/doc/11.pdf", sha256="11")
         self.emr.change(document_id, signed=signed, timestamped=timed, sealing=Sealing.SEALED)
-        yield {"document_id": document_id, "delivery_id": "dlv_none"}
+        fax = a_received_fax(practice_id=self.emr.practice.id)
+        self.portal.store.commit(Change(at=START, received_faxes=(fax,)))
+        yield {
+            "document_id": document_id,
+            "delivery_id": "dlv_none",
+            "fax_id": "fax_1795374000000000000012",
+            "number": "2",
+        }
 
     def _message_of(self, document_id: str, *, failed: bool) -> str:
         store = self.portal.fake_store

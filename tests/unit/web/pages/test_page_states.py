@@ -32,7 +32,15 @@ from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Portal, header, text
-from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_delivery, a_document, a_store
+from tests.support.provider_fixtures import (
+    OTHER_PROVIDER,
+    PRACTICE,
+    PROVIDER,
+    a_delivery,
+    a_document,
+    a_received_fax,
+    a_store,
+)
 
 WHO = (
     "anonymous",
@@ -81,6 +89,8 @@ GET  /verify/certificates                            404   404   404   404   404
 GET  /verify/checked                                 422   422   422   422   422   422   422   422   -
 GET  /v1/providers                                401   401   401   401   200   200   401   401   -
 GET  /v1/deliveries                               401   401   401   401   200   200   401   401   -
+GET  /v1/faxes                                    401   401   401   401   200   200   401   401   -
+GET  /v1/faxes/{fax_id}/pages/{number}            401   401   401   401   on    404   401   401   -
 GET  /v1/documents                                401   401   401   401   200   200   401   401   -
 GET  /v1/documents/{document_id}                  401   401   401   401   200   404   401   401   -
 GET  /v1/documents/{document_id}/events           401   401   401   401   200   404   401   401   -
@@ -129,6 +139,7 @@ POST /logout                                      login out   out   login login 
 POST /reminders/stop/{token}                      410   410   410   410   410   410   410   410   403
 POST /setup                                       410   410   410   410   410   410   410   410   403
 POST /v1/deliveries/{delivery_id}/retry           401   401   401   401   202   404   401   401   -
+POST /v1/faxes/{fax_id}/assign                    401   401   401   401   200   404   401   401   -
 POST /v1/endpoint/test                            401   401   401   401   202   202   401   401   -
 POST /v1/events                                   401   401   401   401   done  404   401   401   -
 POST /v1/uploads                                  401   401   401   401   201   201   401   401   -
@@ -171,6 +182,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
         "timestamp": "2026-11-22T19:00:00Z",
         "data": {"document_id": a_document().id, "method": "fax"},
     },
+    "/v1/faxes/{fax_id}/assign": {"document_id": a_document().id},
     "/v1/practice": {"time_zone": "America/Chicago"},
     "/v1/endpoint": {"url": "https://emr.example.com/hooks"},
 }
@@ -178,8 +190,9 @@ SIGNED = a_document(
     status=Status.APPROVED, outcome=Outcome.APPROVED, signed=StoredPdf(key="signed/doc/ab.pdf", sha256="ab", pages=4)
 )
 ICON = asset_url("icon.svg").rpartition("/")[2]
+FAX = a_received_fax()
 FAILED = a_delivery(SIGNED, type="ready", status=DeliveryStatus.FAILED)
-"""The document and the message of `PRACTICE` and `PROVIDER`. Other practices and providers have none."""
+"""The fax, the document and the message of `PRACTICE` and `PROVIDER`. Other practices and providers have none."""
 
 
 @dataclass
@@ -204,6 +217,8 @@ class Asked:
             "document_id": SIGNED.id,
             "delivery_id": FAILED.id,
             "token": "token",
+            "fax_id": FAX.id,
+            "number": "1",
             "name": ICON,
             "code": "not-found",
             "proxy+": "nothing",
@@ -305,7 +320,12 @@ def portal() -> Portal:
     portal = Portal(a_store())
     portal.switches.set_sign_without_account(PRACTICE.id, on=True)
     portal.store.commit(
-        Change(at=START, practices=(replace(PRACTICE, id="prc_2", name="Other"),), deliveries=(FAILED,))
+        Change(
+            at=START,
+            practices=(replace(PRACTICE, id="prc_2", name="Other"),),
+            deliveries=(FAILED,),
+            received_faxes=(FAX,),
+        )
     )
     portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
     portal.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")

@@ -1,0 +1,76 @@
+"""Faxes that came in to a practice's own number, and what the portal read on their pages."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+_ID = re.compile(r"fax_([0-9]{1,30})")
+
+
+class PageMatch(StrEnum):
+    """What the portal read on a page of a received fax.
+
+    - `MATCHED`: a page of a document of the practice. `DUPLICATE`: such a page that came before in the same fax.
+    - `COVER`: the cover page of such a document.
+    - `OLDER_VERSION`: a page of a document that was recalled or replaced, or whose PDF was another.
+    - `OTHER_PRACTICE`: a page of another practice's document, or of a document that does not exist.
+    - `UNREADABLE`: a page without a code that can be read. `BLANK`: a page without ink."""
+
+    MATCHED = "matched"
+    DUPLICATE = "duplicate"
+    COVER = "cover"
+    OLDER_VERSION = "older_version"
+    OTHER_PRACTICE = "other_practice"
+    UNREADABLE = "unreadable"
+    BLANK = "blank"
+
+
+UNMATCHED = frozenset({PageMatch.OLDER_VERSION, PageMatch.UNREADABLE})
+"""The pages that staff can assign to a document. Another practice's page is reported and not shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedPage:
+    """A page of a received fax. `number` counts the fax's pages from 1, and `page` those of the document."""
+
+    number: int
+    match: PageMatch
+    document_id: str | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedFax:
+    """A fax that came in. `sender` is the number from which it came, if the carrier knows the number.
+
+    `carrier_id` is the carrier's id of the fax. `file_key` is the key of the fax's file, as the carrier gave it, and
+    `sha256` (hex) that of its bytes. `is_partial` is true if the call ended too early. `refused` says in words why the
+    file could not be read; it is empty for a file that was read."""
+
+    id: str
+    practice_id: str
+    sort_key: int
+    carrier_id: str
+    received_at: datetime
+    sender: str | None
+    file_key: str
+    sha256: str
+    is_partial: bool
+    pages: tuple[ReceivedPage, ...]
+    refused: str = ""
+
+    def page(self, number: int) -> ReceivedPage | None:
+        """Return the page with this number, which counts from 1, or None if the fax has no such page."""
+        return next((page for page in self.pages if page.number == number), None)
+
+
+def received_fax_id(sort_key: int) -> str:
+    """Return the id of a received fax, which is also its place in the list of the practice's faxes."""
+    return f"fax_{sort_key}"
+
+
+def read_received_fax_id(fax_id: str) -> int | None:
+    """Return the place of a received fax in its practice's list, or None for a text that is not an id."""
+    match = _ID.fullmatch(fax_id)
+    return int(match[1]) if match else None

@@ -1,0 +1,115 @@
+"""The reception of faxes that come in to a practice's own number: fetched, stored, read and matched with documents.
+
+A matched fax is not a signature. The document stays pending until a person says what is on the copy."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.domain.carriers.received_faxes import ReceivedFax, received_fax_id
+from chalicelib.domain.claim_keys import carrier_fax_claim, own_fax_number_claim
+from chalicelib.domain.errors import ConcurrentUpdate
+from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.domain.timestamps import sort_key
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
+from chalicelib.services.pdf_requests import FaxReadings, ReadFax
+from chalicelib.services.ports import EVIDENCE, Clock, FaxCarrier, Files, Ids, IncomingFax, PdfFunction, Store
+from chalicelib.services.returned_faxes.page_matching import copy_pages, match_pages, named_documents
+from chalicelib.services.returned_faxes.received_faxes import image_key
+from chalicelib.services.returned_faxes.returned_copies import add_copy
+from chalicelib.services.transaction import Change, Claim, Job, OutboxRow, merge
+
+MAX_FAX_BYTES = 20 * 1024 * 1024
+"""The largest file of a received fax that the portal fetches. A fax of 100 pages has some 5 MB."""
+
+TOO_LARGE = "The fax is larger than 20 MB."
+
+_MAX_IMAGE_BYTES = 8 * 1024 * 1024
+
+logger = Logger(service="portal", child=True)
+
+
+def queue_received_fax(store: Store, ids: Ids, carrier_id: str, now: datetime) -> None:
+    """Store a job that fetches a received fax, so that the carrier's request gets a response at once."""
+    job = Job(queue=QueueName.DELIVERIES, name=JobName.RECEIVE_FAX, event_id=carrier_id)
+    store.commit(Change(at=now, outbox=(OutboxRow(id=ids.new("out"), created_at=now, jobs=(job,)),)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaxReception:
+    """Service that does the `receive_fax` jobs."""
+
+    store: Store
+    files: Files
+    pdf: PdfFunction
+    carrier: FaxCarrier
+    clock: Clock
+    writer: DocumentWriter
+
+    def receive(self, job: Job) -> None:
+        """Fetch, store, read and match the fax whose carrier's id is the job's `event_id`. A repeated job does nothing.
+
+        A fax to a number that belongs to no practice is not fetched. Raises `Unavailable` if the carrier has no file
+        now, so that the job runs again."""
+        fax = self.carrier.received(job.event_id)
+        number, carrier_id = own_fax_number_claim(fax.to), carrier_fax_claim(fax.id)
+        claims = self.store.claims([number, carrier_id])
+        if number not in claims:
+            # A metric filter turns this line into an alarm (docs/operations.md).
+            logger.warning("fax to a number of no practice", extra={"fax": fax.id})
+        elif carrier_id not in claims:
+            self._store(fax, claims[number])
+
+    def _store(self, fax: IncomingFax, practice_id: str) -> None:
+        place = sort_key(fax.at, fax.id)
+        data = self.carrier.download(fax, MAX_FAX_BYTES)
+        sha256 = hashlib.sha256(data or b"").hexdigest()
+        received = ReceivedFax(
+            id=received_fax_id(place),
+            practice_id=practice_id,
+            sort_key=place,
+            carrier_id=fax.id,
+            received_at=fax.at,
+            sender=fax.sender,
+            file_key=f"{EVIDENCE}faxes/{practice_id}/{sha256}",
+            sha256=sha256,
+            is_partial=fax.is_partial,
+            pages=(),
+            refused="" if data is not None else TOO_LARGE,
+        )
+        readings = FaxReadings((), received.refused)
+        if data is not None:
+            self.files.put(received.file_key, data, "application/pdf")
+            readings = self._read(received)
+        retry_on_conflict(lambda: self._record(received, readings), retry_on=frozenset({"document"}))
+
+    def _read(self, received: ReceivedFax) -> FaxReadings:
+        prefix = image_key(received, "")
+        request = ReadFax(
+            source=source_link(self.files, received.file_key, received.sha256),
+            images=upload_link(self.files, prefix, content_type="image/", max_bytes=_MAX_IMAGE_BYTES, many=True),
+        )
+        return self.pdf.run(request, FaxReadings)
+
+    def _record(self, received: ReceivedFax, readings: FaxReadings) -> None:
+        """Store the fax, and add its pages to the documents that they name, in one transaction."""
+        now, found = self.clock.now(), map(self.store.document, named_documents(readings.pages))
+        documents = {document.id: document for document in found if document is not None}
+        pages = match_pages(readings.pages, documents, received.practice_id)
+        fax = replace(received, pages=pages, refused=readings.refused)
+        claim = Claim(key=carrier_fax_claim(fax.carrier_id), owner=fax.id)
+        stored = Change(at=now, received_faxes=(fax,), claims=(claim,))
+        copies = ((document, copy_pages(pages, document.id)) for document in documents.values())
+        changes = (add_copy(self.writer, document, fax, own, actor=PORTAL, now=now) for document, own in copies if own)
+        try:
+            self.store.commit(reduce(merge, changes, stored))
+        except ConcurrentUpdate as error:
+            # A repeated job has stored the fax in the meantime.
+            if "received_fax" not in error.parts:
+                raise

@@ -1,0 +1,45 @@
+"""The JSON of a received fax for the EMR."""
+
+from typing_extensions import TypedDict
+
+from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, ReceivedPage
+from chalicelib.services.json_schema import Timestamp, Url, to_response
+from chalicelib.services.returned_faxes.received_faxes import is_shown
+
+
+class FaxPageResource(TypedDict):
+    """A page of a received fax. `number` counts the fax's pages, and `page` those of the document.
+
+    `url` leads to the page's picture, with the API key. It is null for a page of another practice's document."""
+
+    number: int
+    match: PageMatch
+    document_id: str | None
+    page: int | None
+    url: Url | None
+
+
+class FaxResource(TypedDict):
+    """A fax that came in to the practice's own number.
+
+    `refused` says why the file could not be read, or is empty. With `partial`, the call ended before the last page.
+    `assigned_to` is the document to which staff assigned the pages that match no document."""
+
+    id: str
+    received_at: Timestamp
+    sender: str | None
+    partial: bool
+    refused: str
+    pages: list[FaxPageResource]
+    assigned_to: str | None
+
+
+def fax_resource(fax: ReceivedFax, assigned_to: str | None, portal_url: str) -> FaxResource:
+    """Return the received fax as JSON for the EMR."""
+    pages = [_page_resource(fax, page, portal_url) for page in fax.pages]
+    return to_response(FaxResource, fax, partial=fax.is_partial, pages=pages, assigned_to=assigned_to)
+
+
+def _page_resource(fax: ReceivedFax, page: ReceivedPage, portal_url: str) -> FaxPageResource:
+    url = f"{portal_url}/v1/faxes/{fax.id}/pages/{page.number}" if is_shown(page) else None
+    return to_response(FaxPageResource, page, url=url)

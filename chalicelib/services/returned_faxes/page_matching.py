@@ -1,0 +1,62 @@
+"""The match of a received fax's pages with the documents of the practice that owns the number."""
+
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedPage
+from chalicelib.domain.documents import CopyPage, Document
+from chalicelib.domain.status import Status
+from chalicelib.pdf.fax_pages import COVER_PAGE, version_of
+from chalicelib.services.pdf_requests import PageReading
+
+MAX_DOCUMENTS = 10
+"""The most documents of one fax. Further pages wait for staff, because one transaction takes up all documents."""
+
+
+def named_documents(readings: Sequence[PageReading]) -> tuple[str, ...]:
+    """Return the ids of the first documents that the pages name, in the order of the pages."""
+    names = dict.fromkeys(reading.document_id for reading in readings if reading.document_id)
+    return tuple(names)[:MAX_DOCUMENTS]
+
+
+def match_pages(
+    readings: Sequence[PageReading], documents: Mapping[str, Document], practice_id: str
+) -> tuple[ReceivedPage, ...]:
+    """Return what each page is. `documents` has the documents that the pages name, as far as they exist.
+
+    Only the documents of the practice with this id are matched."""
+    pages: list[ReceivedPage] = []
+    for reading in readings:
+        page = _match_page(reading, documents.get(reading.document_id or ""), practice_id)
+        key = (page.document_id, page.page)
+        is_repeated = page.match is PageMatch.MATCHED and key in {(other.document_id, other.page) for other in pages}
+        match = PageMatch.DUPLICATE if is_repeated else page.match
+        pages.append(ReceivedPage(number=page.number, match=match, document_id=page.document_id, page=page.page))
+    return tuple(pages)
+
+
+def _match_page(reading: PageReading, document: Document | None, practice_id: str) -> ReceivedPage:
+    if reading.document_id is None:
+        return ReceivedPage(number=reading.number, match=PageMatch.BLANK if reading.is_blank else PageMatch.UNREADABLE)
+    if document is None or document.practice_id != practice_id:
+        return ReceivedPage(number=reading.number, match=PageMatch.OTHER_PRACTICE)
+    match = PageMatch.COVER if reading.page == COVER_PAGE else PageMatch.MATCHED
+    is_current = document.status is not Status.RECALLED and reading.version == version_of(document.original.sha256)
+    if not is_current or reading.page > document.original.pages:
+        match = PageMatch.OLDER_VERSION
+    return ReceivedPage(number=reading.number, match=match, document_id=document.id, page=reading.page)
+
+
+def copy_pages(pages: Sequence[ReceivedPage], document_id: str) -> tuple[CopyPage, ...]:
+    """Return the pages of a fax that belong to a document, with their numbers in the document.
+
+    If all readable pages are of this document, pages without a readable code belong to it too, without a number: the
+    signature may be on such a page. The result is empty if no page is matched."""
+    of_documents = {page.document_id for page in pages if page.match is PageMatch.MATCHED}
+    if document_id not in of_documents:
+        return ()
+    own = {PageMatch.MATCHED} | ({PageMatch.UNREADABLE} if of_documents == {document_id} else set())
+    return tuple(
+        CopyPage(number=page.number, page=page.page)
+        for page in pages
+        if page.match in own and page.document_id in (document_id, None)
+    )

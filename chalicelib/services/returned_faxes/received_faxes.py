@@ -1,0 +1,84 @@
+"""The list of a practice's received faxes, and the assignment of a fax to a document by the practice's staff."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.carriers.received_faxes import (
+    UNMATCHED,
+    PageMatch,
+    ReceivedFax,
+    ReceivedPage,
+    read_received_fax_id,
+)
+from chalicelib.domain.claim_keys import fax_assignment_claim
+from chalicelib.domain.documents import CopyPage
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.practices import Practice
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.lookups import require_document
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Clock, Page, Store
+from chalicelib.services.returned_faxes.returned_copies import add_copy
+from chalicelib.services.transaction import Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedFaxes:
+    """Service for the faxes that a practice has received."""
+
+    store: Store
+    clock: Clock
+    writer: DocumentWriter
+
+    def page(self, practice: Practice, *, limit: int, before: int | None) -> Page[ReceivedFax]:
+        """Return a page of the practice's received faxes, newest first."""
+        return self.store.received_faxes(practice.id, limit=limit, before=before)
+
+    def assignments(self, faxes: Iterable[ReceivedFax]) -> Mapping[str, str]:
+        """Return the id of the document to which staff assigned a fax, by the fax's id."""
+        keys = {fax_assignment_claim(fax.id): fax.id for fax in faxes}
+        return {keys[key]: owner for key, owner in self.store.claims(list(keys)).items()}
+
+    def find(self, practice: Practice, fax_id: str) -> ReceivedFax:
+        """Return the practice's received fax. Raises `NotFound`, also for another practice's fax."""
+        place = read_received_fax_id(fax_id)
+        fax = self.store.received_fax(practice.id, place) if place is not None else None
+        if fax is None:
+            raise NotFound("There is no such fax.")
+        return fax
+
+    def assign(self, practice: Practice, fax_id: str, document_id: str, actor: Actor) -> ReceivedFax:
+        """Add the fax's pages that match nothing to a document, as a person chose, and return the fax.
+
+        The same assignment again changes nothing. Raises `NotFound` for an unknown fax or document, and `Conflict` if
+        the fax has no such page or belongs to another document already."""
+        return retry_on_conflict(
+            lambda: self._assign(practice, fax_id, document_id, actor), retry_on=frozenset({"document", "claim"})
+        )
+
+    def _assign(self, practice: Practice, fax_id: str, document_id: str, actor: Actor) -> ReceivedFax:
+        fax = self.find(practice, fax_id)
+        document = require_document(self.store, document_id, practice_id=practice.id)
+        owner = self.assignments([fax]).get(fax.id)
+        if owner == document.id:
+            return fax
+        pages = tuple(CopyPage(number=page.number, page=None) for page in fax.pages if page.match in UNMATCHED)
+        if owner is not None or not pages:
+            raise Conflict(
+                "The fax is assigned to another document already." if owner else "Every page of the fax is matched."
+            )
+        claim = Claim(key=fax_assignment_claim(fax.id), owner=document.id)
+        change = add_copy(self.writer, document, fax, pages, actor=actor, now=self.clock.now())
+        self.store.commit(replace(change, claims=(claim,)))
+        return fax
+
+
+def image_key(fax: ReceivedFax, number: int | str) -> str:
+    """Return the key of the picture of a received fax's page."""
+    return f"faxes/{fax.practice_id}/{fax.id}/{number}"
+
+
+def is_shown(page: ReceivedPage) -> bool:
+    """Return True if the practice may see the page. Another practice's page is reported and not shown."""
+    return page.match is not PageMatch.OTHER_PRACTICE

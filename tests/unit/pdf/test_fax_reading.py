@@ -1,0 +1,128 @@
+import io
+from collections.abc import Sequence
+
+import pytest
+from PIL import Image
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.assembly.fax import compose_fax
+from chalicelib.pdf.fax_pages import read_page_link
+from chalicelib.pdf.fax_reading import MAX_FAX_PAGES, ScannedPage, find_page_link, read_fax
+from chalicelib.pdf.models import PdfRefused
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.fax_damage import draw_pages, fax
+
+SHEET = (1734, 2244)
+LINK = samples.COVER.link_stem
+
+
+def as_fax(pictures: Sequence[Image.Image]) -> bytes:
+    """Return the file of a received fax: a PDF with one picture in one bit a page."""
+    data = io.BytesIO()
+    canvas = Canvas(data, pagesize=(612, 792))
+    for picture in pictures:
+        canvas.drawImage(ImageReader(picture.convert("1")), 0, 0, 612, 792)
+        canvas.showPage()
+    canvas.save()
+    return data.getvalue()
+
+
+def paper(dots: int = 0) -> Image.Image:
+    """Return a white page with this number of black dots."""
+    picture = Image.new("L", SHEET, 255)
+    picture.paste(0, (800, 800, 800 + dots, 801))
+    return picture
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[Image.Image]:
+    return draw_pages(compose_fax(samples.COVER, samples.plan_of_care(2)))
+
+
+def test_every_page_is_read_with_its_picture(pages: list[Image.Image]) -> None:
+    read = list(read_fax(as_fax([fax(pages[2], 98), fax(pages[1], 196).rotate(180)])))
+    assert [(page.number, page.link) for page in read] == [
+        (1, read_page_link(f"{LINK}2")),
+        (2, read_page_link(f"{LINK}1")),
+    ]
+    assert not any(page.is_blank for page in read)
+    for page in read:
+        with Image.open(io.BytesIO(page.png)) as picture:
+            assert (picture.format, picture.size) == ("PNG", SHEET)
+
+
+def only_page(picture: Image.Image) -> ScannedPage:
+    (page,) = read_fax(as_fax([picture]))
+    return page
+
+
+def test_a_page_with_words_and_no_code_is_neither_matched_nor_blank(pages: list[Image.Image]) -> None:
+    words = fax(pages[1], 196).resize(SHEET)
+    words.paste(255, (0, 1900, *SHEET))
+    page = only_page(words)
+    assert (page.link, page.is_blank) == (None, False)
+
+
+@pytest.mark.parametrize("dots", [0, 500])
+def test_a_page_with_some_dust_is_blank(dots: int) -> None:
+    assert only_page(paper(dots)).is_blank
+
+
+def test_a_page_with_a_word_is_not_blank() -> None:
+    picture = paper()
+    picture.paste(0, (800, 800, 860, 830))
+    assert not only_page(picture).is_blank
+
+
+def test_the_black_edge_of_a_copy_does_not_count_as_ink() -> None:
+    picture = paper()
+    picture.paste(0, (0, 0, 60, SHEET[1]))
+    assert only_page(picture).is_blank
+
+
+def test_a_picture_with_the_codes_of_two_pages_names_no_page(pages: list[Image.Image]) -> None:
+    first, second = (fax(page, 196).resize(SHEET) for page in pages[1:3])
+    both = first.copy()
+    both.paste(second.crop((1200, 1900, *SHEET)), (1200, 900))
+    assert find_page_link(both) is None
+    twice = first.copy()
+    twice.paste(first.crop((1200, 1900, *SHEET)), (1200, 900))
+    assert find_page_link(twice) == read_page_link(f"{LINK}1")
+
+
+def test_a_page_of_an_odd_size_is_bounded() -> None:
+    data = io.BytesIO()
+    canvas = Canvas(data, pagesize=(14_000, 100))
+    canvas.showPage()
+    canvas.setPageSize((100, 14_000))
+    canvas.showPage()
+    canvas.save()
+    sizes = []
+    for page in read_fax(data.getvalue()):
+        with Image.open(io.BytesIO(page.png)) as picture:
+            sizes.append(picture.size)
+    assert sizes[0][0] == 2500
+    assert sizes[1][1] == 4200
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"II*\0 a hostile TIFF", "not_a_pdf"),
+        (b"", "not_a_pdf"),
+        (b"%PDF-1.7 and nothing else", "damaged"),
+        (samples.blank_pdf(pages=MAX_FAX_PAGES + 1), "too_many_pages"),
+        (samples.blank_pdf(pages=500), "too_many_pages"),
+    ],
+    ids=["tiff", "empty", "damaged", "101 pages", "500 pages"],
+)
+def test_a_file_that_is_no_readable_fax_is_refused_before_the_first_page(data: bytes, code: str) -> None:
+    with pytest.raises(PdfRefused) as refused:
+        next(read_fax(data))
+    assert refused.value.code == code
+
+
+def test_a_fax_of_a_hundred_pages_is_read() -> None:
+    pages = read_fax(samples.blank_pdf(pages=MAX_FAX_PAGES))
+    assert next(pages).number == 1
