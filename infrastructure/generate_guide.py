@@ -175,6 +175,7 @@ _DOCUMENT: Mapping[str, Any] = {
     "returned_method": None,
     "recalled_reason": None,
     "deliveries": [_line("sent")],
+    "copies": [],
     "trail": {"sequence": 3, "head": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"},
 }
 _CHANGES: Mapping[str, Mapping[str, Any]] = {
@@ -191,6 +192,24 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
             "tries": 2,
             "days_left": 9,
         },
+    },
+    "document.copy_received": {
+        "attention": {
+            "reason": "copy_received",
+            "call": {"name": "Luis Rivera, MD", "number": "+15125550190"},
+            "tries": 1,
+            "days_left": 20,
+        },
+        "copies": [
+            {
+                "fax_id": "fax_1795532531000000911312",
+                "received_at": "2026-11-24T15:02:11.000Z",
+                "pages": [
+                    {"page": 3, "url": f"{PORTAL}/v1/faxes/fax_1795532531000000911312/pages/1"},
+                    {"page": None, "url": f"{PORTAL}/v1/faxes/fax_1795532531000000911312/pages/2"},
+                ],
+            }
+        ],
     },
     "document.approved": _SIGNED,
     "document.declined": {

@@ -76,6 +76,7 @@ ATTENTION: Mapping[str, str] = {
     "address_corrected": "The plan was opened at an address that you have corrected since.",
     "signed_undated": "The signature on the copy has no date. Ask the provider to date it.",
     "wrong_number": "Someone reported that your fax reached the wrong place. Check the fax number.",
+    "copy_received": "A copy came back by fax. Look at it and confirm what it says.",
     "copy_not_readable": "The copy could not be read. Ask the provider for another one.",
     "reminders_stopped": "The provider's mailbox gets no reminders by email any more. Follow up by phone or fax.",
     "please_call": "The provider has not responded yet. Please call.",

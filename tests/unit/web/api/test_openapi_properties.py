@@ -54,6 +54,8 @@ REPEATABLE = settings(
     max_examples=30, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
+FAX_ID = a_received_fax().id
+
 
 class Application:
     """The web function in memory as a WSGI application, which schemathesis can call. It has one practice with keys."""
@@ -100,24 +102,14 @@ class Application:
             if event is not None:
                 self.emr.event({"document_id": document_id, **event[1]}, event[0])
             message = self._message_of(document_id, failed=number == 1)
-            yield {
-                "document_id": document_id,
-                "delivery_id": message,
-                "fax_id": "fax_1795374000000000000012",
-                "number": "1",
-            }
+            yield {"document_id": document_id, "delivery_id": message, "fax_id": FAX_ID, "number": "1"}
         signed = StoredPdf(key="signed/doc/00.pdf", sha256="00", pages=4)
         document_id = self.emr.send(external_id="POC-signed")
         timed = replace(signed, key="signed/doc/11.pdf", sha256="11")
         self.emr.change(document_id, signed=signed, timestamped=timed, sealing=Sealing.SEALED)
         fax = a_received_fax(practice_id=self.emr.practice.id)
         self.portal.store.commit(Change(at=START, received_faxes=(fax,)))
-        yield {
-            "document_id": document_id,
-            "delivery_id": "dlv_none",
-            "fax_id": "fax_1795374000000000000012",
-            "number": "2",
-        }
+        yield {"document_id": document_id, "delivery_id": "dlv_none", "fax_id": FAX_ID, "number": "2"}
 
     def _message_of(self, document_id: str, *, failed: bool) -> str:
         store = self.portal.fake_store

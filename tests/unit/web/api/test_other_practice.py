@@ -20,6 +20,7 @@ from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
 from tests.support.fakes import START, FakeFiles
 from tests.support.portal import Portal
+from tests.support.provider_fixtures import a_received_fax
 from tests.unit.web.api.test_emr import Emr, data
 
 MISSING_IDS = {
@@ -28,6 +29,8 @@ MISSING_IDS = {
     "delivery_id": "dlv_none",
     "upload_id": "upl_none",
     "practice_id": "prc_none",
+    "fax_id": "fax_none",
+    "number": "1",
 }
 """Ids that do not exist."""
 
@@ -53,6 +56,8 @@ def two() -> TwoPractices:
     email = portal.fake_store.every(Delivery, "deliveries")[0]
     failed = replace(email, version=email.version + 1, status=DeliveryStatus.FAILED)
     portal.store.commit(Change(at=START, deliveries=(failed,)))
+    fax = a_received_fax(practice_id=owner.practice.id)
+    portal.store.commit(Change(at=START, received_faxes=(fax,)))
     offer = owner.write("POST", "/v1/uploads").json_body
     portal.files.put(offer["fields"]["key"], b"%PDF-1.7 theirs", "application/pdf")
     return TwoPractices(
@@ -64,6 +69,8 @@ def two() -> TwoPractices:
             "delivery_id": email.id,
             "upload_id": offer["upload_id"],
             "practice_id": owner.practice.id,
+            "fax_id": fax.id,
+            "number": "1",
         },
     )
 

@@ -14,6 +14,8 @@ from tests.support.portal import Portal, header
 from tests.support.provider_fixtures import a_received_fax
 from tests.unit.web.api.test_emr import Emr
 
+FAX, LATER = "fax_1795374000000000000012", "fax_1795374000000000000013"
+
 
 @dataclass
 class Clinic:
@@ -30,7 +32,7 @@ class Clinic:
         events: tuple[AccessEvent, ...] = self.portal.fake_store.access_events(owner, limit=9, before=None).items
         return [(event.what, event.actor) for event in events]
 
-    def assign(self, body: object, fax_id: str = "fax_1795374000000000000012") -> HTTPResponse:
+    def assign(self, body: object, fax_id: str = FAX) -> HTTPResponse:
         return self.emr.write("POST", f"/v1/faxes/{fax_id}/assign", body)
 
 
@@ -47,12 +49,7 @@ def clinic() -> Clinic:
     )
     fax = a_received_fax(practice_id=emr.practice.id, pages=pages)
     later = replace(
-        fax,
-        id="fax_1795374000000000000013",
-        sort_key=1795374000000000000013,
-        is_partial=True,
-        pages=(),
-        refused="The fax is not a PDF.",
+        fax, id=LATER, sort_key=1795374000000000000013, is_partial=True, pages=(), refused="The fax is not a PDF."
     )
     portal.store.commit(Change(at=START, received_faxes=(fax, later)))
     return Clinic(emr, document_id)
@@ -63,7 +60,7 @@ def test_the_list_shows_every_page_and_links_to_those_of_the_practice(clinic: Cl
     assert body["next_cursor"] is None
     newest, oldest = body["faxes"]
     assert newest == {
-        "id": "fax_1795374000000000000013",
+        "id": LATER,
         "received_at": "2026-11-22T19:00:00.000Z",
         "sender": "+15125550100",
         "partial": True,
@@ -71,7 +68,7 @@ def test_the_list_shows_every_page_and_links_to_those_of_the_practice(clinic: Cl
         "pages": [],
         "assigned_to": None,
     }
-    url = f"{clinic.portal.settings.portal_url}/v1/faxes/fax_1795374000000000000012/pages"
+    url = f"{clinic.portal.settings.portal_url}/v1/faxes/{FAX}/pages"
     assert oldest["pages"] == [
         {"number": 1, "match": "unreadable", "document_id": None, "page": None, "url": f"{url}/1"},
         {"number": 2, "match": "other_practice", "document_id": None, "page": None, "url": None},
@@ -82,8 +79,8 @@ def test_the_list_shows_every_page_and_links_to_those_of_the_practice(clinic: Cl
 def test_the_list_has_pages(clinic: Clinic) -> None:
     first = clinic.emr.get("/v1/faxes?limit=1").json_body
     second = clinic.emr.get(f"/v1/faxes?limit=1&cursor={first['next_cursor']}").json_body
-    assert [fax["id"] for fax in first["faxes"]] == ["fax_1795374000000000000013"]
-    assert ([fax["id"] for fax in second["faxes"]], second["next_cursor"]) == (["fax_1795374000000000000012"], None)
+    assert [fax["id"] for fax in first["faxes"]] == [LATER]
+    assert ([fax["id"] for fax in second["faxes"]], second["next_cursor"]) == ([FAX], None)
 
 
 def test_an_unknown_parameter_of_the_list_is_refused(clinic: Clinic) -> None:
@@ -93,33 +90,24 @@ def test_an_unknown_parameter_of_the_list_is_refused(clinic: Clinic) -> None:
 
 
 def test_the_picture_of_a_page_is_fetched_and_the_access_recorded(clinic: Clinic) -> None:
-    response = clinic.emr.get("/v1/faxes/fax_1795374000000000000012/pages/3")
+    response = clinic.emr.get(f"/v1/faxes/{FAX}/pages/3")
     assert response.status_code == 303
-    assert f"faxes/{clinic.emr.practice.id}/fax_1795374000000000000012/3" in header(response, "location")
+    assert f"faxes/{clinic.emr.practice.id}/{FAX}/3" in header(response, "location")
     assert clinic.accesses(clinic.document_id) == [("copy", f"practice:{clinic.emr.practice.id}")]
 
 
 def test_the_access_to_an_unmatched_page_is_recorded_under_the_fax(clinic: Clinic) -> None:
-    assert clinic.emr.get("/v1/faxes/fax_1795374000000000000012/pages/1").status_code == 303
-    assert clinic.accesses("fax_1795374000000000000012") == [("copy", f"practice:{clinic.emr.practice.id}")]
+    assert clinic.emr.get(f"/v1/faxes/{FAX}/pages/1").status_code == 303
+    assert clinic.accesses(FAX) == [("copy", f"practice:{clinic.emr.practice.id}")]
 
 
 def test_the_access_to_an_assigned_page_is_recorded_under_its_document(clinic: Clinic) -> None:
     clinic.assign({"document_id": clinic.document_id})
-    assert clinic.emr.get("/v1/faxes/fax_1795374000000000000012/pages/1").status_code == 303
+    assert clinic.emr.get(f"/v1/faxes/{FAX}/pages/1").status_code == 303
     assert len(clinic.accesses(clinic.document_id)) == 1
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "fax_1795374000000000000012/pages/2",
-        "fax_1795374000000000000012/pages/4",
-        "fax_1795374000000000000012/pages/x",
-        "fax_99/pages/1",
-        "x/pages/1",
-    ],
-)
+@pytest.mark.parametrize("path", [f"{FAX}/pages/2", f"{FAX}/pages/4", f"{FAX}/pages/x", "fax_99/pages/1", "x/pages/1"])
 def test_another_practices_page_and_a_missing_page_are_not_shown(clinic: Clinic, path: str) -> None:
     assert clinic.emr.get(f"/v1/faxes/{path}").status_code == 404
 
@@ -127,13 +115,8 @@ def test_another_practices_page_and_a_missing_page_are_not_shown(clinic: Clinic,
 def test_another_practice_sees_no_fax(clinic: Clinic) -> None:
     stranger = Emr(clinic.portal, "Another practice")
     assert stranger.get("/v1/faxes").json_body["faxes"] == []
-    assert stranger.get("/v1/faxes/fax_1795374000000000000012/pages/1").status_code == 404
-    assert (
-        stranger.write(
-            "POST", "/v1/faxes/fax_1795374000000000000012/assign", {"document_id": clinic.document_id}
-        ).status_code
-        == 404
-    )
+    assert stranger.get(f"/v1/faxes/{FAX}/pages/1").status_code == 404
+    assert stranger.write("POST", f"/v1/faxes/{FAX}/assign", {"document_id": clinic.document_id}).status_code == 404
 
 
 def test_staff_assign_a_fax(clinic: Clinic) -> None:
@@ -141,13 +124,9 @@ def test_staff_assign_a_fax(clinic: Clinic) -> None:
     assert (response.status_code, response.json_body["assigned_to"]) == (200, clinic.document_id)
     assert clinic.emr.get("/v1/faxes").json_body["faxes"][1]["assigned_to"] == clinic.document_id
     document = clinic.emr.get(f"/v1/documents/{clinic.document_id}").json_body
-    url = f"{clinic.portal.settings.portal_url}/v1/faxes/fax_1795374000000000000012/pages/1"
+    url = f"{clinic.portal.settings.portal_url}/v1/faxes/{FAX}/pages/1"
     assert document["copies"] == [
-        {
-            "fax_id": "fax_1795374000000000000012",
-            "received_at": "2026-11-22T19:00:00.000Z",
-            "pages": [{"page": None, "url": url}],
-        }
+        {"fax_id": FAX, "received_at": "2026-11-22T19:00:00.000Z", "pages": [{"page": None, "url": url}]}
     ]
     assert document["attention"]["reason"] == "copy_received"
 
@@ -160,5 +139,5 @@ def test_an_assignment_names_a_document(clinic: Clinic, body: object) -> None:
 
 
 def test_a_fax_without_unmatched_pages_cannot_be_assigned(clinic: Clinic) -> None:
-    assert clinic.assign({"document_id": clinic.document_id}, "fax_1795374000000000000013").status_code == 409
+    assert clinic.assign({"document_id": clinic.document_id}, LATER).status_code == 409
     assert clinic.assign({"document_id": "doc_none"}).status_code == 404
