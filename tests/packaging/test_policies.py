@@ -21,6 +21,7 @@ EVERYTHING = {
 EVIDENCE_WRITERS = {
     *(("ApiHandlerRole", f"{kind}/*") for kind in ("originals", "scans")),
     *(("DocumentsRole", f"{kind}/*") for kind in ("signed", "anchors", "heads")),
+    ("DeliveriesRole", "faxes/*"),
 }
 ROLES = {
     "AdminRole",

@@ -53,6 +53,8 @@ def assign_fax(context: RequestContext, fax_id: str) -> Response:
     from chalicelib.services.returned_faxes.fax_resource import fax_resource
     from chalicelib.web.api.settings_schemas import read_assignment
 
+    faxes, practice = context.services.received_faxes, context.require_practice()
+    faxes.find(practice, fax_id)
     document_id = read_assignment(request_parsing.read_body(context.request))
-    fax = context.services.received_faxes.assign(context.require_practice(), fax_id, document_id, context.actor)
+    fax = faxes.assign(practice, fax_id, document_id, context.actor)
     return json_response(fax_resource(fax, document_id, context.services.settings.portal_url))

@@ -90,6 +90,13 @@ def request_path(method: str, path: str) -> Attempt:
     return lambda emr, ids: emr.write(method, path.format(**ids)) if method != "GET" else emr.get(path.format(**ids))
 
 
+def assign_fax(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
+    """Assign a fax of the first practice to a document of the caller, or of the first practice if it calls."""
+    documents = emr.get("/v1/documents?report=all").json_body["documents"]
+    document_id = documents[0]["id"] if documents else "doc_none"
+    return emr.write("POST", f"/v1/faxes/{ids['fax_id']}/assign", {"document_id": document_id})
+
+
 def supersede(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
     return emr.event(data(external_id="POC-new", supersedes=ids["external_id"]))
 
@@ -117,6 +124,7 @@ WITH_IDS = [
 ]
 ATTEMPTS: dict[str, Attempt] = {
     **{f"{method} {path}": request_path(method, path) for method, path in WITH_IDS},
+    "POST /v1/faxes/{fax_id}/assign": assign_fax,
     "supersedes": supersede,
     "upload": send_upload,
     "upload and a hash": send_upload_with_hash,
