@@ -70,7 +70,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
 
 MAX_SERVICE_FLOORS = 7
 MAX_MODULES = 20
-HEAVY = {"pypdf", "pypdfium2", "PIL", "reportlab", "pyhanko", "segno", "uharfbuzz"}
+HEAVY = {"pypdf", "pypdfium2", "PIL", "reportlab", "pyhanko", "segno", "uharfbuzz", "zxingcpp"}
 
 
 def modules(folder: Path) -> list[Path]:
