@@ -46,7 +46,7 @@ class ReminderStops:
         return token
 
     def find_email(self, token: str, now: datetime) -> str:
-        """Return the address whose reminders the link stops. Raises `Gone` for an unknown or expired link."""
+        """Return the email address to which the link stops reminders. Raises `Gone` for an unknown or expired link."""
         return self._require_link(token, now).email or ""
 
     def stop(self, token: str, now: datetime) -> None:

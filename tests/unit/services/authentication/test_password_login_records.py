@@ -36,8 +36,10 @@ def desk() -> Desk:
 
 
 def tries(desk: Desk) -> list[int]:
-    """Return four stored counts of wrong passwords: for the client, the account, an attack on it, and the IP
-    address."""
+    """Return the four stored counts of wrong passwords that limit guessing.
+
+    They count the failures of this client at the account, of all clients at the account, those that count as an attack
+    on the account, and those of the client's IP address at all accounts."""
     counters = (
         (PER_CLIENT, f"{EMAIL} from {RIGHT.source}"),
         (PER_ACCOUNT, EMAIL),
