@@ -161,6 +161,8 @@ def test_too_many_faxes_at_the_carrier_let_all_wait_for_one_call(world: FaxWorld
     world.deliver(min(ids))
     assert statuses(world) == {DeliveryStatus.QUEUED}
     assert {row.attempts[-1].detail for row in world.fax_rows()} == {"The fax service is busy."}
+    assert reserve_line(world.store, NUMBER, "dlv_other.1", world.clock.now()), "the number is free meanwhile"
+    release_line(world.store, NUMBER, "dlv_other.1", world.clock.now())
     world.pass_and_run(3)
     assert [set(call) for call in calls(world)] == [ids]
     assert statuses(world) == {DeliveryStatus.DELIVERED}
@@ -247,6 +249,37 @@ def test_a_companion_whose_result_was_lost_asks_for_it(world: FaxWorld, monkeypa
     world.pass_and_run(12)
     assert statuses(world) == {DeliveryStatus.SENT}
     assert len(calls(world)) == 1
+
+
+def test_a_report_that_overtakes_the_answer_to_the_request_counts(world: FaxWorld) -> None:
+    send = world.carrier.send
+
+    def answer_late(order: FaxOrder) -> str:
+        fax_id = send(order)
+        world.clock.pass_time(seconds=10)
+        world.post_webhooks()
+        return fax_id
+
+    world.carrier.send = answer_late  # type: ignore[method-assign]  # - the report comes before the answer
+    for _ in range(2):
+        world.fax()
+    world.run_due()
+    assert statuses(world) == {DeliveryStatus.DELIVERED}
+
+
+@pytest.mark.parametrize("reason", ["user_busy", "receiver_unallocated_number"])
+def test_a_repeated_report_of_a_failure_changes_nothing(world: FaxWorld, reason: str) -> None:
+    world.plan(Plan(failure=reason))
+    for _ in range(2):
+        world.fax()
+    world.run_due()
+    world.clock.pass_time(seconds=10)
+    reports = world.exchange.due_webhooks(world.clock.now())
+    world.post_webhooks(reports)
+    before, notices = world.fax_rows(), world.notices()
+    world.clock.pass_time(minutes=1)
+    world.post_webhooks(reports)
+    assert (world.fax_rows(), world.notices()) == (before, notices)
 
 
 # What does not join
@@ -348,7 +381,9 @@ def change_row(world: FaxWorld, row_id: str, **changes: object) -> None:
 # Errors before the call
 
 
-def test_a_fax_goes_alone_if_the_joint_pdf_cannot_be_made(world: FaxWorld, faults: list[Fault]) -> None:
+def test_a_fax_goes_alone_if_the_joint_pdf_cannot_be_made(
+    world: FaxWorld, faults: list[Fault], caplog: pytest.LogCaptureFixture
+) -> None:
     for error in (Unavailable("too much"), Unprocessable("too large")):
         faults.append(raising(error))
         first = world.fax()
@@ -357,6 +392,7 @@ def test_a_fax_goes_alone_if_the_joint_pdf_cannot_be_made(world: FaxWorld, fault
         assert calls(world)[-1] == [first]
         world.pass_and_run(3)
     assert statuses(world) == {DeliveryStatus.DELIVERED}
+    assert "faxes not joined" in caplog.text
 
 
 @pytest.mark.parametrize("error", [OSError("S3"), RuntimeError("DynamoDB")])
@@ -456,6 +492,18 @@ def test_a_later_attempt_takes_the_number_from_an_earlier_one_and_not_the_other_
     assert not reserve_line(world.store, NUMBER, "dlv_2.1", now)
     release_line(world.store, NUMBER, "dlv_1.2", now)
     assert reserve_line(world.store, NUMBER, "dlv_2.1", now)
+
+
+def test_a_long_call_keeps_the_number(world: FaxWorld) -> None:
+    world.add_practice("prc_other")
+    world.plan(Plan(seconds=3_000))
+    world.fax()
+    world.run_due()
+    world.fax(practice_id="prc_other")
+    world.pass_and_run(45)
+    assert len(calls(world)) == 1
+    world.pass_and_run(15)
+    assert (len(calls(world)), world.exchange.overlaps) == (2, 0)
 
 
 def test_the_loser_of_a_race_for_the_number_does_not_have_it(world: FaxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
