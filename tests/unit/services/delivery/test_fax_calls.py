@@ -191,6 +191,17 @@ def test_one_question_to_the_carrier_settles_all(world: FaxWorld) -> None:
     assert statuses(world) == {DeliveryStatus.SENT}
 
 
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_fax_that_an_earlier_release_sent_gets_its_result(world: FaxWorld, *, silent: bool) -> None:
+    world.plan(Plan(silent_webhooks=silent))
+    row_id = world.fax()
+    world.run_due()
+    change_row(world, row_id, call=None, carrier_id=None)
+    world.pass_and_run(12)
+    assert world.row(row_id).status is (DeliveryStatus.SENT if silent else DeliveryStatus.DELIVERED)
+    assert len(calls(world)) == 1
+
+
 def test_the_late_number_of_pages_confirms_all(world: FaxWorld) -> None:
     for _ in range(2):
         world.fax()
