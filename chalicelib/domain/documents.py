@@ -233,7 +233,9 @@ class DeliveryLine:
 
 @dataclass(frozen=True, kw_only=True)
 class CopyPage:
-    """A page of a returned copy: its number in the fax, and its number in the document, if the portal knows it."""
+    """A page of a copy that came back by fax: its number in the fax, and its number in the document.
+
+    The latter is None if the page's QR code could not be read."""
 
     number: int
     page: int | None
@@ -241,7 +243,7 @@ class CopyPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ReturnedCopy:
-    """A copy of the document that came back by fax. Nobody has said yet what is on it."""
+    """A copy of the document that came back to the clinic by fax. Nobody at the clinic has yet said what is on it."""
 
     fax_id: str
     received_at: datetime

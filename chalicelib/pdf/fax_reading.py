@@ -1,6 +1,7 @@
-"""The pages of a received fax: the link in each page's QR code, and a picture to show.
+"""The reading of a fax that came back from a provider: the QR code on each page, and a picture of the page to show.
 
-A page may be small, skewed, upside down, faded or noisy (docs/decisions/052)."""
+The QR code has a link that names the page's document. A page may be small, skewed, upside down, faded or noisy
+(docs/decisions/052)."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ _BLANK = 0.0004
 
 @dataclass(frozen=True, kw_only=True)
 class ScannedPage:
-    """A page of a fax: its number from 1, the page that its QR code names, True if it is blank, and a PNG."""
+    """A page of a fax that came in: its number from 1, what its QR code names (or None), and a PNG.
+
+    `is_blank` is true for a page without ink."""
 
     number: int
     link: FaxPage | None
@@ -39,7 +42,7 @@ class ScannedPage:
 
 
 def read_fax(data: bytes) -> Iterator[ScannedPage]:
-    """Yield the pages of a fax, which is a PDF.
+    """Yield the pages of a fax that came in, read from its file, which must be a PDF.
 
     Raise `PdfRefused` (not_a_pdf, too_many_pages, damaged) before the first page, or damaged for a page that cannot be
     shown."""
@@ -76,7 +79,7 @@ def _is_blank(picture: Image.Image) -> bool:
 
 
 def find_page_link(picture: Image.Image) -> FaxPage | None:
-    """Return the page that the QR code in a picture names, or None if no code can be read.
+    """Return the document and page that the QR code in a picture names, or None if no code can be read.
 
     The picture is in grays, at 204 dots per inch. Several versions of the picture are tried, because each version makes
     another kind of damage readable. A picture with the codes of two pages names no page."""

@@ -220,7 +220,7 @@ class ReadFax:
 class PageReading:
     """What was read on a page of a received fax: the document, version and page that its QR code names.
 
-    `number` counts the fax's pages from 1. Without a readable code, `document_id` is None."""
+    `number` counts the fax's pages from 1. Without a readable QR code, `document_id` is None."""
 
     number: int
     is_blank: bool

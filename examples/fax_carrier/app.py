@@ -146,7 +146,9 @@ def pages(fax_id: str) -> Response:
 
 @API.post("/returned")
 def return_fax() -> Response:
-    """Let a fax come in. The query has the numbers `to` and `from`, and the body is the PDF."""
+    """Let a fax come in at the local carrier, as if a provider's fax machine had sent it.
+
+    The query has the numbers `to` and `from`, and the body is the PDF."""
     host = request.host_url.rstrip("/")
     to, sender = request.args["to"], request.args["from"]
     fax = carrier().exchange.receive(to, sender, request.get_data(), host, carrier().clock())

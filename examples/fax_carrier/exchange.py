@@ -88,7 +88,9 @@ class Fax:
 
 @dataclass
 class ReturnedFax:
-    """A fax that came in to a number of the carrier's customer. `host` is the carrier's address, for the link."""
+    """A fax that came in to a number of the local carrier, as a provider faxes a signed document back to a clinic.
+
+    `host` is the carrier's address, for the link to the pages."""
 
     id: str
     to: str

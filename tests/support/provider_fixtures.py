@@ -130,7 +130,7 @@ def a_delivery(document: Document, **changes: Any) -> Delivery:
 
 
 def a_received_fax(**changes: Any) -> ReceivedFax:
-    """Return a fax that came in to `PRACTICE`, with one page that cannot be read."""
+    """Return a fax that came in to the number of `PRACTICE`, with one page whose QR code cannot be read."""
     fax = ReceivedFax(
         id="fax_1795374000000000000012",
         practice_id=PRACTICE.id,

@@ -9,13 +9,13 @@ _ID = re.compile(r"fax_([0-9]{1,30})")
 
 
 class PageMatch(StrEnum):
-    """What the portal read on a page of a received fax.
+    """What the portal read on a page of a fax that came in to a practice's number.
 
-    - `MATCHED`: a page of a document of the practice. `DUPLICATE`: such a page that came before in the same fax.
-    - `COVER`: the cover page of such a document.
+    - `MATCHED`: a page of one of the practice's documents. `DUPLICATE`: such a page that came before in the same fax.
+    - `COVER`: the cover page of such a document's fax.
     - `OLDER_VERSION`: a page of a document that was recalled or replaced, or whose PDF was another.
     - `OTHER_PRACTICE`: a page of another practice's document, or of a document that does not exist.
-    - `UNREADABLE`: a page without a code that can be read. `BLANK`: a page without ink."""
+    - `UNREADABLE`: a page without a QR code that can be read. `BLANK`: a page without ink."""
 
     MATCHED = "matched"
     DUPLICATE = "duplicate"
@@ -32,7 +32,9 @@ UNMATCHED = frozenset({PageMatch.OLDER_VERSION, PageMatch.UNREADABLE})
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedPage:
-    """A page of a received fax. `number` counts the fax's pages from 1, and `page` those of the document."""
+    """A page of a fax that came in. `number` counts the fax's pages from 1, and `page` those of the document.
+
+    `match` says what the portal read on the page, such as the QR code of one of the practice's documents."""
 
     number: int
     match: PageMatch
@@ -42,11 +44,11 @@ class ReceivedPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFax:
-    """A fax that came in. `sender` is the number from which it came, if the carrier knows the number.
+    """A fax that came in to a practice's number. `sender` is the number from which it came, if the carrier knows it.
 
-    `carrier_id` is the carrier's id of the fax. `file_key` is the key of the fax's file, as the carrier gave it, and
-    `sha256` (hex) that of its bytes. `is_partial` is true if the call ended too early. `refused` says in words why the
-    file could not be read; it is empty for a file that was read."""
+    `carrier_id` is the carrier's id of the fax. `file_key` is the S3 key of the fax's file, as the carrier gave it, and
+    `sha256` (hex) the hash of its bytes. `is_partial` is true if the call ended too early. `refused` says in words why
+    the file could not be read; it is empty for a file that was read."""
 
     id: str
     practice_id: str
@@ -66,11 +68,13 @@ class ReceivedFax:
 
 
 def received_fax_id(sort_key: int) -> str:
-    """Return the id of a received fax, which is also its place in the list of the practice's faxes."""
+    """Return the id of a received fax. It contains the fax's `sort_key`, its place in the list of the practice's
+    faxes."""
     return f"fax_{sort_key}"
 
 
 def read_received_fax_id(fax_id: str) -> int | None:
-    """Return the place of a received fax in its practice's list, or None for a text that is not an id."""
+    """Return the `sort_key` (the place in the practice's list) in the id of a received fax, or None for any other
+    text."""
     match = _ID.fullmatch(fax_id)
     return int(match[1]) if match else None

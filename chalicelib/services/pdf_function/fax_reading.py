@@ -1,4 +1,4 @@
-"""The pages of a received fax, read in a forked process."""
+"""The reading of faxes that came in, page by page, in a forked process, because the file may be hostile."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ DAMAGED = "The fax could not be read."
 
 
 def read(request: ReadFax, files: LinkedFiles) -> FaxReadings:
-    """Write the picture of every page, and return what each page's QR code names.
+    """Write a picture of every page of a received fax, and return what the QR code on each page names.
 
     If the file is refused, or if a page crashes the reader or exceeds a limit, the result has the reason and no
     pages."""

@@ -1,6 +1,7 @@
-"""The reception of faxes that come in to a practice's own number: fetched, stored, read and matched with documents.
+"""The reception of faxes that come in to a practice's own number: each is fetched, stored, read and matched.
 
-A matched fax is not a signature. The document stays pending until a person says what is on the copy."""
+A page is matched with the document that its QR code names. A matched fax is not a signature: the document stays pending
+until a person at the clinic says what is on the copy."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ def queue_received_fax(store: Store, ids: Ids, carrier_id: str, now: datetime) -
 
 @dataclass(frozen=True, kw_only=True)
 class FaxReception:
-    """Service that does the `receive_fax` jobs."""
+    """Service that does the `receive_fax` jobs: it stores a fax that came in, and matches its pages with documents."""
 
     store: Store
     files: Files
@@ -53,10 +54,10 @@ class FaxReception:
     writer: DocumentWriter
 
     def receive(self, job: Job) -> None:
-        """Fetch, store, read and match the fax whose carrier's id is the job's `event_id`. A repeated job does nothing.
+        """Fetch, store, read and match one fax that came in. The job's `event_id` is the carrier's id of the fax.
 
-        A fax to a number that belongs to no practice is not fetched. Raises `Unavailable` if the carrier has no file
-        now, so that the job runs again."""
+        A repeated job does nothing. A fax to a number that belongs to no practice is not fetched. Raises `Unavailable`
+        if the carrier has no file now, so that the job runs again."""
         fax = self.carrier.received(job.event_id)
         number, carrier_id = own_fax_number_claim(fax.to), carrier_fax_claim(fax.id)
         claims = self.store.claims([number, carrier_id])
@@ -98,7 +99,7 @@ class FaxReception:
         return self.pdf.run(request, FaxReadings)
 
     def _record(self, received: ReceivedFax, readings: FaxReadings) -> None:
-        """Store the fax, and add its pages to the documents that they name, in one transaction."""
+        """Store the received fax, and add its pages to the documents that their QR codes name, in one transaction."""
         now, found = self.clock.now(), map(self.store.document, named_documents(readings.pages))
         documents = {document.id: document for document in found if document is not None}
         pages = match_pages(readings.pages, documents, received.practice_id)

@@ -1,4 +1,4 @@
-"""The JSON of a received fax for the EMR."""
+"""The JSON of a fax that came in to a practice's own number, for the practice's EMR."""
 
 from typing_extensions import TypedDict
 

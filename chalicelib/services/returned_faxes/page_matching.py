@@ -1,4 +1,4 @@
-"""The match of a received fax's pages with the documents of the practice that owns the number."""
+"""The match of the pages of a received fax with the documents of the practice that owns the fax number."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,9 @@ MAX_DOCUMENTS = 10
 
 
 def named_documents(readings: Sequence[PageReading]) -> tuple[str, ...]:
-    """Return the ids of the first documents that the pages name, in the order of the pages."""
+    """Return the ids of the documents that the QR codes of a fax's pages name, in the order of the pages.
+
+    At most `MAX_DOCUMENTS` are returned, because one transaction stores all of them."""
     names = dict.fromkeys(reading.document_id for reading in readings if reading.document_id)
     return tuple(names)[:MAX_DOCUMENTS]
 
@@ -21,9 +23,10 @@ def named_documents(readings: Sequence[PageReading]) -> tuple[str, ...]:
 def match_pages(
     readings: Sequence[PageReading], documents: Mapping[str, Document], practice_id: str
 ) -> tuple[ReceivedPage, ...]:
-    """Return what each page is. `documents` has the documents that the pages name, as far as they exist.
+    """Return what each page of a received fax is, such as a page of one of the practice's documents.
 
-    Only the documents of the practice with this id are matched."""
+    `readings` are the QR codes of the pages. `documents` has the documents that they name, as far as they exist. Only
+    the documents of the practice with this id are matched."""
     pages: list[ReceivedPage] = []
     for reading in readings:
         page = _match_page(reading, documents.get(reading.document_id or ""), practice_id)
@@ -47,9 +50,9 @@ def _match_page(reading: PageReading, document: Document | None, practice_id: st
 
 
 def copy_pages(pages: Sequence[ReceivedPage], document_id: str) -> tuple[CopyPage, ...]:
-    """Return the pages of a fax that belong to a document, with their numbers in the document.
+    """Return the pages of a received fax that belong to this document, with their numbers in the document.
 
-    If all readable pages are of this document, pages without a readable code belong to it too, without a number: the
+    If all readable pages are of this document, pages without a readable QR code belong to it too, without a number: the
     signature may be on such a page. The result is empty if no page is matched."""
     of_documents = {page.document_id for page in pages if page.match is PageMatch.MATCHED}
     if document_id not in of_documents:

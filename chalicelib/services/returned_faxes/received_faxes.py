@@ -25,7 +25,7 @@ from chalicelib.services.transaction import Claim
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFaxes:
-    """Service for the faxes that a practice has received."""
+    """Service that lists the faxes that came in to a practice's number, and assigns them to documents."""
 
     store: Store
     clock: Clock
@@ -36,7 +36,9 @@ class ReceivedFaxes:
         return self.store.received_faxes(practice.id, limit=limit, before=before)
 
     def assignments(self, faxes: Iterable[ReceivedFax]) -> Mapping[str, str]:
-        """Return the id of the document to which staff assigned a fax, by the fax's id."""
+        """Return a mapping from the id of a received fax to the id of the document to which staff assigned it.
+
+        A fax that nobody assigned is missing."""
         keys = {fax_assignment_claim(fax.id): fax.id for fax in faxes}
         return {keys[key]: owner for key, owner in self.store.claims(list(keys)).items()}
 
@@ -49,7 +51,7 @@ class ReceivedFaxes:
         return fax
 
     def assign(self, practice: Practice, fax_id: str, document_id: str, actor: Actor) -> ReceivedFax:
-        """Add the fax's pages that match nothing to a document, as a person chose, and return the fax.
+        """Add the fax's pages that match no document to the document that a person chose, and return the fax.
 
         The same assignment again changes nothing. Raises `NotFound` for an unknown fax or document, and `Conflict` if
         the fax has no such page or belongs to another document already."""
@@ -75,10 +77,12 @@ class ReceivedFaxes:
 
 
 def image_key(fax: ReceivedFax, number: int | str) -> str:
-    """Return the key of the picture of a received fax's page."""
+    """Return the S3 key of the picture of one page of a received fax."""
     return f"faxes/{fax.practice_id}/{fax.id}/{number}"
 
 
 def is_shown(page: ReceivedPage) -> bool:
-    """Return True if the practice may see the page. Another practice's page is reported and not shown."""
+    """Return True if the practice may see this page of its received fax.
+
+    It must not see a page of another practice's document. Such a page is only reported."""
     return page.match is not PageMatch.OTHER_PRACTICE

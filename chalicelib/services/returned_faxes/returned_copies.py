@@ -1,4 +1,4 @@
-"""The copies of a document that came back by fax, on the document's row."""
+"""The copies of a document that came back by fax, as they are recorded in the document's row."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -26,9 +26,9 @@ def add_copy(
     actor: Actor,
     now: datetime,
 ) -> Change:
-    """Return the change that adds a copy to a document, to be committed.
+    """Return the change that records a copy of a document that came back by fax, for the caller to commit.
 
-    A document that waits for a decision then needs staff, who say what is on the copy."""
+    If the document waits for a decision, staff are then asked to say what is on the copy."""
     copy = ReturnedCopy(fax_id=fax.id, received_at=fax.received_at, pages=pages)
     waits = is_decidable(document.status)
     attention = AttentionReason.COPY_RECEIVED if waits else document.attention

@@ -34,9 +34,10 @@ def list_faxes(context: RequestContext) -> Response:
 
 
 def read_fax_page(context: RequestContext, fax_id: str, number: str) -> Response:
-    """Return a redirect to the picture of a page, and record the access if the page is of a document.
+    """Return a redirect to the picture of one page of a received fax.
 
-    Raises `NotFound` for another practice's fax, and for a page of another practice's document."""
+    If the page is of a document, the access is recorded. Raises `NotFound` for another practice's fax, and for a page
+    of another practice's document."""
     from chalicelib.services.returned_faxes.received_faxes import image_key, is_shown
 
     faxes = context.services.received_faxes

@@ -1,4 +1,4 @@
-"""The deliveries function in memory with a fax carrier at which faxes come in."""
+"""The portal's services in memory, with a fax carrier at which faxes come in to a practice's number."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,8 @@ DOCUMENT = replace(a_document(), original=replace(a_document().original, sha256=
 
 @dataclass
 class InboundCarrier:
-    """The carrier's side of faxes that came in. `files` maps a fax's id to its file, or to None for one too large."""
+    """A fake fax carrier at which faxes come in. `files` maps a fax's id to its file, or to None for a too large
+    one."""
 
     faxes: dict[str, IncomingFax] = field(default_factory=dict)
     files: dict[str, bytes | None] = field(default_factory=dict)
@@ -42,7 +43,9 @@ class InboundCarrier:
 
 @dataclass
 class ReadingPdf:
-    """The `pdf` function, which reads the pages that a test chose. `asked` has the requests."""
+    """A fake of the Lambda function `pdf` that reads no file. It returns the page readings that a test chose.
+
+    `asked` lists the requests."""
 
     readings: FaxReadings = field(default_factory=lambda: FaxReadings((), ""))
     asked: list[object] = field(default_factory=list)
@@ -53,7 +56,9 @@ class ReadingPdf:
 
 
 class ReturnedFaxWorld(World):
-    """`World` with a document of three pages, a practice with a number at the carrier, and faxes that come in."""
+    """The portal's services in memory, with a document of three pages, to test faxes that come in.
+
+    Its practice has a number at the fax carrier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +74,9 @@ class ReturnedFaxWorld(World):
         return PageReading(number=number, is_blank=False, document_id=document.id, version=version, page=page)
 
     def come_in(self, *readings: PageReading, carrier_id: str = "0ccc7b54", to: str = NUMBER, refused: str = "") -> Job:
-        """Let a fax with these pages come in, and return the job that receives it."""
+        """Let a fax come in on whose pages the portal reads `readings`, and return the job that receives the fax.
+
+        With `refused`, the file cannot be read for this reason."""
         self.inbound.faxes[carrier_id] = IncomingFax(
             id=carrier_id, at=self.clock.now(), to=to, sender=SENDER, url="https://files.test/fax", is_partial=False
         )

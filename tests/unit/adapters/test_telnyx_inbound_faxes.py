@@ -1,4 +1,4 @@
-"""Test the faxes that come in at Telnyx, with the local carrier and with hostile servers."""
+"""Test how the client of Telnyx reads and fetches faxes that came in, with the local carrier and hostile servers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def serving(app: Flask) -> Iterator[str]:
 
 @contextmanager
 def answering(answer: Callable[[], Any]) -> Iterator[str]:
-    """Serve the same answer at every address."""
+    """Run a server on this machine that gives the same response at every path, in place of Telnyx."""
     app = Flask(__name__)
     app.add_url_rule("/<path:_path>", view_func=lambda _path: answer(), methods=["GET", "POST"])
     with serving(app) as url:

@@ -18,7 +18,7 @@ LINK = samples.COVER.link_stem
 
 
 def as_fax(pictures: Sequence[Image.Image]) -> bytes:
-    """Return the file of a received fax: a PDF with one picture in one bit a page."""
+    """Return the file of a received fax: a PDF with one black-and-white picture per page."""
     data = io.BytesIO()
     canvas = Canvas(data, pagesize=(612, 792))
     for picture in pictures:
@@ -29,7 +29,7 @@ def as_fax(pictures: Sequence[Image.Image]) -> bytes:
 
 
 def paper(dots: int = 0) -> Image.Image:
-    """Return a white page with this number of black dots."""
+    """Return the picture of a white page with this number of black dots, to test which pages count as blank."""
     picture = Image.new("L", SHEET, 255)
     picture.paste(0, (800, 800, 800 + dots, 801))
     return picture

@@ -19,7 +19,7 @@ FAX, LATER = "fax_1795374000000000000012", "fax_1795374000000000000013"
 
 @dataclass
 class Clinic:
-    """A practice with a document and with one received fax of three pages."""
+    """A practice with one document and one received fax of three pages, in memory, and its requests to the API."""
 
     emr: Emr
     document_id: str
