@@ -80,7 +80,7 @@ def test_a_row_that_the_queue_refuses_delays_no_other_row() -> None:
 
     good = OutboxRow(id="z_good", created_at=START - timedelta(hours=1), jobs=(DELIVER,))
     store, queues = a_store(a_row("a_bad", hours=1), good), RefusesSeals()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="1 of 2 outbox rows"):
         sweep(START, store=store, queues=queues)
     assert queues.sent == [(DELIVER, 0)]
     assert [row.id for row in store.every(OutboxRow, "outbox")] == ["a_bad"]

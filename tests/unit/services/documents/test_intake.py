@@ -189,6 +189,7 @@ def test_a_webhook_id_is_remembered_for_more_than_a_week() -> None:
     emr.intake.receive(emr.inbound("msg_1"), sent())
     record = emr.store.every(RequestRecord, "requests")[0]
     assert record.expires_at - emr.now >= timedelta(days=7)
+    assert (record.status_code, record.created_at) == (202, emr.now)
 
 
 def test_a_repeated_external_id_with_the_same_data_returns_the_same_document() -> None:
