@@ -30,7 +30,7 @@ class GuestAccounts:
 
         `email` is the address at which the person has proved to read email, or None. Neither the person nor the address
         may have an account yet."""
-        if email is None or email != document.addressee.email:
+        if email is None:
             return False
         provider, owners = run_concurrently(
             lambda: self._store.provider(document.provider_id), lambda: self._store.claims([email_claim(email)])

@@ -354,7 +354,9 @@ def test_no_account_is_offered_at_the_address_of_another_account_or_to_a_closed_
     assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
     portal.store.commit(Change(at=START, released=(taken,)))
     closed = replace(PROVIDER, version=3, password_hash=None, email=None, closed_at=START)
+    assert "Create my account" in text(browser.get(OPENED))
     portal.store.commit(Change(at=START, providers=(closed,)))
+    assert "Create my account" not in text(browser.get(OPENED))
     assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
 
 
