@@ -109,7 +109,7 @@ class Application:
         self.emr.change(document_id, signed=signed, timestamped=timed, sealing=Sealing.SEALED)
         fax = a_received_fax(practice_id=self.emr.practice.id)
         self.portal.store.commit(Change(at=START, received_faxes=(fax,)))
-        yield {"document_id": document_id, "delivery_id": "dlv_none", "fax_id": FAX_ID, "number": "2"}
+        yield {"document_id": document_id, "delivery_id": "dlv_none", "fax_id": FAX_ID, "number": "1"}
 
     def _message_of(self, document_id: str, *, failed: bool) -> str:
         store = self.portal.fake_store
