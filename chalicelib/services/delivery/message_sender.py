@@ -113,12 +113,12 @@ def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
     to set a new password."""
     provider = store.provider(delivery.provider_id) if delivery.provider_id else None
     document = _document(delivery, provider, store)
-    from_practice = document is not None and delivery.type in _FROM_PRACTICE
+    sender = document if delivery.type in _FROM_PRACTICE else None
     return MessageFacts(
         delivery=delivery,
         now=now,
         document=document,
-        practice=require_practice(store, document.practice_id) if document and from_practice else None,
+        practice=require_practice(store, sender.practice_id) if sender else None,
         provider=provider,
     )
 
