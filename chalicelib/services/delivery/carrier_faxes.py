@@ -80,17 +80,18 @@ class CarrierFaxes(Faxes):
         """Send the fax, or get the result of an earlier attempt that may have sent it. Return the attempt's result."""
         now = self.clock.now()
         try:
-            result = (
-                self._look_up(look_up(delivery, self.store, now)) if _is_resumed(delivery) else self._send(delivery)
-            )
+            result = self._resume(delivery, now) if _is_resumed(delivery) else self._send(delivery)
         except (Unavailable, Unprocessable):
-            # The next attempt takes over the number, and the PDF expires, so an error here must not hide the first one.
-            with suppress(Exception):
-                self.end_call(delivery, now)
+            self._try_to_end_call(delivery, now)
             raise
         if result.verdict is not Verdict.PENDING and result.tried:
-            self.end_call(delivery, now)
+            self._try_to_end_call(delivery, now)
         return result
+
+    def _try_to_end_call(self, delivery: Delivery, now: datetime) -> None:
+        # The reservation of the number and the PDF expire. So an error here must not hide the attempt's result.
+        with suppress(Exception):
+            self.end_call(delivery, now)
 
     def end_call(self, delivery: Delivery, now: datetime) -> None:
         """Delete the PDF of an ended telephone call, which the carrier has fetched, and free the fax number for the
@@ -215,7 +216,7 @@ class CarrierFaxes(Faxes):
 
         If that fails, their own workers ask the carrier later. `mark` names the call."""
         for delivery_id in delivery_ids:
-            with suppress(Unavailable):
+            with suppress(Unavailable, Unprocessable):
                 self.settle(delivery_id, lambda row: mark_of(row) == mark and may_have_been_sent(row), result_of)
 
     def settle(self, delivery_id: str, accepts: Callable[[Delivery], bool], result_of: ResultOf) -> Delivery | None:
@@ -235,27 +236,34 @@ class CarrierFaxes(Faxes):
 
         return retry_on_conflict(step, retry_on=RACES)
 
+    def _resume(self, delivery: Delivery, now: datetime) -> AttemptResult:
+        """Return the result of the attempt that an earlier job started, and whose call may be under way.
+
+        An error says nothing about the call. So the result is then pending: the fax keeps its number and its PDF, and
+        the carrier is asked again later."""
+        try:
+            result = self._look_up(look_up(delivery, self.store, now))
+        except (Unavailable, Unprocessable, FaxUnknown):
+            result = _wait_for_carrier()
+        if result.verdict is Verdict.PENDING and now - delivery.attempts[-1].at >= GIVE_UP_AFTER:
+            return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT, carrier_id=delivery.carrier_id)
+        return result
+
     def _look_up(self, facts: MessageFacts) -> AttemptResult:
         """Ask the fax carrier for the result of the running call, and return it. The fax is not sent again.
 
-        A final result is also stored for the other faxes that went in the same call."""
+        A final result is also stored for the other faxes that went in the same call. Raises `Unavailable` or
+        `FaxUnknown` if the carrier or the database does not respond."""
         delivery, mark = facts.delivery, mark_of(facts.delivery)
         reserve_line(self.store, delivery.recipient, mark, facts.now)
-        since = delivery.attempts[-1].at
-        try:
-            if delivery.carrier_id:
-                report = self.carrier.report(delivery.carrier_id)
-            else:
-                report = self.carrier.find(delivery.recipient, mark, since - LOOK_UP_AFTER)
-        except (Unavailable, FaxUnknown):
-            result = _wait_for_carrier()
+        if delivery.carrier_id:
+            report = self.carrier.report(delivery.carrier_id)
         else:
-            result_of = self._reader_of(report, delivery, facts.now)
-            result = result_of(facts)
-            if result.verdict is not Verdict.PENDING and delivery.call:
-                self._record([other for other in delivery.call.deliveries if other != delivery.id], mark, result_of)
-        if result.verdict is Verdict.PENDING and facts.now - since >= GIVE_UP_AFTER:
-            return AttemptResult(verdict=Verdict.REFUSED, detail=_NO_RESULT, carrier_id=delivery.carrier_id)
+            report = self.carrier.find(delivery.recipient, mark, delivery.attempts[-1].at - LOOK_UP_AFTER)
+        result_of = self._reader_of(report, delivery, facts.now)
+        result = result_of(facts)
+        if result.verdict is not Verdict.PENDING and delivery.call:
+            self._record([other for other in delivery.call.deliveries if other != delivery.id], mark, result_of)
         return result
 
     def _reader_of(self, report: FaxReport | None, delivery: Delivery, now: datetime) -> ResultOf:

@@ -1,4 +1,5 @@
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -6,6 +7,8 @@ import pytest
 
 from chalicelib.domain.carriers.fax_results import REMEDIES, Remedy
 from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryStatus, MessageType, NoticeKind
+from chalicelib.domain.errors import Unavailable, Unprocessable
+from chalicelib.services.delivery import carrier_faxes
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_calls import reserve_line
 from chalicelib.services.documents.closed_numbers import closing_claim
@@ -214,6 +217,53 @@ def test_a_fax_without_a_result_fails_after_six_hours_and_frees_its_number(world
     assert world.row(row_id).status is DeliveryStatus.FAILED
     assert NoticeKind.DELIVERY_FAILED in world.notices()
     assert world.row(waiting).attempts
+
+
+def test_an_error_of_the_database_during_a_call_leads_to_no_second_call(
+    world: FaxWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plan(Plan(seconds=1500))
+    row_id = world.fax()
+    world.run_due()
+    world.clock.pass_time(minutes=10)
+    for error in (Unavailable("throttled"), Unprocessable("other data")):
+        with monkeypatch.context() as outage:
+            outage.setattr(carrier_faxes, "reserve_line", raising(error))
+            row = world.deliver(row_id)
+        assert (row.status, row.attempts[-1].ended_at) == (DeliveryStatus.SENDING, None)
+        assert [key for key in world.files.objects if key.startswith("work/faxes/")], "the carrier may fetch it yet"
+        assert not reserve_line(world.store, NUMBER, "dlv_other.1", world.clock.at)
+        world.clock.pass_time(minutes=3)
+    world.pass_and_run(20)
+    assert (world.row(row_id).status, len(world.exchange.faxes)) == (DeliveryStatus.DELIVERED, 1)
+
+
+def test_a_looked_up_result_counts_although_the_line_cannot_be_freed(
+    world: FaxWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plan(Plan(silent_webhooks=True))
+    row_id = world.fax()
+    world.run_due()
+    world.clock.pass_time(minutes=10)
+    monkeypatch.setattr(carrier_faxes, "release_line", raising(Unavailable("throttled")))
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+
+
+def test_an_error_in_the_result_of_a_companion_does_not_end_the_call(
+    world: FaxWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.fax()
+    world.fax()
+    monkeypatch.setattr(CarrierFaxes, "settle", raising(Unprocessable("other data")))
+    assert world.deliver(first).status is DeliveryStatus.SENDING
+    assert not reserve_line(world.store, NUMBER, "dlv_other.1", world.clock.at)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_args: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_carrier_that_refuses_every_question_holds_no_number_for_ever(world: FaxWorld) -> None:
