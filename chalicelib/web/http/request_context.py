@@ -27,6 +27,9 @@ _SEARCH_PAGES = frozenset({"/documents/past"})
 _PAGES_WITH_POST = frozenset({*_SEARCH_PAGES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"})
 """Paths at which a GET shows a page and a POST receives the page's form."""
 
+_STOP_PAGE = "/reminders/stop/"
+"""The start of the path of the page that stops reminder emails. Its form is posted to the page's own path."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RequestContext:
@@ -75,7 +78,7 @@ class RequestContext:
 
     @property
     def _form_page(self) -> str:
-        if self.path in _PAGES_WITH_POST:
+        if self.path in _PAGES_WITH_POST or self.path.startswith(_STOP_PAGE):
             return self.path
         first, _, rest = self.path.removeprefix("/").partition("/")
         if first in {"documents", "by-hand"} and rest:

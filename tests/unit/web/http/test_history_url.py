@@ -32,7 +32,7 @@ def is_a_page(address: str) -> bool:
 
 @pytest.mark.parametrize("path", POST_PATHS)
 def test_every_post_leads_to_a_page(path: str) -> None:
-    assert is_a_page(a_context(path.format(document_id="doc_1")).history_url())
+    assert is_a_page(a_context(path.format(document_id="doc_1", token="t")).history_url())
 
 
 @pytest.mark.parametrize(
