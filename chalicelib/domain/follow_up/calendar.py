@@ -3,7 +3,7 @@
 All times are aware and in UTC. A working day is Monday to Friday without the federal holidays of the United States (5
 U.S.C. 6103), in the local time of the recipient."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -70,6 +70,14 @@ def next_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> date
         if latest == moment:
             return moment
         moment = latest
+
+
+def following_day(moment: datetime, hours: Hours, zones: Sequence[str]) -> datetime:
+    """Return the first time on a later day than that of `moment` at which a message may be sent.
+
+    The day is that of the first of the time zones `zones`, in which the recipient may be."""
+    day = moment.astimezone(ZoneInfo(zones[0])).date() + _DAY
+    return next_allowed(start_of(day, hours, zones[0]), hours, zones)
 
 
 def is_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> bool:

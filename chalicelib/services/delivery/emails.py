@@ -15,22 +15,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from chalicelib.domain.account_events import AccountEventType
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
+from chalicelib.domain.delivery_attempts import AttemptResult
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import MessageOutdated
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
-from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed
-from chalicelib.domain.follow_up.schedule import provider_zones
 from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
-from chalicelib.services.delivery.reminder_contents import describe_waiting, find_waiting
-from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.delivery.reminder_contents import describe_waiting, find_due, find_waiting
+from chalicelib.services.delivery.reminder_rows import hand_over
 from chalicelib.services.delivery.reminder_stops import ReminderStops, is_stopped
 from chalicelib.services.delivery.support_reports import SUPPORT_REPORTS
 from chalicelib.services.labels import duration
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.normalization import display_phone
-from chalicelib.services.transaction import Change
 
 _ANNOUNCEMENT = "{practice}: a document is waiting for your signature"
 ENVELOPES: Mapping[str, tuple[str, str]] = {
@@ -137,6 +135,15 @@ class Emails(MessageSender):
         document_link = self._url(f"/documents/{document.id}")
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
+    def _postpone(self, facts: MessageFacts) -> AttemptResult | None:
+        """Return the result of an attempt at a late reminder, or None if the message may leave now.
+
+        Any other email leaves at any hour."""
+        if facts.delivery.type != MessageType.REMINDER or self.settings.sends_at_any_hour:
+            return super()._postpone(facts)
+        due = find_due(self.store, facts.delivery, facts.now)
+        return hand_over(self.store, facts.delivery, due, facts.now) if due else None
+
     def _reminder(self, facts: MessageFacts) -> Mail:
         """Compose the day's reminder, which lists all documents that still wait for a signature at the email address.
 
@@ -146,7 +153,6 @@ class Emails(MessageSender):
         waiting = find_waiting(self.store, facts.delivery, facts.now)
         if not waiting.documents:
             raise MessageOutdated("Nothing waits for the recipient any more.")
-        self._move_to_next_afternoon(facts, waiting.documents[0])
         values = describe_waiting(waiting, {document.id: self._link(document) for document in waiting.documents})
         kind, verb = "Last reminder" if waiting.is_last else "Reminder", "needs" if values["count"] == 1 else "need"
         headline = f"{kind}: {values['what']} {verb} your signature"
@@ -156,23 +162,6 @@ class Emails(MessageSender):
         return self._render(
             facts, "reminder", headline=headline, is_last=waiting.is_last, stop_link=stop_link, **values
         )
-
-    def _move_to_next_afternoon(self, facts: MessageFacts, document: Document) -> None:
-        """If the reminder is late, move its documents to the reminder of the next afternoon, and raise
-        `MessageOutdated`.
-
-        That reminder may not exist yet. `MessageOutdated` cancels the late reminder. In the afternoon of a working day,
-        do nothing."""
-        delivery, zones = facts.delivery, provider_zones(document.addressee, document.practice.time_zone)
-        leaves = next_allowed(facts.now, EMAIL_HOURS, zones)
-        if leaves == facts.now or self.settings.sends_at_any_hour:
-            return
-        later = add_to_reminder(
-            self.store, delivery.documents, delivery.recipient, delivery.provider_id, leaves=leaves, zone=zones[0]
-        )
-        if later is not None:
-            self.store.commit(Change(at=facts.now, deliveries=(later,)))
-        raise MessageOutdated("The documents are in the reminder of the next working day.")
 
     def _link(self, document: Document) -> str:
         """Return the link to a document: the page where it is signed online, or the page where it is printed."""

@@ -41,14 +41,19 @@ def find_waiting(store: Store, delivery: Delivery, now: datetime) -> WaitingDocu
 
     `delivery` is the reminder. It names the documents that are due for it. Everything else that waits in the lists of
     their providers is added. If none of the due documents waits any more, the result is empty."""
-    named = [document for document in map(store.document, delivery.documents) if document is not None]
-    due = [document for document in named if _waits_at(document, delivery.recipient, now)]
+    due = find_due(store, delivery, now)
     others = [document for document in _listed(store, due) if _waits_at(document, delivery.recipient, now)]
     documents = {document.id: document for document in (*due, *others)}
     return WaitingDocuments(
         documents=tuple(sorted(documents.values(), key=lambda document: (document.due_on, document.sent_at))),
         is_last=any(_is_last(document) for document in due),
     )
+
+
+def find_due(store: Store, delivery: Delivery, now: datetime) -> tuple[Document, ...]:
+    """Return the documents that the reminder names and that still wait for a signature at the recipient's address."""
+    named = [document for document in map(store.document, delivery.documents) if document is not None]
+    return tuple(document for document in named if _waits_at(document, delivery.recipient, now))
 
 
 def describe_waiting(waiting: WaitingDocuments, links: Mapping[str, str]) -> dict[str, Any]:

@@ -2,13 +2,19 @@
 
 The email is sent some minutes after its row is created, so that it collects the documents of all practices."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.documents import Document
+from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, following_day, next_allowed
+from chalicelib.domain.follow_up.schedule import provider_zones
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery
 from chalicelib.services.ports import Store
+from chalicelib.services.transaction import Change
 
 COLLECT_FOR = timedelta(minutes=10)
 """The time in which a day's reminder waits for other documents that are due at the same mailbox."""
@@ -28,7 +34,7 @@ def add_to_reminder(
         Channel.EMAIL,
         MessageType.REMINDER,
         email,
-        event_id=f"reminder-{leaves.astimezone(ZoneInfo(zone)).date()}",
+        event_id=_event_of(leaves, zone),
         practice_id=PORTAL_PRACTICE,
         now=leaves,
         provider_id=provider_id,
@@ -41,3 +47,34 @@ def add_to_reminder(
     if not is_open or len(documents) > MAX_DOCUMENTS:
         return None
     return replace(stored, version=stored.version + 1, documents=documents)
+
+
+def hand_over(store: Store, reminder: Delivery, due: Sequence[Document], now: datetime) -> AttemptResult | None:
+    """Hand the documents of a late reminder over to the reminder of the next afternoon, which may be today's.
+
+    `due` are the reminder's documents that still wait, one or more. If a reminder of today may leave now, because it is
+    afternoon for one of their providers, do nothing and return None. Otherwise the result cancels the late reminder. If
+    the other reminder takes no more documents, the late one waits: it is itself the reminder of that day, or another
+    afternoon must come."""
+    leaves, zones = min((next_allowed(now, EMAIL_HOURS, zones), zones) for zones in map(_zones_of, due))
+    if leaves == now and reminder.event_id == _event_of(now, zones[0]):
+        return None
+    later = add_to_reminder(
+        store, reminder.documents, reminder.recipient, reminder.provider_id, leaves=leaves, zone=zones[0]
+    )
+    if later is None:
+        again = leaves if leaves > now else following_day(now, EMAIL_HOURS, zones)
+        return AttemptResult(
+            verdict=Verdict.RETRY, detail="Waits for the afternoon.", tried=False, retry_after=again - now
+        )
+    store.commit(Change(at=now, deliveries=(later,)))
+    return AttemptResult(verdict=Verdict.CANCELLED, detail="The documents are in the reminder of another day.")
+
+
+def _event_of(leaves: datetime, zone: str) -> str:
+    """Return the id of the event that causes the reminders of a day: the day of `leaves` in the time zone `zone`."""
+    return f"reminder-{leaves.astimezone(ZoneInfo(zone)).date()}"
+
+
+def _zones_of(document: Document) -> tuple[str, ...]:
+    return provider_zones(document.addressee, document.practice.time_zone)

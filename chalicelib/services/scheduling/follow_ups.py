@@ -4,8 +4,7 @@ The follow-up consists of steps, each on a fixed day after the sending. The pack
 steps and computes their times (docs/decisions/046)."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.carriers.fax_results import Remedy, remedy_of
@@ -14,7 +13,7 @@ from chalicelib.domain.certification.rules import has_lapsed
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import ConcurrentUpdate
-from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, next_allowed, start_of
+from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, following_day, next_allowed
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
 from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, provider_zones
 from chalicelib.domain.practices import Practice
@@ -96,8 +95,7 @@ class FollowUps:
         ids, owner = (document.id,), document.provider_id
         reminder = add_to_reminder(self._store, ids, email, owner, leaves=now, zone=zones[0])
         if reminder is None:
-            tomorrow = start_of(now.astimezone(ZoneInfo(zones[0])).date() + timedelta(days=1), EMAIL_HOURS, zones[0])
-            return _Messages(), next_allowed(tomorrow, EMAIL_HOURS, zones)
+            return _Messages(), following_day(now, EMAIL_HOURS, zones)
         return _Messages(reminder=reminder, fax=fax), None
 
     def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
+from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document, Kind, PracticeCard
 from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
 from chalicelib.domain.status import Status
@@ -195,6 +195,48 @@ def test_a_late_reminder_joins_the_reminder_of_the_next_working_day(world: World
     assert later.documents == ((second.id, world.document.id) if exists else (world.document.id,))
     assert later.next_attempt_at == thursday + timedelta(minutes=10)
     assert deliver(world, later).status is DeliveryStatus.SENT
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_reminder_of_yesterday_joins_the_reminder_of_today(world: World, *, is_full: bool) -> None:
+    row, second = remind(world), other(world)
+    thursday = AFTERNOON + timedelta(days=1)
+    today = add_to_reminder(world.store, (second.id,), EMAIL, PROVIDER.id, leaves=thursday, zone=CHICAGO)
+    assert today is not None
+    attempts = (DeliveryAttempt(at=thursday, status=AttemptStatus.SENDING, detail=""),) if is_full else ()
+    world.store.commit(Change(at=thursday, deliveries=(replace(today, attempts=attempts),)))
+    world.clock.at = thursday + timedelta(minutes=15)
+    late = world.deliver(row.id)
+    assert late.status is (DeliveryStatus.QUEUED if is_full else DeliveryStatus.CANCELLED)
+    assert world.mailer.sent == []
+    if is_full:
+        assert late.next_attempt_at == thursday + timedelta(days=1)
+        assert late.documents == (world.document.id,)
+    else:
+        assert world.row(today.id).documents == (second.id, world.document.id)
+        assert world.deliver(today.id).status is DeliveryStatus.SENT
+
+
+def test_a_mailbox_of_two_time_zones_is_reminded_in_the_afternoon_of_what_is_due(world: World) -> None:
+    nowhere = replace(world.document.addressee, fax=None, phone=None)
+    world.change_document(addressee=nowhere, due_on=date(2026, 12, 10))
+    east = PracticeCard(name=CEDAR.name, phone=None, time_zone="America/New_York")
+    second = other(world, practice_id=CEDAR.id, practice=east, addressee=nowhere, due_on=date(2026, 12, 20))
+    world.clock.at = AFTERNOON - timedelta(hours=1)
+    row = add_to_reminder(world.store, (second.id,), EMAIL, PROVIDER.id, leaves=world.clock.at, zone="America/New_York")
+    assert row is not None
+    world.store.commit(Change(at=world.clock.at, deliveries=(row,)))
+    assert deliver(world, row).status is DeliveryStatus.SENT
+    assert sent_text(world).count("https://portal.test/documents/") == 2
+
+
+def test_a_reminder_of_today_that_came_too_early_waits_for_the_afternoon(world: World) -> None:
+    world.clock.at = AFTERNOON - timedelta(hours=1)
+    row = remind(world)
+    early = deliver(world, row)
+    assert (early.status, early.next_attempt_at) == (DeliveryStatus.QUEUED, AFTERNOON)
+    assert world.mailer.sent == []
+    assert deliver(world, early).status is DeliveryStatus.SENT
 
 
 def test_the_local_run_reminds_at_any_hour(world: World) -> None:
