@@ -82,6 +82,7 @@ ATTENTION: Mapping[str, str] = {
     "please_call": "The provider has not responded yet. Please call.",
     "call_again": "There is still no signature. Please call again.",
     "due_soon": "Few days are left. Ask for the signature, or for a verbal certification.",
+    "overdue": "The due date has passed, and there is no signature. Please call.",
 }
 
 WARNINGS: Mapping[str, str] = {

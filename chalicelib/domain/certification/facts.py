@@ -100,8 +100,8 @@ class VerbalCertification:
 class AttentionReason(StrEnum):
     """The reason why a person at the clinic should act on a document.
 
-    `PLEASE_CALL`, `CALL_AGAIN` and `DUE_SOON` (few days are left, and a verbal certification may be possible) come from
-    the follow-up of a document that waits for a signature."""
+    `PLEASE_CALL`, `CALL_AGAIN`, `DUE_SOON` (few days are left, and a verbal certification may be possible) and
+    `OVERDUE` (the due date has passed) come from the follow-up of a document that waits for a signature."""
 
     VERBAL_LAPSED = "verbal_certification_lapsed"
     ADDRESS_CORRECTED = "address_corrected"
@@ -111,5 +111,6 @@ class AttentionReason(StrEnum):
     PLEASE_CALL = "please_call"
     CALL_AGAIN = "call_again"
     DUE_SOON = "due_soon"
+    OVERDUE = "overdue"
     WRONG_NUMBER = "wrong_number"
     REMINDERS_STOPPED = "reminders_stopped"

@@ -20,6 +20,7 @@ class FollowUpStep(StrEnum):
     CALL_AGAIN = "call_again"
     DUE_SOON = "due_soon"
     LAST_REMINDER = "last_reminder"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,34 +51,43 @@ STEPS: tuple[StepRule, ...] = (
     StepRule(step=FollowUpStep.CALL_AGAIN, day=14, attention=AttentionReason.CALL_AGAIN),
     StepRule(step=FollowUpStep.DUE_SOON, day=21, before_due=True, attention=AttentionReason.DUE_SOON),
     StepRule(step=FollowUpStep.LAST_REMINDER, day=27, before_due=True, sends_email=True, sends_fax=True),
+    StepRule(step=FollowUpStep.OVERDUE, day=31, before_due=True, attention=AttentionReason.OVERDUE),
 )
 """The follow-up of a document (docs/decisions/046). Day 0 is the sending. A later row is the more urgent one."""
 
 PERIOD = 30
 """The days from the sending to the due date for which the days of `STEPS` are written."""
 
+MOVABLE = tuple(rule for rule in STEPS if rule.day < PERIOD)
+"""The steps whose days a practice can change. They come first in `STEPS`. The steps after the due date are fixed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpPlan:
     """A practice's settings for the follow-up of unsigned documents: the day of each step, and the allowed messages.
 
-    `days` has one day for each row of `STEPS`. `emails` allows reminders by email. `faxes` allows faxes that the
+    `days` has one day for each row of `MOVABLE`. `emails` allows reminders by email. `faxes` allows faxes that the
     follow-up sends: the fax of day 3 and repeats."""
 
-    days: tuple[int, ...] = tuple(rule.day for rule in STEPS)
+    days: tuple[int, ...] = tuple(rule.day for rule in MOVABLE)
     emails: bool = True
     faxes: bool = True
+
+    @property
+    def all_days(self) -> tuple[int, ...]:
+        """The day of each row of `STEPS`: the practice's own days, and the fixed ones."""
+        return (*self.days, *(rule.day for rule in STEPS[len(MOVABLE) :]))
 
 
 def read_days(text: str) -> tuple[int, ...]:
     """Return the days of the follow-up's steps (reminders and calls) from the text of a practice's setting.
 
     An example is `3, 5, 10, 14, 21, 27`. Raises `ValueError` unless there is one whole number from 1 to 29 for each
-    step, each greater than the one before."""
+    row of `MOVABLE`, each greater than the one before."""
     days = tuple(int(part) for part in text.split(","))
     is_rising = all(day < later for day, later in pairwise(days))
-    if len(days) != len(STEPS) or not is_rising or days[0] < 1 or days[-1] >= PERIOD:
-        raise ValueError(f"must be {len(STEPS)} rising days from 1 to {PERIOD - 1}")
+    if len(days) != len(MOVABLE) or not is_rising or days[0] < 1 or days[-1] >= PERIOD:
+        raise ValueError(f"must be {len(MOVABLE)} rising days from 1 to {PERIOD - 1}")
     return days
 
 

@@ -15,7 +15,15 @@ from chalicelib.domain.follow_up.calendar import (
     next_working_day,
     start_of,
 )
-from chalicelib.domain.follow_up.progress import PERIOD, STEPS, FollowUpPlan, FollowUpProgress, StepRule
+from chalicelib.domain.follow_up.progress import (
+    MOVABLE,
+    PERIOD,
+    STEPS,
+    FollowUpPlan,
+    FollowUpProgress,
+    FollowUpStep,
+    StepRule,
+)
 from chalicelib.domain.status import is_decidable
 
 _DAY = timedelta(days=1)
@@ -68,12 +76,15 @@ def due_rules(document: Document, plan: FollowUpPlan, now: datetime) -> tuple[St
 def open_steps(document: Document, plan: FollowUpPlan) -> tuple[tuple[StepRule, datetime], ...]:
     """Return the follow-up's steps that are not done for this document: each step's rule with its time (UTC).
 
-    A document without a follow-up has none, and nothing comes after the last reminder."""
+    A document without a follow-up has none. After the last reminder, staff are only told that the due date has
+    passed."""
     progress = document.follow_up
-    if progress is None or STEPS[-1].step in progress.done:
+    if progress is None:
         return ()
-    timed = [(rule, _time_of(rule, day, document, progress)) for rule, day in zip(STEPS, plan.days, strict=True)]
-    return tuple((rule, at) for rule, at in timed if rule.step not in progress.done)
+    left_out = {rule.step for rule in MOVABLE} if FollowUpStep.LAST_REMINDER in progress.done else set()
+    over = left_out.union(progress.done)
+    timed = [(rule, _time_of(rule, day, document, progress)) for rule, day in zip(STEPS, plan.all_days, strict=True)]
+    return tuple((rule, at) for rule, at in timed if rule.step not in over)
 
 
 def provider_zones(addressee: Addressee, practice_zone: str) -> tuple[str, ...]:
@@ -94,10 +105,12 @@ def _time_of(rule: StepRule, day: int, document: Document, progress: FollowUpPro
     """Return the time (UTC) of a step of the follow-up, which falls on a working day.
 
     A message is sent in the next afternoon that is allowed. A request to staff comes in the morning of the nearest
-    working day, which is at most two days late. So a plan that no channel reached is in the worklist by day 7."""
+    working day, which is at most two days late. So a plan that no channel reached is in the worklist by day 7. The
+    request after the due date is never early."""
     zone, on = document.practice.time_zone, _day_of(rule, day, document, progress)
     if not rule.sends_messages:
-        return start_of(nearest_working_day(on), OFFICE_HOURS, zone)
+        find_day = nearest_working_day if day < PERIOD else next_working_day
+        return start_of(find_day(on), OFFICE_HOURS, zone)
     zones = provider_zones(document.addressee, zone)
     return next_allowed(start_of(next_working_day(on), EMAIL_HOURS, zone), EMAIL_HOURS, zones)
 

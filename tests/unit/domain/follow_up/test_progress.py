@@ -13,10 +13,12 @@ def test_the_table_has_the_days_and_actions_of_the_contract() -> None:
         (14, False, False, False, AttentionReason.CALL_AGAIN),
         (21, True, False, False, AttentionReason.DUE_SOON),
         (27, True, True, True, None),
+        (31, True, False, False, AttentionReason.OVERDUE),
     ]
-    assert [rule.only_unopened for rule in STEPS] == [True, *[False] * 5]
-    assert [rule.sends_messages for rule in STEPS] == [True, False, True, False, False, True]
+    assert [rule.only_unopened for rule in STEPS] == [True, *[False] * 6]
+    assert [rule.sends_messages for rule in STEPS] == [True, False, True, False, False, True, False]
     assert FollowUpPlan().days == (3, 5, 10, 14, 21, 27)
+    assert FollowUpPlan(days=(1, 4, 9, 13, 20, 29)).all_days == (1, 4, 9, 13, 20, 29, 31)
 
 
 def test_a_practice_moves_the_days() -> None:

@@ -53,12 +53,22 @@ def test_messages_leave_in_the_afternoon_of_a_working_day_and_calls_come_in_the_
         "call_again 12-15 14:00",
         "due_soon 12-22 14:00",
         "last_reminder 12-28 19:00",
+        "overdue 01-04 14:00",
     ]
 
 
-def test_the_last_two_steps_count_back_from_the_due_date() -> None:
-    assert times(sent(due_on=date(2027, 2, 1)))[-2:] == ["due_soon 01-22 14:00", "last_reminder 01-29 19:00"]
-    assert times(sent(due_on=date(2026, 12, 3)))[-2:] == ["due_soon 12-02 14:00", "last_reminder 12-02 19:00"]
+@pytest.mark.parametrize(
+    ("due_on", "expected"),
+    [
+        (date(2027, 2, 1), ["due_soon 01-22 14:00", "last_reminder 01-29 19:00", "overdue 02-02 14:00"]),
+        (date(2026, 12, 3), ["due_soon 12-02 14:00", "last_reminder 12-02 19:00", "overdue 12-04 14:00"]),
+        (date(2026, 12, 4), ["due_soon 12-02 14:00", "last_reminder 12-02 19:00", "overdue 12-07 14:00"]),
+        (date(2026, 11, 20), ["due_soon 12-02 14:00", "last_reminder 12-02 19:00", "overdue 12-02 14:00"]),
+    ],
+    ids=["later", "soon", "on a Friday", "passed"],
+)
+def test_the_last_three_steps_count_from_the_due_date(due_on: date, expected: list[str]) -> None:
+    assert times(sent(due_on=due_on))[-3:] == expected
 
 
 @pytest.mark.parametrize(
@@ -88,6 +98,7 @@ def test_a_practice_moves_the_days_of_its_documents() -> None:
         "call_again 12-07 14:00",
         "due_soon 12-21 14:00",
         "last_reminder 12-29 19:00",
+        "overdue 01-04 14:00",
     ]
 
 
@@ -129,10 +140,17 @@ def test_a_step_is_due_from_its_time_on_until_it_is_done() -> None:
     ]
 
 
-def test_nothing_comes_after_the_last_reminder() -> None:
+def test_after_the_last_reminder_only_the_end_of_the_due_date_is_left() -> None:
     document = done(sent(), FollowUpStep.LAST_REMINDER)
-    assert open_steps(document, PLAN) == ()
-    assert next_check(document, PLAN, SENT) is None
+    assert times(document) == ["overdue 01-04 14:00"]
+    ended = done(sent(), FollowUpStep.LAST_REMINDER, FollowUpStep.OVERDUE)
+    assert open_steps(ended, PLAN) == ()
+    assert next_check(ended, PLAN, SENT) is None
+
+
+def test_a_last_reminder_that_waits_leaves_after_the_due_date() -> None:
+    document = done(sent(), *(step for step in FollowUpStep if step is not FollowUpStep.LAST_REMINDER))
+    assert times(document) == ["last_reminder 12-28 19:00"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ DAY_3, DAY_5, DAY_10, DAY_14, DAY_21, DAY_27 = (
     datetime(2026, 12, day, hour, tzinfo=UTC)
     for day, hour in [(4, 19), (7, 14), (11, 19), (15, 14), (22, 14), (28, 19)]
 )
+OVERDUE = datetime(2027, 1, 4, 14, tzinfo=UTC)
 EMAIL, FAX = "dr.rivera@example.com", "+15125550100"
 STEPS = tuple(FollowUpStep)
 
@@ -82,7 +83,7 @@ def line(type: MessageType, recipient: str, status: DeliveryStatus, id: str = "d
 
 
 def test_a_document_that_nobody_opens_takes_every_step_once(world: World) -> None:
-    taken = {at: sweep(world, at) for at in (DAY_3, DAY_5, DAY_10, DAY_14, DAY_21, DAY_27)}
+    taken = {at: sweep(world, at) for at in (DAY_3, DAY_5, DAY_10, DAY_14, DAY_21, DAY_27, OVERDUE)}
     assert set(taken.values()) == {1}
     assert [(type, data.get("step", data.get("reason"))) for type, data in recorded(world)] == [
         ("document.reminded", "fax"),
@@ -91,13 +92,23 @@ def test_a_document_that_nobody_opens_takes_every_step_once(world: World) -> Non
         ("document.needs_attention", "call_again"),
         ("document.needs_attention", "due_soon"),
         ("document.reminded", "last_reminder"),
+        ("document.needs_attention", "overdue"),
     ]
     assert (len(faxes(world)), len(reminders(world))) == (3, 2)
-    assert world.notices() == ["needs_attention"] * 3
-    assert world.webhooks() == ["document.needs_attention"] * 3
+    assert world.notices() == ["needs_attention"] * 4
+    assert world.webhooks() == ["document.needs_attention"] * 4
     assert world.document.follow_up_at is None
     assert world.document.follow_up == FollowUpProgress(since=SENT, done=STEPS, reminders=2)
-    assert sweep(world, DAY_27 + timedelta(days=90)) == 0
+    assert sweep(world, OVERDUE + timedelta(days=90)) == 0
+
+
+def test_a_promise_to_sign_that_is_not_kept_is_in_the_worklist_after_the_due_date(world: World) -> None:
+    for at in (DAY_3, DAY_5, DAY_10, DAY_14, DAY_21):
+        sweep(world, at)
+    world.change_document(attention=None)
+    assert sweep(world, DAY_27) == 1
+    assert [sweep(world, OVERDUE - timedelta(seconds=1)), world.document.attention] == [0, None]
+    assert [sweep(world, OVERDUE), world.document.attention] == [1, AttentionReason.OVERDUE]
 
 
 def test_nothing_happens_a_second_before_a_step_and_nothing_twice(world: World) -> None:
@@ -350,6 +361,7 @@ def test_an_address_that_bounced_and_a_document_by_fax_get_no_reminder_by_email(
         (AttentionReason.DUE_SOON, DAY_14, None),
         (AttentionReason.SIGNED_UNDATED, DAY_14, None),
         (AttentionReason.PLEASE_CALL, DAY_21, AttentionReason.DUE_SOON),
+        (AttentionReason.DUE_SOON, OVERDUE, AttentionReason.OVERDUE),
     ],
 )
 def test_a_call_never_hides_a_reason_that_says_more(
