@@ -7,6 +7,7 @@ from typing import Any, Self
 from chalicelib.domain.certification.facts import (
     AttentionReason,
     Certification,
+    ClosedFax,
     Payer,
     TransmissionChannel,
     VerbalCertification,
@@ -284,7 +285,8 @@ class Document:
     `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic read
     on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the scheduled sweep
     checks whether a step of the follow-up is due or a verbal certification has lapsed. `follow_up` is None for a
-    document of an earlier release, which nobody is reminded of."""
+    document of an earlier release, which nobody is reminded of. `closed_fax` is set while the addressee's fax number is
+    closed, because the recipient of a fax reported it as wrong."""
 
     id: str
     version: int
@@ -317,6 +319,7 @@ class Document:
     viewed_at: datetime | None = None
     transmitted_at: datetime | None = None
     transmitted_via: TransmissionChannel | None = None
+    closed_fax: ClosedFax | None = None
     verbal: VerbalCertification | None = None
     calls: int = 0
     attention: AttentionReason | None = None

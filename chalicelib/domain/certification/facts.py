@@ -65,6 +65,19 @@ class TransmissionChannel(StrEnum):
     FAX = "fax"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClosedFax:
+    """A document's fax number that was reported as wrong, and the facts that do not count while the number is closed.
+
+    `number` is the reported fax number. `transmitted_at`, `transmitted_via` and `viewed_at` are the document's fields
+    before the report. They are None if the document had not been transmitted by fax."""
+
+    number: str
+    transmitted_at: datetime | None = None
+    transmitted_via: TransmissionChannel | None = None
+    viewed_at: datetime | None = None
+
+
 class CallResult(StrEnum):
     """The result of a call of the clinic's staff to the provider's office."""
 

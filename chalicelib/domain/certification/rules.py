@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.certification.facts import (
     AttentionReason,
     Certification,
+    ClosedFax,
     Payer,
     PayerKind,
     TransmissionChannel,
@@ -132,17 +133,46 @@ def drop_transmission(before: Document, after: Document) -> Document:
         TransmissionChannel.FAX_CODE: fax,
         TransmissionChannel.FAX: fax,
     }
+    if fax:
+        after = replace(after, closed_fax=None)
     if before.transmitted_via is None or not is_wrong[before.transmitted_via]:
         return after
     return _without_transmission(after)
 
 
-def drop_fax_transmission(document: Document) -> Document:
-    """Return the document without the record of a transmission by fax, because its fax reached a wrong person.
+def close_fax(document: Document, number: str) -> Document:
+    """Return the document after its fax number was reported as wrong. A transmission by fax no longer counts.
 
-    A view with the code of that fax is no transmission either. A transmission by email or account does not change."""
-    by_fax = (TransmissionChannel.FAX, TransmissionChannel.FAX_CODE)
-    return _without_transmission(document) if document.transmitted_via in by_fax else document
+    A view with the code of that fax is no transmission either. The document keeps these facts, so that `reopen_fax` can
+    restore them. A transmission by email or account does not change."""
+    if document.transmitted_via not in (TransmissionChannel.FAX, TransmissionChannel.FAX_CODE):
+        return replace(document, closed_fax=ClosedFax(number=number))
+    closed = ClosedFax(
+        number=number,
+        transmitted_at=document.transmitted_at,
+        transmitted_via=document.transmitted_via,
+        viewed_at=document.viewed_at,
+    )
+    return replace(_without_transmission(document), closed_fax=closed)
+
+
+def reopen_fax(document: Document) -> Document:
+    """Return the document after the practice confirmed its closed fax number. The facts from before the report count.
+
+    Staff need not act on the report any more. A document whose number is not closed does not change."""
+    closed = document.closed_fax
+    if closed is None:
+        return document
+    attention = None if document.attention is AttentionReason.WRONG_NUMBER else document.attention
+    opened = replace(document, closed_fax=None, attention=attention)
+    if closed.transmitted_at is None:
+        return opened
+    return replace(
+        opened,
+        transmitted_at=closed.transmitted_at,
+        transmitted_via=closed.transmitted_via,
+        viewed_at=closed.viewed_at or document.viewed_at,
+    )
 
 
 def _without_transmission(document: Document) -> Document:

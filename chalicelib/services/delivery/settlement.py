@@ -25,6 +25,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, notice_about, outbox_row
+from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -72,7 +73,7 @@ class Settlement:
 
     def _on_document(self, document: Document, after: Delivery, now: datetime) -> Change:
         event = _EVENTS.get(after.status) if _is_about_document(after) else None
-        updated = _transmit_by_fax(_update_line(document, after, now), after, now)
+        updated = self._transmit_by_fax(_update_line(document, after, now), after, now)
         updated = _check_after_bounce(updated, after, now)
         if updated is document and event is None:
             return Change(at=now, deliveries=(after,))
@@ -86,6 +87,18 @@ class Settlement:
                 recorder.notice(NoticeKind.DELIVERY_FAILED)
         change = record_transmission(recorder, document, updated).change()
         return replace(change, deliveries=(after, *change.deliveries))
+
+    def _transmit_by_fax(self, document: Document, after: Delivery, now: datetime) -> Document:
+        """Return the document, marked as transmitted if a fax to the present number was confirmed with all pages.
+
+        A fax is `DELIVERED` only after this confirmation. A gateway that accepted the fax confirms nothing. A fax to a
+        number that was reported as wrong reached somebody else."""
+        is_confirmed = after.channel is Channel.FAX and after.status is DeliveryStatus.DELIVERED
+        if not is_confirmed or after.access != document.access or not is_decidable(document.status):
+            return document
+        if is_closed(self._writer.store, document.practice_id, after.recipient):
+            return document
+        return transmit(document, TransmissionChannel.FAX, now)
 
 
 def _count_fax(after: Delivery, now: datetime) -> None:
@@ -105,16 +118,6 @@ def _count_fax(after: Delivery, now: datetime) -> None:
 def _is_about_document(delivery: Delivery) -> bool:
     """Return True if the message announces or carries a document. The EMR needs the result of such a message."""
     return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY)
-
-
-def _transmit_by_fax(document: Document, after: Delivery, now: datetime) -> Document:
-    """Return the document, marked as transmitted if a fax to the present number was confirmed with all pages.
-
-    A fax is `DELIVERED` only after this confirmation. A gateway that accepted the fax confirms nothing."""
-    is_confirmed = after.channel is Channel.FAX and after.status is DeliveryStatus.DELIVERED
-    if not is_confirmed or after.access != document.access or not is_decidable(document.status):
-        return document
-    return transmit(document, TransmissionChannel.FAX, now)
 
 
 def _check_after_bounce(document: Document, after: Delivery, now: datetime) -> Document:

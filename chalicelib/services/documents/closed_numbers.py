@@ -4,39 +4,67 @@ One row for each practice and number says whether the number is closed. A practi
 that confirms the number. Other practices are unaffected."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain.claim_keys import fax_number_claim
 from chalicelib.domain.documents import Addressee, Document
-from chalicelib.domain.errors import FieldError, Unprocessable, UnprocessableCode
+from chalicelib.domain.errors import FieldError, Invalid, Unprocessable, UnprocessableCode
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.documents.provider_matching import BY_FAX
 from chalicelib.services.documents.send_command import SendCommand
-from chalicelib.services.ports import Store
-from chalicelib.services.transaction import Claim
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Claim, Job, OutboxRow
 
 _FIELD = "data.provider.fax"
+_CLOSED_CODE = FieldError(
+    "code",
+    "Somebody reported that this fax reached a wrong number, so its code opens nothing now. "
+    "Call the clinic at the number on the fax.",
+)
 
 
 class FaxNumberState(StrEnum):
     """The state of a fax number that somebody reported to a practice as wrong.
 
-    `CONFIRMED`: the practice has confirmed the number since, so it is open again."""
+    `CONFIRMED`: the practice has confirmed the number since, so it is open again. The time of the confirmation follows
+    this word in the stored state."""
 
     CLOSED = "closed"
     CONFIRMED = "confirmed"
 
 
-def closing_claim(practice_id: str, number: str) -> Claim:
-    """Return the row that closes a wrong fax number for a practice, for the caller to store."""
+def read_state(store: Store, practice_id: str, number: str) -> str | None:
+    """Return the stored state of a fax number for a practice, or None if nobody ever reported the number as wrong."""
     key = fax_number_claim(practice_id, number)
-    return Claim(key=key, owner=FaxNumberState.CLOSED, replaces=FaxNumberState.CONFIRMED)
+    return store.claims([key]).get(key)
+
+
+def closing_claim(practice_id: str, number: str, state: str | None = None) -> Claim:
+    """Return the row that closes a wrong fax number for a practice, for the caller to store.
+
+    `state` is the number's stored state, which the row replaces."""
+    return Claim(key=fax_number_claim(practice_id, number), owner=FaxNumberState.CLOSED, replaces=state)
 
 
 def is_closed(store: Store, practice_id: str, number: str) -> bool:
     """Return True if the practice must not send faxes to this number, because it was reported as wrong."""
-    key = fax_number_claim(practice_id, number)
-    return store.claims([key]).get(key) == FaxNumberState.CLOSED
+    return read_state(store, practice_id, number) == FaxNumberState.CLOSED
+
+
+def is_confirmed_since(state: str | None, moment: datetime) -> bool:
+    """Return True if the practice has confirmed the fax number after this moment. `state` is the stored state.
+
+    The rows of earlier releases have no time of the confirmation, so the result for them is False."""
+    name, _, confirmed_at = (state or "").partition(" ")
+    return name == FaxNumberState.CONFIRMED and bool(confirmed_at) and moment < datetime.fromisoformat(confirmed_at)
+
+
+def check_fax_code(store: Store, document: Document) -> None:
+    """Raise `Invalid` if a code from a fax must not open the document, because its fax number was reported as wrong."""
+    if is_closed(store, document.practice_id, document.addressee.fax or ""):
+        raise Invalid("This fax number was reported as wrong.", errors=[_CLOSED_CODE])
 
 
 def number_keys(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
@@ -47,16 +75,17 @@ def number_keys(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
 
 
 def open_number(
-    owners: Mapping[str, str], practice_id: str, message: SendCommand | Document, *, is_confirmed: bool
+    owners: Mapping[str, str], practice_id: str, message: SendCommand | Document, *, confirmed_at: datetime | None
 ) -> tuple[Claim, ...]:
     """Return the row that opens the addressee's closed fax number again, for the caller to store.
 
     The result is empty if the number is not closed. `owners` has the stored rows of `number_keys`. `message` has the
-    addressee and the way of delivery. `is_confirmed` means that the practice confirms the number. Raises
+    addressee and the way of delivery. `confirmed_at` is the time if the practice confirms the number now. Raises
     `Unprocessable` with the field if a fax would go to a closed number that the practice has not confirmed."""
     closed = [key for key in number_keys(practice_id, message.addressee) if owners.get(key) == FaxNumberState.CLOSED]
-    if closed and is_confirmed:
-        return (Claim(key=closed[0], owner=FaxNumberState.CONFIRMED, replaces=FaxNumberState.CLOSED),)
+    if closed and confirmed_at is not None:
+        owner = f"{FaxNumberState.CONFIRMED} {confirmed_at.isoformat()}"
+        return (Claim(key=closed[0], owner=owner, replaces=FaxNumberState.CLOSED),)
     if closed and message.delivery in BY_FAX:
         raise Unprocessable(
             "The recipient of a fax reported that this fax number is wrong. Correct provider.fax. If the number is "
@@ -72,3 +101,13 @@ def confirmation(opened: tuple[Claim, ...]) -> Mapping[str, Any]:
 
     `opened` is the result of `open_number`. If it is empty, the data is empty."""
     return {"fax_confirmed": True} if opened else {}
+
+
+def reopening_rows(ids: Ids, opened: tuple[Claim, ...], document: Document, now: datetime) -> tuple[OutboxRow, ...]:
+    """Return the outbox row with the job that restores what the practice had transmitted to a confirmed fax number.
+
+    `opened` is the result of `open_number` for the document. If it is empty, the result is empty."""
+    if not opened:
+        return ()
+    job = Job(queue=QueueName.DELIVERIES, name=JobName.WRONG_NUMBER, event_id=document.id, document_id=document.id)
+    return (OutboxRow(id=ids.new("out"), created_at=now, jobs=(job,)),)

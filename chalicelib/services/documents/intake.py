@@ -17,7 +17,7 @@ from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unproce
 from chalicelib.domain.follow_up.schedule import begin, is_faxed_at_once
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number
+from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number, reopening_rows
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import (
@@ -83,7 +83,9 @@ class Intake:
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, command, sha256(pdf.read()))
             return HandledEvent(document=earlier, change=Change(at=inbound.now))
-        number = open_number(owners, inbound.practice.id, command, is_confirmed=command.fax_confirmed)
+        number = open_number(
+            owners, inbound.practice.id, command, confirmed_at=inbound.now if command.fax_confirmed else None
+        )
         superseded = self._supersede(inbound, owners, command)
         # The PDF is inspected before the addressee is looked up. So no refusal says anything about accounts.
         inspected = pdf.inspect_and_store()
@@ -94,7 +96,8 @@ class Intake:
         change = self._first_change(
             inbound, document, match, {**_audit_data(command, inspected), **confirmation(number)}
         )
-        change = replace(change, claims=claims)
+        reopening = reopening_rows(self._writer.ids, number, document, inbound.now)
+        change = replace(change, claims=claims, outbox=(*change.outbox, *reopening))
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
         return HandledEvent(document=document, change=change, warnings=(*warnings_of(match), *find_warnings(document)))

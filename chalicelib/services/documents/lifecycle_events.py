@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason
-from chalicelib.domain.certification.rules import certify, drop_transmission
+from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, ConflictCode
@@ -13,9 +13,9 @@ from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import may_hold
-from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number
+from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number, reopening_rows
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
-from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.idempotent_events import EventResponse, HandledEvent, InboundEvent, handle_once
 from chalicelib.services.documents.intake import move_rows, needs_setup_email, queue_messages, warnings_of
 from chalicelib.services.documents.provider_matching import (
@@ -126,9 +126,13 @@ class LifecycleEvents:
             *number_keys(before.practice_id, after.addressee),
         )
         owners = self._store.claims(keys)
-        number = open_number(owners, before.practice_id, after, is_confirmed=command.fax_confirmed)
+        number = open_number(
+            owners, before.practice_id, after, confirmed_at=inbound.now if command.fax_confirmed else None
+        )
         match = self._match(before, after, provider, unlinked, owners)
         document = drop_transmission(before, replace(after, provider_id=match.provider.id))
+        if number:
+            document = reopen_fax(document)
         if document.access != before.access:
             document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         if _invalidates_setup_link(before, after, match.provider):
@@ -138,15 +142,18 @@ class LifecycleEvents:
         )
         setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, fax=True, now=inbound.now)
+        if number:
+            record_transmission(recorder, before, document)
         if certify(before, inbound.now) is not None and certify(document, inbound.now) is None:
             recorder.attention(AttentionReason.ADDRESS_CORRECTED)
         change = recorder.change()
         ends_link = provider is not None and unlinked != provider
         emptied = dict.fromkeys((*match.displaced, *([before.provider_id] if ends_link else [])))
         moves = move_rows(self._writer.ids, emptied, inbound)
+        reopening = reopening_rows(self._writer.ids, number, document, inbound.now)
         rows = _changed_rows(match, provider, unlinked)
         claims = (*mailbox_claim(document, owners), *match.claims, *number)
-        change = replace(change, providers=rows, claims=claims, outbox=(*change.outbox, *moves))
+        change = replace(change, providers=rows, claims=claims, outbox=(*change.outbox, *moves, *reopening))
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:

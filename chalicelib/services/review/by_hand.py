@@ -19,6 +19,7 @@ from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable, is_readable
 from chalicelib.pdf import models
 from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.closed_numbers import check_fax_code
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
 from chalicelib.services.documents.identity import code_recipient, identify_visitor, identity_data
 from chalicelib.services.documents.recorder import Actor
@@ -230,10 +231,13 @@ class ByHand:
     def start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
         """Store a visit, in which the entered code opens the document for an hour, and return the visit's token.
 
-        An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper."""
+        An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper. Raises
+        `Invalid` for a fax code whose fax number was reported as wrong."""
         token = self._writer.ids.token()
         code = entry.code
         spent = (code,) if code is not None and code.kind is SecretKind.CODE else ()
+        if not spent:
+            check_fax_code(self._store, document)
         facts = {"document_id": document.id, "email": code.email if code else None, "access": document.access}
         visit = new_secret(SecretKind.BY_HAND, token, visitor.now, BY_HAND_LIFETIME, **facts)
         reset = [replace(entry.wrong, version=entry.wrong.version + 1, tries=0)] if entry.wrong else []
@@ -255,7 +259,10 @@ def scan_prefix(document_id: str) -> str:
 def _is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
     """Return True if the visit (the hour after a code was entered) still opens the document.
 
-    A correction of the document's address and a recall end a visit early."""
+    A correction of the document's address and a recall end a visit early. A report of the fax number as wrong ends a
+    visit with a code from a fax."""
+    if visit.email is None and document.closed_fax is not None:
+        return False
     same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
     return same and visit.is_live(now) and visit.access == document.access and is_readable(document.status)
 

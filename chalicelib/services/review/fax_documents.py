@@ -16,6 +16,7 @@ from chalicelib.domain.status import is_readable
 from chalicelib.domain.visibility import names_owner, opens_to
 from chalicelib.pdf.fax_pages import read_cover_code, read_page_name
 from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.closed_numbers import check_fax_code
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import code_recipient
 from chalicelib.services.documents.recorder import Actor
@@ -67,8 +68,8 @@ class FaxDocuments:
     def open(self, typed: str, visitor: CodeVisitor) -> tuple[str, str]:
         """Return the id of the code's document, and a token that opens the document for an hour.
 
-        Raises the same `Invalid` for an unknown, an expired and a recalled code, and `TooManyRequests` if too many
-        wrong codes were entered by all visitors."""
+        Raises the same `Invalid` for an unknown, an expired and a recalled code, another `Invalid` if the fax number
+        was reported as wrong, and `TooManyRequests` if too many wrong codes were entered by all visitors."""
 
         def step() -> tuple[str, str]:
             document, entry = self.find(typed, VISITORS, visitor.now)
@@ -84,6 +85,7 @@ class FaxDocuments:
 
         def step() -> FaxedDocument:
             document, _ = self.find(typed, _ACCOUNTS, now)
+            check_fax_code(self._store, document)
             latest, holder = run_concurrently(
                 lambda: self._store.provider(provider.id), lambda: self._store.provider(document.provider_id)
             )

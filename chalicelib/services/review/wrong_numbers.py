@@ -9,13 +9,14 @@ from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason
-from chalicelib.domain.certification.rules import drop_fax_transmission
+from chalicelib.domain.certification.rules import close_fax, reopen_fax
 from chalicelib.domain.deliveries import Channel, NoticeKind
 from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.documents.closed_numbers import closing_claim, is_closed
-from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.closed_numbers import FaxNumberState, closing_claim, is_confirmed_since, read_state
+from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.identity import code_recipient
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_document
@@ -27,6 +28,9 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 
 PAGE = 25
 _RETRY_ON = frozenset({"document", "claim", "secret"})
+_CONFIRMED = FieldError(
+    "code", "The clinic has checked this fax number since. If the fax isn't yours, call the clinic at its number."
+)
 
 
 class WrongNumbers:
@@ -41,56 +45,80 @@ class WrongNumbers:
     def report(self, typed: str, visitor: CodeVisitor) -> str:
         """Close the fax number of the code's document for its practice, and return the document's id.
 
-        A second report about the same number changes nothing. Wrong codes raise the same errors as on the page `/fax`,
+        A second report about the same number changes nothing. Raises `Invalid` for a code from before the practice
+        confirmed the number, because a recipient must not close the number over and over.
+        Wrong codes raise the same errors as on the page `/fax`,
         and count against the same limits."""
 
         def step() -> str:
-            document, _ = self._fax_documents.find(typed, VISITORS, visitor.now)
-            number = document.addressee.fax or ""
-            if not is_closed(self._store, document.practice_id, number):
-                self._close(document, number, visitor)
+            document, entry = self._fax_documents.find(typed, VISITORS, visitor.now)
+            state = read_state(self._store, document.practice_id, document.addressee.fax or "")
+            if state == FaxNumberState.CLOSED:
+                return document.id
+            if entry.code is not None and is_confirmed_since(state, entry.code.created_at):
+                raise Invalid("The clinic has confirmed this fax number.", errors=[_CONFIRMED])
+            self._close(document, state, visitor)
             return document.id
 
         return retry_on_conflict(step, retry_on=_RETRY_ON)
 
-    def _close(self, document: Document, number: str, visitor: CodeVisitor) -> None:
-        reported = drop_fax_transmission(document) if is_decidable(document.status) else document
+    def _close(self, document: Document, state: str | None, visitor: CodeVisitor) -> None:
+        number = document.addressee.fax or ""
+        reported = close_fax(document, number) if is_decidable(document.status) else document
         recorder = self._writer.recorder(reported, self._writer.practice_of(document), visitor.actor, visitor.now)
         facts = {"channel": Channel.FAX, "sent_to": code_recipient(document, None), "supplied_by": "practice"}
         recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts, private={"recipient": number})
         recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
-        change, claim = recorder.change(), closing_claim(document.practice_id, number)
+        change, claim = recorder.change(), closing_claim(document.practice_id, number, state)
         row = OutboxRow(id=self._writer.ids.new("out"), created_at=visitor.now, jobs=mark_jobs(document, number))
         self._store.commit(replace(change, claims=(claim,), outbox=(*change.outbox, row)))
 
     def mark(self, job: Job) -> None:
-        """Do the job that follows a report of a wrong fax number: mark the practice's documents for this number.
+        """Do the job that follows a report of a wrong fax number, or the practice's confirmation of the number.
 
-        The marked documents ask the clinic's staff to act. Each job does one page of the list. A job that comes twice
-        does no harm."""
-        fax, now = self._store.delivery(job.delivery_id or ""), self._clock.now()
-        if fax is None or not is_closed(self._store, fax.practice_id, fax.recipient):
+        While the number is closed, the practice's documents for the number are marked, and ask the clinic's staff to
+        act. Otherwise the job restores what counted before the report. Each job does one page of the list. A job that
+        comes twice does no harm."""
+        target, now = self._read_target(job), self._clock.now()
+        if target is None:
             return
-        page = self._store.documents(Listing.PRACTICE_UNSIGNED, fax.practice_id, limit=PAGE, after=job.after)
+        practice_id, number = target
+        closed = read_state(self._store, practice_id, number) == FaxNumberState.CLOSED
+        page = self._store.documents(Listing.PRACTICE_UNSIGNED, practice_id, limit=PAGE, after=job.after)
         for document in page.items:
-            self._mark(document.id, fax.recipient, now)
+            self._adjust(document.id, number, now, closed=closed)
         if page.next_after is not None:
             jobs = (replace(job, after=page.next_after),)
             row = OutboxRow(id=self._writer.ids.new("out"), created_at=now, jobs=jobs)
             self._store.commit(Change(at=now, outbox=(row,)))
 
-    def _mark(self, document_id: str, number: str, now: datetime) -> None:
+    def _read_target(self, job: Job) -> tuple[str, str] | None:
+        """Return the practice's id and the fax number of a job, or None if neither a fax nor a document has them."""
+        if job.delivery_id is not None:
+            fax = self._store.delivery(job.delivery_id)
+            return (fax.practice_id, fax.recipient) if fax else None
+        document = self._store.document(job.document_id or "none")
+        return (document.practice_id, document.addressee.fax) if document and document.addressee.fax else None
+
+    def _adjust(self, document_id: str, number: str, now: datetime, *, closed: bool) -> None:
         def step() -> None:
             document = require_document(self._store, document_id)
-            if _is_waiting_for(document, number):
-                self._writer.commit(self._flag(document, now))
+            if closed and _is_waiting_for(document, number):
+                self._writer.commit(self._flag(document, number, now))
+            elif not closed and document.closed_fax is not None and document.closed_fax.number == number:
+                self._writer.commit(self._restore(document, now))
 
         retry_on_conflict(step, retry_on=_RETRY_ON)
 
-    def _flag(self, document: Document, now: datetime) -> Recorder:
+    def _flag(self, document: Document, number: str, now: datetime) -> Recorder:
         practice = self._writer.practice_of(document)
-        recorder = self._writer.recorder(drop_fax_transmission(document), practice, PORTAL, now)
+        recorder = self._writer.recorder(close_fax(document, number), practice, PORTAL, now)
         return recorder.attention(AttentionReason.WRONG_NUMBER)
+
+    def _restore(self, document: Document, now: datetime) -> Recorder:
+        restored = reopen_fax(document)
+        recorder = self._writer.recorder(restored, self._writer.practice_of(document), PORTAL, now)
+        return record_transmission(recorder, document, restored)
 
 
 def mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
@@ -107,8 +135,7 @@ def mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
 def _is_waiting_for(document: Document, number: str) -> bool:
     """Return True if the document must be marked after a fax number was reported as wrong.
 
-    The document is pending, was faxed to this number, and does not ask the practice to act yet."""
+    The document is pending, was faxed to this number, and is not marked yet."""
     is_faxed = any(line.channel == Channel.FAX and line.recipient == number for line in document.deliveries)
-    is_flagged = document.attention is AttentionReason.WRONG_NUMBER
     is_current = document.addressee.fax == number
-    return is_decidable(document.status) and is_faxed and is_current and not is_flagged
+    return is_decidable(document.status) and is_faxed and is_current and document.closed_fax is None

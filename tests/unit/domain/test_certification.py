@@ -23,12 +23,13 @@ from chalicelib.domain.certification.rules import (
     CertifiedBy,
     certify,
     certify_verbally,
-    drop_fax_transmission,
+    close_fax,
     drop_transmission,
     due_date,
     find_warnings,
     has_lapsed,
     needs_attention,
+    reopen_fax,
     transmit,
 )
 from chalicelib.domain.documents import (
@@ -280,12 +281,34 @@ def test_a_transmission_to_a_wrong_address_is_dropped(via: TransmissionChannel |
 
 
 @pytest.mark.parametrize("via", [None, *TransmissionChannel])
-def test_a_transmission_by_a_fax_to_a_wrong_person_is_dropped(via: TransmissionChannel | None) -> None:
-    after = drop_fax_transmission(plan(transmitted_at=NOW, transmitted_via=via, viewed_at=NOW))
+def test_a_transmission_by_fax_does_not_count_while_the_number_is_closed(via: TransmissionChannel | None) -> None:
+    before = plan(transmitted_at=NOW, transmitted_via=via, viewed_at=NOW)
+    after = close_fax(before, "+15125550100")
     is_dropped = via in (TransmissionChannel.FAX, TransmissionChannel.FAX_CODE)
     assert (after.transmitted_at, after.transmitted_via, after.viewed_at) == (
         (None, None, None) if is_dropped else (NOW, via, NOW)
     )
+    assert after.closed_fax is not None
+    assert reopen_fax(after) == before
+    assert reopen_fax(before) == before
+
+
+def test_a_confirmed_number_restores_the_earlier_transmission_and_settles_only_the_report() -> None:
+    before = plan(transmitted_at=NOW, transmitted_via=TransmissionChannel.FAX)
+    later = NOW + timedelta(days=1)
+    closed = replace(close_fax(before, "+15125550100"), viewed_at=later, attention=AttentionReason.WRONG_NUMBER)
+    opened = transmit(closed, TransmissionChannel.ACCOUNT, later)
+    assert opened.transmitted_via is TransmissionChannel.ACCOUNT
+    assert reopen_fax(opened) == replace(before, viewed_at=later)
+    called = replace(opened, attention=AttentionReason.PLEASE_CALL)
+    assert reopen_fax(called).attention is AttentionReason.PLEASE_CALL
+
+
+@pytest.mark.parametrize("corrected", CORRECTIONS)
+def test_a_corrected_number_drops_what_was_kept_of_the_closed_number(corrected: str) -> None:
+    before = close_fax(plan(transmitted_at=NOW, transmitted_via=TransmissionChannel.FAX), "+15125550100")
+    after = drop_transmission(before, CORRECTIONS[corrected](before))
+    assert (after.closed_fax is None) is (after.addressee.fax != before.addressee.fax)
 
 
 # Verbal certification

@@ -7,20 +7,24 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.certification.facts import AttentionReason, TransmissionChannel
-from chalicelib.domain.deliveries import Channel, MessageType, NoticeKind
+from chalicelib.domain.certification.facts import AttentionReason, Certification, Payer, PayerKind, TransmissionChannel
+from chalicelib.domain.certification.rules import certify
+from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
-from chalicelib.domain.errors import FieldError, Invalid, TooManyRequests, Unprocessable, UnprocessableCode
+from chalicelib.domain.errors import FieldError, Gone, Invalid, TooManyRequests, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
+from chalicelib.services.delivery.settlement import Settlement
+from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.by_hand import ByHand, CodeVisitor
+from chalicelib.services.review.by_hand import ByHand, CodeVisitor, check_visit
 from chalicelib.services.review.fax_documents import WRONG_CODES, FaxDocuments
-from chalicelib.services.review.hand_codes import create_fax_code
+from chalicelib.services.review.hand_codes import create_code, create_fax_code
 from chalicelib.services.review.wrong_numbers import PAGE, WrongNumbers, mark_jobs
-from chalicelib.services.transaction import Change, Job
+from chalicelib.services.transaction import Change, Claim, Job
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent
+from tests.support.provider_fixtures import PROVIDER
 
 NUMBER = "+15125550100"
 RIGHT = "+15125550188"
@@ -33,8 +37,7 @@ class World(Emr):
 
     @property
     def wrong_numbers(self) -> WrongNumbers:
-        by_hand = ByHand(self.writer, self.files, self.inspector)
-        return WrongNumbers(self.writer, FaxDocuments(self.writer, by_hand), self.clock)
+        return WrongNumbers(self.writer, self.faxes, self.clock)
 
     def fax(self, external_id: str = "POC-1001", **changes: Any) -> Document:
         return self.send(sent(external_id=external_id, **{"delivery": FAX, **changes}))
@@ -45,9 +48,44 @@ class World(Emr):
         ]
         return create_fax_code(self.store, document, fax, self.now, self.ids)
 
+    @property
+    def by_hand(self) -> ByHand:
+        return ByHand(self.writer, self.files, self.inspector)
+
+    @property
+    def faxes(self) -> FaxDocuments:
+        return FaxDocuments(self.writer, self.by_hand)
+
+    @property
+    def visitor(self) -> CodeVisitor:
+        return CodeVisitor(actor=Actor("visitor", "203.0.113.9", "Safari"), now=self.now)
+
+    def enter(self, document: Document, code: str) -> str:
+        return self.by_hand.enter_code(document.id, code, self.visitor)
+
+    def certified(self, external_id: str, **changes: Any) -> Document:
+        """Send a plan by fax, and store it as certified by a full order and by the confirmed fax."""
+        document = self.fax(external_id, **changes)
+        facts = Certification(
+            initial_visit_on=self.now.date(),
+            order_signed_on=self.now.date(),
+            order_discipline="PT",
+            order_npi=document.addressee.npi,
+        )
+        return self.change(
+            document,
+            payer=Payer(kind=PayerKind.MEDICARE),
+            certification=facts,
+            transmitted_at=self.now,
+            transmitted_via=TransmissionChannel.FAX,
+        )
+
+    def do_jobs(self) -> None:
+        for job in self.marking_jobs():
+            self.wrong_numbers.mark(job)
+
     def report(self, document: Document) -> None:
-        visitor = CodeVisitor(actor=Actor("visitor", "203.0.113.9", "Safari"), now=self.now)
-        assert self.wrong_numbers.report(self.code(document), visitor) == document.id
+        assert self.wrong_numbers.report(self.code(document), self.visitor) == document.id
 
     def marking_jobs(self) -> list[Job]:
         return [job for job in self.store.jobs() if job.name is JobName.WRONG_NUMBER]
@@ -243,7 +281,113 @@ def test_a_document_without_a_listed_fax_is_reported_alone(world: World) -> None
     assert world.latest(document).attention is AttentionReason.WRONG_NUMBER
 
 
+# Nothing that came from a fax to a closed number counts
+
+
+def test_a_fax_code_opens_nothing_while_the_number_is_closed(world: World) -> None:
+    document, other = world.fax("POC-1"), world.fax("POC-2")
+    codes = [world.code(document), world.code(other)]
+    world.report(document)
+    for code in codes:
+        for enter in (lambda code=code: world.faxes.open(code, world.visitor), lambda: world.enter(document, codes[0])):
+            with pytest.raises(Invalid) as error:
+                enter()
+            assert [(found.field, "wrong number" in found.message) for found in error.value.errors] == [("code", True)]
+    provider = replace(PROVIDER, id=document.provider_id)
+    with pytest.raises(Invalid, match="reported as wrong"):
+        world.faxes.add(codes[0], provider, Actor("provider"), world.now)
+    assert "document.code_accepted" not in [kind for kind, _ in world.events(document)]
+
+
+def test_a_report_ends_the_visits_with_a_fax_code_and_no_others(world: World) -> None:
+    document = world.fax()
+    _, token = world.faxes.open(world.code(document), world.visitor)
+    found = world.by_hand.find_visit(token, document.id, world.now)
+    assert found is not None
+    world.report(document)
+    assert world.by_hand.find_visit(token, document.id, world.now) is None
+    latest, (visit, _) = world.latest(document), found
+    with pytest.raises(Gone):
+        check_visit(latest, visit, world.now)
+    check_visit(latest, replace(visit, email="rivera@example.org"), world.now)
+    assert (latest.viewed_at, latest.transmitted_at) == (None, None)
+
+
+def test_a_code_emailed_to_the_addressee_works_while_the_number_is_closed(world: World) -> None:
+    document = world.fax()
+    (fax,) = [row for row in world.deliveries() if row.channel is Channel.FAX]
+    world.report(document)
+    email = replace(fax, channel=Channel.EMAIL, recipient=RIVERA.email or "")
+    code = create_code(world.store, world.latest(document), email, world.now, world.ids)
+    assert world.by_hand.find_visit(world.enter(document, code), document.id, world.now) is not None
+
+
+@pytest.mark.parametrize("number", ["open", "closed"])
+def test_a_carrier_confirms_no_transmission_to_a_closed_number(world: World, number: str) -> None:
+    document = world.fax()
+    (fax,) = [row for row in world.deliveries() if row.channel is Channel.FAX]
+    if number == "closed":
+        world.report(document)
+    arrived = replace(fax, status=DeliveryStatus.DELIVERED, version=fax.version + 1)
+    Settlement(world.writer).settle(arrived, world.now)
+    latest = world.latest(document)
+    assert latest.deliveries[0].status == "delivered"
+    assert latest.transmitted_via is (None if number == "closed" else TransmissionChannel.FAX)
+
+
 # The clinic's answer
+
+
+@pytest.mark.parametrize("answer", ["resend", "new document"])
+def test_a_confirmation_restores_the_certifications_of_all_documents(world: World, answer: str) -> None:
+    reported, other = world.certified("POC-1"), world.certified("POC-2")
+    elsewhere = world.certified("POC-3", addressee=replace(RIVERA, fax=RIGHT))
+    world.report(reported)
+    world.report(elsewhere)
+    world.do_jobs()
+    for document in (reported, other, elsewhere):
+        assert certify(world.latest(document), world.now) is None
+    if answer == "resend":
+        world.resend(reported, fax=NUMBER, fax_confirmed=True)
+        kinds = [kind for kind, _ in world.webhooks(reported)]
+        assert kinds[-2:] == ["document.transmitted", "document.certified"]
+    else:
+        world.fax("POC-4", delivery=BOTH, fax_confirmed=True)
+    world.do_jobs()
+    for document in (reported, other):
+        latest = world.latest(document)
+        assert (latest.transmitted_via, latest.transmitted_at) == (TransmissionChannel.FAX, document.transmitted_at)
+        assert (latest.attention, latest.closed_fax) == (None, None)
+        assert certify(latest, world.now) is not None
+        assert [kind for kind, _ in world.events(document)][-2:] == ["document.transmitted", "document.certified"]
+    assert world.latest(elsewhere).attention is AttentionReason.WRONG_NUMBER
+    before = [world.latest(document) for document in (reported, other)]
+    world.do_jobs()
+    assert [world.latest(document) for document in (reported, other)] == before
+
+
+def test_a_code_from_before_the_confirmation_cannot_close_the_number_again(world: World) -> None:
+    document = world.fax()
+    former = world.code(document)
+    world.report(document)
+    world.clock.pass_time(seconds=1)
+    world.resend(document, fax=NUMBER, fax_confirmed=True)
+    before = world.latest(document)
+    with pytest.raises(Invalid, match="confirmed this fax number") as error:
+        world.wrong_numbers.report(former, world.visitor)
+    assert [found.field for found in error.value.errors] == ["code"]
+    assert world.latest(document) == before
+    assert world.fax("POC-2")
+    world.report(document)
+    refused(lambda: world.fax("POC-3"))
+
+
+def test_a_number_that_an_earlier_release_confirmed_can_be_closed_again(world: World) -> None:
+    document = world.fax()
+    key = closing_claim(document.practice_id, NUMBER).key
+    world.store.commit(Change(at=world.now, claims=(Claim(key=key, owner="confirmed"),)))
+    world.report(document)
+    refused(lambda: world.fax("POC-2"))
 
 
 def test_a_resend_to_the_closed_number_is_refused(world: World) -> None:
