@@ -12,6 +12,7 @@ class PageMatch(StrEnum):
     """What the portal read on a page of a fax that came in to a practice's number.
 
     - `MATCHED`: a page of one of the practice's documents. `DUPLICATE`: such a page that came before in the same fax.
+    - `LEFT_OVER`: a page of such a document, after pages of as many other documents as one fax can be matched with.
     - `COVER`: the cover page of such a document's fax.
     - `OLDER_VERSION`: a page of a document that was recalled or replaced, or whose PDF was another.
     - `OTHER_PRACTICE`: a page of another practice's document, or of a document that does not exist.
@@ -19,6 +20,7 @@ class PageMatch(StrEnum):
 
     MATCHED = "matched"
     DUPLICATE = "duplicate"
+    LEFT_OVER = "left_over"
     COVER = "cover"
     OLDER_VERSION = "older_version"
     OTHER_PRACTICE = "other_practice"
@@ -26,7 +28,7 @@ class PageMatch(StrEnum):
     BLANK = "blank"
 
 
-UNMATCHED = frozenset({PageMatch.OLDER_VERSION, PageMatch.UNREADABLE})
+UNMATCHED = frozenset({PageMatch.LEFT_OVER, PageMatch.OLDER_VERSION, PageMatch.UNREADABLE})
 """The pages that staff can assign to a document. Another practice's page is reported and not shown."""
 
 

@@ -1,6 +1,7 @@
 """The match of the pages of a received fax with the documents of the practice that owns the fax number."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedPage
 from chalicelib.domain.documents import CopyPage, Document
@@ -9,15 +10,13 @@ from chalicelib.pdf.fax_pages import COVER_PAGE, version_of
 from chalicelib.services.pdf_requests import PageReading
 
 MAX_DOCUMENTS = 10
-"""The most documents of one fax. Further pages wait for staff, because one transaction takes up all documents."""
+"""The most documents that one fax is matched with. Further pages wait for staff, because one transaction takes up all
+documents."""
 
 
 def named_documents(readings: Sequence[PageReading]) -> tuple[str, ...]:
-    """Return the ids of the documents that the QR codes of a fax's pages name, in the order of the pages.
-
-    At most `MAX_DOCUMENTS` are returned, because one transaction stores all of them."""
-    names = dict.fromkeys(reading.document_id for reading in readings if reading.document_id)
-    return tuple(names)[:MAX_DOCUMENTS]
+    """Return the ids of the documents that the QR codes of a fax's pages name, in the order of the pages."""
+    return tuple(dict.fromkeys(reading.document_id for reading in readings if reading.document_id))
 
 
 def match_pages(
@@ -26,15 +25,23 @@ def match_pages(
     """Return what each page of a received fax is, such as a page of one of the practice's documents.
 
     `readings` are the QR codes of the pages. `documents` has the documents that they name, as far as they exist. Only
-    the documents of the practice with this id are matched."""
+    the documents of the practice with this id are matched, and at most `MAX_DOCUMENTS` of them."""
     pages: list[ReceivedPage] = []
     for reading in readings:
         page = _match_page(reading, documents.get(reading.document_id or ""), practice_id)
-        key = (page.document_id, page.page)
-        is_repeated = page.match is PageMatch.MATCHED and key in {(other.document_id, other.page) for other in pages}
-        match = PageMatch.DUPLICATE if is_repeated else page.match
-        pages.append(ReceivedPage(number=page.number, match=match, document_id=page.document_id, page=page.page))
+        pages.append(replace(page, match=_match_after(pages, page)))
     return tuple(pages)
+
+
+def _match_after(earlier: Sequence[ReceivedPage], page: ReceivedPage) -> PageMatch:
+    """Return the page's match in view of the earlier pages of the same fax, which may have the same page."""
+    matched = [(other.document_id, other.page) for other in earlier if other.match is PageMatch.MATCHED]
+    documents = {document_id for document_id, _ in matched}
+    if page.match is not PageMatch.MATCHED:
+        return page.match
+    if page.document_id not in documents and len(documents) >= MAX_DOCUMENTS:
+        return PageMatch.LEFT_OVER
+    return PageMatch.DUPLICATE if (page.document_id, page.page) in matched else PageMatch.MATCHED
 
 
 def _match_page(reading: PageReading, document: Document | None, practice_id: str) -> ReceivedPage:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedPage
+from chalicelib.domain.carriers.received_faxes import UNMATCHED, PageMatch, ReceivedPage
 from chalicelib.domain.documents import CopyPage, Document
 from chalicelib.domain.status import Status
 from chalicelib.services.pdf_requests import PageReading
@@ -86,10 +86,22 @@ def replace_number(page: PageReading, number: int) -> PageReading:
     return replace(page, number=number)
 
 
-def test_each_named_document_is_looked_up_once_and_ten_at_most() -> None:
+def test_each_named_document_is_looked_up_once() -> None:
     assert named_documents([reading(1, 1), STRAY, reading(2, 2), reading(3, 1, OTHER)]) == (DOCUMENT.id, OTHER.id)
-    many = [reading(number, 1, replace(DOCUMENT, id=f"doc_{number}")) for number in range(MAX_DOCUMENTS + 1)]
-    assert named_documents(many) == tuple(f"doc_{number}" for number in range(MAX_DOCUMENTS))
+
+
+def test_the_pages_of_an_eleventh_document_wait_for_staff() -> None:
+    many = tuple(replace(DOCUMENT, id=f"doc_{number}") for number in range(1, MAX_DOCUMENTS + 2))
+    readings = [reading(number, 1, document) for number, document in enumerate(many, start=1)]
+    pages = match(*readings, reading(12, 2, many[0]), reading(13, 1, FOREIGN), documents=(*many, FOREIGN))
+    assert [page.match for page in pages] == [
+        *[PageMatch.MATCHED] * MAX_DOCUMENTS,
+        PageMatch.LEFT_OVER,
+        PageMatch.MATCHED,
+        PageMatch.OTHER_PRACTICE,
+    ]
+    assert (pages[10].document_id, PageMatch.LEFT_OVER in UNMATCHED) == ("doc_11", True)
+    assert copy_pages(pages, "doc_11") == ()
 
 
 # The copy of one document
