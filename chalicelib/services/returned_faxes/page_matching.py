@@ -59,12 +59,15 @@ def _match_page(reading: PageReading, document: Document | None, practice_id: st
 def copy_pages(pages: Sequence[ReceivedPage], document_id: str) -> tuple[CopyPage, ...]:
     """Return the pages of a received fax that belong to this document, with their numbers in the document.
 
-    If all readable pages are of this document, pages without a readable QR code belong to it too, without a number: the
-    signature may be on such a page. The result is empty if no page is matched."""
+    A page that came twice is there twice, because the signature may be on either. If all readable pages are of this
+    document, pages without a readable QR code belong to it too, without a number: the signature may be on such a page.
+    The result is empty if no page is matched."""
     of_documents = {page.document_id for page in pages if page.match is PageMatch.MATCHED}
     if document_id not in of_documents:
         return ()
-    own = {PageMatch.MATCHED} | ({PageMatch.UNREADABLE} if of_documents == {document_id} else set())
+    own = {PageMatch.MATCHED, PageMatch.DUPLICATE} | (
+        {PageMatch.UNREADABLE} if of_documents == {document_id} else set()
+    )
     return tuple(
         CopyPage(number=page.number, page=page.page)
         for page in pages

@@ -108,8 +108,14 @@ def test_the_pages_of_an_eleventh_document_wait_for_staff() -> None:
 
 
 def test_a_copy_has_the_documents_pages_only() -> None:
-    pages = match(reading(1, 2), reading(2, 1, OTHER), reading(3, 0), reading(4, 2), replace_number(STRAY, 5))
+    pages = match(reading(1, 2), reading(2, 1, OTHER), reading(3, 0), replace_number(STRAY, 4))
     assert copy_pages(pages, DOCUMENT.id) == (CopyPage(number=1, page=2),)
+    assert copy_pages(pages, OTHER.id) == (CopyPage(number=2, page=1),)
+
+
+def test_a_page_that_came_unsigned_and_then_signed_is_on_the_copy_twice() -> None:
+    pages = match(reading(1, 3), reading(2, 1, OTHER), reading(3, 3))
+    assert copy_pages(pages, DOCUMENT.id) == (CopyPage(number=1, page=3), CopyPage(number=3, page=3))
     assert copy_pages(pages, OTHER.id) == (CopyPage(number=2, page=1),)
 
 
