@@ -127,3 +127,9 @@ class AttentionReason(StrEnum):
     OVERDUE = "overdue"
     WRONG_NUMBER = "wrong_number"
     REMINDERS_STOPPED = "reminders_stopped"
+
+
+COPY_REASONS = frozenset(
+    {AttentionReason.COPY_RECEIVED, AttentionReason.SIGNED_UNDATED, AttentionReason.COPY_NOT_READABLE}
+)
+"""The reasons to act that lie in a copy that came back. Only what people read on a copy can resolve them."""

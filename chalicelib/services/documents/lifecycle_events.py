@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
 from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
@@ -186,7 +186,8 @@ def correct(document: Document, command: ResendCommand) -> Document:
     A correction raises the counter `access` by one, which invalidates all links to the document and all entered codes.
     A document whose fax number was reported as wrong asks nobody to act any more, because the practice acts now.
     A new address also removes `granted`: the right of one account to open the document, which came from a fax's code or
-    because the addressee handed the document to another person. A new address resolves `attention` too."""
+    because the addressee handed the document to another person. A new address resolves `attention` too,
+    unless a copy that came back is the reason."""
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
@@ -197,7 +198,10 @@ def correct(document: Document, command: ResendCommand) -> Document:
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
     corrected = replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)
-    return corrected if addressee == document.addressee else replace(corrected, granted=None, attention=None)
+    if addressee == document.addressee:
+        return corrected
+    attention = document.attention if document.attention in COPY_REASONS else None
+    return replace(corrected, granted=None, attention=attention)
 
 
 def _invalidates_setup_link(before: Document, after: Document, provider: Provider) -> bool:

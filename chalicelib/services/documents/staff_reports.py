@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.certification.facts import AttentionReason, CallResult, CopySeen
+from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, invalid_field
@@ -136,8 +136,9 @@ def _note(document: Document, command: CallCommand, now: datetime) -> tuple[Docu
 def _resolve(document: Document) -> Document:
     """Return the document without its `attention` (why staff must act): the provider promised to sign or certified it.
 
-    A wrong fax number stays a reason to act until the practice corrects the number."""
-    is_unsolved = document.attention is AttentionReason.WRONG_NUMBER
+    A call does not resolve every reason. A wrong fax number stays until the practice corrects the number, and a copy
+    that came back stays until a person has read a dated signature."""
+    is_unsolved = document.attention in {*COPY_REASONS, AttentionReason.WRONG_NUMBER}
     return document if is_unsolved else replace(document, attention=None)
 
 

@@ -102,7 +102,7 @@ RESOLVING = (CallResult.WILL_SIGN, CallResult.CERTIFIED_VERBALLY)
 
 @pytest.mark.parametrize("result", CallResult)
 def test_a_call_resolves_the_attention_only_if_the_provider_promised_or_certified(emr: Emr, result: CallResult) -> None:
-    document = ask(emr)
+    document = ask(emr, AttentionReason.PLEASE_CALL)
     call(emr, result)
     assert worklist(emr) == ([] if result in RESOLVING else [document.external_id])
     assert document.external_id in [row.external_id for row in emr.documents()]
@@ -112,6 +112,24 @@ def test_a_verbal_certification_that_does_not_count_resolves_nothing(emr: Emr) -
     document = ask(emr, payer=None)
     assert call(emr, CallResult.CERTIFIED_VERBALLY)["warnings"] == [{"code": "verbal-certification-does-not-count"}]
     assert worklist(emr) == [document.external_id]
+
+
+OF_COPIES = (AttentionReason.COPY_RECEIVED, AttentionReason.SIGNED_UNDATED, AttentionReason.COPY_NOT_READABLE)
+
+
+@pytest.mark.parametrize("reason", AttentionReason)
+def test_a_promise_to_sign_resolves_what_a_call_can_resolve(emr: Emr, reason: AttentionReason) -> None:
+    document = ask(emr, reason)
+    call(emr, CallResult.WILL_SIGN)
+    stays = reason in (*OF_COPIES, AttentionReason.WRONG_NUMBER)
+    assert worklist(emr) == ([document.external_id] if stays else [])
+
+
+@pytest.mark.parametrize("reason", AttentionReason)
+def test_a_corrected_address_resolves_all_but_a_copy_that_came_back(emr: Emr, reason: AttentionReason) -> None:
+    document = ask(emr, reason)
+    emr.lifecycle.resend(emr.inbound(), ResendCommand(document=NAMED, email="new@example.com"))
+    assert worklist(emr) == ([document.external_id] if reason in OF_COPIES else [])
 
 
 @pytest.mark.parametrize("result", RESOLVING)
@@ -124,7 +142,7 @@ def test_a_wrong_fax_number_is_resolved_by_a_correction_and_not_by_a_call(emr: E
 
 
 def test_attention_returns_with_the_next_reason(emr: Emr) -> None:
-    document = ask(emr)
+    document = ask(emr, AttentionReason.CALL_AGAIN)
     call(emr, CallResult.WILL_SIGN)
     confirm(emr, CopySeen.NOT_READABLE)
     assert worklist(emr) == [document.external_id]
@@ -141,7 +159,7 @@ def test_attention_returns_with_the_next_reason(emr: Emr) -> None:
     ],
 )
 def test_a_corrected_address_resolves_the_attention(emr: Emr, *, correction: dict[str, Any], resolves: bool) -> None:
-    document = ask(emr)
+    document = ask(emr, AttentionReason.PLEASE_CALL)
     emr.lifecycle.resend(emr.inbound(), ResendCommand(document=NAMED, **correction))
     assert worklist(emr) == ([] if resolves else [document.external_id])
 
