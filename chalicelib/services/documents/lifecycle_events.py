@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
@@ -133,7 +134,7 @@ class LifecycleEvents:
         document = drop_transmission(before, replace(after, provider_id=match.provider.id))
         if number:
             document = reopen_fax(document)
-        if document.access != before.access:
+        if _restarts(before, document, command, inbound.now):
             document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
@@ -144,7 +145,7 @@ class LifecycleEvents:
         match = queue_messages(recorder, document, match, setup=setup, fax=True, now=inbound.now)
         if number:
             record_transmission(recorder, before, document)
-        if certify(before, inbound.now) is not None and certify(document, inbound.now) is None:
+        if _is_dropped(before, document, inbound.now):
             recorder.attention(AttentionReason.ADDRESS_CORRECTED)
         change = recorder.change()
         ends_link = provider is not None and unlinked != provider
@@ -202,6 +203,19 @@ def correct(document: Document, command: ResendCommand) -> Document:
         return corrected
     attention = document.attention if document.attention in COPY_REASONS else None
     return replace(corrected, granted=None, attention=attention)
+
+
+def _restarts(before: Document, document: Document, command: ResendCommand, now: datetime) -> bool:
+    """Return True if the follow-up (reminders and calls until the signature) begins again when `document` is resent.
+
+    It begins again after a correction. If it has ended, it also begins again if the document is not certified any more:
+    by this correction, or because a fax number that the practice now confirms was reported as wrong."""
+    is_open_again = command.fax_confirmed or _is_dropped(before, document, now)
+    return document.access != before.access or (document.follow_up_at is None and is_open_again)
+
+
+def _is_dropped(before: Document, after: Document, now: datetime) -> bool:
+    return certify(before, now) is not None and certify(after, now) is None
 
 
 def _invalidates_setup_link(before: Document, after: Document, provider: Provider) -> bool:

@@ -1,20 +1,27 @@
 """Test corrections that an EMR sends with `document.resend`: what each of them changes, and what follows."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.certification.facts import TransmissionChannel
+from chalicelib.domain.certification.rules import certify
 from chalicelib.domain.documents import DeliveryChoice, Grant, GrantKind
 from chalicelib.domain.errors import Invalid
 from chalicelib.services.documents import lifecycle_events as module
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand, correct
+from chalicelib.services.transaction import Change
+from tests.support.emr_fixtures import Emr, sent
 from tests.support.fakes import START
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
+from tests.unit.services.documents.test_staff_reports import MEDICARE, ORDER
 
 GRANT = Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id)
 BEFORE = a_document(access=2, delivery=DeliveryChoice.EMAIL, granted=GRANT)
+
 EMAIL, FAX = "new@example.com", "+15125550199"
 NEW = replace(PROVIDER, password_hash=None, email=None)
 
@@ -50,6 +57,38 @@ def test_another_delivery_alone_ends_the_links_and_no_grant() -> None:
     command = ResendCommand(document=DocumentRef(document_id=BEFORE.id), delivery=DeliveryChoice.FAX)
     after = correct(before, command)
     assert (after.access, after.granted, after.delivery) == (3, GRANT, DeliveryChoice.FAX)
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_a_confirmed_number_begins_a_follow_up_that_has_ended(*, is_confirmed: bool) -> None:
+    emr = Emr()
+    sent_before = emr.send(sent(delivery=DeliveryChoice.BOTH))
+    ended = replace(sent_before, version=sent_before.version + 1, follow_up_at=None)
+    emr.store.commit(Change(at=emr.now, documents=(ended,)))
+    command = ResendCommand(document=DocumentRef(document_id=ended.id), fax_confirmed=is_confirmed)
+    resent = emr.stored(emr.lifecycle.resend(emr.inbound(), command))
+    assert (resent.follow_up_at is not None) == is_confirmed
+    assert resent.access == sent_before.access
+
+
+def test_a_confirmed_number_leaves_a_running_follow_up_alone() -> None:
+    emr = Emr()
+    sent_before = emr.send(sent(delivery=DeliveryChoice.BOTH))
+    emr.clock.at += timedelta(days=1)
+    command = ResendCommand(document=DocumentRef(document_id=sent_before.id), fax_confirmed=True)
+    resent = emr.stored(emr.lifecycle.resend(emr.inbound(), command))
+    assert resent.follow_up == sent_before.follow_up
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_a_dropped_certification_begins_a_follow_up_that_has_ended(*, is_dropped: bool) -> None:
+    certified = a_document(
+        payer=MEDICARE, certification=ORDER, transmitted_at=START, transmitted_via=TransmissionChannel.ACCOUNT
+    )
+    assert certify(certified, START) is not None
+    after = replace(certified, transmitted_at=None) if is_dropped else certified
+    command = ResendCommand(document=DocumentRef(document_id=certified.id))
+    assert module._restarts(certified, after, command, START) is is_dropped
 
 
 def test_a_correction_must_leave_an_address_for_the_delivery() -> None:
