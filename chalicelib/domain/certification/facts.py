@@ -133,3 +133,15 @@ COPY_REASONS = frozenset(
     {AttentionReason.COPY_RECEIVED, AttentionReason.SIGNED_UNDATED, AttentionReason.COPY_NOT_READABLE}
 )
 """The reasons to act that lie in a copy that came back. Only what people read on a copy can resolve them."""
+
+
+def more_urgent(present: AttentionReason | None, new: AttentionReason) -> AttentionReason:
+    """Return the reason to act that a document shows after a new one: the new one, unless the present one says more.
+
+    A wrong fax number is the most urgent, and a copy that came back is more urgent than a call. Both stay until they
+    are resolved."""
+
+    def rank(reason: AttentionReason) -> tuple[bool, bool]:
+        return reason is AttentionReason.WRONG_NUMBER, reason in COPY_REASONS
+
+    return present if present is not None and rank(present) > rank(new) else new

@@ -163,8 +163,7 @@ def reopen_fax(document: Document) -> Document:
     closed = document.closed_fax
     if closed is None:
         return document
-    attention = None if document.attention is AttentionReason.WRONG_NUMBER else document.attention
-    opened = replace(document, closed_fax=None, attention=attention)
+    opened = resolve_wrong_number(replace(document, closed_fax=None))
     if closed.transmitted_at is None:
         return opened
     return replace(
@@ -173,6 +172,15 @@ def reopen_fax(document: Document) -> Document:
         transmitted_via=closed.transmitted_via,
         viewed_at=closed.viewed_at or document.viewed_at,
     )
+
+
+def resolve_wrong_number(document: Document) -> Document:
+    """Return the document whose wrong fax number is no reason to act any more, because the practice acted on it.
+
+    If a copy of the document came back by fax, staff must still look at the copy. Another reason to act stays."""
+    if document.attention is not AttentionReason.WRONG_NUMBER:
+        return document
+    return replace(document, attention=AttentionReason.COPY_RECEIVED if document.copies else None)
 
 
 def _without_transmission(document: Document) -> Document:

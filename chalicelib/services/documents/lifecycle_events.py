@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
-from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax
+from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax, resolve_wrong_number
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, ConflictCode
@@ -185,17 +185,16 @@ def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections, to be stored. Raises `Invalid` if an address is missing.
 
     A correction raises the counter `access` by one, which invalidates all links to the document and all entered codes.
-    A document whose fax number was reported as wrong asks nobody to act any more, because the practice acts now.
-    A new address also removes `granted`: the right of one account to open the document, which came from a fax's code or
-    because the addressee handed the document to another person. A new address resolves `attention` too,
-    unless a copy that came back is the reason."""
+    A wrong fax number is no reason to act any more, because the practice acts now. A new address also removes
+    `granted`: the right of one account to open the document, which came from a fax's code or because the addressee
+    handed the document to another person. A new address resolves `attention` too, unless a copy that came back is the
+    reason."""
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
     delivery = command.delivery or document.delivery
     check_reachable(addressee, delivery)
-    if document.attention is AttentionReason.WRONG_NUMBER:
-        document = replace(document, attention=None)
+    document = resolve_wrong_number(document)
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
     corrected = replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.domain.audit import DocumentEventType, Event, make_event
-from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.facts import AttentionReason, more_urgent
 from chalicelib.domain.certification.rules import certify
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
@@ -101,8 +101,10 @@ class Recorder:
         return self.event(DocumentEventType.CERTIFIED, {"by": state.by, "on": state.on.isoformat()}, webhook=True)
 
     def attention(self, reason: AttentionReason) -> Self:
-        """Mark the document as one that needs staff's attention for this reason, and add an event and a webhook."""
-        self._document = replace(self._document, attention=reason)
+        """Mark the document as one that needs staff's attention for this reason, and add an event and a webhook.
+
+        If the document already has a more urgent reason that still holds, its mark does not change."""
+        self._document = replace(self._document, attention=more_urgent(self._document.attention, reason))
         return self.event(DocumentEventType.NEEDS_ATTENTION, {"reason": reason}, webhook=True)
 
     def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen
+from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen, more_urgent
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, invalid_field
@@ -100,9 +100,11 @@ class StaffReports:
         if command.signed_on is not None:
             facts["signed_on"] = command.signed_on.isoformat()
         private = {"note": command.note} if command.note else {}
+        finding = _FINDINGS.get(command.seen)
+        after = after if finding is None else replace(after, attention=more_urgent(before.attention, finding))
         recorder = self._recorder(after, inbound).event(DocumentEventType.COPY_CONFIRMED, facts, private=private)
-        if command.seen in _FINDINGS:
-            recorder.attention(_FINDINGS[command.seen])
+        if finding is not None:
+            recorder.attention(finding)
         if after.decision != before.decision:
             self._record_decision(recorder, after)
         return HandledEvent(document=after, change=recorder.certification(before).change())

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
-from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.facts import AttentionReason, more_urgent
 from chalicelib.domain.deliveries import NoticeKind
 from chalicelib.domain.documents import CopyPage, Document, ReturnedCopy
 from chalicelib.domain.status import is_decidable
@@ -31,7 +31,7 @@ def add_copy(
     If the document waits for a decision, staff are then asked to say what is on the copy."""
     copy = ReturnedCopy(fax_id=fax.id, received_at=fax.received_at, pages=pages)
     waits = is_decidable(document.status)
-    attention = AttentionReason.COPY_RECEIVED if waits else document.attention
+    attention = more_urgent(document.attention, AttentionReason.COPY_RECEIVED) if waits else document.attention
     after = replace(document, copies=(*document.copies, copy)[-MAX_COPIES:], attention=attention)
     facts = {"fax": fax.id, "sha256": fax.sha256, "pages": [page.page for page in pages]}
     recorder = writer.recorder(after, writer.practice_of(document), actor, now)

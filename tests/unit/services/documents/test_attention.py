@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.certification.facts import AttentionReason, CallResult, CopySeen
+from chalicelib.domain.certification.facts import AttentionReason, CallResult, CopySeen, more_urgent
 from chalicelib.domain.documents import (
     Decision,
     DeliveryChoice,
     Document,
+    ReturnedCopy,
     ReturnedMethod,
     Sealing,
     Signer,
@@ -52,10 +53,18 @@ def change(emr: Emr, document: Document, **changes: Any) -> Document:
     return changed
 
 
-def ask(emr: Emr, reason: AttentionReason = AttentionReason.SIGNED_UNDATED, **changes: Any) -> Document:
-    """Send a plan, and store that the clinic's staff must act on it for this reason. Return the stored document."""
+def ask(
+    emr: Emr,
+    reason: AttentionReason = AttentionReason.SIGNED_UNDATED,
+    *,
+    copies: tuple[ReturnedCopy, ...] = (),
+    **changes: Any,
+) -> Document:
+    """Send a plan, and store that the clinic's staff must act on it for this reason. Return the stored document.
+
+    `copies` are the copies of the plan that came back by fax."""
     sent_plan = emr.send(sent(**{"payer": MEDICARE, "certification": ORDER, **changes}))
-    return change(emr, sent_plan, attention=reason)
+    return change(emr, sent_plan, attention=reason, copies=copies)
 
 
 def sign_by_hand(emr: Emr, document: Document) -> Document:
@@ -141,6 +150,42 @@ def test_a_wrong_fax_number_is_resolved_by_a_correction_and_not_by_a_call(emr: E
     assert worklist(emr) == []
 
 
+@pytest.mark.parametrize("seen", [CopySeen.SIGNED_UNDATED, CopySeen.NOT_READABLE])
+def test_a_wrong_fax_number_stays_after_a_copy_that_does_not_count(emr: Emr, seen: CopySeen) -> None:
+    document = ask(emr, AttentionReason.WRONG_NUMBER)
+    confirm(emr, seen)
+    (after,) = emr.documents()
+    assert after.attention is AttentionReason.WRONG_NUMBER
+    types = [event.type for event in emr.store.events(document.id)]
+    assert types[-2:] == ["document.copy_confirmed", "document.needs_attention"]
+
+
+def test_a_copy_is_still_to_be_read_after_the_fax_number_is_corrected(emr: Emr) -> None:
+    copy = ReturnedCopy(fax_id="fax_1", received_at=emr.now, pages=())
+    document = ask(emr, AttentionReason.WRONG_NUMBER, copies=(copy,))
+    emr.lifecycle.resend(emr.inbound(), ResendCommand(document=NAMED, fax="+15125550199"))
+    assert worklist(emr) == [document.external_id]
+    assert emr.documents()[0].attention is AttentionReason.COPY_RECEIVED
+
+
+@pytest.mark.parametrize(
+    ("present", "new", "shown"),
+    [
+        (None, AttentionReason.DUE_SOON, AttentionReason.DUE_SOON),
+        (AttentionReason.WRONG_NUMBER, AttentionReason.VERBAL_LAPSED, AttentionReason.WRONG_NUMBER),
+        (AttentionReason.WRONG_NUMBER, AttentionReason.COPY_RECEIVED, AttentionReason.WRONG_NUMBER),
+        (AttentionReason.COPY_RECEIVED, AttentionReason.WRONG_NUMBER, AttentionReason.WRONG_NUMBER),
+        (AttentionReason.COPY_RECEIVED, AttentionReason.VERBAL_LAPSED, AttentionReason.COPY_RECEIVED),
+        (AttentionReason.COPY_RECEIVED, AttentionReason.SIGNED_UNDATED, AttentionReason.SIGNED_UNDATED),
+        (AttentionReason.PLEASE_CALL, AttentionReason.ADDRESS_CORRECTED, AttentionReason.ADDRESS_CORRECTED),
+    ],
+)
+def test_the_more_urgent_reason_is_shown(
+    present: AttentionReason | None, new: AttentionReason, shown: AttentionReason
+) -> None:
+    assert more_urgent(present, new) is shown
+
+
 def test_attention_returns_with_the_next_reason(emr: Emr) -> None:
     document = ask(emr, AttentionReason.CALL_AGAIN)
     call(emr, CallResult.WILL_SIGN)
@@ -165,7 +210,7 @@ def test_a_corrected_address_resolves_the_attention(emr: Emr, *, correction: dic
 
 
 def test_a_corrected_address_asks_for_attention_if_the_plan_was_opened_at_the_old_one(emr: Emr) -> None:
-    document = ask(emr)
+    document = ask(emr, AttentionReason.PLEASE_CALL)
     open_as_addressee(emr, document)
     assert worklist(emr) == [], "transmitted with an order"
     emr.lifecycle.resend(emr.inbound(), ResendCommand(document=NAMED, email="new@example.com"))

@@ -97,6 +97,14 @@ def test_a_matched_fax_is_no_signature_and_asks_staff_to_look(world: ReturnedFax
     assert world.notices() == ["needs_attention"]
 
 
+def test_a_matched_fax_does_not_hide_a_wrong_fax_number(world: ReturnedFaxWorld) -> None:
+    reported = replace(world.document, version=world.document.version + 1, attention=AttentionReason.WRONG_NUMBER)
+    world.store.commit(Change(at=START, documents=(reported,)))
+    world.receive(world.reading(1, 2), world.reading(2, 1))
+    assert world.document.attention is AttentionReason.WRONG_NUMBER
+    assert len(world.document.copies) == 1
+
+
 def test_the_trail_names_the_fax_its_hash_and_the_pages(world: ReturnedFaxWorld) -> None:
     world.receive(world.reading(1, 2), STRAY)
     (event,) = world.store.events(DOCUMENT.id)

@@ -421,6 +421,14 @@ def test_the_lapse_comes_at_its_own_time_between_the_steps(world: World) -> None
     assert reasons == ["please_call", "call_again", "verbal_certification_lapsed"]
 
 
+def test_a_lapse_does_not_hide_a_wrong_fax_number(world: World) -> None:
+    certified_verbally(world)
+    world.change_document(attention=AttentionReason.WRONG_NUMBER, follow_up_at=LAPSE)
+    assert sweep(world, LAPSE) == 1
+    assert world.document.attention is AttentionReason.WRONG_NUMBER
+    assert ("document.needs_attention", {"reason": "verbal_certification_lapsed"}) in recorded(world)
+
+
 def test_a_waiting_reminder_does_not_delay_the_lapse(world: World) -> None:
     certified_verbally(world)
     after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
