@@ -68,7 +68,8 @@ class WrongNumbers:
         recorder = self._writer.recorder(reported, self._writer.practice_of(document), visitor.actor, visitor.now)
         facts = {"channel": Channel.FAX, "sent_to": code_recipient(document, None), "supplied_by": "practice"}
         recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts, private={"recipient": number})
-        recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
+        if is_decidable(document.status):
+            recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
         change, claim = recorder.change(), closing_claim(document.practice_id, number, state)
         row = OutboxRow(id=self._writer.ids.new("out"), created_at=visitor.now, jobs=mark_jobs(document, number))
         self._store.commit(replace(change, claims=(claim,), outbox=(*change.outbox, row)))

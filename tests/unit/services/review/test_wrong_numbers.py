@@ -10,9 +10,10 @@ import pytest
 from chalicelib.domain.certification.facts import AttentionReason, Certification, Payer, PayerKind, TransmissionChannel
 from chalicelib.domain.certification.rules import certify
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType, NoticeKind
-from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
+from chalicelib.domain.documents import DeliveryChoice, Document, Kind, ReturnedMethod
 from chalicelib.domain.errors import FieldError, Gone, Invalid, TooManyRequests, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
+from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.delivery.settlement import Settlement
 from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.documents.document_refs import DocumentRef
@@ -179,6 +180,21 @@ def test_a_document_that_came_back_keeps_its_transmission(world: World) -> None:
     world.store.commit(Change(at=world.now, documents=(replace(returned, version=returned.version + 1),)))
     world.report(document)
     assert world.latest(document).transmitted_via is TransmissionChannel.FAX
+
+
+def test_a_report_about_a_document_that_came_back_keeps_what_staff_saw_on_its_copy(world: World) -> None:
+    document = world.fax()
+    seen = {"attention": AttentionReason.SIGNED_UNDATED, "kind": Kind.PLAN_OF_CARE}
+    code = world.code(document)
+    signed = world.change(document, status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=world.now, **seen)
+    world.wrong_numbers.report(code, world.visitor)
+    latest = world.latest(document)
+    assert latest.attention is AttentionReason.SIGNED_UNDATED
+    assert certify(signed, world.now) is None
+    assert certify(latest, world.now) is None
+    assert [kind for kind, _ in world.events(document)] == ["document.sent", "fax.reported"]
+    assert world.notices() == []
+    refused(lambda: world.fax("POC-2"))
 
 
 # What is closed
