@@ -225,17 +225,18 @@ def _signer(guest: GuestForm, document: Document, visit: Secret) -> Signer:
 def _decliner(name: str, document: Document, visit: Secret) -> Signer:
     """Return the person without an account who declines the document, with the typed `name`.
 
-    The credential and NPI come from the document, and only if the name is that of the provider to whom it is
-    addressed."""
-    addressee, typed = document.addressee, _read_name(name)
-    is_addressee = _is_addressee(typed, addressee)
+    Anyone with the code can decline and type any name. So the person gets no credential and no NPI, and the record says
+    that the name was only given."""
+    typed = _read_name(name)
+    identity = identify_visitor(document, visit.email, act="Declined on screen")
+    statement = f"{identity.statement.removesuffix('.')}, who gave the name {typed}."
     return Signer(
         name=typed,
-        credential=addressee.credential if is_addressee else None,
-        npi=addressee.npi if is_addressee else None,
+        credential=None,
+        npi=None,
         method=SigningMethod.ELECTRONIC,
         authentication=describe_code(visit),
-        identity=identify_visitor(document, visit.email, act="Declined on screen"),
+        identity=replace(identity, statement=statement),
     )
 
 

@@ -120,7 +120,8 @@ class GuestForms(ReviewForms):
     """The values of the approval form and the decline form for a person without an account, who entered a code.
 
     At first, name, credential and NPI are those that the clinic stated about the provider to whom the document is
-    addressed. `unsent_note` is the note of a form that came after another decision, for the person to copy."""
+    addressed. `decliner` is empty at first, because anyone in the office may decline. `unsent_note` is the note of a
+    form that came after another decision, for the person to copy."""
 
     signer_name: str
     credential: str
@@ -141,7 +142,7 @@ def read_guest_fields(context: RequestContext, fields: Mapping[str, str]) -> Gue
         signer_name=fields.get("signer_name", addressee.name),
         credential=fields.get("credential", addressee.credential or ""),
         npi=fields.get("npi", addressee.npi or ""),
-        decliner=fields.get("decliner", addressee.name),
+        decliner=fields.get("decliner", ""),
         confirmed=fields.get("confirmed") == "yes",
     )
 

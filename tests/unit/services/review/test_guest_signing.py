@@ -216,16 +216,17 @@ def test_a_document_that_was_never_shown_is_not_signed() -> None:
 # Declining
 
 
-def test_the_addressee_declines_with_a_reason(desk: Desk) -> None:
+def test_a_decline_is_not_attributed_to_the_addressee(desk: Desk) -> None:
     declined = desk.decline(desk.visit(), DeclineForm(reason="change_the_plan", note="Twice a week."))
     decision = decision_of(declined)
     assert (declined.status, decision.decline_reason) == (Status.DECLINED, "change_the_plan")
     assert decision.note == "Twice a week."
     signer = decision.signer
-    assert (signer.name, signer.credential, signer.npi) == ("Luis Rivera", "MD", "1234567893")
+    assert (signer.name, signer.credential, signer.npi) == ("Luis Rivera", None, None)
     assert (signer.provider_id, signer.is_without_account) == (None, True)
     assert signer.identity is not None
-    assert (signer.identity.statement, signer.identity.npi_source) == (f"Declined {SCREEN}", None)
+    statement = f"Declined {SCREEN.removesuffix('.')}, who gave the name Luis Rivera."
+    assert (signer.identity.statement, signer.identity.npi_source) == (statement, None)
     assert data_of(desk, "document.declined")["reason"] == "change_the_plan"
     assert {"document.declined", "declined"} <= {row.type for row in desk.store.every(Delivery, "deliveries")}
 

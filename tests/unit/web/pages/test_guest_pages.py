@@ -98,7 +98,7 @@ def test_the_page_offers_both_forms_with_the_facts_of_the_clinic(portal: Portal)
         "Luis Rivera",
         "MD",
         "1234567893",
-        "Luis Rivera",
+        "",
     ]
     assert value_of(page, "typed_name") == ""
     assert page.body.count(b"data-token=") == 3
