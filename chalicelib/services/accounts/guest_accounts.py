@@ -1,4 +1,4 @@
-"""The offer of an account to a person who has just signed or declined a document with an emailed code.
+"""The offer of an account to a person who has just signed a document with an emailed code.
 
 The code has proved that the person reads the mailbox, as the link of a setup email would. So the setup page opens
 without another email. A code on a fax proves no mailbox, and leads to no account."""
@@ -18,7 +18,7 @@ _NOT_OFFERED = "This page can't create an account. Use Forgot password on the lo
 
 
 class GuestAccounts:
-    """Service that lets a person who decided a document with an emailed code create an account at that address."""
+    """Service that lets a person who signed a document with an emailed code create an account at that address."""
 
     def __init__(self, store: Store, ids: Ids, setup_links: SetupLinks) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class GuestAccounts:
         self._setup_links = setup_links
 
     def is_offered(self, document: Document, email: str | None) -> bool:
-        """Return True if the person who has decided the document may create an account at this email address.
+        """Return True if the person who has signed the document may create an account at this email address.
 
         `email` is the address at which the person has proved to read email, or None. Neither the person nor the address
         may have an account yet."""

@@ -5,12 +5,13 @@ be the provider to whom the document is addressed, by name and NPI."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from chalicelib.domain import npi as npis
 from chalicelib.domain.documents import Addressee, Decision, Document, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.domain.status import is_decidable
+from chalicelib.domain.status import Action, is_decidable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import identify_visitor
@@ -28,6 +29,9 @@ from chalicelib.services.review.decisions import (
     switched_off,
 )
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text, is_own_name, read_signature
+
+PROOF_LIFETIME = timedelta(minutes=10)
+"""The time after a signature in which the person who entered an emailed code is offered an account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,11 +166,16 @@ def is_by_visit(document: Document, visit: Secret) -> bool:
     return decision is not None and decision.signer.authentication == describe_code(visit)
 
 
-def find_proven_email(document: Document, visit: Secret) -> str | None:
-    """Return the address at which the person who decided the document in this visit proved to read email, or None.
+def find_proven_email(document: Document, visit: Secret, now: datetime) -> str | None:
+    """Return the address at which the person who signed the document in this visit proved to read email, or None.
 
-    The code of a fax proves no address."""
-    return visit.email if is_by_visit(document, visit) else None
+    The code of a fax proves no address. A person who declined may be anyone in the office, and so may a person who uses
+    the browser later than `PROOF_LIFETIME` after the signature."""
+    decision = document.decision
+    if decision is None or decision.action is not Action.APPROVE or not is_by_visit(document, visit):
+        return None
+    is_fresh = now - decision.decided_at < PROOF_LIFETIME
+    return visit.email if is_fresh and _is_addressee(decision.signer.name, document.addressee) else None
 
 
 def _switched_off(document: Document) -> Conflict:

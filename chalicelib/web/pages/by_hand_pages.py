@@ -171,7 +171,7 @@ def show_visit(
         today=local_day(context.now, document),
         is_by_visit=is_by_visit(document, visit),
         offers_account=not undecided
-        and services.guest_accounts.is_offered(document, find_proven_email(document, visit)),
+        and services.guest_accounts.is_offered(document, find_proven_email(document, visit, context.now)),
         by_fax=visit.email is None,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
         **FORM_VALUES,

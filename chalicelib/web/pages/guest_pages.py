@@ -51,11 +51,11 @@ def decline(context: RequestContext, document_id: str) -> Response:
 
 
 def create_account(context: RequestContext, document_id: str) -> Response:
-    """Open the setup page for a person who has just decided the document with an emailed code.
+    """Open the setup page for a person who has just signed the document with an emailed code.
 
     If no account is offered any more, return a redirect to the document."""
     document = context.require_document()
-    email = find_proven_email(document, context.require_visit())
+    email = find_proven_email(document, context.require_visit(), context.now)
     try:
         token = context.services.guest_accounts.create_link(document, email, context.now)
     except Conflict:

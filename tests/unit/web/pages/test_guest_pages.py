@@ -338,6 +338,27 @@ def test_no_account_is_offered_before_the_decision_or_to_another_visitor(portal:
     assert header(other.post(f"{PLACE}/account"), "location") == OPENED
 
 
+def test_an_account_is_offered_for_ten_minutes_after_the_signature(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal)
+    sign(browser)
+    portal.time.pass_time(minutes=9, seconds=59)
+    assert "Create my account" in text(browser.get(OPENED))
+    portal.time.pass_time(seconds=1)
+    assert "Create my account" not in text(browser.get(OPENED))
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
+    assert "__Host-setup" not in browser.cookies
+
+
+def test_a_person_who_declines_is_offered_no_account(portal: Portal) -> None:
+    without_account(portal)
+    browser = enter(portal)
+    browser.post(f"{PLACE}/decline", reason="not_my_patient", decliner="Luis Rivera")
+    assert "Create my account" not in text(browser.get(OPENED))
+    assert header(browser.post(f"{PLACE}/account"), "location") == OPENED
+    assert "__Host-setup" not in browser.cookies
+
+
 def test_no_second_account_is_offered(portal: Portal) -> None:
     browser = enter(portal)
     sign(browser)
