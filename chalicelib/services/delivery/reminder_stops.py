@@ -66,7 +66,7 @@ class ReminderStops:
         """Do the job that follows a stop: ask staff to act on every document that waits at the mailbox.
 
         A job that comes twice does no harm."""
-        self._end_reminders(job, _record_stop)
+        self._end_reminders(job, lambda recorder, _document, _reminder: record_stop(recorder))
 
     def report_bounce(self, job: Job) -> None:
         """Do the job that follows a reminder that could not be delivered: report it for every document that waits.
@@ -107,9 +107,12 @@ def is_stopped(store: Store, email: str) -> bool:
     return key in store.claims([key])
 
 
-def _record_stop(recorder: Recorder, document: Document, _reminder: Delivery) -> None:
+def record_stop(recorder: Recorder) -> None:
+    """Record on a document that the reader of its mailbox has stopped reminders, and ask staff to act.
+
+    Staff are not asked if the document already has a reason to act."""
     recorder.event(DocumentEventType.REMINDERS_STOPPED)
-    if document.attention is None:
+    if recorder.document.attention is None:
         recorder.attention(AttentionReason.REMINDERS_STOPPED).notice(NoticeKind.NEEDS_ATTENTION)
 
 

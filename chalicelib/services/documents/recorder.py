@@ -158,6 +158,11 @@ class Recorder:
         )
 
     @property
+    def document(self) -> Document:
+        """The document with all changes of this recorder so far."""
+        return self._document
+
+    @property
     def _event_id(self) -> str:
         return self._events[-1].id
 

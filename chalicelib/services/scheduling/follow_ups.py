@@ -18,7 +18,7 @@ from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
 from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, provider_zones
 from chalicelib.domain.practices import Practice
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
-from chalicelib.services.delivery.reminder_stops import is_stopped
+from chalicelib.services.delivery.reminder_stops import is_stopped, record_stop
 from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
@@ -66,11 +66,14 @@ class FollowUps:
         rules = due_rules(document, plan, now)
         messages, wait_until = self._find_messages(document, rules, plan, now)
         taken = rules if wait_until is None else tuple(rule for rule in rules if not rule.sends_messages)
-        after = _with_progress(document, taken, is_reminded=messages.reminder is not None)
+        stops = self._stops(document, rules, plan)
+        after = _with_progress(document, taken, is_reminded=messages.reminder is not None, stops=stops)
         following = next_check(after, plan, now) if wait_until is None else _earlier_lapse(after, wait_until, now)
         recorder = self._writer.recorder(replace(after, follow_up_at=following), practice, PORTAL, now)
         _record_messages(recorder, messages, taken)
         _record_attention(recorder, document, taken, now)
+        if stops:
+            record_stop(recorder)
         change = recorder.change()
         reminders = [messages.reminder] if messages.reminder else []
         return replace(change, deliveries=(*change.deliveries, *reminders))
@@ -99,16 +102,19 @@ class FollowUps:
         return _Messages(reminder=reminder, fax=fax), None
 
     def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
-        """Return the email address to remind, or None if no reminder is due.
+        """Return the email address to remind, or None if no reminder is due, or if its reader has stopped reminders.
 
-        An address that bounced gets no reminder, and neither does one whose reader has stopped reminders. `rules` are
-        the rules of the follow-up's due steps, and `plan` has the practice's settings."""
-        email = document.addressee.email
-        is_stopped_here = document.follow_up is not None and document.follow_up.is_stopped
-        is_due = plan.emails and not is_stopped_here and any(rule.sends_email for rule in rules)
-        if not is_due or email is None or document.delivery not in BY_EMAIL:
-            return None
-        return None if has_bounced(document) or is_stopped(self._store, email) else email
+        `rules` are the rules of the follow-up's due steps, and `plan` has the practice's settings."""
+        email = _due_email(document, rules, plan)
+        return None if email is None or is_stopped(self._store, email) else email
+
+    def _stops(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> bool:
+        """Return True if a reminder is due that the reader has stopped, and the document's clinic does not know it.
+
+        The reader stopped reminders before the document was sent, for example. `rules` are the rules of the follow-up's
+        due steps, and `plan` has the practice's settings."""
+        email = _due_email(document, rules, plan)
+        return email is not None and is_stopped(self._store, email)
 
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the number to which the document is faxed again, or None if no fax is due.
@@ -129,6 +135,17 @@ class FollowUps:
         return reason is not None and remedy_of(reason) is Remedy.WRONG_NUMBER
 
 
+def _due_email(document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
+    """Return the email address at which a reminder is due, or None.
+
+    No reminder is due at an address that bounced, or after the clinic has learned that reminders were stopped. `rules`
+    are the rules of the follow-up's due steps, and `plan` has the practice's settings."""
+    is_stopped_here = document.follow_up is not None and document.follow_up.is_stopped
+    is_due = plan.emails and not is_stopped_here and any(rule.sends_email for rule in rules)
+    is_reachable = document.delivery in BY_EMAIL and not has_bounced(document)
+    return document.addressee.email if is_due and is_reachable else None
+
+
 def _is_needed(rule: StepRule, document: Document) -> bool:
     """Return True if the fax of this step of the follow-up is needed.
 
@@ -139,12 +156,16 @@ def _is_needed(rule: StepRule, document: Document) -> bool:
     return not (rule.only_unopened and (is_faxed or is_reached))
 
 
-def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_reminded: bool) -> Document:
+def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_reminded: bool, stops: bool) -> Document:
+    """Return the document after the steps of its follow-up that are `taken` now.
+
+    `is_reminded` is true if a reminder by email lists it. `stops` is true if its reader has stopped these reminders."""
     progress = document.follow_up
     if progress is None:
         return document
     done = (*progress.done, *(rule.step for rule in taken))
-    return replace(document, follow_up=replace(progress, done=done, reminders=progress.reminders + is_reminded))
+    reminders, is_stopped_now = progress.reminders + is_reminded, progress.is_stopped or stops
+    return replace(document, follow_up=replace(progress, done=done, reminders=reminders, is_stopped=is_stopped_now))
 
 
 def _earlier_lapse(document: Document, wait_until: datetime, now: datetime) -> datetime:

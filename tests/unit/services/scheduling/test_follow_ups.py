@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.audit import DocumentEventType, find_break
 from chalicelib.domain.certification.facts import AttentionReason, Certification, Payer, PayerKind, TransmissionChannel
 from chalicelib.domain.certification.rules import certify_verbally
+from chalicelib.domain.claim_keys import stopped_reminders_claim
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, DeliveryLine
 from chalicelib.domain.errors import NotFound
@@ -18,7 +19,7 @@ from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.delivery.reminder_rows import MAX_DOCUMENTS
 from chalicelib.services.documents.closed_numbers import closing_claim
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Claim
 from tests.support.provider_fixtures import PRACTICE, a_document, a_fax
 from tests.support.worlds.delivery_world import World
 
@@ -347,6 +348,32 @@ def test_an_address_that_bounced_and_a_document_by_fax_get_no_reminder_by_email(
     world.change_document(deliveries=(), delivery=DeliveryChoice.FAX)
     sweep(world, DAY_10)
     assert reminders(world) == []
+
+
+@pytest.mark.parametrize("present", [None, AttentionReason.PLEASE_CALL])
+def test_a_clinic_learns_once_that_the_reminders_had_been_stopped_before(
+    world: World, present: AttentionReason | None
+) -> None:
+    world.store.commit(Change(at=SENT, claims=(Claim(key=stopped_reminders_claim(EMAIL), owner=EMAIL),)))
+    after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
+    world.change_document(attention=present)
+    assert sweep(world, DAY_10) == 1
+    assert (len(faxes(world)), reminders(world)) == (1, [])
+    assert world.document.attention is (present or AttentionReason.REMINDERS_STOPPED)
+    assert world.notices() == ["needs_attention"] * (present is None)
+    assert world.document.follow_up is not None
+    assert world.document.follow_up.is_stopped
+    for at in (DAY_14, DAY_21, DAY_27):
+        sweep(world, at)
+    assert [type for type, _ in recorded(world)].count("document.reminders_stopped") == 1
+
+
+def test_a_stop_is_no_matter_of_a_clinic_without_reminders_by_email(world: World) -> None:
+    world.switches.plans[PRACTICE.id] = FollowUpPlan(emails=False)
+    world.store.commit(Change(at=SENT, claims=(Claim(key=stopped_reminders_claim(EMAIL), owner=EMAIL),)))
+    after_steps(world, FollowUpStep.FAX, FollowUpStep.CALL)
+    sweep(world, DAY_10)
+    assert world.document.attention is None
 
 
 # Calls
