@@ -231,7 +231,7 @@ class PageReading:
 
 @dataclass(frozen=True)
 class FaxReadings:
-    """The result of `ReadFax`. `refused` says why the file could not be read; then there are no pages."""
+    """The result of `ReadFax`. `refused` says in words why the file, or its further pages, could not be read."""
 
     pages: tuple[PageReading, ...]
     refused: str

@@ -126,6 +126,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/v1/deliveries/{delivery_id}/retry", PRACTICE_KEY, "api.emr:retry_delivery"),
     _get("/v1/faxes", PRACTICE_KEY, "api.received_faxes:list_faxes"),
     _get("/v1/faxes/{fax_id}/pages/{number}", PRACTICE_KEY, "api.received_faxes:read_fax_page"),
+    _get("/v1/faxes/{fax_id}/file.pdf", PRACTICE_KEY, "api.received_faxes:read_fax_file"),
     _post("/v1/faxes/{fax_id}/assign", PRACTICE_KEY, "api.received_faxes:assign_fax"),
     _get("/v1/practice", PRACTICE_KEY, "api.emr:read_practice"),
     _put("/v1/practice", PRACTICE_KEY, "api.emr:write_practice"),

@@ -50,7 +50,7 @@ class ReceivedFax:
 
     `carrier_id` is the carrier's id of the fax. `file_key` is the S3 key of the fax's file, as the carrier gave it, and
     `sha256` (hex) the hash of its bytes. `is_partial` is true if the call ended too early. `refused` says in words why
-    the file could not be read; it is empty for a file that was read."""
+    the file, or the pages after those of `pages`, could not be read; it is empty for a file that was read."""
 
     id: str
     practice_id: str

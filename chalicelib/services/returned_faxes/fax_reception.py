@@ -22,14 +22,12 @@ from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FaxReadings, ReadFax
 from chalicelib.services.ports import EVIDENCE, Clock, FaxCarrier, Files, Ids, IncomingFax, PdfFunction, Store
 from chalicelib.services.returned_faxes.page_matching import copy_pages, match_pages, named_documents
-from chalicelib.services.returned_faxes.received_faxes import image_key
+from chalicelib.services.returned_faxes.received_faxes import TOO_LARGE, image_key
 from chalicelib.services.returned_faxes.returned_copies import add_copy
 from chalicelib.services.transaction import Change, Claim, Job, OutboxRow, merge
 
 MAX_FAX_BYTES = 20 * 1024 * 1024
-"""The largest file of a received fax that the portal fetches. A fax of 100 pages has some 5 MB."""
-
-TOO_LARGE = "The fax is larger than 20 MB."
+"""The largest file of a received fax that the portal fetches. A fax of 40 pages has some 2 MB."""
 
 _MAX_IMAGE_BYTES = 8 * 1024 * 1024
 

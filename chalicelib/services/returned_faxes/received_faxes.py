@@ -22,6 +22,9 @@ from chalicelib.services.ports import Clock, Page, Store
 from chalicelib.services.returned_faxes.returned_copies import add_copy
 from chalicelib.services.transaction import Claim
 
+TOO_LARGE = "The fax is larger than 20 MB."
+"""The reason for which the file of a fax is not stored."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFaxes:
@@ -86,3 +89,9 @@ def is_shown(page: ReceivedPage) -> bool:
 
     It must not see a page of another practice's document. Such a page is only reported."""
     return page.match is not PageMatch.OTHER_PRACTICE
+
+
+def is_file_shown(fax: ReceivedFax) -> bool:
+    """Return True if the practice may see the file of its received fax: the file is stored, and has no page of another
+    practice's document."""
+    return fax.refused != TOO_LARGE and all(map(is_shown, fax.pages))

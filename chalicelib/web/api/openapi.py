@@ -188,6 +188,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
     "retry_delivery": _Operation("Send a failed or held message again", DeliveryResource, 202, (401, 404, 409, 413)),
     "list_faxes": _Operation("List received faxes, newest first", Faxes, 200, (400, 401), _PAGING),
     "read_fax_page": _Operation("Fetch the picture of a page of a fax", None, 303, (401, 404), headers=_LOCATION),
+    "read_fax_file": _Operation("Fetch the file of a received fax", None, 303, (401, 404), headers=_LOCATION),
     "assign_fax": _Operation(
         "Assign the pages of a received fax that match nothing to a document",
         FaxResource,

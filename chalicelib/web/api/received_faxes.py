@@ -12,8 +12,8 @@ from chalicelib.web.http import request_parsing
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response, redirect
 
-PICTURE_SECONDS = 60
-"""The lifetime of the link to a page's picture."""
+LINK_SECONDS = 60
+"""The lifetime of the link to a page's picture, or to the file of a fax."""
 
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
@@ -47,7 +47,24 @@ def read_fax_page(context: RequestContext, fax_id: str, number: str) -> Response
         raise NotFound("There is no such page.")
     owner = page.document_id or faxes.assignments([fax]).get(fax.id)
     record_access(context, owner or fax.id, "copy")
-    return redirect(context.services.files.url(image_key(fax, page.number), seconds=PICTURE_SECONDS))
+    return redirect(context.services.files.url(image_key(fax, page.number), seconds=LINK_SECONDS))
+
+
+def read_fax_file(context: RequestContext, fax_id: str) -> Response:
+    """Return a redirect to the file of a received fax, for a fax of which not every page could be read.
+
+    The access is recorded for the fax, and for each document of its pages. Raises `NotFound` for another practice's
+    fax, and for a file with a page of another practice's document."""
+    from chalicelib.services.returned_faxes.received_faxes import is_file_shown
+
+    faxes = context.services.received_faxes
+    fax = faxes.find(context.require_practice(), fax_id)
+    if not is_file_shown(fax):
+        raise NotFound("There is no file of this fax to show.")
+    named = {page.document_id for page in fax.pages if page.document_id} | set(faxes.assignments([fax]).values())
+    for owner in (fax.id, *sorted(named)):
+        record_access(context, owner, "copy")
+    return redirect(context.services.files.url(fax.file_key, seconds=LINK_SECONDS))
 
 
 def assign_fax(context: RequestContext, fax_id: str) -> Response:

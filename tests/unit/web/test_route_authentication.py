@@ -81,6 +81,7 @@ EXPECTED_ACCESS = {
     ("POST", "/v1/deliveries/{delivery_id}/retry"): Access.PRACTICE_KEY,
     ("GET", "/v1/faxes"): Access.PRACTICE_KEY,
     ("GET", "/v1/faxes/{fax_id}/pages/{number}"): Access.PRACTICE_KEY,
+    ("GET", "/v1/faxes/{fax_id}/file.pdf"): Access.PRACTICE_KEY,
     ("POST", "/v1/faxes/{fax_id}/assign"): Access.PRACTICE_KEY,
     ("GET", "/v1/practice"): Access.PRACTICE_KEY,
     ("PUT", "/v1/practice"): Access.PRACTICE_KEY,

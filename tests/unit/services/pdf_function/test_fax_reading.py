@@ -1,11 +1,11 @@
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from chalicelib.pdf.fax_pages import FaxPage
-from chalicelib.pdf.fax_reading import ScannedPage
+from chalicelib.pdf.fax_reading import MAX_FAX_PAGES, ScannedPage, draw_notice
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.services.pdf_function import fax_reading
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
@@ -31,13 +31,27 @@ def files() -> FakeFiles:
 def run(files: FakeFiles) -> FaxReadings:
     request = ReadFax(
         source=source_link(files, "evidence/faxes/prc_1/x", SHA256),
-        images=upload_link(files, "faxes/prc_1/fax_1/", content_type="image/", max_bytes=1000, many=True),
+        images=upload_link(files, "faxes/prc_1/fax_1/", content_type="image/", max_bytes=100_000, many=True),
     )
     return FakePdf(files).run(request, FaxReadings)
 
 
+def read_as(monkeypatch: pytest.MonkeyPatch, draw: Callable[[int], ScannedPage], *, pages: int) -> None:
+    """Let the reader find `pages` pages in every file, each made by `draw` from its number."""
+
+    def read_fax(_data: bytes, first: int) -> Iterator[ScannedPage]:
+        return map(draw, range(first, min(pages, MAX_FAX_PAGES) + 1))
+
+    monkeypatch.setattr(fax_reading, "count_fax_pages", lambda _data: pages)
+    monkeypatch.setattr(fax_reading, "read_fax", read_fax)
+
+
+def blank(number: int) -> ScannedPage:
+    return ScannedPage(number=number, link=None, is_blank=True, png=b"blank")
+
+
 def test_the_pages_are_returned_and_their_pictures_stored(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fax_reading, "read_fax", lambda _data: iter(PAGES))
+    read_as(monkeypatch, lambda number: PAGES[number - 1], pages=2)
     assert run(files) == FaxReadings(
         (
             PageReading(number=1, is_blank=False, document_id="doc_1", version="9f86d0", page=2),
@@ -50,36 +64,62 @@ def test_the_pages_are_returned_and_their_pictures_stored(files: FakeFiles, monk
 
 
 def test_a_refused_fax_has_the_reason_and_no_pages(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_data: bytes) -> Iterator[ScannedPage]:
-        yield PAGES[0]
-        raise PdfRefused("too_many_pages", "The fax is too long.")
+    def refuse(_data: bytes) -> int:
+        raise PdfRefused("damaged", "The fax is damaged.")
 
-    monkeypatch.setattr(fax_reading, "read_fax", refuse)
-    assert run(files) == FaxReadings((), "The fax is too long.")
+    monkeypatch.setattr(fax_reading, "count_fax_pages", refuse)
+    assert run(files) == FaxReadings((), "The fax is damaged.")
 
 
-def test_a_page_that_crashes_the_reader_refuses_the_fax(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(_data: bytes) -> Iterator[ScannedPage]:
-        yield PAGES[0]
-        os._exit(9)
-
-    monkeypatch.setattr(fax_reading, "read_fax", crash)
+def test_a_file_that_crashes_the_reader_has_no_pages(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fax_reading, "count_fax_pages", lambda _data: os._exit(9))
     assert run(files) == FaxReadings((), "The fax could not be read.")
 
 
-def test_a_page_that_takes_too_long_refuses_the_fax(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    def spin(_data: bytes) -> Iterator[ScannedPage]:
-        sum(iter(int, 1))
-        yield PAGES[0]
+@pytest.mark.parametrize(("pages", "rest"), [(40, ""), (41, "Only the first 40 of 41 pages were read.")])
+def test_a_long_fax_says_how_much_was_read(
+    files: FakeFiles, monkeypatch: pytest.MonkeyPatch, pages: int, rest: str
+) -> None:
+    read_as(monkeypatch, blank, pages=pages)
+    readings = run(files)
+    assert (len(readings.pages), readings.refused) == (40, rest)
+
+
+def crash() -> None:
+    os._exit(9)
+
+
+def spin() -> None:
+    sum(iter(int, 1))
+
+
+def swallow() -> None:
+    assert bytes(2 * fax_reading.MEMORY)
+
+
+@pytest.mark.parametrize(("fault", "bad"), [(crash, 1), (crash, 2), (crash, 3), (spin, 2), (swallow, 2)])
+def test_a_bad_page_is_unreadable_and_the_others_are_read(
+    files: FakeFiles, monkeypatch: pytest.MonkeyPatch, fault: Callable[[], None], bad: int
+) -> None:
+    def draw(number: int) -> ScannedPage:
+        if number == bad:
+            fault()
+        return blank(number)
 
     monkeypatch.setattr(fax_reading, "SECONDS", 0.1)
-    monkeypatch.setattr(fax_reading, "read_fax", spin)
-    assert run(files).refused == "The fax could not be read."
+    read_as(monkeypatch, draw, pages=3)
+    expected = tuple(PageReading(number=number, is_blank=number != bad) for number in (1, 2, 3))
+    assert run(files) == FaxReadings(expected, "")
+    assert files.objects[f"faxes/prc_1/fax_1/{bad}"] == (draw_notice(), "image/png")
 
 
-def test_a_page_that_takes_too_much_memory_refuses_the_fax(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    def swallow(_data: bytes) -> Iterator[ScannedPage]:
-        yield ScannedPage(number=1, link=None, is_blank=False, png=bytes(fax_reading.MEMORY + 1))
+def test_after_two_crashes_no_further_page_is_read(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(number: int) -> ScannedPage:
+        if number > 1:
+            crash()
+        return blank(number)
 
-    monkeypatch.setattr(fax_reading, "read_fax", swallow)
-    assert run(files).refused == "The fax could not be read."
+    read_as(monkeypatch, draw, pages=4)
+    readings = run(files)
+    assert [page.is_blank for page in readings.pages] == [True, False, False]
+    assert readings.refused == "Only the first 3 of 4 pages were read."

@@ -14,7 +14,7 @@ from chalicelib.domain.timestamps import sort_key
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.pdf_requests import PageReading, ReadFax
 from chalicelib.services.returned_faxes.fax_reception import queue_received_fax
-from chalicelib.services.returned_faxes.received_faxes import image_key, is_shown
+from chalicelib.services.returned_faxes.received_faxes import image_key, is_file_shown, is_shown
 from chalicelib.services.returned_faxes.returned_copies import MAX_COPIES
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
@@ -197,10 +197,10 @@ def test_a_fax_to_a_number_of_no_practice_is_not_fetched(world: ReturnedFaxWorld
 
 
 def test_a_fax_that_cannot_be_read_is_listed_with_the_reason(world: ReturnedFaxWorld) -> None:
-    world.fax_reception.receive(world.come_in(refused="The fax has more than 100 pages."))
+    world.fax_reception.receive(world.come_in(refused="The fax is not a PDF."))
     fax = only_fax(world)
-    assert (fax.refused, fax.pages) == ("The fax has more than 100 pages.", ())
-    assert world.files.exists(fax.file_key)
+    assert (fax.refused, fax.pages) == ("The fax is not a PDF.", ())
+    assert (world.files.exists(fax.file_key), is_file_shown(fax)) == (True, True)
 
 
 def test_a_file_that_is_too_large_is_listed_and_not_stored(world: ReturnedFaxWorld) -> None:
@@ -208,7 +208,7 @@ def test_a_file_that_is_too_large_is_listed_and_not_stored(world: ReturnedFaxWor
     world.inbound.files["0ccc7b54"] = None
     world.fax_reception.receive(job)
     assert (only_fax(world).refused, only_fax(world).pages) == ("The fax is larger than 20 MB.", ())
-    assert world.files.keys("evidence/faxes/") == []
+    assert (world.files.keys("evidence/faxes/"), is_file_shown(only_fax(world))) == ([], False)
     assert world.reader.asked == []
 
 

@@ -67,7 +67,9 @@ def test_the_list_shows_every_page_and_links_to_those_of_the_practice(clinic: Cl
         "refused": "The fax is not a PDF.",
         "pages": [],
         "assigned_to": None,
+        "file_url": f"{clinic.portal.settings.portal_url}/v1/faxes/{LATER}/file.pdf",
     }
+    assert oldest["file_url"] is None, "it has a page of another practice's document"
     url = f"{clinic.portal.settings.portal_url}/v1/faxes/{FAX}/pages"
     assert oldest["pages"] == [
         {"number": 1, "match": "unreadable", "document_id": None, "page": None, "url": f"{url}/1"},
@@ -107,6 +109,29 @@ def test_the_access_to_an_assigned_page_is_recorded_under_its_document(clinic: C
     assert len(clinic.accesses(clinic.document_id)) == 1
 
 
+def test_the_file_of_an_unread_fax_is_fetched_and_the_access_recorded(clinic: Clinic) -> None:
+    response = clinic.emr.get(f"/v1/faxes/{LATER}/file.pdf")
+    assert response.status_code == 303
+    assert "evidence/faxes/" in header(response, "location")
+    assert clinic.accesses(LATER) == [("copy", f"practice:{clinic.emr.practice.id}")]
+
+
+def test_the_access_to_a_file_is_recorded_for_each_of_its_documents(clinic: Clinic) -> None:
+    fax = clinic.portal.store.received_fax(clinic.emr.practice.id, 1795374000000000000012)
+    assert fax is not None
+    own = replace(fax, id="fax_14", sort_key=14, pages=(fax.pages[0], fax.pages[2]))
+    clinic.portal.store.commit(Change(at=START, received_faxes=(own,)))
+    assert clinic.emr.get("/v1/faxes/fax_14/file.pdf").status_code == 303
+    for owner in ("fax_14", clinic.document_id):
+        assert clinic.accesses(owner) == [("copy", f"practice:{clinic.emr.practice.id}")]
+
+
+@pytest.mark.parametrize("fax_id", [FAX, "fax_99", "x"])
+def test_a_file_with_another_practices_page_and_a_missing_file_are_not_shown(clinic: Clinic, fax_id: str) -> None:
+    assert clinic.emr.get(f"/v1/faxes/{fax_id}/file.pdf").status_code == 404
+    assert clinic.accesses(fax_id) == []
+
+
 @pytest.mark.parametrize("path", [f"{FAX}/pages/2", f"{FAX}/pages/4", f"{FAX}/pages/x", "fax_99/pages/1", "x/pages/1"])
 def test_another_practices_page_and_a_missing_page_are_not_shown(clinic: Clinic, path: str) -> None:
     assert clinic.emr.get(f"/v1/faxes/{path}").status_code == 404
@@ -116,6 +141,7 @@ def test_another_practice_sees_no_fax(clinic: Clinic) -> None:
     stranger = Emr(clinic.portal, "Another practice")
     assert stranger.get("/v1/faxes").json_body["faxes"] == []
     assert stranger.get(f"/v1/faxes/{FAX}/pages/1").status_code == 404
+    assert stranger.get(f"/v1/faxes/{LATER}/file.pdf").status_code == 404
     assert stranger.write("POST", f"/v1/faxes/{FAX}/assign", {"document_id": clinic.document_id}).status_code == 404
 
 

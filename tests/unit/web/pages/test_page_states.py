@@ -90,6 +90,7 @@ GET  /verify/checked                                 422   422   422   422   422
 GET  /v1/providers                                401   401   401   401   200   200   401   401   -
 GET  /v1/deliveries                               401   401   401   401   200   200   401   401   -
 GET  /v1/faxes                                    401   401   401   401   200   200   401   401   -
+GET  /v1/faxes/{fax_id}/file.pdf                  401   401   401   401   on    404   401   401   -
 GET  /v1/faxes/{fax_id}/pages/{number}            401   401   401   401   on    404   401   401   -
 GET  /v1/documents                                401   401   401   401   200   200   401   401   -
 GET  /v1/documents/{document_id}                  401   401   401   401   200   404   401   401   -
