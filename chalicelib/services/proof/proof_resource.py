@@ -12,7 +12,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from chalicelib.domain.audit import AccessEvent, DocumentEventType, Event
-from chalicelib.domain.certification.facts import Certification
+from chalicelib.domain.certification.facts import AttentionReason, Certification, TransmissionChannel
 from chalicelib.domain.certification.rules import WINDOW, CertifiedBy, certify, local_day
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeclineReason, Document, GrantKind, Kind
@@ -233,7 +233,7 @@ def _transmission(evidence: Evidence, attempts: Sequence[ProofAttempt], now: dat
         of_days=WINDOW.days,
         notice_accepted_at=_first(document, attempts, Carries.NOTICE, ProofResult.ACCEPTED),
         notice_delivered_at=_first(document, attempts, Carries.NOTICE, ProofResult.DELIVERED),
-        opened_at=_time(document.viewed_at),
+        opened_at=_time(_find_opening(document)),
         downloaded_at=_time(_find_download(evidence)),
         fax_confirmed_at=_first(document, attempts, Carries.DOCUMENT, ProofResult.CONFIRMED),
         certified_by=certified.by if certified else None,
@@ -245,8 +245,9 @@ def _first(document: Document, attempts: Sequence[ProofAttempt], carries: Carrie
     """Return when an attempt of this kind first had this result, as RFC 3339 text, or None if none had.
 
     Only attempts at the addressee's present address or number count, because an address that was corrected was somebody
-    else's."""
-    present = {document.addressee.email, document.addressee.fax} - {None}
+    else's. A number that was reported as wrong does not count either."""
+    closed = document.closed_fax.number if document.closed_fax else None
+    present = {document.addressee.email, document.addressee.fax} - {None, closed}
     times = (
         attempt["ended_at"] or attempt["started_at"]
         for attempt in attempts
@@ -255,12 +256,20 @@ def _first(document: Document, attempts: Sequence[ProofAttempt], carries: Carrie
     return min(times, default=None)
 
 
+def _find_opening(document: Document) -> datetime | None:
+    """Return when the addressee first opened the document, or None.
+
+    An opening with the code of a fax does not count after the fax number was reported as wrong."""
+    is_by_fax = document.transmitted_via is TransmissionChannel.FAX_CODE
+    return None if document.closed_fax is not None and is_by_fax else document.viewed_at
+
+
 def _find_download(evidence: Evidence) -> datetime | None:
     """Return when the addressee first downloaded the PDF, from the log of who read the document, or None.
 
     A reader with a code counts only after the last correction of the address or number, because an earlier code may
-    have gone to somebody else."""
-    corrected_at = max(_corrections(evidence.events), default=None)
+    have gone to somebody else. A report of the number as wrong has the same effect, until the clinic confirms it."""
+    corrected_at = max((*_corrections(evidence.events), *_reports(evidence)), default=None)
     document = evidence.document
     accounts = {f"provider:{document.provider_id}"}
     if document.granted is not None and document.granted.kind is GrantKind.FAX_CODE:
@@ -278,6 +287,19 @@ def _corrections(events: Sequence[Event]) -> Iterator[datetime]:
     for event in events:
         is_resent = event.type == DocumentEventType.RESENT
         if is_resent and {"email", "fax"} & set(_data(event).get("corrected", ())):
+            yield event.at
+
+
+def _reports(evidence: Evidence) -> Iterator[datetime]:
+    """Yield the times at which the fax number was reported as wrong, or nothing if the number is not closed now.
+
+    The report may have come with a fax of another document. Then this document was marked, and asked staff to act."""
+    if evidence.document.closed_fax is None:
+        return
+    for event in evidence.events:
+        is_report = event.type == DocumentEventType.WRONG_NUMBER_REPORTED
+        is_mark = event.type == DocumentEventType.NEEDS_ATTENTION
+        if is_report or (is_mark and _data(event).get("reason") == AttentionReason.WRONG_NUMBER):
             yield event.at
 
 
@@ -309,6 +331,7 @@ _NOTICE = (
 )
 _MACHINE = "A confirmed fax shows that a machine at the number took all pages. It does not show who picked them up."
 _GATEWAY = "A gateway that accepted a fax does not show that the fax arrived. The portal never counts it."
+_REPORTED = "The recipient of a fax reported its number as wrong, so faxes to this number and their codes show nothing."
 _STATED = (
     "The order, the first visit, the period, the addressee's address and number, and all calls are the clinic's own "
     "statements. The portal did not check them."
@@ -329,6 +352,8 @@ def _limits(document: Document, attempts: Sequence[ProofAttempt]) -> Iterator[st
         yield _MACHINE
     if any(attempt["carrier"] == "Email-to-fax gateway" for attempt in attempts):
         yield _GATEWAY
+    if document.closed_fax is not None:
+        yield _REPORTED
     if document.viewed_at is not None:
         yield _IDENTITY
     yield _STATED

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.certification.facts import AttentionReason, ClosedFax
 from chalicelib.domain.certification.rules import close_fax, reopen_fax
 from chalicelib.domain.deliveries import Channel, NoticeKind
 from chalicelib.domain.documents import Document
@@ -64,7 +64,8 @@ class WrongNumbers:
 
     def _close(self, document: Document, state: str | None, visitor: CodeVisitor) -> None:
         number = document.addressee.fax or ""
-        reported = close_fax(document, number) if is_decidable(document.status) else document
+        closed = replace(document, closed_fax=ClosedFax(number=number))
+        reported = close_fax(document, number) if is_decidable(document.status) else closed
         recorder = self._writer.recorder(reported, self._writer.practice_of(document), visitor.actor, visitor.now)
         facts = {"channel": Channel.FAX, "sent_to": code_recipient(document, None), "supplied_by": "practice"}
         recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts, private={"recipient": number})

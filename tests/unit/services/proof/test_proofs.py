@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import AccessEvent, DocumentEventType
-from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
+from chalicelib.domain.certification.facts import Certification, ClosedFax, Payer, PayerKind, TransmissionChannel
 from chalicelib.domain.deliveries import (
     AttemptStatus,
     Channel,
@@ -442,6 +442,54 @@ def test_a_download_with_a_code_counts_after_the_last_correction(
     assert prove(world)["transmission"]["downloaded_at"] == (
         "2026-11-22T19:05:00.000Z" if counts else "2026-11-22T19:06:00.000Z"
     )
+
+
+def test_nothing_at_a_number_that_was_reported_as_wrong_counts(world: FaxWorld) -> None:
+    world.deliver(world.fax_the_document())
+    world.pass_and_run(1)
+    change(world, viewed_at=START, transmitted_via=TransmissionChannel.FAX_CODE)
+    read(world, "original", f"by_hand:{PROVIDER.id}", 2)
+    before = prove(world)
+    findings = ("opened_at", "downloaded_at", "fax_confirmed_at")
+    assert None not in [before["transmission"][name] for name in findings]  # type: ignore[literal-required]  # - names of fields
+    assert not any("number as wrong" in sentence for sentence in before["does_not_show"])
+    world.clock.at = START + timedelta(minutes=3)
+    record(world, DocumentEventType.WRONG_NUMBER_REPORTED, {})
+    change(world, closed_fax=ClosedFax(number=NUMBER))
+    proof = prove(world)
+    assert {proof["transmission"][name] for name in findings} == {None}  # type: ignore[literal-required]  # - names of fields
+    assert sum("number as wrong" in sentence for sentence in proof["does_not_show"]) == 1
+    change(world, closed_fax=None)
+    assert prove(world)["transmission"] == before["transmission"]
+
+
+def test_an_opening_in_the_account_counts_although_the_number_was_reported(world: FaxWorld) -> None:
+    via = {"viewed_at": START, "transmitted_via": TransmissionChannel.ACCOUNT}
+    change(world, closed_fax=ClosedFax(number=NUMBER), **via)
+    assert prove(world)["transmission"]["opened_at"] == "2026-11-22T19:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "counts"),
+    [
+        (DocumentEventType.NEEDS_ATTENTION, {"reason": "wrong_number"}, False),
+        (DocumentEventType.NEEDS_ATTENTION, {"reason": "please_call"}, True),
+        (DocumentEventType.VIEWED, {"reason": "wrong_number"}, True),
+    ],
+)
+def test_a_download_with_a_code_counts_after_the_report_of_another_fax(
+    world: FaxWorld,
+    type: DocumentEventType,
+    data: Mapping[str, Any],
+    counts: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
+    change(world, closed_fax=ClosedFax(number=NUMBER))
+    read(world, "original", f"by_hand:{PROVIDER.id}", 5)
+    world.clock.at = START + timedelta(minutes=5)
+    record(world, type, data)
+    assert (prove(world)["transmission"]["downloaded_at"] is not None) is counts
+    read(world, "original", f"by_hand:{PROVIDER.id}", 6)
+    assert prove(world)["transmission"]["downloaded_at"] is not None
 
 
 def test_a_download_in_the_account_counts_before_a_correction_too(world: FaxWorld) -> None:
