@@ -33,7 +33,7 @@ FILTERS: Mapping[Filter, str] = {
 RETURNABLE = frozenset({Step.APPROVED, Step.DECLINED})
 """The steps in which staff have nothing more to do than to mark the document as returned."""
 
-_COPY_REASONS = frozenset({"signed_undated", "copy_not_readable"})
+_COPY_REASONS = frozenset({"copy_received", "signed_undated", "copy_not_readable"})
 
 _BY_NEED = (Step.NOT_DELIVERED, Step.CHECK_SCAN, Step.DECLINED, Step.PENDING, Step.APPROVED, Step.SEALING)
 """The steps in the order in which staff should look at the documents."""
@@ -78,7 +78,7 @@ def _is_overdue(resource: Json, today: date) -> bool:
 
 
 def _has_copy(resource: Json) -> bool:
-    """Return True if staff have looked at a copy that came back, and found that it does not count as a signed document.
+    """Return True if a copy came back that nobody has read yet, or that does not count as a signed document.
 
-    It has no date beside the signature, for example."""
+    Such a copy has no date beside the signature, for example."""
     return (resource.get("attention") or {}).get("reason") in _COPY_REASONS

@@ -185,6 +185,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "today": {"status": "pending", "due_on": "2026-11-30"},
     "urgent": {"status": "pending", "due_on": "2026-12-20", "attention": {"reason": "please_call"}},
     "undated": {"status": "pending", "due_on": "2026-12-24", "attention": {"reason": "signed_undated"}},
+    "copied": {"status": "pending", "due_on": "2026-12-26", "attention": {"reason": "copy_received"}},
     "failed": {"status": "pending", "due_on": "2026-12-20", "deliveries": FAILED},
     "scan": {**BY_HAND, "due_on": "2026-11-01"},
     "signed": {"status": "approved", "signed_pdf": {"url": "u"}, "due_on": "2026-12-01"},
@@ -192,11 +193,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "declined": {"status": "declined", "due_on": "2026-11-01"},
 }
 EXPECTED = {
-    Filter.ALL: ["urgent", "undated", "late", "failed", "scan", "declined", "today", "signed", "sealing"],
+    Filter.ALL: ["urgent", "undated", "copied", "late", "failed", "scan", "declined", "today", "signed", "sealing"],
     Filter.NOT_DELIVERED: ["failed"],
     Filter.OVERDUE: ["late"],
-    Filter.WAITING: ["urgent", "undated", "late", "today"],
-    Filter.COPY_RECEIVED: ["undated", "scan"],
+    Filter.WAITING: ["urgent", "undated", "copied", "late", "today"],
+    Filter.COPY_RECEIVED: ["undated", "copied", "scan"],
     Filter.SIGNED: ["signed", "sealing"],
     Filter.DECLINED: ["declined"],
 }
