@@ -141,7 +141,7 @@ class Emails(MessageSender):
         Any other email leaves at any hour."""
         if facts.delivery.type != MessageType.REMINDER or self.settings.sends_at_any_hour:
             return super()._postpone(facts)
-        due = find_due(self.store, facts.delivery, facts.now)
+        due = find_due(self.store, facts.delivery, facts.now, reminds=self._reminds)
         return hand_over(self.store, facts.delivery, due, facts.now) if due else None
 
     def _reminder(self, facts: MessageFacts) -> Mail:
@@ -150,7 +150,7 @@ class Emails(MessageSender):
         Raises `MessageOutdated` if nothing waits there any more, or if the reader has stopped reminders."""
         if is_stopped(self.store, facts.delivery.recipient):
             raise MessageOutdated("The recipient has stopped reminders by email.")
-        waiting = find_waiting(self.store, facts.delivery, facts.now)
+        waiting = find_waiting(self.store, facts.delivery, facts.now, reminds=self._reminds)
         if not waiting.documents:
             raise MessageOutdated("Nothing waits for the recipient any more.")
         values = describe_waiting(waiting, {document.id: self._link(document) for document in waiting.documents})
@@ -162,6 +162,9 @@ class Emails(MessageSender):
         return self._render(
             facts, "reminder", headline=headline, is_last=waiting.is_last, stop_link=stop_link, **values
         )
+
+    def _reminds(self, practice_id: str) -> bool:
+        return self.switches.follow_up(practice_id).emails
 
     def _link(self, document: Document) -> str:
         """Return the link to a document: the page where it is signed online, or the page where it is printed."""

@@ -1,7 +1,7 @@
 """The contents of a reminder: the documents of all practices that still wait for the providers at one email address."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -36,24 +36,37 @@ class WaitingDocuments:
         return tuple(dict.fromkeys(document.practice_id for document in self.documents))
 
 
-def find_waiting(store: Store, delivery: Delivery, now: datetime) -> WaitingDocuments:
+def remind_all(_practice_id: str) -> bool:
+    """Return True: the documents of every practice count."""
+    return True
+
+
+def find_waiting(
+    store: Store, delivery: Delivery, now: datetime, *, reminds: Callable[[str], bool] = remind_all
+) -> WaitingDocuments:
     """Return the documents that still wait for a signature at the recipient's email address, the earliest due first.
 
     `delivery` is the reminder. It names the documents that are due for it. Everything else that waits in the lists of
-    their providers is added. If none of the due documents waits any more, the result is empty."""
-    due = find_due(store, delivery, now)
+    their providers is added. If none of the due documents waits any more, the result is empty. `reminds` is a function
+    that says by the id of a practice whether its documents count, because a practice can switch reminders off."""
+    due = find_due(store, delivery, now, reminds=reminds)
     others = [document for document in _listed(store, due) if _waits_at(document, delivery.recipient, now)]
-    documents = {document.id: document for document in (*due, *others)}
+    documents = {document.id: document for document in (*due, *others) if reminds(document.practice_id)}
     return WaitingDocuments(
         documents=tuple(sorted(documents.values(), key=lambda document: (document.due_on, document.sent_at))),
         is_last=any(_is_last(document) for document in due),
     )
 
 
-def find_due(store: Store, delivery: Delivery, now: datetime) -> tuple[Document, ...]:
-    """Return the documents that the reminder names and that still wait for a signature at the recipient's address."""
+def find_due(
+    store: Store, delivery: Delivery, now: datetime, *, reminds: Callable[[str], bool]
+) -> tuple[Document, ...]:
+    """Return the documents that the reminder names and that still wait for a signature at the recipient's address.
+
+    `reminds` says by the id of a practice whether its documents count."""
     named = [document for document in map(store.document, delivery.documents) if document is not None]
-    return tuple(document for document in named if _waits_at(document, delivery.recipient, now))
+    waiting = [document for document in named if _waits_at(document, delivery.recipient, now)]
+    return tuple(document for document in waiting if reminds(document.practice_id))
 
 
 def describe_waiting(waiting: WaitingDocuments, links: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document, Kind, PracticeCard
-from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
+from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
 from chalicelib.domain.status import Status
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from chalicelib.services.transaction import Change
@@ -107,6 +107,22 @@ def test_a_reminder_covers_everything_that_waits_at_the_mailbox_from_all_practic
     assert "The oldest has been waiting since November 20." in text
     assert text.count("https://portal.test/documents/") == 3
     assert text.index("For Luis Rivera, MD, from Cedar") < text.index("For Luis Rivera, MD, from Hill")
+
+
+def test_the_documents_of_a_practice_without_reminders_by_email_are_left_out(world: World) -> None:
+    second = of_cedar(world)
+    world.switches.plans[CEDAR.id] = FollowUpPlan(emails=False)
+    deliver(world, remind(world, world.document.id, second.id))
+    assert world.mail()["Subject"] == "Reminder: a plan of care needs your signature: Hill Country Therapy"
+    assert "Cedar Clinic" not in sent_text(world)
+
+
+def test_nothing_is_sent_if_the_practice_has_switched_reminders_by_email_off_since(world: World) -> None:
+    row = remind(world)
+    of_cedar(world)
+    world.switches.plans[PRACTICE.id] = FollowUpPlan(emails=False)
+    assert deliver(world, row).status is DeliveryStatus.CANCELLED
+    assert world.mailer.sent == []
 
 
 def test_documents_of_one_kind_are_counted_by_their_name(world: World) -> None:
