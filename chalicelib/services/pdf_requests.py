@@ -231,7 +231,9 @@ class PageReading:
 
 @dataclass(frozen=True)
 class FaxReadings:
-    """The result of `ReadFax`. `refused` says in words why the file, or its further pages, could not be read."""
+    """The result of `ReadFax`: for each page of the fax, what its QR code names.
+
+    `refused` says in words why the file, or its further pages, could not be read. It is empty if all were read."""
 
     pages: tuple[PageReading, ...]
     refused: str

@@ -92,7 +92,7 @@ class Sessions:
 
         The caller commits the returned row and deletes the old row. Pass `method` if the provider has just been
         authenticated in this way. Pass the account's new `session_generation` if all other sessions end.
-        `practices` are the result of `switched_practices`."""
+        `practices` are the ids of the practices whose setting may require a second factor of this provider."""
         token = self._ids.token()
         row = replace(
             session,

@@ -30,7 +30,10 @@ def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
 
 
 class WebhookRelease:
-    """Service that makes a practice's held or waiting webhooks due again, at most `BATCH` at a time."""
+    """Service that makes a practice's held or waiting webhooks due again, at most `BATCH` at a time.
+
+    A webhook is held while the practice's endpoint is switched off. A waiting webhook has failed, and has a time for
+    its next attempt. Both go out again as soon as the endpoint works."""
 
     def __init__(self, *, store: Store, ids: Ids, clock: Clock) -> None:
         self._store = store

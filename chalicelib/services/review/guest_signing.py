@@ -169,6 +169,7 @@ def is_by_visit(document: Document, visit: Secret) -> bool:
 def find_proven_email(document: Document, visit: Secret, now: datetime) -> str | None:
     """Return the address at which the person who signed the document in this visit proved to read email, or None.
 
+    With an address, the page offers an account for this address in one step, because the signer needs no further proof.
     The code of a fax proves no address. A person who declined may be anyone in the office, and so may a person who uses
     the browser later than `PROOF_LIFETIME` after the signature."""
     decision = document.decision
