@@ -68,6 +68,9 @@ REFUSED_REQUEST = "request_refused"
 INCOMPLETE = "pages_not_confirmed"
 """The portal's own reason for a fax that the carrier delivered with fewer pages than the portal sent."""
 
+FILE_FAULTS = ("file_*", "page_count_limit_exceeded", "media_processing_exception")
+"""The carrier's reasons for a fault of the file of a call. One fax of a joint call can spoil the file of all."""
+
 REMEDIES: Sequence[tuple[Remedy, str, Sequence[str]]] = (
     (
         Remedy.SOON,
@@ -123,9 +126,7 @@ REMEDIES: Sequence[tuple[Remedy, str, Sequence[str]]] = (
             "destination_not_in_*",
             "outbound_profile_daily_spend_limit_exceeded",
             "unverified_*",
-            "file_*",
-            "page_count_limit_exceeded",
-            "media_processing_exception",
+            *FILE_FAULTS,
         ),
     ),
 )
@@ -145,6 +146,11 @@ def remedy_of(reason: str) -> Remedy:
     """Return the next step for a failure reason of the fax carrier. For an unknown reason, the fax is soon sent
     again."""
     return _row(reason)[0]
+
+
+def is_file_fault(reason: str) -> bool:
+    """Return True if the fax carrier's failure reason is a fault of the file that it should send."""
+    return any(fnmatchcase(reason, pattern) for pattern in FILE_FAULTS)
 
 
 def describe(reason: str) -> str:

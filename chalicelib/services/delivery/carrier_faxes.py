@@ -19,6 +19,7 @@ from chalicelib.domain.carriers.fax_results import (
     FaxState,
     Remedy,
     describe,
+    is_file_fault,
     quality_after,
     read_fax_mark,
     remedy_of,
@@ -60,6 +61,7 @@ GIVE_UP_AFTER = timedelta(hours=6)
 
 _ACCEPTED = "The fax service accepted the fax."
 _NO_COUNT = "The fax service delivered the fax, but no report says how many pages arrived."
+_NOT_TOGETHER = "The fax service could not send this fax together with others. It is sent alone."
 _NO_RESULT = "The fax service did not report a result. Call the provider to ask whether the fax arrived."
 _MAY_BE_SENT = "The fax service did not answer. The fax may have been sent."
 
@@ -301,7 +303,12 @@ class CarrierFaxes(Faxes):
         return self._after_failure(facts, INCOMPLETE)
 
     def _after_failure(self, facts: MessageFacts, reason: str) -> AttemptResult:
-        """Return the result of a failed attempt: a retry after a wait or the final failure, depending on the reason."""
+        """Return the result of a failed attempt: a retry after a wait or the final failure, depending on the reason.
+
+        After a fault of a joint file, each fax of the call is sent alone. Only the fault of its own file is final."""
+        call = facts.delivery.call
+        if call and len(call.deliveries) > 1 and is_file_fault(reason):
+            return AttemptResult(verdict=Verdict.RETRY, detail=_NOT_TOGETHER, reason=reason)
         if remedy_of(reason) is Remedy.OUR_FAULT:
             # A metric filter turns this line into an alarm (docs/operations.md).
             logger.warning("fax carrier refuses", extra={"reason": reason, "delivery": facts.delivery.id})

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.carriers.fax_results import fax_mark, read_fax_mark
+from chalicelib.domain.carriers.fax_results import fax_mark, is_file_fault, read_fax_mark
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryStatus, FaxCall
 from chalicelib.domain.delivery_attempts import commit_to_send, has_running_attempt, is_due, is_used_up, latest_attempts
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -52,9 +52,10 @@ def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ..
     """Return the other faxes of the practice that can go in the same call, the oldest first.
 
     They wait for the same number, and fit into the call's limits. If a worker died in an earlier attempt, the fax goes
-    alone, because the joint PDF may have been too much work."""
+    alone, because the joint PDF may have been too much work. A fax also goes alone after a fault of a joint file."""
     delivery, chosen = facts.delivery, [facts]
-    if any(attempt.status is AttemptStatus.INTERRUPTED for attempt in latest_attempts(delivery)):
+    was_interrupted = any(attempt.status is AttemptStatus.INTERRUPTED for attempt in latest_attempts(delivery))
+    if was_interrupted or _goes_alone(delivery):
         return ()
     for other in store.waiting_faxes(delivery.practice_id, delivery.recipient, limit=_LISTED):
         if other.id == delivery.id or not may_join(other, facts.now):
@@ -69,9 +70,14 @@ def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ..
 def may_join(delivery: Delivery, now: datetime) -> bool:
     """Return True if the fax can go in another fax's call: it waits, is due soon, and may be sent again.
 
-    A fax that may have been sent already never goes in another call."""
+    A fax that may have been sent already never goes in another call, nor does a fax after a fault of a joint file."""
     is_waiting = delivery.status is DeliveryStatus.QUEUED and is_due(delivery, now + JOIN_AHEAD)
-    return is_waiting and not has_running_attempt(delivery) and not is_used_up(delivery)
+    return is_waiting and not has_running_attempt(delivery) and not is_used_up(delivery) and not _goes_alone(delivery)
+
+
+def _goes_alone(delivery: Delivery) -> bool:
+    """Return True if an earlier call failed by a fault of its file, in which the faxes of other deliveries were too."""
+    return any(is_file_fault(attempt.reason or "") for attempt in latest_attempts(delivery))
 
 
 def commit_call(store: Store, faxes: Sequence[MessageFacts], now: datetime) -> None:

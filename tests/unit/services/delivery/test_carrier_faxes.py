@@ -88,6 +88,19 @@ def test_our_own_fault_raises_an_alarm_and_is_not_repeated(world: FaxWorld, capl
     assert "fax carrier refuses" in caplog.text
 
 
+@pytest.mark.parametrize("reason", ["media_processing_exception", "page_count_limit_exceeded", "file_too_big"])
+def test_after_a_fault_of_the_joint_file_each_fax_goes_alone(world: FaxWorld, reason: str) -> None:
+    world.plan(Plan(failure=reason), Plan(failure=reason))
+    ids = {world.fax(), world.fax(), world.fax()}
+    world.run_due()
+    world.pass_and_run(30)
+    calls = [read_pdf(fax.pdf or b"") for fax in world.exchange.faxes.values()]
+    assert (set(calls[0]), sorted(map(len, calls))) == (ids, [1, 1, 1, 3])
+    statuses = {row.id: row.status for row in world.fax_rows()}
+    assert statuses.pop(calls[1][0]) is DeliveryStatus.FAILED, "the fault of its own file is final"
+    assert set(statuses.values()) == {DeliveryStatus.DELIVERED}
+
+
 def test_every_fax_leaves_a_line_for_the_metrics(world: FaxWorld, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     world.plan(Plan(failure="user_busy"), Plan())
