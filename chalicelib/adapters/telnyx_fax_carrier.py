@@ -16,11 +16,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import urllib3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.util import parse_url
 
 from chalicelib.domain.carriers.fax_results import REFUSED_REQUEST, FaxReport, FaxState
 from chalicelib.domain.errors import Invalid, Unavailable, Unprocessable
@@ -168,9 +169,13 @@ class TelnyxFaxCarrier:
     def _check_link(self, url: str) -> None:
         """Raise `Unprocessable` unless the link leads to Telnyx or to its storage, by HTTPS.
 
-        A link to the API's own host is right too, because the local carrier has no HTTPS."""
-        parts, own = urlsplit(url), urlsplit(self._account.url)
-        is_carrier = parts.scheme == "https" and (parts.hostname or "").endswith(_FILE_HOSTS)
+        A link to the API's own host is right too, because the local carrier has no HTTPS. The host is read by the same
+        parser that connects, because two parsers may see two hosts in one link."""
+        try:
+            parts, own = parse_url(url), parse_url(self._account.url)
+        except urllib3.exceptions.LocationParseError:
+            raise Unprocessable("The link to the pages of the fax is no URL.") from None
+        is_carrier = parts.scheme == "https" and (parts.host or "").endswith(_FILE_HOSTS)
         if not is_carrier and (parts.scheme, parts.netloc) != (own.scheme, own.netloc):
             raise Unprocessable("The link to the pages of the fax leads to another service.")
 

@@ -108,7 +108,8 @@ class FaxReception:
         changes = (add_copy(self.writer, document, fax, own, actor=PORTAL, now=now) for document, own in copies if own)
         try:
             self.store.commit(reduce(merge, changes, stored))
-        except ConcurrentUpdate as error:
-            # A repeated job has stored the fax in the meantime.
-            if "received_fax" not in error.parts:
+        except ConcurrentUpdate:
+            # A repeated job may have stored the fax in the meantime. Any other conflict must not lose the fax.
+            other = self.store.received_fax(fax.practice_id, fax.sort_key)
+            if other is None or other.carrier_id != fax.carrier_id:
                 raise

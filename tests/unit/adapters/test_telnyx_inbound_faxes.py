@@ -162,11 +162,17 @@ def test_a_carrier_that_does_not_answer_is_tried_again() -> None:
         "file:///etc/passwd",
         "ftp://files.telnyx.com/x.pdf",
         "https://user@evil.example/.telnyx.com",
+        "https://evil.example\\@x.amazonaws.com/x.pdf",
     ],
 )
 def test_a_link_to_another_service_is_never_followed(url: str) -> None:
     with pytest.raises(Unprocessable, match="another service"):
         client(CLOSED).download(an_incoming(url), 100)
+
+
+def test_a_link_that_is_no_url_is_never_followed() -> None:
+    with pytest.raises(Unprocessable, match="no URL"):
+        client(CLOSED).download(an_incoming("https://[x.amazonaws.com/x.pdf"), 100)
 
 
 @pytest.mark.parametrize("url", ["https://files.telnyx.com/x", "https://s3.us-east-1.amazonaws.com/faxes/x?sig=1"])

@@ -7,7 +7,7 @@ from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, re
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import CopyPage
-from chalicelib.domain.errors import Conflict, NotFound, Unavailable
+from chalicelib.domain.errors import ConcurrentUpdate, Conflict, NotFound, Unavailable
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.domain.timestamps import sort_key
@@ -19,7 +19,7 @@ from chalicelib.services.returned_faxes.returned_copies import MAX_COPIES
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
 from tests.support.fakes import START
-from tests.support.provider_fixtures import PRACTICE, only_doing
+from tests.support.provider_fixtures import PRACTICE, a_received_fax, only_doing
 from tests.support.worlds.returned_fax_world import DOCUMENT, FILE, FILE_SHA256, SENDER, ReturnedFaxWorld
 
 STAFF = Actor("practice:prc_1")
@@ -236,6 +236,15 @@ def test_two_jobs_at_the_same_time_store_one_fax(world: ReturnedFaxWorld) -> Non
     world.fax_reception.receive(job)
     assert world.inbound.downloads == 2
     assert (len(faxes(world)), len(world.document.copies), event_types(world)) == (1, 1, ["document.copy_received"])
+
+
+def test_another_fax_in_the_same_place_is_no_reason_to_lose_a_fax(world: ReturnedFaxWorld) -> None:
+    job = world.come_in(world.reading(1, 1))
+    other = a_received_fax(sort_key=sort_key(START, "0ccc7b54"), carrier_id="another")
+    world.store.commit(Change(at=START, received_faxes=(other,)))
+    with pytest.raises(ConcurrentUpdate):
+        world.fax_reception.receive(job)
+    assert world.document.copies == ()
 
 
 def test_a_document_that_changes_at_the_same_time_gets_the_copy_too(world: ReturnedFaxWorld) -> None:
