@@ -42,6 +42,7 @@ SWITCHED = {
     "Resources.RationedMessages",
     "Resources.FaxCarrierRefusals",
     "Resources.SilentFaxCarrier",
+    "Resources.FaxesToNoPractice",
     "Resources.FaxesSent",
     "Resources.FaxesConfirmed",
     "Resources.FaxesFailed",
@@ -239,6 +240,15 @@ def test_every_alarm_is_explained_and_no_other(production: Resources) -> None:
     explained = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     assert explained == {name for name in alarms if not name.endswith("Errors")}
     assert "| `…Errors` of a function |" in table
+
+
+def test_a_fax_to_no_practice_raises_an_alarm(production: Resources) -> None:
+    counted = production["FaxesToNoPractice"]["Properties"]
+    alarm = production["FaxesToNoPracticeAlarm"]["Properties"]
+    assert counted["FilterPattern"] == '{ $.message = "fax to a number of no practice" }'
+    assert counted["LogGroupName"] == {"Ref": "DeliveriesLog"}
+    assert counted["MetricTransformations"][0]["MetricName"] == alarm["MetricName"]
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
 
 
 def test_a_sweep_that_does_not_run_raises_an_alarm(production: Resources) -> None:
