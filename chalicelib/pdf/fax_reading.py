@@ -103,7 +103,7 @@ def find_page_link(picture: Image.Image) -> FaxPage | None:
 
     The picture is in grays, at 204 dots per inch. Several versions of the picture are tried, because each version makes
     another kind of damage readable. A picture with the codes of two pages names no page."""
-    for prepare in (_as_is, _coarse, _fine, _smooth):
+    for prepare in (_as_is, _coarse, _despeckle, _fine, _smooth, _despeckle_more):
         codes = zxingcpp.read_barcodes(prepare(picture), formats=zxingcpp.BarcodeFormat.QRCode, try_downscale=False)
         pages = {page for code in codes if (page := read_page_link(code.text)) is not None}
         if pages:
@@ -117,6 +117,14 @@ def _as_is(picture: Image.Image) -> Image.Image:
 
 def _coarse(picture: Image.Image) -> Image.Image:
     return picture.resize((picture.width * 2 // 3, picture.height * 2 // 3), Image.Resampling.BOX)
+
+
+def _despeckle(picture: Image.Image) -> Image.Image:
+    return picture.filter(ImageFilter.MedianFilter(3))
+
+
+def _despeckle_more(picture: Image.Image) -> Image.Image:
+    return _coarse(picture.filter(ImageFilter.MedianFilter(5)))
 
 
 def _fine(picture: Image.Image) -> Image.Image:
