@@ -46,4 +46,4 @@ def test_a_page_is_found_by_its_number() -> None:
 
 
 def test_a_page_of_another_practice_cannot_be_assigned() -> None:
-    assert set(UNMATCHED) == {PageMatch.OLDER_VERSION, PageMatch.UNREADABLE}
+    assert set(UNMATCHED) == {PageMatch.LEFT_OVER, PageMatch.OLDER_VERSION, PageMatch.UNREADABLE}
