@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.adapters import webhook_http_client
 from chalicelib.adapters.public_addresses import is_public
-from chalicelib.adapters.webhook_http_client import HttpsWebhookSender, Target, parse
+from chalicelib.adapters.webhook_http_client import HttpsWebhookSender, Target, parse, resolve
 from chalicelib.services.ports import HttpResult
 
 HOST = "emr.clinic.test"
@@ -450,6 +450,11 @@ def test_names_below_localhost_are_this_machine(serve: Serve) -> None:
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=True)
     assert sender.post(f"http://clinic.localhost:{server.port}/", headers={}, body=b"") == HttpResult(200)
+
+
+def test_only_localhost_means_this_machine_without_dns() -> None:
+    assert resolve("localhost", 443) == ("127.0.0.1", "::1")
+    assert resolve("192.0.2.7", 443) == ("192.0.2.7",)
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer(serve: Serve) -> None:
