@@ -71,4 +71,5 @@ def _render_code_form(context: RequestContext, _session: Secret, error: PortalEr
         seconds_between_codes=CODES_PER_HOUR.min_interval.seconds,
         trouble=messages.get("form") or messages.get("email") or "",
         errors=messages,
+        history_url=context.history_url(_CODE_PATH),
     )

@@ -172,6 +172,7 @@ def show_account(context: RequestContext, error: PortalError | None = None) -> R
         least=min_length(second_factor=owner.has_second_factor),
         max_emails=MAX_EMAILS,
         new_email=context.form.get("email", "") if error else "",
+        history_url=context.history_url(ACCOUNT_PATH),
     )
 
 

@@ -156,6 +156,15 @@ def test_a_second_code_within_a_minute_is_refused_on_the_page_of_the_code(portal
     assert browser.post("/account/emails", email=SECOND).status_code == 303
 
 
+def test_a_reload_after_a_refused_form_shows_the_same_page(browser: Browser) -> None:
+    refused = browser.post("/account/emails", email="luis")
+    assert 'data-history-url="/account"' in refused.body.decode()
+    browser.post("/account/emails", email=SECOND)
+    for path in ("/account/emails", "/account/emails/code"):
+        wrong = browser.post(path, email=SECOND, code="000000")
+        assert 'data-history-url="/account/emails"' in wrong.body.decode()
+
+
 def test_an_expired_code_leads_back_to_the_account(portal: Portal, browser: Browser) -> None:
     browser.post("/account/emails", email=SECOND)
     right = code(portal)
