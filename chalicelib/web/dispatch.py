@@ -32,6 +32,7 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import HTML, format_cookie, problem_response, render_error_page
 from chalicelib.web.http.security_headers import security_headers
 from chalicelib.web.route import WITH_SESSION, Route
+from chalicelib.web.routes import PAGES_WITH_FORM
 
 _AWS_ERRORS = (BotoCoreError, ClientError, PynamoDBException)
 
@@ -99,6 +100,7 @@ def _open_context(route: Route, request: Request, services: bootstrap.Services, 
         services=services,
         request=request,
         path=path,
+        has_page=route.path in PAGES_WITH_FORM,
         now=services.clock.now(),
         address=request_parsing.read_address(request),
         device=request_parsing.read_device(request),

@@ -134,3 +134,9 @@ ROUTES: tuple[Route, ...] = (
     _post("/v1/endpoint/test", PRACTICE_KEY, "api.emr:test_endpoint"),
     _get("/v1/openapi.json", ANYONE, "api.emr:read_openapi"),
 )
+
+PAGES_WITH_FORM = frozenset(
+    {route.path for route in ROUTES if "GET" in route.methods}
+    & {route.path for route in ROUTES if "POST" in route.methods}
+)
+"""The paths of routes at which a GET shows a page and a POST receives the page's form."""

@@ -24,12 +24,6 @@ T = TypeVar("T")
 _SEARCH_PAGES = frozenset({"/documents/past"})
 """Paths of pages whose form returns the same page with other content, such as the results of a search."""
 
-_PAGES_WITH_POST = frozenset({*_SEARCH_PAGES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"})
-"""Paths at which a GET shows a page and a POST receives the page's form."""
-
-_STOP_PAGE = "/reminders/stop/"
-"""The start of the path of the page that stops reminder emails. Its form is posted to the page's own path."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class RequestContext:
@@ -38,6 +32,7 @@ class RequestContext:
     - `session`, `provider`, `document`, `practice`: None unless the route's access rule sets the field.
     - `by_hand`: the stored row that opens one document to a reader without an account, who entered its code, or None.
     - `path`: the path of the request, where Chalice's `request.path` is the pattern of the route.
+    - `has_page`: a GET of `path` shows a page, which contains the form that is posted to the same path.
     - `address`: the client's IP address from API Gateway, never from X-Forwarded-For.
     - `device`: the first 200 characters of the User-Agent.
     - `csrf`: the value of the CSRF cookie, from which the forms of a page get their tokens.
@@ -59,6 +54,7 @@ class RequestContext:
     document: Document | None = None
     practice: Practice | None = None
     by_hand: Secret | None = None
+    has_page: bool = False
 
     @property
     def return_path(self) -> str:
@@ -78,7 +74,7 @@ class RequestContext:
 
     @property
     def _form_page(self) -> str:
-        if self.path in _PAGES_WITH_POST or self.path.startswith(_STOP_PAGE):
+        if self.has_page:
             return self.path
         first, _, rest = self.path.removeprefix("/").partition("/")
         if first in {"documents", "by-hand"} and rest:

@@ -17,9 +17,6 @@ from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.by_hand_pages import redirect_to_visit
 
-FAX = "/fax"
-REPORT = "/fax/report"
-
 
 def show_form(context: RequestContext) -> Response:
     """Return the page with the form for the code that is printed on a fax.
@@ -40,7 +37,7 @@ def open_scanned_page(_context: RequestContext, name: str) -> Response:
     in."""
     scanned = find_scanned_document(name)
     if scanned is None:
-        return redirect(FAX)
+        return redirect("/fax")
     document_id, code = scanned
     return redirect(f"/by-hand/{document_id}{f'#{code}' if code else ''}")
 
@@ -76,7 +73,6 @@ def add_document(context: RequestContext) -> Response:
         names_other_person=faxed.addition is Addition.NAMES_OTHER_PERSON,
         code=code,
         section="pending",
-        history_url=context.history_url(FAX),
     )
 
 
@@ -99,7 +95,7 @@ def report_wrong_number(context: RequestContext) -> Response:
 
 
 def confirm_report(context: RequestContext) -> Response:
-    return render_page(context, "fax_reported.html", history_url=context.history_url(REPORT))
+    return render_page(context, "fax_reported.html")
 
 
 def _show_report_form(context: RequestContext, errors: Mapping[str, str]) -> Response:
@@ -109,7 +105,6 @@ def _show_report_form(context: RequestContext, errors: Mapping[str, str]) -> Res
         status=422 if errors else 200,
         errors=errors,
         typed=context.form.get("code", "")[:20],
-        history_url=context.history_url(REPORT),
     )
 
 
@@ -121,5 +116,4 @@ def _show_form(context: RequestContext, errors: Mapping[str, str]) -> Response:
         errors=errors,
         typed=context.form.get("code", "")[:20],
         section="pending",
-        history_url=context.history_url(FAX),
     )

@@ -247,6 +247,7 @@ def test_a_report_with_a_wrong_code_says_what_the_fax_page_says(
     assert refused.status_code == 422
     assert "That code did not open a document." in text(refused)
     assert 'value="AAAA-AAAA-AAAA"' in refused.body.decode()
+    assert 'data-history-url="/fax/report"' in refused.body.decode()
     assert "RefusedCredentials" in capsys.readouterr().out
     assert portal.store.document(FAXED.id) == FAXED
 
