@@ -34,6 +34,8 @@ SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 60.0
 SECONDS_TO_FAX = 60.0
 FAX = "+15125550100"
+RETURN_FAX = "+13125790016"
+"""The number of the sample practice at the local carrier, to which providers fax signed pages."""
 
 
 class Run:
@@ -97,6 +99,27 @@ class Run:
         url = json.loads(self.paths.portal.read_text())["mailbox_url"]
         mails = httpx.get(f"{url}/api/messages", params={"to": f"{FAX.removeprefix('+')}@fax.example.net"}).json()
         return len(mails)
+
+    def fax_back(self) -> None:
+        """Let the pages of the only fax that the carrier has delivered come back to the practice's own number."""
+        self.stack.invoke_admin({"action": "set_fax_number", "practice_id": self.practice["id"], "fax": RETURN_FAX})
+        carrier = json.loads(self.paths.portal.read_text())["fax_carrier_url"]
+        (fax,) = httpx.get(f"{carrier}/arrived").raise_for_status().json()
+        pdf = httpx.get(f"{carrier}/arrived/{fax['id']}.pdf").raise_for_status().content
+        httpx.post(f"{carrier}/returned", params={"to": RETURN_FAX, "from": FAX}, content=pdf).raise_for_status()
+
+    def copies(self, document_id: str) -> list[dict[str, Any]]:
+        """Return the copies of a document that came back by fax, as the document's resource lists them."""
+        with self.http() as http:
+            copies: list[dict[str, Any]] = http.get(f"/v1/documents/{document_id}").raise_for_status().json()["copies"]
+        return copies
+
+    def picture(self, url: str) -> bytes:
+        """Return the picture of a faxed page, to which the portal's API redirects an EMR."""
+        with self.http() as http:
+            answer = http.get(httpx.URL(url).path)
+        assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
+        return httpx.get(answer.headers["location"]).raise_for_status().content
 
     def documents(self) -> set[str]:
         with self.http() as http:
@@ -202,6 +225,11 @@ def test_a_kill_loses_nothing_and_a_killed_emulator_restores_its_last_save(start
     faxed = run.send("POC-FAX", fax=FAX)
     wait_until(lambda: run.fax_status(faxed) == "delivered", SECONDS_TO_FAX, "the carrier to confirm the fax")
     wait_until(lambda: run.faxes_in_mailbox() == 1, SECONDS_TO_FAX, "the fax machine to show the fax")
+    run.fax_back()
+    wait_until(lambda: run.copies(faxed), SECONDS_TO_FAX, "the returned fax to be matched with its document")
+    (page,) = run.copies(faxed)[0]["pages"]
+    assert page["page"] == 1
+    assert run.picture(page["url"]).startswith(b"\x89PNG")
     run.kill()
 
     run = start()
