@@ -14,18 +14,6 @@ from infrastructure.local.warm_up import ONE_PAGE
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Killed, Works
 
-EACH_MINUTE = {
-    "version": "0",
-    "id": "1",
-    "account": "000000000000",
-    "region": "us-east-1",
-    "detail": {},
-    "detail-type": "Scheduled Event",
-    "source": "aws.events",
-    "time": "2026-11-22T19:00:00Z",
-    "resources": [],
-}
-
 
 def kept(works: Works, practice_id: str) -> list[str]:
     """Return the keys of all S3 objects that belong to this practice."""
@@ -76,7 +64,3 @@ def test_a_slow_intake_keeps_its_files(works: Works, clinic: Emr) -> None:
     document_id = answer.json_body["document_id"]
     assert kept(works, clinic.practice.id) == [f"evidence/originals/{clinic.practice.id}/{document_id}.pdf"]
     assert clinic.original(document_id) == ONE_PAGE
-
-
-def test_the_functions_own_role_may_sweep(works: Works) -> None:
-    works.stack.invoke("FollowUp", EACH_MINUTE)

@@ -77,6 +77,11 @@ class Emr:
         found: dict[str, Any] = self._call("GET", f"/v1/documents/{document_id}/events")
         return found
 
+    def worklist(self) -> list[str]:
+        """Return the ids of the documents about which a person at the clinic should do something today."""
+        listed = self._call("GET", "/v1/documents?report=attention")["documents"]
+        return [row["id"] for row in listed]
+
     def original(self, document_id: str) -> bytes:
         """Return the bytes of the document's original PDF, to which the API redirects."""
         bearer = {"authorization": f"Bearer {self.practice.api_key}"}
