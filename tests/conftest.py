@@ -24,6 +24,6 @@ def timestamp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Times
 
 @pytest.fixture(scope="session")
 def stack(package_folder: Path, timestamp_server: TimestampServer, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    part = request.session.items[0].path.parent.name
+    part = Path(request.config.args[0].partition("::")[0]).stem
     with running_stack(package_folder, part, authority=timestamp_server) as running:
         yield running
