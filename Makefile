@@ -17,7 +17,7 @@ help:
 	@echo 'make check                  run the quick checks: lint, types, unit tests'
 	@echo 'make format                 format the code and fix what lint can fix'
 	@echo 'make bench                  measure import times, AWS calls per page, sealing, and a large practice'
-	@echo 'make cost PAGES=4              print what one document costs: AWS and a fax, from unit prices'
+	@echo 'make cost PAGES=4           print what one document costs: AWS and a fax, from unit prices'
 	@echo 'make mutants N=200 SEED=1   change one place of the app at a time, and see whether a quick test fails'
 	@echo 'make lighthouse             rate login, pending and review with Lighthouse, as on a phone'
 	@echo 'make screenshots            take a picture of every page in every state, in build/screenshots'
