@@ -99,6 +99,13 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
     raise Conflict(f"This document {_DONE[status]}.", code=ConflictCode(f"document-{status}"))
 
 
+def status_conflict(status: Status, detail: str) -> Conflict:
+    """Return the error for an event of an EMR that the document's status does not allow.
+
+    `detail` is a sentence without its period that says what is not allowed."""
+    return Conflict(f"{detail}. This document is {status}.", code=ConflictCode(f"document-{status}"))
+
+
 def is_open(status: Status) -> bool:
     """Return True if the document is neither marked as returned nor recalled.
 

@@ -9,8 +9,8 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen, more_urgent
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
-from chalicelib.domain.errors import Conflict, ConflictCode, invalid_field
-from chalicelib.domain.status import Action, Outcome, is_decidable, is_open
+from chalicelib.domain.errors import invalid_field
+from chalicelib.domain.status import Action, Outcome, is_decidable, is_open, status_conflict
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import EventResponse, HandledEvent, InboundEvent, handle_once
@@ -80,7 +80,7 @@ class StaffReports:
     def _note_call(self, inbound: InboundEvent, command: CallCommand) -> HandledEvent:
         before = find_document(self._store, inbound.practice.id, command.document)
         if not is_decidable(before.status):
-            raise _conflict(before, "A call can be noted only for a pending document")
+            raise status_conflict(before.status, "A call can be noted only for a pending document")
         _check_call_time(before, command.at, inbound.now)
         called, warnings = _note(replace(before, calls=before.calls + 1), command, inbound.now)
         # Names and notes may have to be erased one day, so they stay outside the hashed bytes.
@@ -151,11 +151,13 @@ def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:
     is_uploaded = is_open(document.status) and document.outcome is Outcome.BY_HAND
     if command.seen is CopySeen.SIGNED_AND_DATED and is_uploaded:
         if document.hand_signed_on not in (None, command.signed_on):
-            raise _conflict(document, f"The copy was already confirmed as signed on {document.hand_signed_on}")
+            raise status_conflict(
+                document.status, f"The copy was already confirmed as signed on {document.hand_signed_on}"
+            )
         return replace(document, hand_signed_on=command.signed_on, attention=None)
     if command.seen in _FINDINGS:
         if not (is_decidable(document.status) or (is_uploaded and document.hand_signed_on is None)):
-            raise _conflict(document, "The report contradicts the decision on this document")
+            raise status_conflict(document.status, "The report contradicts the decision on this document")
         return replace(document, attention=_FINDINGS[command.seen])
     decided = document.decide(_decision(document, command, now))
     # There is no file to seal: the portal has only the word of the clinic.
@@ -206,7 +208,3 @@ def _check_signing_day(document: Document, signed_on: date, now: datetime) -> No
         raise invalid_field("data.signed_on", "must not be in the future")
     if signed_on < local_day(document.sent_at, document) - timedelta(days=1):
         raise invalid_field("data.signed_on", "must not be earlier than the day on which the document was sent")
-
-
-def _conflict(document: Document, detail: str) -> Conflict:
-    return Conflict(f"{detail}. This document is {document.status}.", code=ConflictCode(f"document-{document.status}"))
