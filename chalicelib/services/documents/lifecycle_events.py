@@ -9,10 +9,9 @@ from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
 from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax, resolve_wrong_number
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
-from chalicelib.domain.errors import Conflict, ConflictCode
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.providers import Provider
-from chalicelib.domain.status import is_decidable
+from chalicelib.domain.status import is_decidable, status_conflict
 from chalicelib.domain.visibility import may_hold
 from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number, reopening_rows
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
@@ -28,7 +27,7 @@ from chalicelib.services.documents.provider_matching import (
 )
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.ports import Switches
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +60,28 @@ class ReturnCommand:
 
     document: DocumentRef
     method: ReturnedMethod
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Correction:
+    """A document before and after the corrections of an EMR, with the stored rows that the corrections concern.
+
+    `after` is not yet matched with a provider. `provider` is the row of the provider before the correction, and
+    `unlinked` is the same row without the corrected address. `owners` maps the keys of claims to the ids of their
+    owners. A claim is a row that leads from an address, NPI or name to its owner. `opened` is the row that opens a
+    closed fax number again, if the practice confirms the number."""
+
+    before: Document
+    after: Document
+    provider: Provider | None
+    unlinked: Provider | None
+    owners: Mapping[str, str]
+    opened: tuple[Claim, ...]
+
+    @property
+    def ends_link(self) -> bool:
+        """Whether the correction separates the provider from an address, so that other documents move too."""
+        return self.unlinked != self.provider
 
 
 class LifecycleEvents:
@@ -113,72 +134,99 @@ class LifecycleEvents:
         return HandledEvent(document=returned, change=recorder.certification(document).change())
 
     def _resend(self, inbound: InboundEvent, command: ResendCommand) -> HandledEvent:
-        before = find_document(self._store, inbound.practice.id, command.document)
-        if not is_decidable(before.status):
-            raise Conflict(
-                f"Only a pending document can be sent again. This document is {before.status}.",
-                code=ConflictCode(f"document-{before.status}"),
-            )
-        after = correct(before, command)
-        provider = self._store.provider(before.provider_id)
-        unlinked = _without_old_address(provider, before, after)
-        keys = (
-            *matching_claims(inbound.practice.id, after.addressee),
-            *number_keys(before.practice_id, after.addressee),
-        )
-        owners = self._store.claims(keys)
-        number = open_number(
-            owners, before.practice_id, after, confirmed_at=inbound.now if command.fax_confirmed else None
-        )
-        match = self._match(before, after, provider, unlinked, owners)
-        document = drop_transmission(before, replace(after, provider_id=match.provider.id))
-        if number:
-            document = reopen_fax(document)
-        if _restarts(before, document, command, inbound.now):
-            document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
-        if _invalidates_setup_link(before, after, match.provider):
+        correction = self._read_correction(inbound, command)
+        match = self._match(correction)
+        document = self._update(correction, match.provider, command, inbound)
+        if _invalidates_setup_link(correction.before, correction.after, match.provider):
             match = match.without_setup_email()
-        recorder = self._recorder(document, inbound).event(
-            DocumentEventType.RESENT, {**_corrections(before, after), **confirmation(number)}
-        )
-        setup = needs_setup_email(match, document, self._switches)
-        match = queue_messages(recorder, document, match, setup=setup, fax=True, now=inbound.now)
-        if number:
-            record_transmission(recorder, before, document)
-        if _is_dropped(before, document, inbound.now):
-            recorder.attention(AttentionReason.ADDRESS_CORRECTED)
-        change = recorder.change()
-        ends_link = provider is not None and unlinked != provider
-        emptied = dict.fromkeys((*match.displaced, *([before.provider_id] if ends_link else [])))
-        moves = move_rows(self._writer.ids, emptied, inbound)
-        reopening = reopening_rows(self._writer.ids, number, document, inbound.now)
-        rows = _changed_rows(match, provider, unlinked)
-        claims = (*mailbox_claim(document, owners), *match.claims, *number)
-        change = replace(change, providers=rows, claims=claims, outbox=(*change.outbox, *moves, *reopening))
+        recorder = self._recorder(document, inbound)
+        match = self._record(recorder, correction, match, inbound.now)
+        change = self._with_rows(recorder.change(), correction, match, inbound)
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
-    def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
-        return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
+    def _read_correction(self, inbound: InboundEvent, command: ResendCommand) -> _Correction:
+        """Return the command's corrections of a document, with the stored rows that they concern.
 
-    def _match(
-        self,
-        before: Document,
-        after: Document,
-        provider: Provider | None,
-        unlinked: Provider | None,
-        owners: Mapping[str, str],
-    ) -> ProviderMatch:
-        """Return the provider after a correction. If the addressee is the same person, the provider does not change.
+        Raises `Conflict` unless the document is pending, and `Unprocessable` for a closed fax number."""
+        before = find_document(self._store, inbound.practice.id, command.document)
+        if not is_decidable(before.status):
+            raise status_conflict(before.status, "Only a pending document can be sent again")
+        after = correct(before, command)
+        provider = self._store.provider(before.provider_id)
+        practice_id, addressee = before.practice_id, after.addressee
+        owners = self._store.claims((*matching_claims(practice_id, addressee), *number_keys(practice_id, addressee)))
+        confirmed_at = inbound.now if command.fax_confirmed else None
+        return _Correction(
+            before=before,
+            after=after,
+            provider=provider,
+            unlinked=_without_old_address(provider, before, after),
+            owners=owners,
+            opened=open_number(owners, practice_id, after, confirmed_at=confirmed_at),
+        )
 
-        `provider` is the provider before the correction, and `unlinked` is the same row without the old address, for
-        the search. `owners` maps the keys of claims to the ids of their owners. A claim is a row that leads from an
-        address, NPI or name to its owner."""
+    def _match(self, correction: _Correction) -> ProviderMatch:
+        """Return the provider after a correction. If the addressee is the same person, the provider does not change."""
+        before, after, provider = correction.before, correction.after, correction.provider
         if provider is not None and _stays(before, after, provider):
             return ProviderMatch(provider=provider, stored=provider)
         matcher = ProviderMatcher(
-            self._store, self._writer.ids, before.practice_id, after.addressee, owners, unlinked=unlinked
+            self._store,
+            self._writer.ids,
+            before.practice_id,
+            after.addressee,
+            correction.owners,
+            unlinked=correction.unlinked,
         )
         return matcher.match()
+
+    def _update(
+        self, correction: _Correction, provider: Provider, command: ResendCommand, inbound: InboundEvent
+    ) -> Document:
+        """Return the corrected document for its provider, to be stored.
+
+        A transmission to a wrong address is removed, and one to a fax number that the practice confirms counts again.
+        The follow-up (reminders and calls) begins again if the correction requires it."""
+        before = correction.before
+        document = drop_transmission(before, replace(correction.after, provider_id=provider.id))
+        if correction.opened:
+            document = reopen_fax(document)
+        if _restarts(before, document, command, inbound.now):
+            return begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
+        return document
+
+    def _record(
+        self, recorder: Recorder, correction: _Correction, match: ProviderMatch, now: datetime
+    ) -> ProviderMatch:
+        """Record the events of a document that is sent again, and queue its messages. `recorder` has the new document.
+
+        Return `match`, in which the provider's row records a setup email if one is queued."""
+        before, document, opened = correction.before, recorder.document, correction.opened
+        recorder.event(DocumentEventType.RESENT, {**_corrections(before, correction.after), **confirmation(opened)})
+        setup = needs_setup_email(match, document, self._switches)
+        match = queue_messages(recorder, document, match, setup=setup, fax=True, now=now)
+        if opened:
+            record_transmission(recorder, before, document)
+        if _is_dropped(before, document, now):
+            recorder.attention(AttentionReason.ADDRESS_CORRECTED)
+        return match
+
+    def _with_rows(
+        self, change: Change, correction: _Correction, match: ProviderMatch, inbound: InboundEvent
+    ) -> Change:
+        """Return the transaction with the rows of the providers and claims, and with the jobs that follow.
+
+        `match` has the provider of the document after the correction."""
+        before, after, opened = correction.before, correction.after, correction.opened
+        emptied = dict.fromkeys((*match.displaced, *([before.provider_id] if correction.ends_link else [])))
+        moves = move_rows(self._writer.ids, emptied, inbound)
+        reopening = reopening_rows(self._writer.ids, opened, after, inbound.now)
+        claims = (*mailbox_claim(after, correction.owners), *match.claims, *opened)
+        outbox = (*change.outbox, *moves, *reopening)
+        return replace(change, providers=_changed_rows(match, correction), claims=claims, outbox=outbox)
+
+    def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
+        return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
 
 def correct(document: Document, command: ResendCommand) -> Document:
@@ -244,16 +292,14 @@ def _without_old_address(provider: Provider | None, before: Document, after: Doc
     return unlink(provider, before.practice_id, email)
 
 
-def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Provider | None) -> tuple[Provider, ...]:
+def _changed_rows(match: ProviderMatch, correction: _Correction) -> tuple[Provider, ...]:
     """Return the providers' rows to store after a correction gave a document to another provider.
 
-    They are the rows of the new provider and of the old one, each in its next version, if changed. `match` has the new
-    provider. `provider` is the old provider's row as stored, and `unlinked` is this row without the corrected
-    address."""
-    rows = match.changed_rows()
-    if provider is None or unlinked is None or unlinked == provider or provider.id in {row.id for row in rows}:
+    They are the rows of the new provider (in `match`) and of the old one, each in its next version, if changed."""
+    rows, old = match.changed_rows(), correction.unlinked
+    if old is None or not correction.ends_link or old.id in {row.id for row in rows}:
         return rows
-    return (*rows, replace(unlinked, version=unlinked.version + 1))
+    return (*rows, replace(old, version=old.version + 1))
 
 
 def _corrections(before: Document, after: Document) -> dict[str, object]:
