@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen, more_urgent
+from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import invalid_field
@@ -93,15 +93,13 @@ class StaffReports:
         before = find_document(self._store, inbound.practice.id, command.document)
         if command.signed_on is not None:
             _check_signing_day(before, command.signed_on, inbound.now)
-        after = _apply(before, command, inbound.now)
-        if after == before:
+        after, finding = _apply(before, command, inbound.now), _FINDINGS.get(command.seen)
+        if after == before and finding in (None, before.attention):
             return HandledEvent(document=before, change=Change(at=inbound.now))
         facts: dict[str, str] = {"seen": command.seen}
         if command.signed_on is not None:
             facts["signed_on"] = command.signed_on.isoformat()
         private = {"note": command.note} if command.note else {}
-        finding = _FINDINGS.get(command.seen)
-        after = after if finding is None else replace(after, attention=more_urgent(before.attention, finding))
         recorder = self._recorder(after, inbound).event(DocumentEventType.COPY_CONFIRMED, facts, private=private)
         if finding is not None:
             recorder.attention(finding)
@@ -147,6 +145,7 @@ def _resolve(document: Document) -> Document:
 def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:
     """Return the document after a person read a returned copy, or the same document if the report is repeated.
 
+    A copy that proves nothing does not change the document, apart from the reason to act, which the recorder sets.
     Raises `Conflict` if the report contradicts the document's status or an earlier report."""
     is_uploaded = is_open(document.status) and document.outcome is Outcome.BY_HAND
     if command.seen is CopySeen.SIGNED_AND_DATED and is_uploaded:
@@ -158,7 +157,7 @@ def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:
     if command.seen in _FINDINGS:
         if not (is_decidable(document.status) or (is_uploaded and document.hand_signed_on is None)):
             raise status_conflict(document.status, "The report contradicts the decision on this document")
-        return replace(document, attention=_FINDINGS[command.seen])
+        return document
     decided = document.decide(_decision(document, command, now))
     # There is no file to seal: the portal has only the word of the clinic.
     return document if decided is None else replace(decided, sealing=Sealing.NONE, hand_signed_on=command.signed_on)
