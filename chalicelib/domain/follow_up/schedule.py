@@ -58,10 +58,16 @@ def next_check(document: Document, plan: FollowUpPlan, now: datetime) -> datetim
     do.
 
     That is the time of the next step of the follow-up, or the end of a verbal certification, whichever comes first."""
-    verbal = document.verbal
-    lapses = [verbal.lapses_at] if verbal is not None and verbal.lapses_at > now else []
     steps = [] if has_ended(document, now) else [at for _, at in open_steps(document, plan)]
-    return min((*lapses, *steps), default=None)
+    return min((*open_lapse(document, now), *steps), default=None)
+
+
+def open_lapse(document: Document, now: datetime) -> tuple[datetime, ...]:
+    """Return the time (UTC) at which a verbal certification of the document will lapse, or nothing if there is none.
+
+    A verbal certification is a provider's approval by telephone."""
+    verbal = document.verbal
+    return (verbal.lapses_at,) if verbal is not None and verbal.lapses_at > now else ()
 
 
 def due_rules(document: Document, plan: FollowUpPlan, now: datetime) -> tuple[StepRule, ...]:

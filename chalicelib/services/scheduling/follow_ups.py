@@ -15,7 +15,7 @@ from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, following_day, next_allowed
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
-from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, provider_zones
+from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, open_lapse, provider_zones
 from chalicelib.domain.practices import Practice
 from chalicelib.services.delivery.reminder_rows import add_to_reminder
 from chalicelib.services.delivery.reminder_stops import is_stopped, record_stop
@@ -64,11 +64,14 @@ class FollowUps:
     def _change(self, document: Document, practice: Practice, now: datetime) -> Change:
         plan = self._switches.follow_up(practice.id)
         rules = due_rules(document, plan, now)
-        messages, wait_until = self._find_messages(document, rules, plan, now)
+        email = _due_email(document, rules, plan)
+        # The reader stopped reminders before the document was sent, for example, and the clinic does not know it.
+        stops = email is not None and is_stopped(self._store, email)
+        fax = self._fax_of(document, rules, plan)
+        messages, wait_until = self._find_messages(document, None if stops else email, fax, now)
         taken = rules if wait_until is None else tuple(rule for rule in rules if not rule.sends_messages)
-        stops = self._stops(document, rules, plan)
         after = _with_progress(document, taken, is_reminded=messages.reminder is not None, stops=stops)
-        following = next_check(after, plan, now) if wait_until is None else _earlier_lapse(after, wait_until, now)
+        following = next_check(after, plan, now) if wait_until is None else min((wait_until, *open_lapse(after, now)))
         recorder = self._writer.recorder(replace(after, follow_up_at=following), practice, PORTAL, now)
         _record_messages(recorder, messages, taken)
         _record_attention(recorder, document, taken, now)
@@ -79,17 +82,15 @@ class FollowUps:
         return replace(change, deliveries=(*change.deliveries, *reminders))
 
     def _find_messages(
-        self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan, now: datetime
+        self, document: Document, email: str | None, fax: str | None, now: datetime
     ) -> tuple[_Messages, datetime | None]:
         """Return the messages of the due steps, and None if they leave now, or else the time at which they may leave.
 
         They wait outside of the afternoon hours of a working day. They also wait if today's one reminder to the mailbox
-        has already left. `rules` are the rules of the due steps, and `plan` has the practice's settings."""
-        zones = provider_zones(document.addressee, document.practice.time_zone)
-        email = self._email_of(document, rules, plan)
-        fax = self._fax_of(document, rules, plan)
+        has already left. `email` is the address to remind and `fax` the number to fax, or None."""
         if email is None and fax is None:
             return _Messages(), None
+        zones = provider_zones(document.addressee, document.practice.time_zone)
         leaves = next_allowed(now, EMAIL_HOURS, zones)
         if leaves > now:
             return _Messages(), leaves
@@ -100,21 +101,6 @@ class FollowUps:
         if reminder is None:
             return _Messages(), following_day(now, EMAIL_HOURS, zones)
         return _Messages(reminder=reminder, fax=fax), None
-
-    def _email_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
-        """Return the email address to remind, or None if no reminder is due, or if its reader has stopped reminders.
-
-        `rules` are the rules of the follow-up's due steps, and `plan` has the practice's settings."""
-        email = _due_email(document, rules, plan)
-        return None if email is None or is_stopped(self._store, email) else email
-
-    def _stops(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> bool:
-        """Return True if a reminder is due that the reader has stopped, and the document's clinic does not know it.
-
-        The reader stopped reminders before the document was sent, for example. `rules` are the rules of the follow-up's
-        due steps, and `plan` has the practice's settings."""
-        email = _due_email(document, rules, plan)
-        return email is not None and is_stopped(self._store, email)
 
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the number to which the document is faxed again, or None if no fax is due.
@@ -166,15 +152,6 @@ def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_remind
     done = (*progress.done, *(rule.step for rule in taken))
     reminders, is_stopped_now = progress.reminders + is_reminded, progress.is_stopped or stops
     return replace(document, follow_up=replace(progress, done=done, reminders=reminders, is_stopped=is_stopped_now))
-
-
-def _earlier_lapse(document: Document, wait_until: datetime, now: datetime) -> datetime:
-    """Return the time of the document's next check: `wait_until`, or the end of a verbal certification if it is
-    earlier.
-
-    A verbal certification is a provider's approval by telephone. At `wait_until`, messages that wait now may leave."""
-    verbal = document.verbal
-    return min(wait_until, verbal.lapses_at) if verbal is not None and verbal.lapses_at > now else wait_until
 
 
 def _record_messages(recorder: Recorder, messages: _Messages, taken: tuple[StepRule, ...]) -> None:
