@@ -15,7 +15,6 @@ from chalice.test import Client, HTTPResponse
 from standardwebhooks import Webhook
 
 from app import app
-from chalicelib import bootstrap
 from chalicelib.domain.claim_keys import proof_claim
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing, StoredPdf
@@ -102,18 +101,6 @@ def data(**changes: Any) -> dict[str, Any]:
     """Return the data of the sample `document.sent` event, without the id of an older version. `changes` replace
     fields."""
     return {**copy.deepcopy(EXAMPLE["data"]), "supersedes": None, **changes}
-
-
-@pytest.fixture
-def portal() -> Portal:
-    made = Portal()
-    bootstrap.install(made)
-    return made
-
-
-@pytest.fixture
-def emr(portal: Portal) -> Emr:
-    return Emr(portal)
 
 
 @pytest.fixture

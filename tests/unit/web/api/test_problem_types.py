@@ -10,7 +10,6 @@ from typing import get_args
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain import errors
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.errors import ConflictCode, UnprocessableCode
@@ -19,7 +18,7 @@ from chalicelib.pdf.models import RefusalCode
 from chalicelib.services.delivery.practice_deliveries import RETRYABLE
 from chalicelib.web.api.problem_types import TYPES
 from chalicelib.web.http.error_mapping import ERROR_TABLE, InternalError
-from tests.support.portal import Browser, Portal, header, text
+from tests.support.portal import Browser, header, text
 
 ROOT = Path(__file__).parents[4]
 CODES: Mapping[type[errors.PortalError], type[StrEnum]] = {
@@ -78,13 +77,6 @@ def test_every_code_is_explained_and_no_other() -> None:
 def test_every_code_is_explained_with_its_statuses() -> None:
     for code, status in list_codes():
         assert status == 0 or status in TYPES[code].statuses, code
-
-
-@pytest.fixture
-def portal() -> Portal:
-    made = Portal()
-    bootstrap.install(made)
-    return made
 
 
 @pytest.mark.usefixtures("portal")

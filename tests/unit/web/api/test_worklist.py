@@ -7,22 +7,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.certification.facts import AttentionReason
 from tests.support.portal import Portal, header
 from tests.unit.web.api.test_emr import Emr, read_body, read_problem
-
-
-@pytest.fixture
-def portal() -> Portal:
-    made = Portal()
-    bootstrap.install(made)
-    return made
-
-
-@pytest.fixture
-def emr(portal: Portal) -> Emr:
-    return Emr(portal)
 
 
 def ask(emr: Emr, day: int, **changes: Any) -> str:
