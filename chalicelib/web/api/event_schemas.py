@@ -246,24 +246,39 @@ class DocumentReturned(_DocumentReference):
     method: ReturnedMethod
 
 
+def _needed_with(field: str, value: CallResult | CopySeen, problem: str) -> AfterValidator:
+    """Return the Pydantic annotation of an optional field that is required if another field has a certain value.
+
+    `field` is the other field, which comes earlier in the model. `problem` is the message for a missing value."""
+
+    def check(given: str | None, info: ValidationInfo) -> str | None:
+        if given is None and info.data.get(field) is value:
+            raise ValueError(problem)
+        return given
+
+    return AfterValidator(check)
+
+
 class DocumentCalled(_DocumentReference):
     at: Timestamp
     by: Name
     result: CallResult
-    note: MaybeText = Field(default=None, validate_default=True)
-
-    @field_validator("note")
-    @classmethod
-    def _check_note(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("result") is CallResult.CERTIFIED_VERBALLY:
-            raise ValueError("is required for a verbal certification: say who certified, and what")
-        return value
+    note: Annotated[
+        MaybeText,
+        _needed_with(
+            "result",
+            CallResult.CERTIFIED_VERBALLY,
+            "is required for a verbal certification: say who certified, and what",
+        ),
+    ] = Field(default=None, validate_default=True)
 
 
 class DocumentCopyConfirmed(_DocumentReference):
     seen: CopySeen
     signed_on: MaybeDay = Field(default=None, validate_default=True)
-    note: MaybeText = Field(default=None, validate_default=True)
+    note: Annotated[
+        MaybeText, _needed_with("seen", CopySeen.DECLINED, "is required for a decline: say what the provider wrote")
+    ] = Field(default=None, validate_default=True)
 
     @field_validator("signed_on")
     @classmethod
@@ -271,13 +286,6 @@ class DocumentCopyConfirmed(_DocumentReference):
         is_dated = info.data.get("seen") is CopySeen.SIGNED_AND_DATED
         if "seen" in info.data and is_dated != (value is not None):
             raise ValueError("is required for a dated signature" if is_dated else "contradicts `seen`")
-        return value
-
-    @field_validator("note")
-    @classmethod
-    def _check_note(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("seen") is CopySeen.DECLINED:
-            raise ValueError("is required for a decline: say what the provider wrote")
         return value
 
 
