@@ -63,6 +63,12 @@ class Event:
     private: Mapping[str, Any] = field(default_factory=dict)
     salt: str = ""
 
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The event's own facts, such as the channel of a delivery, which its hashed body contains."""
+        data: Mapping[str, Any] = json.loads(self.body)["data"]
+        return data
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccessEvent:

@@ -1,6 +1,5 @@
 """The events of the audit trail in words, for the certificate page and for the audit trail on a screen."""
 
-import json
 from collections.abc import Mapping
 
 from chalicelib.domain.audit import DocumentEventType, Event
@@ -39,7 +38,7 @@ EVENT_LABELS: Mapping[str, str] = {
 
 def describe_event(event: Event) -> str:
     """Return an audit event as a sentence, such as `Delivered (by fax)`."""
-    label, data = EVENT_LABELS.get(event.type, event.type), json.loads(event.body)["data"]
+    label, data = EVENT_LABELS.get(event.type, event.type), event.data
     channel, sent_to = data.get("channel"), data.get("sent_to")
     by = f" (by {channel})" if channel else ""
     return f"{label}{by}, sent to {sent_to}, given by the clinic" if sent_to else f"{label}{by}"

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -218,5 +217,5 @@ def _cell(value: object) -> str:
 
 
 def _event(event: Event) -> TrailEventResource:
-    what, data = EVENT_LABELS.get(event.type, event.type), json.loads(event.body)["data"]
-    return to_response(TrailEventResource, event, what=what, data=data)
+    what = EVENT_LABELS.get(event.type, event.type)
+    return to_response(TrailEventResource, event, what=what)

@@ -1,10 +1,8 @@
 """Part 4 of the proof that a plan reached its provider: every attempt (message or call), and what its carrier
 reported."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -95,7 +93,7 @@ def reminder_ids(events: Iterable[Event]) -> Sequence[str]:
     """Return the ids of the deliveries of all reminder emails that listed the document, from its audit trail.
 
     A reminder is one email about everything that waits at a mailbox, so the document's list of messages lacks it."""
-    found = (_data(event).get("reminder") for event in events if event.type == DocumentEventType.REMINDED)
+    found = (event.data.get("reminder") for event in events if event.type == DocumentEventType.REMINDED)
     return list(dict.fromkeys(reminder for reminder in found if reminder))
 
 
@@ -147,11 +145,11 @@ def _calls(events: Iterable[Event]) -> Iterator[ProofAttempt]:
     """Yield the calls to the provider that the clinic's staff noted, as attempts. They come from the audit trail."""
     for event in events:
         if event.type == DocumentEventType.CALLED:
-            yield _describe_call(event, _data(event))
+            yield _describe_call(event)
 
 
-def _describe_call(event: Event, facts: dict[str, str]) -> ProofAttempt:
-    by, note = event.private.get("by"), event.private.get("note")
+def _describe_call(event: Event) -> ProofAttempt:
+    facts, by, note = event.data, event.private.get("by"), event.private.get("note")
     noted = f"Noted by {by}, for the clinic" if by else "Noted by the clinic"
     return ProofAttempt(
         channel="phone",
@@ -168,8 +166,3 @@ def _describe_call(event: Event, facts: dict[str, str]) -> ProofAttempt:
         detail=f"{noted}: {note}" if note else f"{noted}.",
         receipt_sha256=None,
     )
-
-
-def _data(event: Event) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(event.body)["data"]
-    return data

@@ -3,11 +3,9 @@
 It is made from the audit trail and the carriers' reports on messages. The proof says what the portal knows, and nothing
 more. A notice and *accepted by gateway* are never a transmission (docs/decisions/050)."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -286,7 +284,7 @@ def _corrections(events: Sequence[Event]) -> Iterator[datetime]:
     """Yield the times at which the clinic corrected the addressee's email address or fax number."""
     for event in events:
         is_resent = event.type == DocumentEventType.RESENT
-        if is_resent and {"email", "fax"} & set(_data(event).get("corrected", ())):
+        if is_resent and {"email", "fax"} & set(event.data.get("corrected", ())):
             yield event.at
 
 
@@ -299,7 +297,7 @@ def _reports(evidence: Evidence) -> Iterator[datetime]:
     for event in evidence.events:
         is_report = event.type == DocumentEventType.WRONG_NUMBER_REPORTED
         is_mark = event.type == DocumentEventType.NEEDS_ATTENTION
-        if is_report or (is_mark and _data(event).get("reason") == AttentionReason.WRONG_NUMBER):
+        if is_report or (is_mark and event.data.get("reason") == AttentionReason.WRONG_NUMBER):
             yield event.at
 
 
@@ -363,11 +361,6 @@ def _trail(evidence: Evidence) -> ProofTrail:
     trail = audit_trail(evidence.document, evidence.events, evidence.anchors)
     position = to_response(TrailPosition, evidence.document)
     return ProofTrail(**position, intact=trail["intact"], anchor=trail["anchor"])
-
-
-def _data(event: Event) -> Mapping[str, Any]:
-    data: Mapping[str, Any] = json.loads(event.body)["data"]
-    return data
 
 
 def _time(moment: datetime | None) -> str | None:

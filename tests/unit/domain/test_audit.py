@@ -84,6 +84,10 @@ def test_altered_private_facts_break_the_chain() -> None:
     assert find_break(events) == 2
 
 
+def test_the_facts_of_an_event_are_those_in_its_hashed_bytes() -> None:
+    assert [event.data for event in chain(2)] == [{"page": 0}, {"page": 1}]
+
+
 def test_private_facts_are_not_in_the_hashed_bytes() -> None:
     assert "203.0.113.7" not in chain(1, {"address": "203.0.113.7"})[0].body
 
