@@ -36,11 +36,12 @@ def to_response(kind: type[R], value: object, **others: Any) -> R:
 
     The value of a field is that in `others`, or else the attribute of `value` with the field's name."""
     names = [name for name in kind.__annotations__ if name not in others]
-    body = {name: _plain(getattr(value, name)) for name in names} | others
+    body = {name: to_plain(getattr(value, name)) for name in names} | others
     return cast(R, {name: body[name] for name in kind.__annotations__})
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Return a time or a day as text for JSON, such as `2026-11-22`, and any other value as it is."""
     if isinstance(value, datetime):
         return to_text(value)
     return value.isoformat() if isinstance(value, date) else value

@@ -10,7 +10,10 @@ from chalicelib.domain.audit import DocumentEventType, Event
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import from_text, to_text
-from chalicelib.services.json_schema import Timestamp
+from chalicelib.services.json_schema import Timestamp, to_plain
+
+GATEWAY = "Email-to-fax gateway"
+"""The name of the carrier of faxes that go through an email-to-fax gateway, for people."""
 
 _NO_ATTEMPTS = frozenset({AttemptStatus.ASKED_AGAIN, AttemptStatus.CANCELLED})
 
@@ -102,7 +105,7 @@ def carrier_of(delivery: Delivery) -> str:
 
     Only the fax carrier can't recognize a repeated message. All other faxes go through the email-to-fax gateway."""
     if delivery.channel is Channel.FAX:
-        return "Telnyx" if delivery.never_repeats else "Email-to-fax gateway"
+        return "Telnyx" if delivery.never_repeats else GATEWAY
     return "Amazon SES"
 
 
@@ -129,7 +132,7 @@ def _describe(delivery: Delivery, attempt: DeliveryAttempt, result: ProofResult)
         carries=Carries.DOCUMENT if is_fax else Carries.NOTICE,
         to=delivery.recipient,
         started_at=to_text(attempt.at),
-        ended_at=to_text(attempt.ended_at) if attempt.ended_at else None,
+        ended_at=to_plain(attempt.ended_at),
         carrier=carrier_of(delivery),
         carrier_id=attempt.carrier_id,
         pages_sent=receipt.pages_sent if receipt else None,

@@ -17,7 +17,7 @@ from chalicelib.pdf.text.signer_names import format_signer
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
 from chalicelib.services.normalization import display_phone
 from chalicelib.services.proof.proof_attempts import Carries, ProofAttempt, ProofResult
-from chalicelib.services.proof.proof_resource import ProofDecision, ProofResource, ProofTransmission
+from chalicelib.services.proof.proof_schema import ProofDecision, ProofResource, ProofTransmission
 
 _COLUMNS = ("Start and end", "Sent to", "Carrier", "Result")
 _FINDINGS = (

@@ -16,8 +16,10 @@ from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.documents.anchors import read_anchors
 from chalicelib.services.pdf_jobs.sealed_files import sealed_key
 from chalicelib.services.ports import Files, Ids, Store
+from chalicelib.services.proof.evidence import Evidence
 from chalicelib.services.proof.proof_attempts import reminder_ids
-from chalicelib.services.proof.proof_resource import Evidence, ProofResource, proof_resource
+from chalicelib.services.proof.proof_resource import proof_resource
+from chalicelib.services.proof.proof_schema import ProofResource
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
 MAX_ACCESSES = 1_000

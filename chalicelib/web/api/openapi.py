@@ -14,7 +14,7 @@ from chalicelib.services.documents.silent_providers import SilentProviders
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.services.practices.request_authentication import MAX_BODY_MEGABYTES
-from chalicelib.services.proof.proof_resource import ProofInPreparation, ProofResource
+from chalicelib.services.proof.proof_schema import ProofInPreparation, ProofResource
 from chalicelib.services.returned_faxes.fax_resource import FaxResource
 from chalicelib.web.api.event_schemas import EVENTS
 from chalicelib.web.api.openapi_schemas import (

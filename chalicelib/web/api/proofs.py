@@ -3,7 +3,7 @@
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document
-from chalicelib.services.proof.proof_resource import ProofInPreparation
+from chalicelib.services.proof.proof_schema import ProofInPreparation
 from chalicelib.web.api.emr import URL_LIFETIME
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response, redirect

@@ -11,7 +11,7 @@ from chalicelib.domain.documents import DeclineReason
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.pdf.models import ProofSheet, SheetRow
 from chalicelib.services.proof.proof_attempts import Carries, ProofAttempt, ProofResult
-from chalicelib.services.proof.proof_resource import ProofResource
+from chalicelib.services.proof.proof_schema import ProofResource
 from chalicelib.services.proof.proof_sheet import CALLS, CERTIFIED, OUTCOMES, RESULTS, WAYS, proof_sheet
 
 HASH, SHOWN_HASH = "0123456789abcdef" * 4, " ".join(["01234567 89abcdef"] * 4)

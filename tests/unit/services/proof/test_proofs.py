@@ -28,7 +28,7 @@ from chalicelib.services.delivery_rows import delivery_line
 from chalicelib.services.documents.anchors import Anchor, position_key
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.proof import proofs
-from chalicelib.services.proof.proof_resource import ProofResource
+from chalicelib.services.proof.proof_schema import ProofResource
 from chalicelib.services.transaction import Change
 from examples.fax_carrier.exchange import Plan
 from tests.support.fakes import START
