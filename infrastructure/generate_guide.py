@@ -204,6 +204,7 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
             {
                 "fax_id": "fax_1795532531000000911312",
                 "received_at": "2026-11-24T15:02:11.000Z",
+                "partial": False,
                 "pages": [
                     {"page": 3, "url": f"{PORTAL}/v1/faxes/fax_1795532531000000911312/pages/1"},
                     {"page": None, "url": f"{PORTAL}/v1/faxes/fax_1795532531000000911312/pages/2"},

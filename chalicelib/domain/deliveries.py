@@ -59,6 +59,7 @@ class NoticeKind(StrEnum):
     NEEDS_ATTENTION = "needs_attention"
     DELIVERY_FAILED = "delivery_failed"
     COMPLAINT = "complaint"
+    FAX_WAITS = "fax_waits"
     SEALING_DELAYED = "sealing_delayed"
     WEBHOOK_FAILED = "webhook_failed"
     ENDPOINT_OFF = "endpoint_off"

@@ -244,11 +244,14 @@ class CopyPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ReturnedCopy:
-    """A copy of the document that came back to the clinic by fax. Nobody at the clinic has yet said what is on it."""
+    """A copy of the document that came back to the clinic by fax. Nobody at the clinic has yet said what is on it.
+
+    `is_partial` is true if the fax's call ended too early, so that pages may be missing."""
 
     fax_id: str
     received_at: datetime
     pages: tuple[CopyPage, ...]
+    is_partial: bool = False
 
 
 class GrantKind(StrEnum):

@@ -34,6 +34,11 @@ NOTICE_TEXTS: Mapping[str, NoticeText] = {
         "A provider's mailbox reported our email as junk, so later emails may not arrive. Call the provider, "
         f"or send by fax. {_REPORT}",
     ),
+    NoticeKind.FAX_WAITS: NoticeText(
+        "A received fax waits for you",
+        "A fax came in to your number. It ended too early, can't be read, or has pages that match no document. Look "
+        "at the list of faxes (GET /v1/faxes), and assign the pages that belong to a document.",
+    ),
     NoticeKind.SEALING_DELAYED: NoticeText(
         "A signed document is late",
         "A provider has decided a document, and preparing its PDF takes longer than usual. The decision is "

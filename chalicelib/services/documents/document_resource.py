@@ -128,10 +128,13 @@ class CopyPageResource(TypedDict):
 
 
 class CopyResource(TypedDict):
-    """A copy of the document that came back by fax. Say what is on it with `document.copy_confirmed`."""
+    """A copy of the document that came back by fax. Say what is on it with `document.copy_confirmed`.
+
+    With `partial`, the call ended before the last page."""
 
     fax_id: str
     received_at: Timestamp
+    partial: bool
     pages: list[CopyPageResource]
 
 
@@ -212,7 +215,7 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
 def _copy(copy: ReturnedCopy, portal_url: str) -> CopyResource:
     base = f"{portal_url}/v1/faxes/{copy.fax_id}/pages"
     pages = [CopyPageResource(page=page.page, url=f"{base}/{page.number}") for page in copy.pages]
-    return to_response(CopyResource, copy, pages=pages)
+    return to_response(CopyResource, copy, partial=copy.is_partial, pages=pages)
 
 
 def _count_tries(document: Document) -> int:

@@ -4,17 +4,20 @@ A page is matched with the document that its QR code names. A matched fax is not
 until a person at the clinic says what is on the copy."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.domain.carriers.received_faxes import ReceivedFax, received_fax_id
+from chalicelib.domain.carriers.received_faxes import UNMATCHED, ReceivedFax, received_fax_id
 from chalicelib.domain.claim_keys import carrier_fax_claim, own_fax_number_claim
+from chalicelib.domain.deliveries import NoticeKind
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import sort_key
+from chalicelib.services.delivery_rows import outbox_row, staff_notice
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -97,19 +100,39 @@ class FaxReception:
         return self.pdf.run(request, FaxReadings)
 
     def _record(self, received: ReceivedFax, readings: FaxReadings) -> None:
-        """Store the received fax, and add its pages to the documents that their QR codes name, in one transaction."""
+        """Store the received fax, and add its pages to the documents that their QR codes name, in one transaction.
+
+        If the fax then waits in the practice's list, a notice tells the practice's staff."""
         now, found = self.clock.now(), map(self.store.document, named_documents(readings.pages))
         documents = {document.id: document for document in found if document is not None}
         pages = match_pages(readings.pages, documents, received.practice_id)
         fax = replace(received, pages=pages, refused=readings.refused)
-        claim = Claim(key=carrier_fax_claim(fax.carrier_id), owner=fax.id)
-        stored = Change(at=now, received_faxes=(fax,), claims=(claim,))
-        copies = ((document, copy_pages(pages, document.id)) for document in documents.values())
-        changes = (add_copy(self.writer, document, fax, own, actor=PORTAL, now=now) for document, own in copies if own)
+        copies = [(document, own) for document in documents.values() if (own := copy_pages(pages, document.id))]
+        changes = [add_copy(self.writer, document, fax, own, actor=PORTAL, now=now) for document, own in copies]
+        copied = {page.number for _, own in copies for page in own}
         try:
-            self.store.commit(reduce(merge, changes, stored))
+            self.store.commit(reduce(merge, changes, _storing(fax, now, waits=_is_for_staff(fax, copied))))
         except ConcurrentUpdate:
             # A repeated job may have stored the fax in the meantime. Any other conflict must not lose the fax.
             other = self.store.received_fax(fax.practice_id, fax.sort_key)
             if other is None or other.carrier_id != fax.carrier_id:
                 raise
+
+
+def _is_for_staff(fax: ReceivedFax, copied: Collection[int]) -> bool:
+    """Return True if staff must look at the fax in the practice's list: it is incomplete, or not all of it was read.
+
+    The same is true of a fax with pages that match no document. `copied` has the numbers of the fax's pages that belong
+    to a document's copy."""
+    is_open = any(page.match in UNMATCHED and page.number not in copied for page in fax.pages)
+    return fax.is_partial or bool(fax.refused) or is_open
+
+
+def _storing(fax: ReceivedFax, now: datetime, *, waits: bool) -> Change:
+    """Return the change that stores a received fax, with a notice to the practice's staff if the fax waits for them."""
+    claim = Claim(key=carrier_fax_claim(fax.carrier_id), owner=fax.id)
+    stored = Change(at=now, received_faxes=(fax,), claims=(claim,))
+    if not waits:
+        return stored
+    notice = staff_notice(NoticeKind.FAX_WAITS, event_id=fax.id, practice_id=fax.practice_id, now=now)
+    return replace(stored, deliveries=(notice,), outbox=(outbox_row(notice),))

@@ -29,7 +29,7 @@ def add_copy(
     """Return the change that records a copy of a document that came back by fax, for the caller to commit.
 
     If the document waits for a decision, staff are then asked to say what is on the copy."""
-    copy = ReturnedCopy(fax_id=fax.id, received_at=fax.received_at, pages=pages)
+    copy = ReturnedCopy(fax_id=fax.id, received_at=fax.received_at, pages=pages, is_partial=fax.is_partial)
     waits = is_decidable(document.status)
     attention = more_urgent(document.attention, AttentionReason.COPY_RECEIVED) if waits else document.attention
     after = replace(document, copies=(*document.copies, copy)[-MAX_COPIES:], attention=attention)

@@ -20,10 +20,12 @@ from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
 from tests.support.fakes import START
 from tests.support.provider_fixtures import PRACTICE, a_received_fax, only_doing
-from tests.support.worlds.returned_fax_world import DOCUMENT, FILE, FILE_SHA256, SENDER, ReturnedFaxWorld
+from tests.support.worlds.returned_fax_world import DOCUMENT, FILE, FILE_SHA256, SENDER, VERSION, ReturnedFaxWorld
 
 STAFF = Actor("practice:prc_1")
 STRAY = PageReading(number=2, is_blank=False)
+PAGE = PageReading(number=1, is_blank=False, document_id=DOCUMENT.id, version=VERSION, page=1)
+OLD_VERSION = replace(PAGE, number=2, version="000000")
 OTHER_PRACTICE = replace(PRACTICE, id="prc_2")
 
 
@@ -121,7 +123,12 @@ def test_the_webhook_has_links_to_the_pictures(world: ReturnedFaxWorld) -> None:
     assert isinstance(data, dict)
     url = f"https://portal.test/v1/faxes/{only_fax(world).id}/pages/1"
     assert data["copies"] == [
-        {"fax_id": only_fax(world).id, "received_at": "2026-11-22T19:00:00.000Z", "pages": [{"page": 2, "url": url}]}
+        {
+            "fax_id": only_fax(world).id,
+            "received_at": "2026-11-22T19:00:00.000Z",
+            "partial": False,
+            "pages": [{"page": 2, "url": url}],
+        }
     ]
     assert data["attention"]["reason"] == "copy_received"
 
@@ -217,6 +224,48 @@ def test_an_incomplete_fax_says_so(world: ReturnedFaxWorld) -> None:
     world.inbound.faxes["0ccc7b54"] = replace(world.inbound.faxes["0ccc7b54"], is_partial=True)
     world.fax_reception.receive(job)
     assert only_fax(world).is_partial
+    (copy,) = webhook_bodies(world)[0]["data"]["copies"]  # type: ignore[index]  # - the webhook's JSON
+    assert copy["partial"] is True
+    assert sorted(world.notices()) == ["fax_waits", "needs_attention"]
+
+
+# The notice to staff
+
+
+@pytest.mark.parametrize(
+    ("readings", "notices"),
+    [
+        ((STRAY,), ["fax_waits"]),
+        ((OLD_VERSION,), ["fax_waits"]),
+        ((PAGE, OLD_VERSION), ["fax_waits", "needs_attention"]),
+        ((PAGE,), ["needs_attention"]),
+        ((PAGE, STRAY), ["needs_attention"]),
+        ((PageReading(number=1, is_blank=True),), []),
+        ((replace(PAGE, page=0),), []),
+    ],
+    ids=["unreadable", "older", "matched-and-older", "matched", "stray-page-of-a-copy", "blank", "cover"],
+)
+def test_staff_learn_of_a_fax_that_waits_in_the_list(
+    world: ReturnedFaxWorld, readings: tuple[PageReading, ...], notices: list[str]
+) -> None:
+    world.receive(*readings)
+    assert sorted(world.notices()) == notices
+
+
+def test_staff_learn_of_a_fax_that_cannot_be_read(world: ReturnedFaxWorld) -> None:
+    world.fax_reception.receive(world.come_in(refused="The fax is not a PDF."))
+    assert world.notices() == ["fax_waits"]
+
+
+def test_the_notice_names_the_practice_and_nothing_of_the_fax(world: ReturnedFaxWorld) -> None:
+    job = world.come_in(STRAY)
+    world.fax_reception.receive(job)
+    world.fax_reception.receive(job)
+    world.work_off()
+    (published,) = world.notifier.published
+    assert (published["practice"], published["kind"]) == (PRACTICE.id, "fax_waits")
+    assert published["text"].endswith(f"\n\nPractice: {PRACTICE.id}")
+    assert not [word for word in (SENDER, only_fax(world).id) if word in published["text"]]
 
 
 # Jobs that run twice

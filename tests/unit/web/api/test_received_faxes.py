@@ -152,7 +152,12 @@ def test_staff_assign_a_fax(clinic: Clinic) -> None:
     document = clinic.emr.get(f"/v1/documents/{clinic.document_id}").json_body
     url = f"{clinic.portal.settings.portal_url}/v1/faxes/{FAX}/pages/1"
     assert document["copies"] == [
-        {"fax_id": FAX, "received_at": "2026-11-22T19:00:00.000Z", "pages": [{"page": None, "url": url}]}
+        {
+            "fax_id": FAX,
+            "received_at": "2026-11-22T19:00:00.000Z",
+            "partial": False,
+            "pages": [{"page": None, "url": url}],
+        }
     ]
     assert document["attention"]["reason"] == "copy_received"
 
