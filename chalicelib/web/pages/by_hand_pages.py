@@ -2,7 +2,8 @@
 
 A code by email or fax opens one document to its reader for `BY_HAND_LIFETIME`. This time is called a visit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from chalice.app import Response
@@ -16,7 +17,7 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
-from chalicelib.services.review.guest_signing import confirmation, find_proven_email, is_by_visit
+from chalicelib.services.review.guest_signing import WaysToSign, confirmation, find_proven_email, is_by_visit
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
@@ -137,16 +138,10 @@ def show_visit(
 
     `latest` is the document as last read. `errors` are those of the uploaded scan, and of a decision that came too
     late. `forms` are the refused forms of a decision on the screen."""
-    services, files = context.services, context.services.files
-    document, (texts, ways) = run_concurrently(
-        lambda: services.by_hand.open(latest, context.require_visit(), make_visitor(context)),
-        lambda: run_concurrently(
-            lambda: page_texts(latest, files), lambda: services.guest_signing.ways_to_sign(latest)
-        ),
-    )
-    undecided, decided_at, visit = is_decidable(document.status), document.decided_at, context.require_visit()
-    upload_url, upload_fields = services.by_hand.upload_form(document) if undecided else ("", {})
-    waiting, images = undecided and is_preparing(document, context.now), list_page_images(document, files, texts)
+    document, texts, ways = _open(context, latest)
+    undecided = is_decidable(document.status)
+    waiting = undecided and is_preparing(document, context.now)
+    images = list_page_images(document, context.services.files, texts)
     return render_page(
         context,
         "by_hand_document.html",
@@ -157,25 +152,54 @@ def show_visit(
         images=with_tokens(context, images, visit_reader(context)) if undecided and ways.code else images,
         prepared=document.are_pages_ready,
         waiting=waiting,
-        due=describe_due_date(document, context.now),
-        sent_on=local_day(document.sent_at, document),
-        at=format_time(decided_at, document.practice.time_zone) if decided_at else None,
-        upload_url=upload_url,
-        upload_fields=upload_fields,
-        max_bytes=MAX_SCAN_BYTES,
         errors=errors,
         can_sign=ways.account,
         signs_here=ways.code,
         entered=forms or read_guest_fields(context, {}),
-        confirmation=confirmation(document),
-        today=local_day(context.now, document),
-        is_by_visit=is_by_visit(document, visit),
-        offers_account=not undecided
-        and services.guest_accounts.is_offered(document, find_proven_email(document, visit, context.now)),
-        by_fax=visit.email is None,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
-        **FORM_VALUES,
+        **(_describe_forms(context, document) if undecided else _describe_outcome(context, document)),
     )
+
+
+def _open(context: RequestContext, latest: Document) -> tuple[Document, Sequence[str] | None, WaysToSign]:
+    """Return the document after its first view was recorded, the texts of its pages, and the ways to sign it."""
+    services = context.services
+    document, (texts, ways) = run_concurrently(
+        lambda: services.by_hand.open(latest, context.require_visit(), make_visitor(context)),
+        lambda: run_concurrently(
+            lambda: page_texts(latest, services.files), lambda: services.guest_signing.ways_to_sign(latest)
+        ),
+    )
+    return document, texts, ways
+
+
+def _describe_forms(context: RequestContext, document: Document) -> dict[str, Any]:
+    """Return the values of the page of an undecided document: its due date, and what its forms need."""
+    upload_url, upload_fields = context.services.by_hand.upload_form(document)
+    return {
+        "due": describe_due_date(document, context.now),
+        "sent_on": local_day(document.sent_at, document),
+        "upload_url": upload_url,
+        "upload_fields": upload_fields,
+        "max_bytes": MAX_SCAN_BYTES,
+        "confirmation": confirmation(document),
+        "today": local_day(context.now, document),
+        "by_fax": context.require_visit().email is None,
+        **FORM_VALUES,
+    }
+
+
+def _describe_outcome(context: RequestContext, document: Document) -> dict[str, Any]:
+    """Return the values of the page of a decided document: when it was decided, and whether in this visit.
+
+    `offers_account` is true if the person may create an account in one step."""
+    decided_at, visit = document.decided_at, context.require_visit()
+    email = find_proven_email(document, visit, context.now)
+    return {
+        "at": format_time(decided_at, document.practice.time_zone) if decided_at else None,
+        "is_by_visit": is_by_visit(document, visit),
+        "offers_account": context.services.guest_accounts.is_offered(document, email),
+    }
 
 
 def _show_confirmation(context: RequestContext, key: str, signer_name: str, errors: Mapping[str, str]) -> Response:
