@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
@@ -14,7 +14,7 @@ from chalicelib.services.review.by_hand import ByHand, CodeVisitor
 from chalicelib.services.review.hand_codes import create_code, create_fax_code
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
-from tests.support.provider_fixtures import a_document, a_store
+from tests.support.provider_fixtures import a_delivery, a_document, a_store
 
 DOCUMENT_ID = a_document().id
 KEY = f"uploads/scans/{DOCUMENT_ID}/scn_1"
@@ -45,18 +45,7 @@ class World:
         return document
 
     def delivery(self) -> Delivery:
-        return Delivery(
-            id="dlv_1",
-            version=1,
-            practice_id="prc_1",
-            document_id=DOCUMENT_ID,
-            event_id="evt_1",
-            channel=Channel.EMAIL,
-            type="code",
-            recipient="dr.rivera@example.com",
-            created_at=self.now,
-            access=self.document().access,
-        )
+        return a_delivery(self.document(), created_at=self.now)
 
     def code(self) -> str:
         return create_code(self.store, self.document(), self.delivery(), self.now, self.ids)

@@ -44,11 +44,16 @@ def fax_in_another_account(scene: Scene) -> None:
 
 
 def _add(scene: Scene, document: Document) -> None:
-    portal = scene.memory.portal
-    code = create_fax_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
+    code = _fax_code(scene, document)
     scene.log_in()
     scene.open("/fax")
     _enter(scene, code, "Add this document")
+
+
+def _fax_code(scene: Scene, document: Document) -> str:
+    """Return a code that the cover page of a fax of this document has."""
+    portal = scene.memory.portal
+    return create_fax_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
 
 
 def _enter(scene: Scene, code: str, button: str) -> None:
@@ -69,7 +74,6 @@ def fax_report_with_a_wrong_code(scene: Scene) -> None:
 
 @state
 def fax_reported(scene: Scene) -> None:
-    document, portal = scene.put(), scene.memory.portal
-    code = create_fax_code(portal.store, document, a_delivery(document), portal.time.now(), portal.ids)
+    code = _fax_code(scene, scene.put())
     scene.open("/fax/report")
     _enter(scene, code, "Report this fax")

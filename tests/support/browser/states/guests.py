@@ -49,9 +49,7 @@ def guest_document_refused(scene: Scene) -> None:
 @state
 def guest_decline_refused(scene: Scene) -> None:
     opened(scene)
-    scene.page.get_by_text("Decline instead").click()
-    scene.page.get_by_label("Request changes to the plan").check()
-    scene.press("Decline this document")
+    scene.decline("Request changes to the plan")
 
 
 @state
@@ -70,9 +68,7 @@ def guest_signed_and_offered_an_account(scene: Scene) -> None:
 @state
 def guest_declined(scene: Scene) -> None:
     opened(scene)
-    scene.page.get_by_text("Decline instead").click()
-    scene.page.get_by_label("Not my patient").check()
-    scene.press("Decline this document")
+    scene.decline("Not my patient")
 
 
 @state

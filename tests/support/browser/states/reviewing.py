@@ -104,9 +104,7 @@ def review_addressed_to_someone_else(scene: Scene) -> None:
 @state
 def decline_with_something_missing(scene: Scene) -> None:
     review(scene)
-    scene.page.get_by_text("Decline instead").click()
-    scene.page.get_by_label("Request changes to the plan").check()
-    scene.press("Decline this document")
+    scene.decline("Request changes to the plan")
     scene.page.wait_for_selector("[role=alert]")
 
 

@@ -109,6 +109,12 @@ class Scene(Stage):
         self.page.get_by_label("Code", exact=True).fill(code)
         self.press("Open the document")
 
+    def decline(self, reason: str) -> None:
+        """Choose this reason in the decline form of the document's page, and submit the form."""
+        self.page.get_by_text("Decline instead").click()
+        self.page.get_by_label(reason).check()
+        self.press("Decline this document")
+
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
         self.page.wait_for_load_state()

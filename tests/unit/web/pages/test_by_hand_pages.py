@@ -6,14 +6,13 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import bootstrap
-from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document, ReturnedMethod
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.hand_codes import create_code
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Browser, Portal, header, set_cookies, text
-from tests.support.provider_fixtures import a_document, a_store
+from tests.support.provider_fixtures import a_delivery, a_document, a_store
 
 ID = "doc_abcdef123456"
 DOOR = f"/by-hand/{ID}"
@@ -36,19 +35,7 @@ def stored(portal: Portal) -> Document:
 
 
 def a_code(portal: Portal) -> str:
-    delivery = Delivery(
-        id="dlv_1",
-        version=1,
-        practice_id="prc_1",
-        document_id=ID,
-        event_id="evt_1",
-        channel=Channel.EMAIL,
-        type="code",
-        recipient="dr.rivera@example.com",
-        created_at=START,
-        access=stored(portal).access,
-    )
-    return create_code(portal.store, stored(portal), delivery, portal.time.now(), portal.ids)
+    return create_code(portal.store, stored(portal), a_delivery(stored(portal)), portal.time.now(), portal.ids)
 
 
 def inside(portal: Portal) -> Browser:
