@@ -54,36 +54,6 @@ class WaysToSign:
     code: bool
 
 
-@dataclass(frozen=True)
-class _Guest:
-    """The signatory if a person without an account signs: the provider to whom the document is addressed.
-
-    The person's signature must have this provider's name. Without an account, there is no saved signature."""
-
-    addressee: Addressee
-    saved_signature: str | None = None
-
-    @property
-    def first_name(self) -> str:
-        return self.addressee.first_name
-
-    @property
-    def last_name(self) -> str:
-        return self.addressee.last_name
-
-    @property
-    def name(self) -> str:
-        return self.addressee.name
-
-    @property
-    def credential(self) -> str | None:
-        return self.addressee.credential
-
-    @property
-    def npi(self) -> str | None:
-        return self.addressee.npi
-
-
 class GuestSigning:
     """Service for the decisions of a person without an account, who opened one document with a code."""
 
@@ -108,8 +78,7 @@ class GuestSigning:
         `guest` has the person's statements. Raises `Invalid` with the wrong fields of the form, `Conflict` after
         another decision or if the practice does not allow signing without an account, and `Gone` if the visit (the hour
         after a code was entered) has ended."""
-        signatory = _Guest(document.addressee)
-        signature, errors = read_signature(form.signature, form.typed_name, form.drawing, signatory)
+        signature, errors = read_signature(form.signature, form.typed_name, form.drawing, document.addressee)
         errors = [*errors, *_find_guest_errors(guest, document)]
         decision = make_approval(form, document, _signer(guest, document, visit), signature, visitor.now)
         return self._decide(
@@ -252,7 +221,7 @@ def _decliner(name: str, document: Document, visit: Secret) -> Signer:
 
 def _is_addressee(name: str, addressee: Addressee) -> bool:
     typed = _read_name(name)
-    return len(typed) <= MAX_NAME and is_own_name(_Guest(addressee), typed)
+    return len(typed) <= MAX_NAME and is_own_name(addressee, typed)
 
 
 def _read_name(text: str) -> str:

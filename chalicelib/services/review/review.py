@@ -144,7 +144,9 @@ class Review:
         Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision or if the practice
         does not allow signatures in the portal."""
         practice, can_sign = self._practice_and_switch(document, action.practice)
-        signature, errors = read_signature(form.signature, form.typed_name, form.drawing, action.provider)
+        signature, errors = read_signature(
+            form.signature, form.typed_name, form.drawing, action.provider, saved=action.provider.saved_signature
+        )
 
         def check(current: Document) -> None:
             if not can_sign:

@@ -1,11 +1,10 @@
 """The signature with which a person signs a document: typed, drawn, or saved earlier."""
 
 from datetime import datetime
-from typing import Protocol
 
-from chalicelib.domain.documents import Document
+from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.providers import name_key
+from chalicelib.domain.providers import Provider, name_key
 from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.services.normalization import is_printable
@@ -19,34 +18,16 @@ DEFAULT_BLOCK_SIZE = (250.0, 54.0)
 TYPED, DRAWN, SAVED = "typed", "drawn", "saved"
 
 
-class Signatory(Protocol):
-    """A person who signs: the owner of an account, or a person who entered the code of a document.
-
-    `saved_signature` is the text of the signature that the person saved earlier, or None."""
-
-    @property
-    def first_name(self) -> str: ...
-    @property
-    def last_name(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def credential(self) -> str | None: ...
-    @property
-    def npi(self) -> str | None: ...
-    @property
-    def saved_signature(self) -> str | None: ...
-
-
 def read_signature(
-    method: str, typed_name: str, drawing: str, signatory: Signatory
+    method: str, typed_name: str, drawing: str, signatory: Provider | Addressee, *, saved: str | None = None
 ) -> tuple[Signature | None, list[FieldError]]:
     """Return the signature in the form, or None, and the errors of the form's fields.
 
-    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON. There is an error if the signature is
-    missing or is not the signatory's own name."""
+    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON. `signatory` is the owner of an account, or
+    the provider as whom a person without an account signs. `saved` is the text of the signature that the owner saved
+    earlier. There is an error if the signature is missing or is not the signatory's own name."""
     if method == SAVED:
-        signature = from_text(signatory.saved_signature)
+        signature = from_text(saved)
         if signature is None:
             return None, [FieldError("drawing", "Your saved signature is gone. Type or draw it once more.")]
     elif method == TYPED:
@@ -66,14 +47,14 @@ def read_signature(
 
 
 def render_preview(
-    document: Document, signatory: Signatory, signature: Signature, now: datetime, pdf: PdfFunction
+    document: Document, provider: Provider, signature: Signature, now: datetime, pdf: PdfFunction
 ) -> str:
-    """Return a PNG (base64) of the signature block that would be in the signed PDF if the signatory signed now."""
+    """Return a PNG (base64) of the signature block that would be in the signed PDF if the provider signed now."""
     drawing = signature.drawing
     block = SignatureBlock(
-        signer_name=signatory.name,
-        credential=signatory.credential or "",
-        npi=signatory.npi,
+        signer_name=provider.name,
+        credential=provider.credential or "",
+        npi=provider.npi,
         signed_at=now,
         time_zone=document.practice.time_zone,
         document_id=document.id,
@@ -90,7 +71,7 @@ def block_size(document: Document) -> tuple[float, float]:
     return (box.width, box.height) if box else DEFAULT_BLOCK_SIZE
 
 
-def is_own_name(signatory: Signatory, typed: str) -> bool:
+def is_own_name(signatory: Provider | Addressee, typed: str) -> bool:
     """Return True if a typed signature has the signatory's last name, and the first name or its initial.
 
     A middle name or a credential may be added. Another person's name may not."""

@@ -54,7 +54,9 @@ def preview_signature(context: RequestContext, document_id: str) -> Response:
     or empty."""
     provider = context.require_provider()
     form = parse_approval(context.form, ())
-    signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)
+    signature, errors = signing.read_signature(
+        form.signature, form.typed_name, form.drawing, provider, saved=provider.saved_signature
+    )
     if signature is None or errors:
         return json_response({"trouble": errors[0].message if errors else ""})
     pdf = context.services.quick_pdf

@@ -24,8 +24,7 @@ TAP = json.dumps({"aspect": 2.5, "strokes": [[[0.5, 0.5], [0.51, 0.5]]]})
 
 
 def errors(method: str, *, typed: str = "", drawing: str = "", saved: str | None = None) -> list[tuple[str, str]]:
-    provider = replace(PROVIDER, saved_signature=saved)
-    signature, found = read_signature(method, typed, drawing, provider)
+    signature, found = read_signature(method, typed, drawing, PROVIDER, saved=saved)
     assert (signature is not None) or found
     return [(error.field, error.message[:25]) for error in found]
 
@@ -35,7 +34,7 @@ def test_a_signature_is_typed_drawn_or_saved() -> None:
     assert errors("typed", typed=" Luis Rivera ") == []
     assert errors("drawn", drawing=DRAWING) == []
     assert errors("saved", saved=saved) == []
-    assert read_signature("saved", "", "", replace(PROVIDER, saved_signature=saved))[0] == Signature(typed="L. Rivera")
+    assert read_signature("saved", "", "", PROVIDER, saved=saved)[0] == Signature(typed="L. Rivera")
     assert read_signature("typed", " Luis Rivera ", "", PROVIDER)[0] == Signature(typed="Luis Rivera")
 
 
