@@ -37,9 +37,10 @@ def main() -> None:
 
 
 def _curve(days: Sequence[int | None]) -> str:
-    """Return as text which share of the documents was done by each day of `CURVE`, such as `day 3: 41%`.
+    """Return a line such as `day 3: 41%, day 5: 60%`: the share of documents that were done by each day of `CURVE`.
 
-    `days` has the day of each document, or None for a document that was never done."""
+    `days` has one value for each document: the days from its sending until it was done (signed, for example), or None
+    for a document that was never done."""
     shares = {limit: sum(day is not None and day <= limit for day in days) / len(days) for limit in CURVE}
     return ", ".join(f"day {limit}: {share:.0%}" for limit, share in shares.items())
 

@@ -62,10 +62,10 @@ def _call_page(document_id: str, *, refusals: Mapping[str, str]) -> BaseResponse
 
 
 def _find_call(document_id: str) -> Call:
-    """Return the call to make about this document.
+    """Return the call to the provider of this document, with the documents to ask about, this one first.
 
-    It also has the provider's other documents on the first page of the worklist (documents on which staff should
-    act)."""
+    The others are the same provider's documents on the first page of the worklist, which lists the documents on which
+    staff should act."""
     resource = office().refresh(document_id).resource
     others = [row for row in office().worklist(None).rows if row["id"] != document_id]
     call = group_calls([resource, *others])[0]

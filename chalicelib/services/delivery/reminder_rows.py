@@ -72,7 +72,10 @@ def hand_over(store: Store, reminder: Delivery, due: Sequence[Document], now: da
 
 
 def _event_of(leaves: datetime, zone: str) -> str:
-    """Return the id of the event that causes the reminders of a day: the day of `leaves` in the time zone `zone`."""
+    """Return the text that all reminders of one day have as the id of their event, such as `reminder-2026-12-11`.
+
+    A delivery's id comes from its event and recipient, so a mailbox has one reminder a day. The day is that of
+    `leaves`, the time at which the reminder may leave, in the time zone `zone`."""
     return f"reminder-{leaves.astimezone(ZoneInfo(zone)).date()}"
 
 

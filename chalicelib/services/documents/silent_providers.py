@@ -169,8 +169,10 @@ def _reacted_at(document: Document) -> datetime | None:
 
 
 def _days_to_reaction(documents: Sequence[Document]) -> list[float]:
-    """Return, for each document that its provider viewed or decided, the days from its sending to the first of the
-    two."""
+    """Return the days that providers took to react to these documents, one number for each document with a reaction.
+
+    A reaction is the first view of a document or the decision on it, whichever came first. The days count from the
+    sending. Documents without a reaction are left out."""
     times = [(document.sent_at, _reacted_at(document)) for document in documents]
     return [(reacted_at - sent_at) / timedelta(days=1) for sent_at, reacted_at in times if reacted_at is not None]
 

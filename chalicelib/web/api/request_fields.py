@@ -84,9 +84,10 @@ _EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
 
 
 def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
-    """Return the Pydantic annotation for the OpenAPI schema of an optional field.
+    """Return a Pydantic annotation that describes an optional field of a request in the OpenAPI document.
 
-    The schema allows a value that fits `schema`, and also null and blank text, which mean that there is no value."""
+    `schema` is the JSON schema of the field's value. The description also allows null and blank text, with which an
+    EMR says that there is no value."""
     return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
 
 
