@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from examples.clinic import forms
-from examples.clinic.portal import Page, Portal, Refused, Unreachable, new_event
+from examples.clinic.portal import Page, Portal, Refused, Unreachable, new_event, warning_codes
 from examples.clinic.report_filters import Filter, choose
 from examples.clinic.sample_plans.plans import PLANS
 from examples.clinic.store import Document, Store, UnansweredEvent
@@ -190,7 +190,7 @@ class Office:
                 reasons = [refused.detail, *(error.message for error in refused.errors)]
                 refusals[document_id] = " ".join(reason for reason in reasons if reason) or refused.title
             else:
-                warnings |= dict.fromkeys(str(warning["code"]) for warning in answer.get("warnings") or ())
+                warnings |= dict.fromkeys(warning_codes(answer))
         return SentToEach(refusals, tuple(warnings))
 
     def remember(self, resource: Json, asked_at: datetime) -> None:

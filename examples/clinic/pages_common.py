@@ -30,6 +30,12 @@ NOTICES: Mapping[str, str] = {
     "discarded": "Discarded. It will not be sent again.",
 }
 
+CALL_FIELDS = ("result", "by", "note")
+"""The fields of the forms for the result of a call, as in the `data` of the event `document.called`."""
+
+NOTHING_CHOSEN = {"": "Select at least one document."}
+"""The error of a form without a selected document, where the errors of other documents are listed by their ids."""
+
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -65,9 +71,10 @@ def self_refreshing(page: str) -> Response:
     return response
 
 
-def warning_codes(answer: Json) -> list[str]:
-    """Return the codes of the warnings in `answer`, the portal's response to an event. Usually there are none."""
-    return [str(warning["code"]) for warning in answer.get("warnings") or ()]
+def read_given(*names: str) -> Mapping[str, str]:
+    """Return the fields with these names from the submitted form, for an event's `data`. Empty fields are left out."""
+    given = {name: request.form.get(name, "").strip() for name in names}
+    return {name: value for name, value in given.items() if value}
 
 
 def moment(text: str | None) -> str:

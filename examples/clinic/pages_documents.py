@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
 from examples.clinic.forms import FormError
-from examples.clinic.pages_common import back_to, office, self_refreshing, warning_codes
-from examples.clinic.portal import Refused
+from examples.clinic.pages_common import CALL_FIELDS, NOTHING_CHOSEN, back_to, office, read_given, self_refreshing
+from examples.clinic.portal import Refused, warning_codes
 from examples.clinic.report_filters import FILTERS, Filter
 
 PAGES = Blueprint("documents", __name__)
@@ -56,7 +56,7 @@ def returned_several() -> BaseResponse:
     selected = request.form.getlist("document_id")
     refusals = office().send_to_each("document.returned", selected, {"method": "portal"}).refusals
     if refusals or not selected:
-        page = _unsigned_page(selects=True, refusals=refusals or {"": "Select at least one document."})
+        page = _unsigned_page(selects=True, refusals=refusals or NOTHING_CHOSEN)
         return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
     return back_to("documents.unsigned", "several", show=_chosen_filter().value)
 
@@ -185,7 +185,7 @@ def called(document_id: str) -> BaseResponse:
     call.
 
     Redirect back to the document."""
-    report = _report("by", "result", "note")
+    report = read_given(*CALL_FIELDS)
     data = {"document_id": document_id, "at": office().now().isoformat(), **report}
     return _send(document_id, "document.called", data, done="called", report=report)
 
@@ -193,16 +193,10 @@ def called(document_id: str) -> BaseResponse:
 @PAGES.post("/documents/<document_id>/copy")
 def copy_confirmed(document_id: str) -> BaseResponse:
     """Report to the portal what a person read on a copy that the provider returned. Redirect back to the document."""
-    report = _report("seen", "signed_on", "note")
+    report = read_given("seen", "signed_on", "note")
     return _send(
         document_id, "document.copy_confirmed", {"document_id": document_id, **report}, done="copy", report=report
     )
-
-
-def _report(*names: str) -> Mapping[str, str]:
-    """Return the fields with these names from the submitted form, for an event's `data`. Empty fields are left out."""
-    given = {name: request.form.get(name, "").strip() for name in names}
-    return {name: value for name, value in given.items() if value}
 
 
 def _send(

@@ -8,13 +8,17 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic.calls import Call, group_calls
-from examples.clinic.pages_common import back_to, office, provider_name, self_refreshing
+from examples.clinic.pages_common import (
+    CALL_FIELDS,
+    NOTHING_CHOSEN,
+    back_to,
+    office,
+    provider_name,
+    read_given,
+    self_refreshing,
+)
 
 PAGES = Blueprint("follow_up", __name__)
-
-CALL_FIELDS = ("result", "by", "note")
-
-NOTHING_CHOSEN = {"": "Select at least one document."}
 
 
 @PAGES.get("/follow-up")
@@ -40,8 +44,7 @@ def called(document_id: str) -> BaseResponse:
     """Report the result of a call to the portal, once for each document that was selected in the form.
 
     Return a redirect to the list of calls, or the form with the reasons if the portal refused a report."""
-    report = {name: request.form.get(name, "").strip() for name in CALL_FIELDS}
-    data = {"at": office().now().isoformat(), **{name: value for name, value in report.items() if value}}
+    data = {"at": office().now().isoformat(), **read_given(*CALL_FIELDS)}
     chosen = request.form.getlist("document_id")
     result = office().send_to_each("document.called", chosen, data)
     if result.refusals or not chosen:

@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
 from examples.clinic.forms import UPLOAD, FormError, Values
-from examples.clinic.pages_common import back_to, office, warning_codes
-from examples.clinic.portal import Refused
+from examples.clinic.pages_common import back_to, office
+from examples.clinic.portal import Refused, warning_codes
 from examples.clinic.sample_plans.content import Plan
 from examples.clinic.sample_plans.pdfs import SAMPLES, build_pdf, first_page
 from examples.clinic.sample_plans.plans import KNEE

@@ -81,6 +81,11 @@ def new_event(event_type: str, data: Json, *, now: datetime) -> Event:
     return Event(f"msg_{uuid.uuid4().hex}", body)
 
 
+def warning_codes(answer: Json) -> Sequence[str]:
+    """Return the codes of the warnings in `answer`, the portal's response to an event. Usually there are none."""
+    return [str(warning["code"]) for warning in answer.get("warnings") or ()]
+
+
 def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
     """Verify the signature of a webhook from the portal, and return its event (JSON).
 
