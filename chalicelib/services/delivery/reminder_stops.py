@@ -12,7 +12,6 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.claim_keys import stopped_reminders_claim
 from chalicelib.domain.deliveries import Delivery, NoticeKind
-from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.jobs import JobName, QueueName
@@ -66,7 +65,7 @@ class ReminderStops:
         """Do the job that follows a stop: ask staff to act on every document that waits at the mailbox.
 
         A job that comes twice does no harm."""
-        self._end_reminders(job, lambda recorder, _document, _reminder: record_stop(recorder))
+        self._end_reminders(job, lambda recorder, _reminder: record_stop(recorder))
 
     def report_bounce(self, job: Job) -> None:
         """Do the job that follows a reminder that could not be delivered: report it for every document that waits.
@@ -74,7 +73,7 @@ class ReminderStops:
         A job that comes twice does no harm."""
         self._end_reminders(job, _record_bounce)
 
-    def _end_reminders(self, job: Job, record: Callable[[Recorder, Document, Delivery], object]) -> None:
+    def _end_reminders(self, job: Job, record: Callable[[Recorder, Delivery], object]) -> None:
         """End the reminders by email of every document that waits at the email address of the job's reminder.
 
         `record` is a function that adds to the recorder of a document what its clinic learns, such as an event."""
@@ -88,7 +87,7 @@ class ReminderStops:
                 return
             stopped = replace(document, follow_up=replace(document.follow_up, is_stopped=True))
             recorder = self._writer.recorder(stopped, self._writer.practice_of(document), PORTAL, now)
-            record(recorder, document, reminder)
+            record(recorder, reminder)
             self._writer.commit(recorder)
 
         for document in find_waiting(self._store, reminder, now).documents:
@@ -116,10 +115,10 @@ def record_stop(recorder: Recorder) -> None:
         recorder.attention(AttentionReason.REMINDERS_STOPPED).notice(NoticeKind.NEEDS_ATTENTION)
 
 
-def _record_bounce(recorder: Recorder, document: Document, reminder: Delivery) -> None:
+def _record_bounce(recorder: Recorder, reminder: Delivery) -> None:
     facts = {"delivery": reminder.id, "channel": reminder.channel, "carrier_id": reminder.carrier_id}
     recorder.event(
         DocumentEventType.DELIVERY_FAILED, facts, private={"recipient": reminder.recipient}, webhook=True
     ).notice(NoticeKind.DELIVERY_FAILED)
-    if document.attention is None:
+    if recorder.document.attention is None:
         recorder.attention(AttentionReason.PLEASE_CALL)
