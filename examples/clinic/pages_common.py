@@ -1,6 +1,6 @@
 """What all pages of the sample EMR share: the office, formats for templates, security headers and error pages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, cast
@@ -130,37 +130,44 @@ def provider_name(document_id: str) -> str:
     return ", ".join(part for part in (name, provider.get("credential")) if part)
 
 
+_FILTERS: Mapping[str, Callable[..., str]] = {
+    "moment": moment,
+    "day": day,
+    "us_date": us_date,
+    "display_value": display_value,
+    "patient_name": patient_name,
+    "provider_name": provider_name,
+    "local_day": local_day,
+    "phone": calls.display_phone,
+    "days_left": calls.days_left_text,
+}
+"""The filters of all templates, by the names that the templates use."""
+
+_GLOBALS: Mapping[str, Any] = {
+    "state_of": worklist.state_of,
+    "kinds": worklist.KINDS,
+    "decline_reasons": worklist.DECLINE_REASONS,
+    "delivery_text": worklist.delivery_text,
+    "provider_deliveries": worklist.provider_deliveries,
+    "billing_of": worklist.billing_of,
+    "payers": worklist.PAYERS,
+    "call_results": worklist.CALL_RESULTS,
+    "copy_findings": worklist.COPY_FINDINGS,
+    "attention_texts": worklist.ATTENTION,
+    "warning_texts": worklist.WARNINGS,
+    "Step": worklist.Step,
+    "filters": report_filters.FILTERS,
+    "Filter": report_filters.Filter,
+    "returnable": report_filters.RETURNABLE,
+    "notices": NOTICES,
+}
+"""The functions and tables that all templates can use, by their names."""
+
+
 def set_up_pages(app: Flask) -> None:
     """Add to the Flask app what every page has: template filters, security headers and error pages."""
-    app.jinja_env.filters.update(
-        moment=moment,
-        day=day,
-        us_date=us_date,
-        display_value=display_value,
-        patient_name=patient_name,
-        provider_name=provider_name,
-        local_day=local_day,
-        phone=calls.display_phone,
-        days_left=calls.days_left_text,
-    )
-    app.jinja_env.globals.update(
-        state_of=worklist.state_of,
-        kinds=worklist.KINDS,
-        decline_reasons=worklist.DECLINE_REASONS,
-        delivery_text=worklist.delivery_text,
-        provider_deliveries=worklist.provider_deliveries,
-        billing_of=worklist.billing_of,
-        payers=worklist.PAYERS,
-        call_results=worklist.CALL_RESULTS,
-        copy_findings=worklist.COPY_FINDINGS,
-        attention_texts=worklist.ATTENTION,
-        warning_texts=worklist.WARNINGS,
-        Step=worklist.Step,
-        filters=report_filters.FILTERS,
-        Filter=report_filters.Filter,
-        returnable=report_filters.RETURNABLE,
-        notices=NOTICES,
-    )
+    app.jinja_env.filters.update(_FILTERS)
+    app.jinja_env.globals.update(_GLOBALS)
     app.context_processor(lambda: {"addresses": office().addresses})
     app.after_request(_add_headers)
     app.register_error_handler(Refused, _show_refused)
