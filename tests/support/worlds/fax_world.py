@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from chalicelib.adapters.telnyx_fax_carrier import TelnyxFaxCarrier, read_fax
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.carriers.fax_results import FaxReport
-from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName
@@ -218,3 +218,13 @@ def read_pdf(pdf: bytes) -> list[str]:
 
 def count_pages(pdf: bytes) -> int:
     return int(pdf.split()[0])
+
+
+def calls(world: FaxWorld) -> list[list[str]]:
+    """Return, for each call that the local carrier made, the ids of the deliveries whose faxes went in the call."""
+    return [read_pdf(fax.pdf or b"") for fax in world.exchange.faxes.values()]
+
+
+def statuses(world: FaxWorld) -> set[DeliveryStatus]:
+    """Return the different statuses of the deliveries of all faxes."""
+    return {row.status for row in world.fax_rows()}
