@@ -76,7 +76,8 @@ def received_fax_id(sort_key: int) -> str:
 
 
 def read_received_fax_id(fax_id: str) -> int | None:
-    """Return the `sort_key` (the place in the practice's list) in the id of a received fax, or None for any other
-    text."""
+    """Return the number in the id of a received fax, which is the `sort_key` of the `ReceivedFax`.
+
+    Faxes with larger numbers came in later. Return None for a text that is not such an id."""
     match = _ID.fullmatch(fax_id)
     return int(match[1]) if match else None

@@ -37,9 +37,10 @@ _LISTED = 25
 
 
 def mark_of(delivery: Delivery) -> str:
-    """Return the mark of the telephone call in which the delivery's last attempt sent its fax, or will send it.
+    """Return the text that names the telephone call of the delivery's last attempt, such as `dlv_….2`.
 
-    A mark is a text that the carrier repeats in its reports on the call."""
+    The portal gives the text to the fax carrier with the fax, and the carrier repeats it in its reports on the call. If
+    the fax goes in the call of another delivery, the text names that delivery and its attempt."""
     return delivery.call.mark if delivery.call else fax_mark(delivery.id, len(delivery.attempts))
 
 

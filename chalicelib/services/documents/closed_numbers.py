@@ -36,7 +36,10 @@ class FaxNumberState(StrEnum):
 
 
 def read_state(store: Store, practice_id: str, number: str) -> str | None:
-    """Return the stored state of a fax number for a practice, or None if nobody ever reported the number as wrong."""
+    """Return the stored text on whether a practice may fax to a number, or None if nobody ever reported the number.
+
+    The text is `closed` after a report of a wrong number. Once the practice has confirmed the number, the text is
+    `confirmed` and the time of the confirmation, such as `confirmed 2026-11-24T15:02:11+00:00`."""
     key = fax_number_claim(practice_id, number)
     return store.claims([key]).get(key)
 

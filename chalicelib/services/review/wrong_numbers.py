@@ -46,9 +46,8 @@ class WrongNumbers:
         """Close the fax number of the code's document for its practice, and return the document's id.
 
         A second report about the same number changes nothing. Raises `Invalid` for a code from before the practice
-        confirmed the number, because a recipient must not close the number over and over.
-        Wrong codes raise the same errors as on the page `/fax`,
-        and count against the same limits."""
+        confirmed the number, because a recipient must not close the number over and over. Wrong codes raise the same
+        errors as on the page `/fax`, and count against the same limits."""
 
         def step() -> str:
             document, entry = self._fax_documents.find(typed, VISITORS, visitor.now)
