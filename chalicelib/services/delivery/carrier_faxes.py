@@ -36,11 +36,10 @@ from chalicelib.services.delivery.fax_calls import (
     release_line,
     reserve_line,
 )
-from chalicelib.services.delivery.faxes import Faxes, pdf_key
+from chalicelib.services.delivery.faxes import Faxes, check_fax_number, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.recipient_rations import count_message
 from chalicelib.services.delivery.settlement import RACES, Settlement
-from chalicelib.services.normalization import normalize_fax
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import FaxCarrier, FaxOrder, FaxRefused, FaxUnknown, StoredFileCorrupt
 
@@ -148,8 +147,7 @@ class CarrierFaxes(Faxes):
 
         The call brings all faxes of the practice that wait for this number. If no PDF of all of them can be made, the
         fax goes alone."""
-        waiting = [fax for fax in find_companions(self.store, facts) if self._postpone(fax) is None]
-        companions = [fax for fax in waiting if self._may_have_fax(fax)]
+        companions = [fax for fax in find_companions(self.store, facts) if self._may_have_fax(fax)]
         try:
             if companions:
                 return self._order(facts, companions), (facts, *companions)
@@ -171,10 +169,7 @@ class CarrierFaxes(Faxes):
 
         `companions` are the other faxes that go in the same call."""
         delivery = facts.delivery
-        try:
-            number = normalize_fax(delivery.recipient, self.settings.fax_countries)
-        except ValueError as error:
-            raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
+        number = check_fax_number(delivery.recipient, self.settings.fax_countries)
         key = self._store_pdf(facts, MAX_CARRIER_MEGABYTES, companions)
         return FaxOrder(
             to=number,

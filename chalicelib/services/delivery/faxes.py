@@ -137,7 +137,14 @@ def gateway_address(number: str, domain: str, countries: Collection[str] = FAX_C
     """Return the gateway's email address for a fax number: `15125550100@fax.example.com` for +15125550100.
 
     Raises `Unprocessable` for a number outside of the allowed countries, or a number with extra charges."""
+    return f"{check_fax_number(number, countries).removeprefix('+')}@{domain}"
+
+
+def check_fax_number(number: str, countries: Collection[str]) -> str:
+    """Return the fax number in international form. Raises `Unprocessable` if the portal must not send a fax there.
+
+    The number must be in one of the `countries`, and must not have extra charges."""
     try:
-        return f"{normalize_fax(number, countries).removeprefix('+')}@{domain}"
+        return normalize_fax(number, countries)
     except ValueError as error:
         raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
