@@ -59,11 +59,13 @@ def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ..
     if was_interrupted or _goes_alone(delivery):
         return ()
     for other in store.waiting_faxes(delivery.practice_id, delivery.recipient, limit=_LISTED):
+        if len(chosen) == MAX_FAXES:
+            break
         if other.id == delivery.id or not may_join(other, facts.now):
             continue
         companion = look_up(other, store, facts.now)
         is_wanted = companion.document is not None and cancellation_reason(companion) is None
-        if is_wanted and len(chosen) < MAX_FAXES and count_pages([*chosen, companion]) <= MAX_PAGES:
+        if is_wanted and count_pages([*chosen, companion]) <= MAX_PAGES:
             chosen.append(companion)
     return tuple(chosen[1:])
 
