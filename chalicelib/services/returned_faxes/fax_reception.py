@@ -69,24 +69,11 @@ class FaxReception:
             self._store(fax, claims[number])
 
     def _store(self, fax: IncomingFax, practice_id: str) -> None:
-        place = sort_key(fax.at, fax.id)
         data = self.carrier.download(fax, MAX_FAX_BYTES)
-        sha256 = hashlib.sha256(data or b"").hexdigest()
-        received = ReceivedFax(
-            id=received_fax_id(place),
-            practice_id=practice_id,
-            sort_key=place,
-            carrier_id=fax.id,
-            received_at=fax.at,
-            sender=fax.sender,
-            file_key=f"{EVIDENCE}faxes/{practice_id}/{sha256}",
-            sha256=sha256,
-            is_partial=fax.is_partial,
-            pages=(),
-            refused="" if data is not None else TOO_LARGE,
-        )
-        readings = FaxReadings((), received.refused)
-        if data is not None:
+        received = _describe(fax, practice_id, hashlib.sha256(data or b"").hexdigest())
+        if data is None:
+            readings = FaxReadings((), TOO_LARGE)
+        else:
             self.files.put(received.file_key, data, "application/pdf")
             readings = self._read(received)
         retry_on_conflict(lambda: self._record(received, readings), retry_on=frozenset({"document"}))
@@ -117,6 +104,23 @@ class FaxReception:
             other = self.store.received_fax(fax.practice_id, fax.sort_key)
             if other is None or other.carrier_id != fax.carrier_id:
                 raise
+
+
+def _describe(fax: IncomingFax, practice_id: str, sha256: str) -> ReceivedFax:
+    """Return the row of a fax that came in, before its pages are read. `sha256` (hex) is the hash of the fax's file."""
+    place = sort_key(fax.at, fax.id)
+    return ReceivedFax(
+        id=received_fax_id(place),
+        practice_id=practice_id,
+        sort_key=place,
+        carrier_id=fax.id,
+        received_at=fax.at,
+        sender=fax.sender,
+        file_key=f"{EVIDENCE}faxes/{practice_id}/{sha256}",
+        sha256=sha256,
+        is_partial=fax.is_partial,
+        pages=(),
+    )
 
 
 def _is_for_staff(fax: ReceivedFax, copied: Collection[int]) -> bool:
