@@ -15,12 +15,13 @@ import pytest
 from pypdf import PdfReader
 
 from chalicelib.services.delivery.faxes import short_code
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.review.hand_codes import fax_code_key, normalize_code
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support import more_addresses
 from tests.support.repairs import REPAIRS
 from tests.support.stack import Stack, wait_until
-from tests.support.who_sees_what import CASES, FAXES, Answer, Keys, Sent, Visitor, World
+from tests.support.who_sees_what import CASES, FAXES, Answer, Clinic, Keys, Physician, Sent, Visitor, World
 
 
 class StackVisitor(Visitor):
@@ -140,3 +141,32 @@ def test_the_code_of_a_fax_is_a_rule_of_its_own(world: StackWorld, case: str) ->
 @pytest.mark.parametrize("case", [name for name in more_addresses.CASES if name.startswith("case_1")])
 def test_an_address_opens_documents_only_while_the_account_has_it(world: StackWorld, case: str) -> None:
     more_addresses.CASES[case](world)
+
+
+def test_the_codes_of_faxes_sign_one_document_and_close_the_number_of_another(world: StackWorld) -> None:
+    """Check by the deployed functions' own roles what a person without an account can do with the code of a fax."""
+    clinic, signer, stranger = Clinic(world), Physician(), Physician()
+    world.admin({"action": "set_switch", "practice_id": clinic.id, "sign_without_account": True})
+    document, misdirected = clinic.send(signer.at(fax=True)), clinic.send(stranger.at(fax=True))
+
+    guest = world.browser()
+    opened = guest.post("/fax", code=world.fax_code(document, signer.fax)).location
+    shown = ",".join(f"{token}.3" for token in re.findall(r'data-token="([^"]+)"', guest.get(opened).body))
+    name = f"Luis {signer.last_name}"
+    form = {"signer_name": name, "typed_name": name, "signature": "typed", "credential": "MD", "npi": signer.npi}
+    consent = {"confirmed": "yes", "consent": CONSENT_VERSION, "pages_shown": shown}
+    signed = guest.post(f"/by-hand/{document.id}/approve", **form, **consent)
+    assert signed.status == 303, re.findall(r'class="field__error"[^>]*>([^<]+)', signed.body)
+    world.settle()
+    resource = clinic.read(document)
+    assert (resource["status"], resource["signer"]["npi"]) == ("approved", signer.npi)
+    assert resource["signed_pdf"]["sha256"]
+
+    code = world.fax_code(misdirected, stranger.fax)
+    reported = world.browser().post("/fax/report", code=code)
+    assert (reported.status, reported.location) == (303, "/fax/reported")
+    world.settle()
+    assert clinic.read(misdirected)["attention"]["reason"] == "wrong_number"
+    assert world.browser().post("/fax", code=code).status == 422
+    refused = clinic.try_to_send(stranger.at(fax=True))
+    assert (refused.status, json.loads(refused.body)["code"]) == (422, "fax-number-closed")

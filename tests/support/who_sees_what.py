@@ -199,6 +199,18 @@ class Clinic:
         answer = self.event("document.resend", {"document_id": document.id, "provider": {"email": email}})
         assert answer.status == 202, answer.body
 
+    @property
+    def id(self) -> str:
+        return self._keys.id
+
+    def read(self, document: Sent) -> dict[str, Any]:
+        """Return the document's resource, as the portal's API returns it to the clinic's EMR."""
+        bearer = {"authorization": f"Bearer {self._keys.api_key}"}
+        answer = self._world.call("GET", f"/v1/documents/{document.id}", bearer, b"")
+        assert answer.status == 200, answer.body
+        resource: dict[str, Any] = json.loads(answer.body)
+        return resource
+
     def everything_it_reads(self, document: Sent) -> str:
         """Return the text of all API responses about the document and the clinic's messages.
 
