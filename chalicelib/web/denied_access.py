@@ -9,8 +9,6 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect
 
-_DECISIONS = ("/approve", "/decline")
-
 
 def render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
     """Return the page, or the redirect to the page, on which the person can gain access: log in or enter a code.
@@ -30,8 +28,7 @@ def _redirect_to_code_form(context: RequestContext, document_id: str) -> Respons
 
     A visit is the hour after a code was entered. If the request was a decision, the page says that it was not
     recorded."""
-    is_decision = context.request.method == "POST" and context.path.endswith(_DECISIONS)
-    return redirect(f"/by-hand/{document_id}{'?ended=yes' if is_decision else ''}")
+    return redirect(f"/by-hand/{document_id}{'?ended=yes' if _is_decision(context) else ''}")
 
 
 def _redirect_to_login(context: RequestContext) -> Response:
@@ -62,5 +59,9 @@ def _show_document_landing(context: RequestContext, document_id: str) -> Respons
 
     if context.request.method == "GET" and context.path == f"/documents/{document_id}":
         return show_landing(context, document_id)
-    is_decision = context.request.method == "POST" and context.path.endswith(_DECISIONS)
-    return redirect(f"/documents/{document_id}", cookies=save_draft(context, document_id) if is_decision else [])
+    cookies = save_draft(context, document_id) if _is_decision(context) else []
+    return redirect(f"/documents/{document_id}", cookies=cookies)
+
+
+def _is_decision(context: RequestContext) -> bool:
+    return context.request.method == "POST" and context.path.endswith(("/approve", "/decline"))
