@@ -121,9 +121,7 @@ def submit_scan(context: RequestContext, document_id: str) -> Response:
             return _show_confirmation(context, scan.key, scan.signer_name, errors)
         return show_visit(context, context.require_document(), errors, status=422)
     except Conflict as trouble:
-        document = context.require_document()
-        latest = context.services.review.find_document(document.id) or document
-        return show_visit(context, latest, {"conflict": trouble.detail}, status=409)
+        return show_visit(context, read_latest(context), {"conflict": trouble.detail}, status=409)
     return redirect(f"/by-hand/{document_id}/document")
 
 
@@ -214,6 +212,12 @@ def _show_confirmation(context: RequestContext, key: str, signer_name: str, erro
         errors=errors,
         history_url=context.history_url(f"/by-hand/{document.id}/uploaded?key={quote(key, safe='/')}"),
     )
+
+
+def read_latest(context: RequestContext) -> Document:
+    """Read the request's document again, after another request has decided it in the meantime, and return it."""
+    document = context.require_document()
+    return context.services.review.find_document(document.id) or document
 
 
 def make_visitor(context: RequestContext) -> CodeVisitor:

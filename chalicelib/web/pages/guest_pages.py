@@ -11,7 +11,7 @@ from chalicelib.domain.status import is_decidable
 from chalicelib.services.review.guest_signing import find_proven_email
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import format_cookie, redirect
-from chalicelib.web.pages.by_hand_pages import make_visitor, show_visit
+from chalicelib.web.pages.by_hand_pages import make_visitor, read_latest, show_visit
 from chalicelib.web.pages.decision_forms import (
     parse_decline,
     parse_guest,
@@ -69,10 +69,9 @@ def _show_refusal(context: RequestContext, trouble: PortalError, *, declining: b
     If somebody has decided the document in the meantime, the page has the outcome, and the note that was not sent.
     `declining` says which of the two forms was refused."""
     forms = with_trouble(read_guest_fields(context, context.form), trouble, declining=declining)
-    document = context.require_document()
     if not isinstance(trouble, Conflict):
-        return show_visit(context, document, {}, 422, forms)
-    latest = context.services.review.find_document(document.id) or document
+        return show_visit(context, context.require_document(), {}, 422, forms)
+    latest = read_latest(context)
     if is_decidable(latest.status):
         return show_visit(context, latest, {}, 409, forms)
     note = forms.decline_note if declining else forms.note
