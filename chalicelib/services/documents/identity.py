@@ -32,7 +32,7 @@ def identify_visitor(document: Document, email: str | None, *, act: str = "", np
     The decision records these facts. `email` is the address to which the code was sent, or None if the code was on the
     document's fax. `act` says what the person did, such as `Signed on screen`. `npi` is the NPI that the person
     typed."""
-    sent_to, practice = code_recipient(document, email), document.practice.name
+    sent_to, practice = _code_recipient(document, email), document.practice.name
     route = f"the code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
     source, of_npi = _typed_npi_source(document, npi)
     start = f"{act}, without an account," if act else "Without an account,"
@@ -57,13 +57,20 @@ def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, 
 
 
 def _fax_code(document: Document) -> str:
-    number, practice = code_recipient(document, None), document.practice.name
+    number, practice = _code_recipient(document, None), document.practice.name
     return f"the code on a fax to {number}, a number given by {practice}"
 
 
-def code_recipient(document: Document, email: str | None) -> str:
+def _code_recipient(document: Document, email: str | None) -> str:
     """Return the masked address or fax number to which the document's code was sent."""
     return mask(email) if email else mask(document.addressee.fax or "")
+
+
+def code_data(document: Document, email: str | None) -> dict[str, str]:
+    """Return where the document's code was sent and who gave this address, as data for an audit event.
+
+    `email` is the address of an emailed code, or None for the code on a fax."""
+    return {"sent_to": _code_recipient(document, email), "supplied_by": "practice"}
 
 
 def mask(address: str) -> str:

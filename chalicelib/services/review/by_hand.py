@@ -21,7 +21,7 @@ from chalicelib.pdf import models
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.closed_numbers import check_fax_code
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
-from chalicelib.services.documents.identity import code_recipient, identify_visitor, identity_data
+from chalicelib.services.documents.identity import code_data, identify_visitor, identity_data
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import EVIDENCE, Files, Inspector
@@ -211,8 +211,7 @@ class ByHand:
     def _email_code(self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, visitor.actor, visitor.now)
-        facts = {"sent_to": code_recipient(document, email), "supplied_by": "practice"}
-        recorder.event(DocumentEventType.CODE_REQUESTED, facts).message(
+        recorder.event(DocumentEventType.CODE_REQUESTED, code_data(document, email)).message(
             Channel.EMAIL, MessageType.CODE, email, shown=False
         )
         self._store.commit(replace(recorder.change(), secrets=quotas))
@@ -244,8 +243,7 @@ class ByHand:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, visitor.actor, visitor.now)
         channel = Channel.EMAIL if spent else Channel.FAX
-        sent_to = code_recipient(document, visit.email)
-        event = {"channel": channel.value, "sent_to": sent_to, "supplied_by": "practice"}
+        event = {"channel": channel.value, **code_data(document, visit.email)}
         change = recorder.event(DocumentEventType.CODE_ACCEPTED, event).change()
         self._store.commit(replace(change, secrets=(visit, *reset), spent=spent))
         return token

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.deliveries import Channel
 from chalicelib.domain.documents import Document, Grant, GrantKind
 from chalicelib.domain.errors import FieldError, Invalid, TooManyRequests
 from chalicelib.domain.expiring_records import SecretKind, secret_key
@@ -18,7 +19,7 @@ from chalicelib.pdf.fax_pages import read_cover_code, read_page_name
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.closed_numbers import check_fax_code
 from chalicelib.services.documents.document_writer import DocumentWriter
-from chalicelib.services.documents.identity import code_recipient
+from chalicelib.services.documents.identity import code_data
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
@@ -120,7 +121,7 @@ class FaxDocuments:
         grant = Grant(kind=GrantKind.FAX_CODE, provider_id=provider.id, email=provider.email)
         granted = replace(document, provider_id=provider.id, granted=grant)
         recorder = self._writer.recorder(granted, self._writer.practice_of(document), actor, now)
-        facts = {"channel": "fax", "sent_to": code_recipient(document, None), "supplied_by": "practice"}
+        facts = {"channel": Channel.FAX.value, **code_data(document, None)}
         recorder.event(DocumentEventType.ADDED, {**facts, "from": document.provider_id, "to": provider.id})
         practices = tuple(sorted({*provider.practices, document.practice_id}))
         changed = replace(provider, version=provider.version + 1, practices=practices)

@@ -17,7 +17,7 @@ from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.documents.closed_numbers import FaxNumberState, closing_claim, is_confirmed_since, read_state
 from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
-from chalicelib.services.documents.identity import code_recipient
+from chalicelib.services.documents.identity import code_data
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_document
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -66,7 +66,7 @@ class WrongNumbers:
         closed = replace(document, closed_fax=ClosedFax(number=number))
         reported = close_fax(document, number) if is_decidable(document.status) else closed
         recorder = self._writer.recorder(reported, self._writer.practice_of(document), visitor.actor, visitor.now)
-        facts = {"channel": Channel.FAX, "sent_to": code_recipient(document, None), "supplied_by": "practice"}
+        facts = {"channel": Channel.FAX, **code_data(document, None)}
         recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts, private={"recipient": number})
         if is_decidable(document.status):
             recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
