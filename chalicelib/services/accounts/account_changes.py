@@ -64,27 +64,33 @@ class AccountWriter:
         The `recipients` (by default the username) get an email of the type `event_type`, in case a stranger made the
         change. `more` holds further rows of the transaction. `email` is the address that the owner added or removed.
         Raise `ConcurrentUpdate` if another request has changed the account or a row of `more` in the meantime."""
-        provider, now, event_id = without_sessions(changed), owner.now, self._ids.new("evt")
-        generation = provider.session_generation
-        renewed, cookie = self._sessions.renew(
-            owner.session, now, session_generation=generation, practices=switched_practices(provider)
-        )
+        provider, now = without_sessions(changed), owner.now
+        report = self._report(owner, provider, event_type, email, recipients)
+        generation, practices = provider.session_generation, switched_practices(provider)
+        renewed, cookie = self._sessions.renew(owner.session, now, session_generation=generation, practices=practices)
+        change = Change(at=now, providers=(provider,), secrets=(renewed,), dropped=(owner.session,))
+        self._store.commit(merge(merge(change, report), more))
+        return cookie
+
+    def _report(
+        self,
+        owner: AccountOwner,
+        provider: Provider,
+        event_type: AccountEventType,
+        email: str | None,
+        recipients: Sequence[str],
+    ) -> Change:
+        """Return the rows that report a change: an email to each recipient, and an event of the account's activity.
+
+        `provider` is the row after the change. Without `recipients`, the email goes to the username. `email` is the
+        address that the owner added or removed."""
+        event_id, now = self._ids.new("evt"), owner.now
         notices = tuple(
             replace(account_notice(event_id, provider, event_type.value, now, recipient=recipient), body=email)
             for recipient in recipients or (None,)
         )
         event = account_event(provider.id, event_type, now, owner.origin, unique=event_id, email=email)
-        change = Change(
-            at=now,
-            providers=(provider,),
-            secrets=(renewed,),
-            dropped=(owner.session,),
-            deliveries=notices,
-            account_events=(event,),
-            outbox=(outbox_row(*notices),),
-        )
-        self._store.commit(merge(change, more))
-        return cookie
+        return Change(at=now, deliveries=notices, account_events=(event,), outbox=(outbox_row(*notices),))
 
 
 def changed_elsewhere() -> Invalid:
