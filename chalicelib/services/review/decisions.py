@@ -14,8 +14,10 @@ from chalicelib.domain.jobs import JobName
 from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action
 from chalicelib.domain.timestamps import to_text as time_text
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.identity import identity_data
 from chalicelib.services.documents.recorder import Recorder
+from chalicelib.services.ports import Switches
 from chalicelib.services.review.signature_input import clean_text
 
 CONSENT_VERSION = "2026-11"
@@ -58,6 +60,27 @@ class DeclineForm:
     note: str = ""
     other_name: str = ""
     other_address: str = ""
+
+
+@dataclass(frozen=True)
+class WaysToSign:
+    """Whether a document can be signed on the screen with an `account`, and without one after a `code` was entered."""
+
+    account: bool
+    code: bool
+
+
+def ways_to_sign(switches: Switches, document: Document | None) -> WaysToSign:
+    """Return how a document can be signed on the screen, by the settings of its practice (`switches`).
+
+    Without a document, the result is an account only. A page then offers an unknown document the usual way to sign."""
+    if document is None:
+        return WaysToSign(account=True, code=False)
+    practice_id = document.practice_id
+    electronic, without_account = run_concurrently(
+        lambda: switches.electronic_signature(practice_id), lambda: switches.sign_without_account(practice_id)
+    )
+    return WaysToSign(account=electronic, code=electronic and without_account)
 
 
 def make_approval(

@@ -27,6 +27,7 @@ from chalicelib.services.review.decisions import (
     make_decline,
     record_decision,
     switched_off,
+    ways_to_sign,
 )
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text, is_own_name, read_signature
 
@@ -46,29 +47,12 @@ class GuestForm:
     confirmed: bool = False
 
 
-@dataclass(frozen=True)
-class WaysToSign:
-    """Whether a document can be signed on the screen with an `account`, and without one after a `code` was entered."""
-
-    account: bool
-    code: bool
-
-
 class GuestSigning:
     """Service for the decisions of a person without an account, who opened one document with a code."""
 
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
         self._switches = switches
-
-    def ways_to_sign(self, document: Document) -> WaysToSign:
-        """Return whether the document can be signed on the screen, with and without an account, by the practice's
-        settings."""
-        practice_id, switches = document.practice_id, self._switches
-        electronic, without_account = run_concurrently(
-            lambda: switches.electronic_signature(practice_id), lambda: switches.sign_without_account(practice_id)
-        )
-        return WaysToSign(account=electronic, code=electronic and without_account)
 
     def approve(
         self, document: Document, form: ApprovalForm, guest: GuestForm, visit: Secret, visitor: CodeVisitor
@@ -104,7 +88,7 @@ class GuestSigning:
     ) -> Document:
         check_visit(document, visit, visitor.now)
         practice, ways = run_concurrently(
-            lambda: self._writer.practice_of(document), lambda: self.ways_to_sign(document)
+            lambda: self._writer.practice_of(document), lambda: ways_to_sign(self._switches, document)
         )
 
         def step(current: Document) -> Document:

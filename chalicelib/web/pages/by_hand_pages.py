@@ -17,7 +17,8 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
-from chalicelib.services.review.guest_signing import WaysToSign, confirmation, find_proven_email, is_by_visit
+from chalicelib.services.review.decisions import WaysToSign, ways_to_sign
+from chalicelib.services.review.guest_signing import confirmation, find_proven_email, is_by_visit
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
@@ -165,7 +166,7 @@ def _open(context: RequestContext, latest: Document) -> tuple[Document, Sequence
     document, (texts, ways) = run_concurrently(
         lambda: services.by_hand.open(latest, context.require_visit(), make_visitor(context)),
         lambda: run_concurrently(
-            lambda: page_texts(latest, services.files), lambda: services.guest_signing.ways_to_sign(latest)
+            lambda: page_texts(latest, services.files), lambda: ways_to_sign(services.switches, latest)
         ),
     )
     return document, texts, ways

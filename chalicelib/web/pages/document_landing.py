@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document
-from chalicelib.services.review.guest_signing import WaysToSign
+from chalicelib.services.review.decisions import ways_to_sign
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import FILE_SECONDS, render_page
@@ -18,7 +18,7 @@ def show_landing(context: RequestContext, document_id: str) -> Response:
 
     For an unknown document, the page is the same but names no practice."""
     document = context.services.review.find_document(document_id)
-    ways = context.services.guest_signing.ways_to_sign(document) if document else WaysToSign(account=True, code=False)
+    ways = ways_to_sign(context.services.switches, document)
     return render_page(
         context,
         "document_landing.html",

@@ -15,8 +15,8 @@ from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.review.by_hand import ScanForm
-from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm
-from chalicelib.services.review.guest_signing import GuestForm, GuestSigning, WaysToSign, is_by_visit
+from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm, WaysToSign, ways_to_sign
+from chalicelib.services.review.guest_signing import GuestForm, GuestSigning, is_by_visit
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing
@@ -269,7 +269,8 @@ def test_a_name_of_a_hundred_characters_declines(desk: Desk) -> None:
 def test_both_switches_must_be_on(desk: Desk, *, electronic: bool, without_account: bool, ways: WaysToSign) -> None:
     desk.switches.set_electronic_signature(PRACTICE.id, electronic)
     desk.switches.set_sign_without_account(PRACTICE.id, without_account)
-    assert desk.guests.ways_to_sign(desk.document()) == ways
+    assert ways_to_sign(desk.switches, desk.document()) == ways
+    assert ways_to_sign(desk.switches, None) == WaysToSign(account=True, code=False)
     visit = desk.visit()
     for action in (desk.sign, desk.decline):
         if ways.code:
