@@ -26,8 +26,8 @@ from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.ports import Switches
 from chalicelib.services.transaction import Change
 
-_URGENCY = [rule.attention for rule in STEPS if rule.attention]
-"""The reasons of the follow-up to call a provider, the least urgent first."""
+_URGENCY = [AttentionReason.REMINDERS_STOPPED, *(rule.attention for rule in STEPS if rule.attention)]
+"""The reasons to call a provider that a later step of the follow-up may replace, the least urgent first."""
 
 
 @dataclass(frozen=True, kw_only=True)

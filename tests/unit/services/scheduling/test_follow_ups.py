@@ -389,6 +389,8 @@ def test_a_stop_is_no_matter_of_a_clinic_without_reminders_by_email(world: World
         (AttentionReason.SIGNED_UNDATED, DAY_14, None),
         (AttentionReason.PLEASE_CALL, DAY_21, AttentionReason.DUE_SOON),
         (AttentionReason.DUE_SOON, OVERDUE, AttentionReason.OVERDUE),
+        (AttentionReason.REMINDERS_STOPPED, DAY_5, AttentionReason.PLEASE_CALL),
+        (AttentionReason.REMINDERS_STOPPED, OVERDUE, AttentionReason.OVERDUE),
     ],
 )
 def test_a_call_never_hides_a_reason_that_says_more(
