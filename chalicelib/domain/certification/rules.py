@@ -208,8 +208,7 @@ def has_lapsed(document: Document, now: datetime) -> bool:
     """Return True if the verbal certification ended without a signature, so that staff must ask for the signature."""
     verbal = document.verbal
     is_over = verbal is not None and verbal.lapses_at <= now
-    needs_signature = is_open(document.status) and document.outcome in (None, Outcome.BY_HAND)
-    return is_over and needs_signature and certify(document, now) is None
+    return is_over and _may_need_staff(document) and certify(document, now) is None
 
 
 def needs_attention(document: Document) -> AttentionReason | None:
@@ -218,10 +217,15 @@ def needs_attention(document: Document) -> AttentionReason | None:
     The reason comes from the document's field `attention`, which may still have a value although nobody needs to act.
     Nobody needs to act on a document that is returned, recalled, signed electronically or declined, or on a plan of
     care that is certified by more than a telephone call."""
-    if not is_open(document.status) or document.outcome not in (None, Outcome.BY_HAND):
+    if not _may_need_staff(document):
         return None
     is_settled = document.kind in PLANS and _by_document(document) is not None
     return None if is_settled else document.attention
+
+
+def _may_need_staff(document: Document) -> bool:
+    """Return False for a document that is returned, recalled, signed electronically or declined."""
+    return is_open(document.status) and document.outcome in (None, Outcome.BY_HAND)
 
 
 # Warnings
