@@ -9,11 +9,12 @@ from typing_extensions import TypedDict
 
 from chalicelib.domain.certification.facts import TransmissionChannel
 from chalicelib.domain.deliveries import Channel
-from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
+from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.providers import spelling_key
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
 from chalicelib.services.json_schema import FixedSchema, Timestamp, to_response
 from chalicelib.services.ports import Listing, Store
 
@@ -25,11 +26,8 @@ MAX_RECENT = 500
 
 PAGE_SIZE = 100
 
-_CHANNELS = {
-    DeliveryChoice.EMAIL: {Channel.EMAIL},
-    DeliveryChoice.FAX: {Channel.FAX},
-    DeliveryChoice.BOTH: {Channel.EMAIL, Channel.FAX},
-}
+_CHOICES = {Channel.EMAIL: BY_EMAIL, Channel.FAX: BY_FAX}
+"""The ways of delivery that use a channel, by the channel."""
 
 _BY_IDENTITY = {
     "account": Channel.EMAIL,
@@ -125,9 +123,9 @@ def best_channel(documents: Sequence[Document]) -> Channel | None:
     For each channel, one document without a reaction is added. So one quick reaction to one email does not outweigh
     many reactions to faxes. The quicker channel wins a tie."""
     scores: dict[Channel, tuple[float, float]] = {}
-    for channel in (Channel.EMAIL, Channel.FAX):
+    for channel, choices in _CHOICES.items():
         days = _days_to_reaction([document for document in documents if _reaction_channel(document) is channel])
-        sent = sum(channel in _CHANNELS[document.delivery] for document in documents)
+        sent = sum(document.delivery in choices for document in documents)
         if days:
             scores[channel] = (len(days) / (sent + 1), -median(days))
     return max(scores, key=lambda channel: scores[channel], default=None)
@@ -182,9 +180,9 @@ def _reaction_channel(document: Document) -> Channel | None:
     clear.
 
     If the document was sent by one channel only, the reaction is to this channel, even if it came from an account."""
-    sent_by = _CHANNELS[document.delivery]
+    sent_by = [channel for channel, choices in _CHOICES.items() if document.delivery in choices]
     if len(sent_by) == 1:
-        return next(iter(sent_by))
+        return sent_by[0]
     identity = document.decision.signer.identity if document.decision else None
     by_decision = _BY_IDENTITY.get(identity.method) if identity else None
     return by_decision or (_BY_VIEW.get(document.transmitted_via) if document.transmitted_via else None)
