@@ -80,11 +80,6 @@ def following_day(moment: datetime, hours: Hours, zones: Sequence[str]) -> datet
     return next_allowed(start_of(day, hours, zones[0]), hours, zones)
 
 
-def is_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> bool:
-    """Return True if a message may be sent at this time: within `hours` of a working day in all of the time zones."""
-    return next_allowed(moment, hours, zones) == moment
-
-
 def start_of(day: date, hours: Hours, zone: str) -> datetime:
     """Return the time (UTC) at which the hours for messages begin on this day in a time zone."""
     return datetime.combine(day, hours.opens, ZoneInfo(zone)).astimezone(UTC)

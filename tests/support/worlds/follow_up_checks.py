@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Document
-from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, is_allowed
+from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, next_allowed
 from chalicelib.domain.follow_up.progress import STEPS
 from chalicelib.domain.follow_up.schedule import has_ended
 from chalicelib.services.documents.provider_matching import BY_EMAIL
@@ -32,7 +32,7 @@ def _untimely(year: Year) -> Iterator[str]:
     for message in year.messages:
         zone = year.sent_by[message.documents[0]].zone
         local = message.at.astimezone(ZoneInfo(zone))
-        is_open = is_allowed(message.at, OFFICE_HOURS, [zone])
+        is_open = next_allowed(message.at, OFFICE_HOURS, [zone]) == message.at
         is_timed = message.channel is Channel.FAX or message.type == MessageType.REMINDER
         if is_timed and not is_open:
             yield f"{message.type} at {local:%a %m-%d %H:%M}"
