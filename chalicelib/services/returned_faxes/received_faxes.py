@@ -53,21 +53,18 @@ class ReceivedFaxes:
             raise NotFound("There is no such fax.")
         return fax
 
-    def assign(self, practice: Practice, fax_id: str, document_id: str, actor: Actor) -> ReceivedFax:
-        """Add the fax's pages that match no document to the document that a person chose, and return the fax.
+    def assign(self, fax: ReceivedFax, document_id: str, actor: Actor) -> None:
+        """Add the fax's pages that match no document to the document that a person chose.
 
-        The same assignment again changes nothing. Raises `NotFound` for an unknown fax or document, and `Conflict` if
-        the fax has no such page or belongs to another document already."""
-        return retry_on_conflict(
-            lambda: self._assign(practice, fax_id, document_id, actor), retry_on=frozenset({"document", "claim"})
-        )
+        The same assignment again changes nothing. Raises `NotFound` for an unknown document, and `Conflict` if the fax
+        has no such page or belongs to another document already."""
+        retry_on_conflict(lambda: self._assign(fax, document_id, actor), retry_on=frozenset({"document", "claim"}))
 
-    def _assign(self, practice: Practice, fax_id: str, document_id: str, actor: Actor) -> ReceivedFax:
-        fax = self.find(practice, fax_id)
-        document = require_document(self.store, document_id, practice_id=practice.id)
+    def _assign(self, fax: ReceivedFax, document_id: str, actor: Actor) -> None:
+        document = require_document(self.store, document_id, practice_id=fax.practice_id)
         owner = self.assignments([fax]).get(fax.id)
         if owner == document.id:
-            return fax
+            return
         pages = tuple(CopyPage(number=page.number, page=None) for page in fax.pages if page.match in UNMATCHED)
         if owner is not None or not pages:
             raise Conflict(
@@ -76,7 +73,6 @@ class ReceivedFaxes:
         claim = Claim(key=fax_assignment_claim(fax.id), owner=document.id)
         change = add_copy(self.writer, document, fax, pages, actor=actor, now=self.clock.now())
         self.store.commit(replace(change, claims=(claim,)))
-        return fax
 
 
 def image_key(fax: ReceivedFax, number: int | str) -> str:

@@ -71,8 +71,8 @@ def assign_fax(context: RequestContext, fax_id: str) -> Response:
     from chalicelib.services.returned_faxes.fax_resource import fax_resource
     from chalicelib.web.api.settings_schemas import read_assignment
 
-    faxes, practice = context.services.received_faxes, context.require_practice()
-    faxes.find(practice, fax_id)
+    faxes = context.services.received_faxes
+    fax = faxes.find(context.require_practice(), fax_id)
     document_id = read_assignment(request_parsing.read_body(context.request))
-    fax = faxes.assign(practice, fax_id, document_id, context.actor)
+    faxes.assign(fax, document_id, context.actor)
     return json_response(fax_resource(fax, document_id, context.services.settings.portal_url))

@@ -342,7 +342,7 @@ def test_a_practice_finds_its_own_faxes_only(world: ReturnedFaxWorld) -> None:
 
 
 def assign(world: ReturnedFaxWorld, document_id: str = DOCUMENT.id) -> None:
-    world.received_faxes.assign(world.practice, only_fax(world).id, document_id, STAFF)
+    world.received_faxes.assign(only_fax(world), document_id, STAFF)
 
 
 def test_staff_assign_the_unmatched_pages_to_a_document(world: ReturnedFaxWorld) -> None:
