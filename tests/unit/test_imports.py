@@ -40,7 +40,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
             "transaction",
         },
         {"ports", "delivery_rows", "pagination"},
-        {"lookups", "pdf_function", "qr_svg"},
+        {"fax_webhooks", "lookups", "pdf_function", "qr_svg"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
         {"delivery", "proof", "returned_faxes"},

@@ -3,22 +3,13 @@
 A report that comes twice, late or out of order does no harm."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from chalicelib.domain import delivery_attempts as attempts
 from chalicelib.domain.carriers.fax_results import FaxReport, FaxState, read_fax_mark
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
-from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.fax_calls import mark_of
-from chalicelib.services.ports import Clock, Ids, Store
-from chalicelib.services.transaction import Change, Job, OutboxRow
-
-
-def queue_report(store: Store, ids: Ids, report: FaxReport, now: datetime) -> None:
-    """Store a job that records the report later, so that the carrier's request gets a response at once."""
-    job = Job(queue=QueueName.DELIVERIES, name=JobName.FAX_REPORT, event_id=report.fax_id, fax_report=report)
-    store.commit(Change(at=now, outbox=(OutboxRow(id=ids.new("out"), created_at=now, jobs=(job,)),)))
+from chalicelib.services.ports import Clock, Store
 
 
 @dataclass(frozen=True, kw_only=True)

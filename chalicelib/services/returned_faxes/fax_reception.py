@@ -15,7 +15,6 @@ from chalicelib.domain.carriers.received_faxes import UNMATCHED, ReceivedFax, re
 from chalicelib.domain.claim_keys import carrier_fax_claim, own_fax_number_claim
 from chalicelib.domain.deliveries import NoticeKind
 from chalicelib.domain.errors import ConcurrentUpdate
-from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import sort_key
 from chalicelib.services.delivery_rows import outbox_row, staff_notice
 from chalicelib.services.documents.document_writer import DocumentWriter
@@ -23,11 +22,11 @@ from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FaxReadings, ReadFax
-from chalicelib.services.ports import EVIDENCE, Clock, FaxCarrier, Files, Ids, IncomingFax, PdfFunction, Store
+from chalicelib.services.ports import EVIDENCE, Clock, FaxCarrier, Files, IncomingFax, PdfFunction, Store
 from chalicelib.services.returned_faxes.page_matching import copy_pages, match_pages, named_documents
 from chalicelib.services.returned_faxes.received_faxes import TOO_LARGE, image_key
 from chalicelib.services.returned_faxes.returned_copies import add_copy
-from chalicelib.services.transaction import Change, Claim, Job, OutboxRow, merge
+from chalicelib.services.transaction import Change, Claim, Job, merge
 
 MAX_FAX_BYTES = 20 * 1024 * 1024
 """The largest file of a received fax that the portal fetches. A fax of 40 pages has some 2 MB."""
@@ -35,12 +34,6 @@ MAX_FAX_BYTES = 20 * 1024 * 1024
 _MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
 logger = Logger(service="portal", child=True)
-
-
-def queue_received_fax(store: Store, ids: Ids, carrier_id: str, now: datetime) -> None:
-    """Store a job that fetches a received fax, so that the carrier's request gets a response at once."""
-    job = Job(queue=QueueName.DELIVERIES, name=JobName.RECEIVE_FAX, event_id=carrier_id)
-    store.commit(Change(at=now, outbox=(OutboxRow(id=ids.new("out"), created_at=now, jobs=(job,)),)))
 
 
 @dataclass(frozen=True, kw_only=True)

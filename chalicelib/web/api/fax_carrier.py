@@ -4,6 +4,7 @@ It only queues the report, because the carrier waits only seconds for a response
 
 from chalice.app import Response
 
+from chalicelib.services.fax_webhooks import queue_received_fax, queue_report
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response
@@ -15,9 +16,6 @@ def receive_report(context: RequestContext) -> Response:
     The report is about a sent fax, or says that a fax has come in. Other reports of incoming faxes are ignored.
 
     The access rule has verified the carrier's signature. Raises `Invalid` for a body that is not a webhook."""
-    from chalicelib.services.delivery.fax_reports import queue_report
-    from chalicelib.services.returned_faxes.fax_reception import queue_received_fax
-
     services = context.services
     body = request_parsing.read_body(context.request)
     report, received = services.fax_carrier.read_report(body), services.fax_carrier.read_received(body)

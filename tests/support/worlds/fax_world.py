@@ -14,10 +14,10 @@ from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, Mess
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName
-from chalicelib.services.delivery.fax_reports import queue_report
 from chalicelib.services.delivery.faxes import Faxes, pdf_key
 from chalicelib.services.delivery.message_sender import MessageFacts
 from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.fax_webhooks import queue_report
 from chalicelib.services.ports import FaxOrder, FaxUnknown
 from chalicelib.services.transaction import Change
 from chalicelib.settings import FaxCarrierSettings

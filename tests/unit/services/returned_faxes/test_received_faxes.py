@@ -12,8 +12,8 @@ from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.domain.timestamps import sort_key
 from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.fax_webhooks import queue_received_fax
 from chalicelib.services.pdf_requests import PageReading, ReadFax
-from chalicelib.services.returned_faxes.fax_reception import queue_received_fax
 from chalicelib.services.returned_faxes.received_faxes import image_key, is_file_shown, is_shown
 from chalicelib.services.returned_faxes.returned_copies import MAX_COPIES
 from chalicelib.services.transaction import Change
