@@ -8,14 +8,15 @@ from dataclasses import replace
 from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.services.review.by_hand import CodeVisitor
 from chalicelib.services.review.fax_documents import Addition, find_scanned_document
 from chalicelib.web.access_log import record_access
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import redirect, render_page
-from chalicelib.web.pages.by_hand_pages import redirect_to_visit
+from chalicelib.web.pages.by_hand_pages import make_visitor, redirect_to_visit
+
+_FORM, _REPORT = "fax.html", "fax_report.html"
 
 
 def show_form(context: RequestContext) -> Response:
@@ -26,7 +27,7 @@ def show_form(context: RequestContext) -> Response:
     visit = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     if visit is not None:
         context = replace(context, session=visit.session, provider=visit.provider)
-    return _show_form(context, {})
+    return _show_form(context, _FORM, {})
 
 
 def open_scanned_page(_context: RequestContext, name: str) -> Response:
@@ -43,11 +44,10 @@ def open_scanned_page(_context: RequestContext, name: str) -> Response:
 
 
 def open_by_hand(context: RequestContext) -> Response:
-    visitor = CodeVisitor(actor=context.actor, now=context.now)
     try:
-        document_id, token = context.services.fax_documents.open(context.form.get("code", ""), visitor)
+        document_id, token = context.services.fax_documents.open(context.form.get("code", ""), make_visitor(context))
     except Invalid as trouble:
-        return _show_form(context, error_messages(trouble))
+        return _show_form(context, _FORM, error_messages(trouble))
     return redirect_to_visit(document_id, token)
 
 
@@ -59,7 +59,7 @@ def add_document(context: RequestContext) -> Response:
     try:
         faxed = context.services.fax_documents.add(code, provider, context.actor, context.now)
     except Invalid as trouble:
-        return _show_form(context, error_messages(trouble))
+        return _show_form(context, _FORM, error_messages(trouble))
     document = faxed.document
     if faxed.addition is Addition.ADDED:
         record_access(context, document.id, "added")
@@ -78,18 +78,17 @@ def add_document(context: RequestContext) -> Response:
 
 def show_report_form(context: RequestContext) -> Response:
     """Return the page on which the recipient of a fax reports with its code that the fax reached the wrong place."""
-    return _show_report_form(context, {})
+    return _show_form(context, _REPORT, {})
 
 
 def report_wrong_number(context: RequestContext) -> Response:
     """Close the fax's number for the clinic, and return a redirect to a page that says nothing about the document.
 
     If the code is wrong, return the form with the reason."""
-    visitor = CodeVisitor(actor=context.actor, now=context.now)
     try:
-        document_id = context.services.wrong_numbers.report(context.form.get("code", ""), visitor)
+        document_id = context.services.wrong_numbers.report(context.form.get("code", ""), make_visitor(context))
     except Invalid as trouble:
-        return _show_report_form(context, error_messages(trouble))
+        return _show_form(context, _REPORT, error_messages(trouble))
     record_access(context, document_id, "reported")
     return redirect("/fax/reported")
 
@@ -98,20 +97,11 @@ def confirm_report(context: RequestContext) -> Response:
     return render_page(context, "fax_reported.html")
 
 
-def _show_report_form(context: RequestContext, errors: Mapping[str, str]) -> Response:
+def _show_form(context: RequestContext, template: str, errors: Mapping[str, str]) -> Response:
+    """Return a page with a form for the code of a fax, with the code as typed and the errors of a wrong code."""
     return render_page(
         context,
-        "fax_report.html",
-        status=422 if errors else 200,
-        errors=errors,
-        typed=context.form.get("code", "")[:20],
-    )
-
-
-def _show_form(context: RequestContext, errors: Mapping[str, str]) -> Response:
-    return render_page(
-        context,
-        "fax.html",
+        template,
         status=422 if errors else 200,
         errors=errors,
         typed=context.form.get("code", "")[:20],
