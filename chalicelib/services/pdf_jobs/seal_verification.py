@@ -120,6 +120,7 @@ class SealVerification:
             lambda: self._store.document(sealed_id) if sealed_id else None,
         )
         owner = next((owner for sha256 in hashes if (owner := owners.get(sealed_claim(sha256)))), sealed_id)
+        # Files from before Object Lock have other keys, which only the document's row names.
         if owner != sealed_id:
             document = self._store.document(owner)
         claimed = ((sha256, owners.get(sealed_claim(sha256))) for sha256 in hashes)

@@ -162,7 +162,9 @@ def test_a_released_file_is_recognized_without_a_parser(found: dict[str, Any]) -
     claim = Claim(key=sealed_claim("aa"), owner=a_document().id)
     world.store.commit(Change(at=START, claims=(claim,)))
     world.inspector.answer = {**found, "sha256": "bb", "revisions": ["00", "aa", "bb"]}
-    assert world.result().verdict == "added"
+    result = world.result()
+    assert result.verdict == "added"
+    assert RELEASED.key in result.revision_url
 
 
 def test_an_unreadable_file_is_called_unreadable() -> None:
