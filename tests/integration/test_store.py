@@ -34,7 +34,8 @@ from infrastructure.local import emulator
 from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.progress import Progress
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 from tests.support.free_ports import free_port
 from tests.support.integration.store_values import World, decided
 from tests.support.provider_fixtures import PRACTICE

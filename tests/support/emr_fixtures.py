@@ -17,7 +17,8 @@ from chalicelib.services.documents.lifecycle_events import LifecycleEvents
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.documents.send_command import SendCommand
 from chalicelib.services.transaction import Change, Claim
-from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeSwitches
 
 PORTAL_URL = "https://portal.test"
 PDF = b"%PDF-1.7 a plan of care"

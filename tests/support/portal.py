@@ -14,7 +14,8 @@ from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.jobs import JobName
 from chalicelib.web.http.request_parsing import make_form_token
-from tests.support.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeSwitches
 from tests.support.pdf.fake_pdf import FakePdf
 from tests.support.worlds.delivery_world import some_settings
 

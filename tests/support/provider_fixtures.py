@@ -12,7 +12,8 @@ from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Docum
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 
 PRACTICE = Practice(
     id="prc_1",

@@ -18,6 +18,7 @@ from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings, from_environment
 from chalicelib.workers import run_delivery_job
+from tests.support.fake_store import FakeStore
 from tests.support.fakes import (
     START,
     FakeClock,
@@ -26,7 +27,6 @@ from tests.support.fakes import (
     FakeMailer,
     FakeNotifier,
     FakeQueues,
-    FakeStore,
     FakeSwitches,
     FakeWebhookSender,
 )

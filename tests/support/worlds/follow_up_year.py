@@ -36,7 +36,8 @@ from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
 from examples.fax_carrier.exchange import Plan
 from tests.support.emr_fixtures import PDF, sent
-from tests.support.fakes import FakeInspector, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import FakeInspector
 from tests.support.worlds.fax_world import FaxWorld, store_pdf
 
 ZONES = (

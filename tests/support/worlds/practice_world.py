@@ -9,7 +9,8 @@ from standardwebhooks import Webhook
 from chalicelib.domain.practices import Practice
 from chalicelib.services.practices.practices import Practices
 from chalicelib.services.practices.request_authentication import RequestAuthentication
-from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeClock, FakeIds, FakeSwitches
 
 BODY = b'{"type": "document.sent"}'
 

@@ -36,7 +36,7 @@ from infrastructure.generate_guide import (
     vectors,
 )
 from tests.support.emr_fixtures import PRACTICE, Emr
-from tests.support.fakes import FakeStore
+from tests.support.fake_store import FakeStore
 
 TEXT = GUIDE.read_text()
 DOCUMENT = openapi("https://portal.example.org")

@@ -13,7 +13,8 @@ from chalicelib.web.access_rules import is_read_only
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, draft_cookie
 from chalicelib.web.routes import ROUTES
 from tests.support.accounts import logged_in, portal_with
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
 from tests.support.provider_fixtures import OTHER_PROVIDER, a_document
 

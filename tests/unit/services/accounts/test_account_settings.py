@@ -27,7 +27,8 @@ from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import is_password
 from chalicelib.services.authentication.sessions import Sessions
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds, FakeKeys
 from tests.support.provider_fixtures import PRACTICE, PROVIDER
 from tests.support.soft_passkey import SoftPasskey
 

@@ -12,7 +12,8 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.link_requests import LinkRequests
 from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.transaction import Change, Claim
-from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeClock, FakeIds, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing
 
 EMAIL, SECOND = "dr.rivera@example.com", "luis@clinic.example"

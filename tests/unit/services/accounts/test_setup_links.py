@@ -13,7 +13,8 @@ from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import is_password
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.transaction import Change, Claim
-from tests.support.fakes import START, FakeIds, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, only_doing
 
 PASSWORD = "violet tractor onion"

@@ -14,7 +14,8 @@ from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, MAX_RESPON
 from chalicelib.services.authentication.sessions import Sessions
 from chalicelib.services.signed_tokens import from_base64url, to_base64url
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds, FakeKeys
 from tests.support.provider_fixtures import PROVIDER
 from tests.support.soft_passkey import SoftPasskey
 

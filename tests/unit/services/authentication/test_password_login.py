@@ -24,7 +24,8 @@ from chalicelib.services.authentication.password_login import (
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.authentication.sessions import Sessions
 from chalicelib.services.transaction import Change, Claim
-from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds, FakeKeys
 from tests.support.provider_fixtures import PROVIDER, only_doing
 
 PASSWORD = "violet tractor onion"

@@ -15,7 +15,8 @@ from chalicelib.domain.second_factors import Authenticator
 from chalicelib.domain.session_keys import key_id
 from chalicelib.services.authentication.sessions import AUDIENCE, Sessions, login_event, switched_practices, time_left
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds, FakeKeys
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
 
 ISSUER = "https://portal.test"

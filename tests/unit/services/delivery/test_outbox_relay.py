@@ -8,7 +8,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.outbox_relay import SWEEP_AFTER, relay_rows, sweep
 from chalicelib.services.transaction import Change, Job, OutboxRow
-from tests.support.fakes import START, FakeQueues, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeQueues
 
 SEAL = Job(queue=QueueName.DOCUMENTS, name=JobName.SEAL, event_id="evt_1", document_id="doc_1")
 DELIVER = Job(queue=QueueName.DELIVERIES, name=JobName.DELIVER, event_id="evt_1", delivery_id="dlv_1")

@@ -12,7 +12,8 @@ from chalicelib.services.delivery.settlement import Settlement
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds
 from tests.support.provider_fixtures import a_document, a_store
 
 S = DeliveryStatus

@@ -14,7 +14,8 @@ from chalicelib.domain.practices import Endpoint
 from chalicelib.services.delivery.webhooks import LONGEST_RETRY_AFTER, Webhooks
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeWebhookSender
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeClock, FakeIds, FakeWebhookSender
 from tests.support.worlds.delivery_world import ENDPOINT, THE_PRACTICE
 
 DAY = timedelta(days=1)

@@ -12,7 +12,8 @@ from chalicelib.domain.documents import Addressee
 from chalicelib.domain.providers import Provider, separation_key
 from chalicelib.services.documents.provider_matching import ProviderMatch, ProviderMatcher, match_again, unlink
 from chalicelib.services.transaction import Change, Claim
-from tests.support.fakes import START, FakeIds, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds
 from tests.support.provider_fixtures import a_document
 
 ME, OTHER = "prc_1", "prc_2"

@@ -15,7 +15,8 @@ from chalicelib.domain.status import Action
 from chalicelib.services.documents import silent_providers as module
 from chalicelib.services.documents.silent_providers import SilentProvidersReport, best_channel, summarize
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 from tests.support.provider_fixtures import a_document
 
 RIVERA = replace(a_document().addressee, first_name="Luis", last_name="Rivera", credential="MD", npi="1234567893")

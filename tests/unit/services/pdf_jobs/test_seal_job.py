@@ -29,7 +29,8 @@ from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCach
 from chalicelib.services.pdf_requests import CheckedRelease, PrepareDocument
 from chalicelib.services.ports import StoredFileCorrupt
 from chalicelib.services.transaction import Job
-from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues
 from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.fake_pdf import FakePdf

@@ -12,7 +12,8 @@ from chalicelib.domain.errors import Invalid, TooManyRequests, Unavailable
 from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
 from chalicelib.services.pdf_jobs.seal_verification import SealVerification, VerificationResult
 from chalicelib.services.transaction import Change, Claim
-from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
 from tests.support.provider_fixtures import a_document, a_store
 from tests.support.slow_calls import SECONDS_PER_CALL, Calls, Slow, in_sequence
 

@@ -6,7 +6,8 @@ import pytest
 from chalicelib import bootstrap
 from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.claim_keys import own_fax_number_claim
-from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeSwitches
 from tests.support.worlds.delivery_world import some_settings
 
 WHOLE = {

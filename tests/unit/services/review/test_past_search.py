@@ -9,7 +9,8 @@ from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.ports import Page
 from chalicelib.services.review.past_search import MAX_WINDOWS, WINDOW, PastSearch, find_past, parse_search
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
 
 

@@ -15,7 +15,8 @@ from chalicelib.services.review.by_hand import ByHand, CodeVisitor
 from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm
 from chalicelib.services.review.review import ProviderAction, Review
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeSwitches
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
 
 BY = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password")

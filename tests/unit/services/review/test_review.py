@@ -19,7 +19,8 @@ from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, 
 from chalicelib.services.review.review import ProviderAction, Review
 from chalicelib.services.review.signature_input import clean_text, is_own_name
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds, FakeSwitches
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store, only_doing
 
 BY = ProviderAction(

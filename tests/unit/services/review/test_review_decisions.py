@@ -14,7 +14,8 @@ from chalicelib.domain.signatures import from_text, read_drawing
 from chalicelib.services.review.decisions import CONSENT_VERSION, MAX_NOTE, NOTE_REQUIRED, DeclineForm
 from chalicelib.services.review.review import MAX_COUNT, PAGE_LENGTH, Review
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
 from tests.unit.services.review.test_review import ALL_SHOWN, BY, a_review, fields_of, stored
 

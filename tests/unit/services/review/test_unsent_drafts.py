@@ -6,7 +6,8 @@ import pytest
 from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
 from chalicelib.services.review.unsent_drafts import MAX_LENGTH, UnsentDrafts
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
 
 DOCUMENT, OTHER_DOCUMENT = a_document(), a_document(id="doc_other")

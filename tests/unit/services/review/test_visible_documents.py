@@ -15,7 +15,8 @@ from chalicelib.services.review.decisions import ApprovalForm, DeclineForm
 from chalicelib.services.review.past_search import PastSearch
 from chalicelib.services.review.review import PAGE_LENGTH, ProviderAction, Review
 from chalicelib.services.transaction import Change
-from tests.support.fakes import START, FakeIds, FakeStore, FakeSwitches
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START, FakeIds, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, a_store
 
 ACTION = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="Password at login")

@@ -10,7 +10,8 @@ from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.web.pages.login_form import local_path
 from tests.support.accounts import portal_with_account
-from tests.support.fakes import START, FakeStore
+from tests.support.fake_store import FakeStore
+from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, set_cookies, text
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document
 
