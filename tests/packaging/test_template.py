@@ -60,6 +60,53 @@ SWITCHED = {
     "Resources.FollowUpRole.Properties.Policies.PolicyDocument.Statement.Resource",
 }
 TABLES_WITH_TTL = {"AccountEventsTable", "RequestsTable", "SecretsTable"}
+ON_OR_OFF = "^(on|off)$"
+SWITCHES = (
+    (
+        "ElectronicSignatureDefault",
+        "electronic-signature",
+        "off",
+        ON_OR_OFF,
+        "Electronic Signature for practices without a parameter of their own: on or off",
+    ),
+    (
+        "ReminderEmailsDefault",
+        "reminder-emails",
+        "on",
+        ON_OR_OFF,
+        "Reminders by email, for practices without a parameter of their own: on or off",
+    ),
+    (
+        "ReminderFaxesDefault",
+        "reminder-faxes",
+        "on",
+        ON_OR_OFF,
+        "Faxes of the follow-up, for practices without a parameter of their own: on or off",
+    ),
+    (
+        "FollowUpDaysDefault",
+        "follow-up-days",
+        "3,5,10,14,21,27",
+        "^[0-9]{1,2}(,[0-9]{1,2}){5}$",
+        "Days of the follow-up: fax, call, reminder, second call, due soon, last reminder",
+    ),
+    (
+        "SignWithoutAccountDefault",
+        "sign-without-account",
+        "off",
+        ON_OR_OFF,
+        "Signing without an account for practices without a parameter of their own: on or off",
+    ),
+    (
+        "SecondFactorDefault",
+        "second-factor",
+        "off",
+        ON_OR_OFF,
+        "Second factor of providers, for practices without a parameter of their own: on (required) or off",
+    ),
+)
+"""The switches in full: resource, parameter, default, allowed pattern and description."""
+
 QUEUES_WITH_WORKERS = {"DocumentJobs": "Documents", "DeliveryJobs": "Deliveries"}
 OPERATIONS = ROOT / "docs" / "operations.md"
 PROBLEM_JSON = "'application/problem+json'"
@@ -431,73 +478,22 @@ def test_aws_generates_the_session_secret(production: Resources) -> None:
     assert secret["KmsKeyId"] == arn("DataKey")
 
 
-def test_switches_are_deployed_as_off_and_never_changed_by_the_template(production: Resources) -> None:
+def test_switches_have_their_defaults_and_are_never_changed_by_the_template(production: Resources) -> None:
     """A switch is a setting in Parameter Store that operators change. An update of the stack must not overwrite it."""
-    switches = of_type(production, "AWS::SSM::Parameter")
-    assert switches == {
-        "ElectronicSignatureDefault": {
+    expected = {
+        name: {
             "Type": "AWS::SSM::Parameter",
             "Properties": {
-                "Name": {"Fn::Sub": "/${AWS::StackName}/electronic-signature"},
+                "Name": {"Fn::Sub": f"/${{AWS::StackName}}/{parameter}"},
                 "Type": "String",
-                "Value": "off",
-                "AllowedPattern": "^(on|off)$",
-                "Description": ("Electronic Signature for practices without a parameter of their own: on or off"),
+                "Value": value,
+                "AllowedPattern": pattern,
+                "Description": description,
             },
-        },
-        "ReminderEmailsDefault": {
-            "Type": "AWS::SSM::Parameter",
-            "Properties": {
-                "Name": {"Fn::Sub": "/${AWS::StackName}/reminder-emails"},
-                "Type": "String",
-                "Value": "on",
-                "AllowedPattern": "^(on|off)$",
-                "Description": "Reminders by email, for practices without a parameter of their own: on or off",
-            },
-        },
-        "ReminderFaxesDefault": {
-            "Type": "AWS::SSM::Parameter",
-            "Properties": {
-                "Name": {"Fn::Sub": "/${AWS::StackName}/reminder-faxes"},
-                "Type": "String",
-                "Value": "on",
-                "AllowedPattern": "^(on|off)$",
-                "Description": "Faxes of the follow-up, for practices without a parameter of their own: on or off",
-            },
-        },
-        "FollowUpDaysDefault": {
-            "Type": "AWS::SSM::Parameter",
-            "Properties": {
-                "Name": {"Fn::Sub": "/${AWS::StackName}/follow-up-days"},
-                "Type": "String",
-                "Value": "3,5,10,14,21,27",
-                "AllowedPattern": "^[0-9]{1,2}(,[0-9]{1,2}){5}$",
-                "Description": "Days of the follow-up: fax, call, reminder, second call, due soon, last reminder",
-            },
-        },
-        "SignWithoutAccountDefault": {
-            "Type": "AWS::SSM::Parameter",
-            "Properties": {
-                "Name": {"Fn::Sub": "/${AWS::StackName}/sign-without-account"},
-                "Type": "String",
-                "Value": "off",
-                "AllowedPattern": "^(on|off)$",
-                "Description": "Signing without an account for practices without a parameter of their own: on or off",
-            },
-        },
-        "SecondFactorDefault": {
-            "Type": "AWS::SSM::Parameter",
-            "Properties": {
-                "Name": {"Fn::Sub": "/${AWS::StackName}/second-factor"},
-                "Type": "String",
-                "Value": "off",
-                "AllowedPattern": "^(on|off)$",
-                "Description": (
-                    "Second factor of providers, for practices without a parameter of their own: on (required) or off"
-                ),
-            },
-        },
+        }
+        for name, parameter, value, pattern, description in SWITCHES
     }
+    assert of_type(production, "AWS::SSM::Parameter") == expected
 
 
 # Mail
