@@ -7,7 +7,6 @@ from datetime import date
 
 from chalicelib.domain.certification.facts import CallResult, TransmissionChannel
 from chalicelib.domain.certification.rules import CertifiedBy
-from chalicelib.domain.documents import DeclineReason, Kind
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.domain.timestamps import from_text
 from chalicelib.pdf.models import ProofSheet, SheetRow, SheetSection
@@ -111,7 +110,7 @@ def _plan(proof: ProofResource) -> SheetSection:
     period = f"{_short_day(plan['period_from'])} to {_short_day(plan['period_to'])}"
     rows = (
         ("Title", plan["title"]),
-        ("Kind", KINDS[Kind(plan["kind"])]),
+        ("Kind", KINDS[plan["kind"]]),
         ("Patient", f"{isolate(plan['patient'])}, DOB {_short_day(plan['date_of_birth'])}"),
         ("Therapist", plan["therapist"] or _NOT_STATED),
         ("Document ID", plan["document_id"]),
@@ -219,7 +218,7 @@ def _verdict(proof: ProofResource, found: ProofTransmission) -> str:
 
 def _certified(found: ProofTransmission) -> str:
     by = found["certified_by"]
-    return "No" if by is None else f"{CERTIFIED[CertifiedBy(by)]}, {_short_day(found['certified_on'])}"
+    return "No" if by is None else f"{CERTIFIED[by]}, {_short_day(found['certified_on'])}"
 
 
 def _decision(proof: ProofResource) -> SheetSection:
@@ -231,14 +230,14 @@ def _decision(proof: ProofResource) -> SheetSection:
 
 
 def _decision_rows(decision: ProofDecision, zone: str) -> Iterator[tuple[str, str]]:
-    yield "Decision", OUTCOMES[Outcome(decision["outcome"])]
+    yield "Decision", OUTCOMES[decision["outcome"]]
     yield "Recorded", _optional_moment(decision["decided_at"], zone)
     if decision["name"]:
         yield "By", format_signer(isolate(decision["name"]), isolate(decision["credential"] or ""), decision["npi"])
     if decision["signed_on"]:
         yield "Date on the copy", _short_day(decision["signed_on"])
     if decision["decline_reason"]:
-        yield "Reason", DECLINE_REASONS[DeclineReason(decision["decline_reason"])]
+        yield "Reason", DECLINE_REASONS[decision["decline_reason"]]
     if decision["note"]:
         yield "Note", decision["note"]
 
