@@ -20,7 +20,7 @@ from chalicelib.domain.status import Action
 from chalicelib.pdf.models import Level, ProofSheet, SealSpec
 from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.placeholder import Placeholder
-from chalicelib.pdf.signing.sealer import Sealer
+from chalicelib.pdf.signing.sealer import Message, Sealer
 from chalicelib.services.pdf_jobs import seal_contents
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import (
@@ -170,7 +170,14 @@ class ReleaseMaker:
             sealed = placeholder.insert(data, message.data)
         except ValueError as error:
             raise SealRefused(str(error)) from error
-        request = CheckRelease(
+        request = self._check_request(draft, data, message)
+        sha256 = require_no_fault(self.pdf.run(request, CheckedRelease), sealed)
+        return SealedFile(sealed, sha256, prepared.pages, message.level)
+
+    def _check_request(self, draft: _Draft, data: bytes, message: Message) -> CheckRelease:
+        """Return the request to check the draft, whose bytes are `data`, with the seal's message inserted."""
+        prepared = draft.prepared
+        return CheckRelease(
             prepared=source_link(self.files, draft.key, _hash(data)),
             start=prepared.start,
             end=prepared.end,
@@ -184,8 +191,6 @@ class ReleaseMaker:
             place=prepared.place,
             unseen=draft.unseen,
         )
-        sha256 = require_no_fault(self.pdf.run(request, CheckedRelease), sealed)
-        return SealedFile(sealed, sha256, prepared.pages, message.level)
 
 
 def require_no_fault(checked: CheckedRelease, sealed: bytes) -> str:
