@@ -100,15 +100,6 @@ def reminder_ids(events: Iterable[Event]) -> Sequence[str]:
     return list(dict.fromkeys(reminder for reminder in found if reminder))
 
 
-def carrier_of(delivery: Delivery) -> str:
-    """Return the name of the service that carried an email or fax, such as `Amazon SES`, for people.
-
-    Only the fax carrier can't recognize a repeated message. All other faxes go through the email-to-fax gateway."""
-    if delivery.channel is Channel.FAX:
-        return "Telnyx" if delivery.never_repeats else GATEWAY
-    return "Amazon SES"
-
-
 def _attempts_of(delivery: Delivery) -> Iterator[ProofAttempt]:
     arrival = _find_arrival(delivery)
     for attempt in delivery.attempts:
@@ -133,7 +124,7 @@ def _describe(delivery: Delivery, attempt: DeliveryAttempt, result: ProofResult)
         to=delivery.recipient,
         started_at=to_text(attempt.at),
         ended_at=to_plain(attempt.ended_at),
-        carrier=carrier_of(delivery),
+        carrier=_carrier_of(delivery),
         carrier_id=attempt.carrier_id,
         pages_sent=receipt.pages_sent if receipt else None,
         pages_confirmed=receipt.pages_confirmed if receipt else None,
@@ -142,6 +133,15 @@ def _describe(delivery: Delivery, attempt: DeliveryAttempt, result: ProofResult)
         detail=attempt.detail,
         receipt_sha256=receipt.sha256 if receipt else None,
     )
+
+
+def _carrier_of(delivery: Delivery) -> str:
+    """Return the name of the service that carried an email or fax, such as `Amazon SES`, for people.
+
+    Only the fax carrier can't recognize a repeated message. All other faxes go through the email-to-fax gateway."""
+    if delivery.channel is Channel.FAX:
+        return "Telnyx" if delivery.never_repeats else GATEWAY
+    return "Amazon SES"
 
 
 def _calls(events: Iterable[Event]) -> Iterator[ProofAttempt]:

@@ -29,6 +29,8 @@ _READERS = 8
 
 
 class Proofs:
+    """Service that compiles the proof of a document's transmission, and finds or requests its sealed PDF."""
+
     def __init__(self, store: Store, files: Files, ids: Ids) -> None:
         self._store = store
         self._files = files
