@@ -12,7 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.adapters.webhook_http_client import TOTAL_SECONDS
-from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, WEBHOOK_RETRY_AFTER
+from chalicelib.domain.carriers.email_receipts import Effect, effect_of
+from chalicelib.domain.carriers.ses_reports import MEANINGS, Meaning
+from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, WEBHOOK_RETRY_AFTER, Channel, DeliveryStatus
 from chalicelib.pdf.models import MAX_PAGES
 from chalicelib.services import pagination as paging
 from chalicelib.services.delivery import webhooks
@@ -322,6 +324,32 @@ def _notices() -> str:
     return _table(("`kind`", "subject"), rows)
 
 
+def _receipts() -> str:
+    """Return the table of the reports of SES: the meaning of each, and its effect before and after *delivered*.
+
+    Reports with the same meaning are in one row."""
+    names: dict[tuple[str, Meaning], list[str]] = {}
+    for report, meaning in MEANINGS.items():
+        name = " / ".join(part for part in (report.type, report.sub_type) if part)
+        names.setdefault((report.name, meaning), []).append(f"`{name}`" if name else "(no type)")
+    rows = [
+        (
+            f"`{report}`",
+            ", ".join(types),
+            meaning.detail,
+            _consequence(meaning, DeliveryStatus.SENT),
+            _consequence(meaning, DeliveryStatus.DELIVERED),
+        )
+        for (report, meaning), types in names.items()
+    ]
+    return _table(("report", "type / sub-type", "what the clinic reads", "before *delivered*", "after"), rows)
+
+
+def _consequence(meaning: Meaning, status: DeliveryStatus) -> str:
+    effect = Effect.NOTHING if meaning.kind is None else effect_of(meaning.kind, status, Channel.EMAIL)
+    return effect.value.replace("_", " ")
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -336,6 +364,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "limits": _limits,
     "columns": _columns,
     "notices": _notices,
+    "receipts": _receipts,
 }
 
 VALUES: Mapping[str, str] = {

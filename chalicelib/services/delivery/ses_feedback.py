@@ -1,16 +1,18 @@
 """Receipts from SES, which come as SNS notifications: an email was delivered, bounced, or marked as junk.
 
-The table in `domain/carriers/email_receipts.py` defines the effect of each receipt on its delivery."""
+The table in `domain/carriers/ses_reports.py` says what each report means, and the table in
+`domain/carriers/email_receipts.py` what each receipt does to its delivery."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.carriers.email_receipts import Effect, Receipt, ReceiptKind, effect_of
+from chalicelib.domain.carriers.email_receipts import Effect, Receipt, effect_of
+from chalicelib.domain.carriers.ses_reports import ReportName, ReportType, meaning_of
 from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryAttempt, NoticeKind, ReceiptFacts
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.jobs import JobName, QueueName
@@ -45,7 +47,7 @@ class SesFeedback:
         `sha256` is the hash (hex) of the notification's raw bytes."""
         receipt = read(notification)
         if receipt is None:
-            kind = str(notification.get("notificationType"))
+            kind = str(notification.get("notificationType") or notification.get("eventType"))
             logger.info("mail notification ignored", extra={"kind": kind})
         else:
             self.apply(replace(receipt, sha256=sha256))
@@ -129,28 +131,43 @@ _VERDICTS: Mapping[Effect, Verdict] = {
 }
 
 
-# The diagnostic text of a receipt quotes the address, so none of that text is stored.
-_RECEIPTS: Mapping[str, tuple[ReceiptKind, str]] = {
-    "Delivery": (ReceiptKind.DELIVERED, "The receiving server accepted it."),
-    "Complaint": (ReceiptKind.COMPLAINED, "The mailbox reported it as junk."),
+def read(notification: Mapping[str, Any]) -> Receipt | None:
+    """Return the receipt in a report of SES, or None for a report that changes nothing.
+
+    `domain/carriers/ses_reports.py` has the table of reports. Other reports, such as SES's test of a new topic, give
+    None too. SES names the report `eventType` where an operator publishes events, and `notificationType` elsewhere."""
+    name = str(notification.get("notificationType") or notification.get("eventType"))
+    if name not in _PARTS:
+        return None
+    report = ReportName(name)
+    part = notification.get(_PARTS[report].key) or {}
+    meaning = meaning_of(_type_of(report, part))
+    if meaning.kind is None:
+        return None
+    mail = notification["mail"]
+    at = from_text(part.get("timestamp") or mail["timestamp"])
+    # The report's diagnostic text quotes the address, so only the table's own sentence is stored.
+    return Receipt(carrier_id=str(mail["messageId"]), kind=meaning.kind, at=at, detail=meaning.detail)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """The part of a report that has its details: the part's key, and the keys of the type and the sub-type in it."""
+
+    key: str
+    type: str = ""
+    sub_type: str = ""
+
+
+_PARTS: Mapping[ReportName, _Part] = {
+    ReportName.DELIVERY: _Part(key="delivery"),
+    ReportName.BOUNCE: _Part(key="bounce", type="bounceType", sub_type="bounceSubType"),
+    ReportName.COMPLAINT: _Part(key="complaint", type="complaintFeedbackType", sub_type="complaintSubType"),
+    ReportName.DELAY: _Part(key="deliveryDelay", type="delayType"),
+    ReportName.REJECT: _Part(key="reject", type="reason"),
 }
 
 
-def read(notification: Mapping[str, Any]) -> Receipt | None:
-    """Return the receipt in an SNS notification, or None if there is no receipt, as in SES's test of a new topic."""
-    name = str(notification.get("notificationType"))
-    if name == "Bounce":
-        kind, detail = _describe_bounce(notification["bounce"])
-    elif name in _RECEIPTS:
-        kind, detail = _RECEIPTS[name]
-    else:
-        return None
-    at = from_text(notification[name.lower()]["timestamp"])
-    return Receipt(carrier_id=str(notification["mail"]["messageId"]), kind=kind, at=at, detail=detail)
-
-
-def _describe_bounce(bounce: Mapping[str, Any]) -> tuple[ReceiptKind, str]:
-    reason = bounce.get("bounceSubType", "Undetermined")
-    if bounce["bounceType"] == "Transient":
-        return ReceiptKind.RETURNED, f"It bounced for now ({reason})."
-    return ReceiptKind.BOUNCED, f"It bounced ({reason})."
+def _type_of(name: ReportName, part: Mapping[str, Any]) -> ReportType:
+    keys = _PARTS[name]
+    return ReportType(name=name, type=str(part.get(keys.type) or ""), sub_type=str(part.get(keys.sub_type) or ""))

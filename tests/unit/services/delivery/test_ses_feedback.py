@@ -1,6 +1,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -198,6 +199,97 @@ def test_repeated_transient_bounces_fail_in_the_end(world: World) -> None:
         world.ses_feedback.record(notification("Bounce", carrier, **back))
     assert tries == len(MESSAGE_RETRY_AFTER) + 1
     assert event_types(world) == ["document.delivery_failed"]
+
+
+UNDETERMINED = notification("Bounce", bounceType="Undetermined", bounceSubType="Undetermined")
+
+
+@pytest.mark.parametrize("receipt", [UNDETERMINED, notification("Bounce", bounceType="New", bounceSubType="New")])
+def test_a_bounce_without_a_clear_reason_is_retried(world: World, receipt: Mapping[str, Any]) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(receipt)
+    row = world.row(row_id)
+    assert (row.status, event_types(world)) == (Status.QUEUED, [])
+    assert row.attempts[-1].detail == "It bounced, and the bounce gave no clear reason."
+    assert world.when_due(row_id).status is Status.SENT
+
+
+def test_a_bounce_without_a_clear_reason_changes_nothing_after_delivery(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(DELIVERED)
+    before = (world.store.commits, world.row(row_id), world.events())
+    world.ses_feedback.record(UNDETERMINED)
+    assert (world.store.commits, world.row(row_id), world.events()) == before
+    assert world.row(row_id).status is Status.DELIVERED
+
+
+def test_an_email_taken_out_of_the_junk_folder_is_no_complaint(world: World) -> None:
+    sent(world)
+    world.ses_feedback.record(DELIVERED)
+    before = (world.store.commits, world.notices())
+    world.ses_feedback.record(notification("Complaint", complaintFeedbackType="not-spam"))
+    assert (world.store.commits, world.notices()) == before
+
+
+def test_a_complaint_says_of_what(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(notification("Complaint", complaintFeedbackType="virus"))
+    assert world.row(row_id).attempts[-1].detail == "The mailbox reported a virus in it."
+
+
+def test_an_email_that_ses_held_back_after_a_complaint_has_failed(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(
+        notification("Complaint", complaintFeedbackType=None, complaintSubType="OnAccountSuppressionList")
+    )
+    assert (world.row(row_id).status, world.notices()) == (Status.FAILED, ["delivery_failed"])
+
+
+@pytest.mark.parametrize("reason", ["MessageTooLarge", "ContentRejected", "AttachmentRejected"])
+def test_an_email_refused_for_what_it_contains_is_not_sent_again(world: World, reason: str) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(notification("Bounce", bounceType="Transient", bounceSubType=reason))
+    assert world.row(row_id).status is Status.FAILED
+
+
+def event(name: str, part: str, **details: Any) -> Mapping[str, Any]:
+    """Return a report as SES publishes it for a configuration set."""
+    mail = {"timestamp": "2026-11-22T19:00:05.000Z", "messageId": "ses-0001"}
+    return {"eventType": name, "mail": mail, part: details}
+
+
+def test_an_email_that_ses_rejects_has_failed(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(event("Reject", "reject", reason="Bad content"))
+    attempt = world.row(row_id).attempts[-1]
+    assert (world.row(row_id).status, attempt.detail) == (Status.FAILED, "SES found a virus in it and did not send it.")
+
+
+def test_a_delay_changes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    row_id = sent(world)
+    delay = {"delayType": "MailboxFull", "timestamp": "2026-11-22T19:00:05.000Z"}
+    world.ses_feedback.record(event("DeliveryDelay", "deliveryDelay", **delay))
+    assert world.row(row_id).status is Status.SENT
+    (record,) = caplog.records
+    assert (record.message, record.__dict__["kind"]) == ("mail notification ignored", "DeliveryDelay")
+
+
+def test_a_published_event_counts_like_a_notification(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(event("Delivery", "delivery", timestamp="2026-11-22T19:00:07.000Z"))
+    assert world.row(row_id).status is Status.DELIVERED
+
+
+def test_a_complaint_is_dated_by_its_own_time_if_it_has_one(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(event("Complaint", "complaint", timestamp="2026-11-22T19:00:07.000Z"))
+    assert world.row(row_id).attempts[-1].at == datetime(2026, 11, 22, 19, 0, 7, tzinfo=UTC)
+
+
+def test_a_complaint_without_a_time_is_dated_by_the_email(world: World) -> None:
+    row_id = sent(world)
+    world.ses_feedback.record(event("Complaint", "complaint"))
+    assert world.row(row_id).attempts[-1].at == datetime(2026, 11, 22, 19, 0, 5, tzinfo=UTC)
 
 
 def test_an_absence_note_after_delivery_is_not_a_failure(world: World) -> None:
