@@ -65,12 +65,19 @@ class Server:
 def read_request(connection: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += receive(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     while len(body) < length:
-        body += connection.recv(65536)
+        body += receive(connection)
     return head + b"\r\n\r\n" + body
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Return what arrives next. Raises `ConnectionError` if the client has left, because a loop would wait for ever."""
+    if not (part := connection.recv(65536)):
+        raise ConnectionError("the client closed the connection")
+    return part
 
 
 Serve = Callable[..., Server]
