@@ -27,7 +27,8 @@ class Provider:
     - `unaddressed` are ids of documents that were never sent to an address of the person, found by the last check for
       the report `report_visibility`.
     - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
-    - `link` is the delivery with the newest setup or reset link. Older links do not work.
+    - `link` is the delivery with the newest setup or reset link, or None if no link works. `earlier_links` are the
+      deliveries with older links, the newest first, which work as long as `link` is set.
     - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
     - `session_generation` rises to end every session of the account.
     - `merged_into` is the account to which the mailbox of a person without an account belongs now. The documents of the
@@ -67,6 +68,7 @@ class Provider:
     closed_at: datetime | None = None
     move_link: str | None = None
     merged_into: str | None = None
+    earlier_links: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -99,6 +101,24 @@ def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
     return _is_same_spelling(("", provider.last_name), ("", addressee.last_name))
 
 
+MAX_EARLIER_LINKS = 9
+"""The most setup and reset links of a provider that keep working beside the newest one."""
+
+
+def live_links(provider: Provider) -> tuple[str, ...]:
+    """Return the deliveries of the provider's setup and reset links that nobody has used or voided, the newest first.
+
+    A used link voids all links, and so does support: `link` is None then. The expiry of a link is in the link's own
+    row."""
+    return () if provider.link is None else (provider.link, *provider.earlier_links)
+
+
+def with_link(provider: Provider, delivery_id: str) -> Provider:
+    """Return the next version of a provider's row, with one more link. The oldest of too many links stops working."""
+    earlier = live_links(provider)[:MAX_EARLIER_LINKS]
+    return replace(provider, version=provider.version + 1, link=delivery_id, earlier_links=earlier)
+
+
 def without_sessions(provider: Provider) -> Provider:
     """Return the provider's row with a higher version and session generation, which ends all sessions of the account.
 
@@ -123,6 +143,7 @@ def without_credentials(provider: Provider) -> Provider:
         consent_version=None,
         consented_at=None,
         link=None,
+        earlier_links=(),
         move_link=None,
     )
 

@@ -14,7 +14,7 @@ from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCode, Invalid, InvalidCode, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.domain.providers import Provider, without_sessions
+from chalicelib.domain.providers import Provider, live_links, with_link, without_sessions
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.accounts.account_moves import complete_move
@@ -35,7 +35,7 @@ _MAX_PENDING_READ = 50
 A setup link whose own document was recalled stays valid if there is another pending document for the same person."""
 
 _LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET, SecretKind.NEW_ADDRESS)
-_EXPIRED = f"A link works once and for {duration(LINK_LIFETIME)}, and only the newest link works."
+_EXPIRED = f"A link works once and for {duration(LINK_LIFETIME)}."
 _OUTDATED = "This link is no longer needed: the address was corrected, or the account belongs to someone else."
 _TAKEN_ADDRESS = (
     "This email address already belongs to another person's account. An account is for one person. "
@@ -44,7 +44,7 @@ _TAKEN_ADDRESS = (
 
 
 class LinkExpired(Gone):
-    """Error for a link that no longer works, because it was used, has expired or was replaced by a newer link.
+    """Error for a link that no longer works, because it or another link was used, or because it has expired.
 
     `document_id` names the document of the link's email, for the page that offers a new link. It is None if the link
     had no document, or if the link's row no longer exists."""
@@ -117,8 +117,9 @@ class SetupLinks:
     def create_token(self, delivery: Delivery, now: datetime) -> str:
         """Store a link for the email that is about to be sent, and return the token for the link's URL.
 
-        Only the token's hash is stored. The link expires after `LINK_LIFETIME`, and the links of the provider's
-        earlier emails stop working. If the same email is sent again, it gets another token, and both tokens work.
+        Only the token's hash is stored. The link expires after `LINK_LIFETIME`. The links of the provider's earlier
+        emails keep working until one of them is used. If the same email is sent again, it gets another token, and both
+        tokens work.
         Raise `MessageOutdated` if the email must not be sent: a clinic has corrected the address, the account has
         another username, or the provider has an account already."""
         token = self._ids.token()
@@ -128,9 +129,8 @@ class SetupLinks:
             if provider is None or not self._may_send(delivery, provider):
                 raise MessageOutdated(_OUTDATED)
             secret = _link_row(token, delivery, provider, now)
-            newest = replace(provider, version=provider.version + 1, link=delivery.id)
-            is_noted = delivery.id in (provider.link, provider.move_link)
-            providers = () if is_noted else (newest,)
+            is_noted = delivery.id in (*live_links(provider), provider.move_link)
+            providers = () if is_noted else (with_link(provider, delivery.id),)
             self._store.commit(Change(at=now, secrets=(secret,), providers=providers))
 
         retry_on_conflict(step, retry_on=frozenset({"provider"}))
@@ -160,7 +160,7 @@ class SetupLinks:
             lambda: self._pending_if_setup(secret),
         )
         provider, document = visit.provider, visit.document
-        if provider is None or not _is_newest(secret, provider):
+        if provider is None or not _fits_account(secret, provider):
             raise LinkExpired(secret.document_id)
         if secret.kind is SecretKind.SETUP:
             document = _document_of_link(provider, document, lambda: pending, access=secret.access, email=secret.email)
@@ -265,17 +265,17 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
     )
 
 
-def _is_newest(secret: Secret, provider: Provider) -> bool:
-    """Return True if a link still works: it is the provider's newest link, and fits the state of the account.
+def _fits_account(secret: Secret, provider: Provider) -> bool:
+    """Return True if a link still works: no link was used since, and the link fits the state of the account.
 
     `secret` is the link's stored row. A setup link works only without an account, and a reset link only if it was sent
     to the account's present username. A move link works only while the move that support started is not cancelled."""
     if secret.kind is SecretKind.NEW_ADDRESS:
         return provider.has_account and provider.move_link == secret.link
-    is_newest = provider.link == secret.link
+    is_live = secret.link in live_links(provider)
     if secret.kind is SecretKind.RESET:
-        return is_newest and provider.has_account and secret.email == provider.email
-    return is_newest and not provider.has_account
+        return is_live and provider.has_account and secret.email == provider.email
+    return is_live and not provider.has_account
 
 
 def _has_newer_setup_email(delivery: Delivery, provider: Provider) -> bool:
@@ -340,7 +340,11 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
     For a setup link, the row also gets the username, the credential and the NPI of the new account."""
     provider = link.provider
     changed = replace(
-        without_sessions(provider), password_hash=password_hash, link=None, short_password=is_short(form.password)
+        without_sessions(provider),
+        password_hash=password_hash,
+        link=None,
+        earlier_links=(),
+        short_password=is_short(form.password),
     )
     if not link.is_setup:
         return changed

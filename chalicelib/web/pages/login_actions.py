@@ -6,7 +6,7 @@ from urllib.parse import quote
 from chalice.app import Response
 
 from chalicelib.domain.errors import Gone, Invalid, PortalError, TooManyRequests, Unauthenticated
-from chalicelib.domain.expiring_records import PENDING_LOGIN_LIFETIME
+from chalicelib.domain.expiring_records import LINK_LIFETIME, PENDING_LOGIN_LIFETIME
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, ValidLink
 from chalicelib.services.authentication.password_login import LoginAttempt, SecondFactorRequired
@@ -27,7 +27,7 @@ from chalicelib.web.pages.login_form import (
 
 SETUP_COOKIE = "__Host-setup"
 PENDING_LOGIN_COOKIE = "__Host-half"
-SETUP_SECONDS = 30 * 60
+SETUP_SECONDS = int(LINK_LIFETIME.total_seconds())
 USERNAME_SECONDS = 10 * 60
 
 _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."

@@ -80,10 +80,11 @@ def test_until_the_new_link_is_sent_the_first_link_leads_to_the_newer_document(p
         physician.link(newer)  # there is an account by now
 
 
-def test_only_the_newest_link_works(physician: Physician) -> None:
+def test_an_older_link_leads_to_the_document_that_replaced_its_own(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
-    physician.link(physician.emr.send(REPLACING))
-    assert physician.leads_to(token) is None
+    replacing = physician.emr.send(REPLACING)
+    physician.link(replacing)
+    assert physician.leads_to(token) == replacing.id
 
 
 def test_a_setup_email_that_was_not_yet_sent_is_replaced_by_the_newer_one(physician: Physician) -> None:

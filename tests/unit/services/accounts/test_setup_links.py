@@ -151,12 +151,40 @@ def test_of_two_tabs_that_use_a_link_at_the_same_time_one_wins(desk: Desk) -> No
     assert is_password(rival.password, desk.provider.password_hash)
 
 
-def test_a_newer_email_invalidates_older_links(desk: Desk) -> None:
+def test_a_newer_email_leaves_older_links_alone(desk: Desk) -> None:
     older = desk.link(1)
     newer = desk.link(2)
-    with pytest.raises(LinkExpired):
-        desk.setup_links.open(older, START)
+    assert desk.setup_links.open(older, START).is_setup
     assert desk.setup_links.open(newer, START).is_setup
+
+
+@pytest.mark.parametrize("used", [0, 1, 2])
+def test_any_used_link_voids_the_others(desk: Desk, used: int) -> None:
+    tokens = [desk.link(number) for number in (1, 2, 3)]
+    desk.setup_links.choose_password(tokens[used], FORM, START)
+    for token in tokens:
+        with pytest.raises(LinkExpired):
+            desk.setup_links.open(token, START)
+    assert (desk.provider.link, desk.provider.earlier_links) == (None, ())
+
+
+def test_an_older_reset_link_works_until_another_one_is_used(owner: Desk) -> None:
+    older, newer = owner.link(1, type="reset"), owner.link(2, type="reset")
+    assert owner.setup_links.open(older, START)
+    owner.setup_links.choose_password(newer, FORM, START)
+    latest = owner.link(3, type="reset")
+    with pytest.raises(LinkExpired):
+        owner.setup_links.open(older, START)
+    assert owner.setup_links.open(latest, START)
+
+
+def test_ten_links_work_and_of_eleven_the_oldest_does_not(desk: Desk) -> None:
+    tokens = [desk.link(number) for number in range(1, 11)]
+    assert all(desk.setup_links.open(token, START) for token in tokens)
+    desk.link(11)
+    with pytest.raises(LinkExpired):
+        desk.setup_links.open(tokens[0], START)
+    assert desk.setup_links.open(tokens[1], START)
 
 
 def test_both_links_of_a_repeated_delivery_work_until_one_is_used(desk: Desk) -> None:

@@ -171,7 +171,7 @@ def test_the_token_leaves_the_url_and_opening_does_not_use_the_link_up(portal: P
     for _ in range(3):
         opened = portal.browser().get(f"/setup/{token}")
         assert (opened.status_code, header(opened, "location"), opened.body) == (303, "/setup", b"")
-        assert set_cookies(opened)[0] == (f"__Host-setup={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1800")
+        assert set_cookies(opened)[0] == (f"__Host-setup={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=5400")
     assert portal.fake_store.commits == before
 
 
@@ -191,6 +191,24 @@ def test_an_expired_link_offers_a_new_link_for_its_document(portal: Portal) -> N
     assert page.status_code == 410
     assert "expire after 90 minutes" in text(page)
     assert f'action="/documents/{DOCUMENT.id}/setup-link"' in page.body.decode()
+
+
+def test_a_form_that_was_opened_at_once_works_in_minute_89(portal: Portal) -> None:
+    browser, token = portal.browser(), emailed_token(portal)
+    browser.get(f"/setup/{token}")
+    browser.get("/setup")
+    portal.time.pass_time(minutes=89)
+    done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
+    assert header(done, "location").startswith("/login?reason=password-set")
+
+
+def test_another_requested_link_leaves_the_open_page_alone(portal: Portal) -> None:
+    browser, token = portal.browser(), emailed_token(portal)
+    browser.get(f"/setup/{token}")
+    portal.time.pass_time(minutes=1)
+    assert emailed_token(portal) != token
+    done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
+    assert header(done, "location").startswith("/login?reason=password-set")
 
 
 def test_a_link_without_a_row_offers_a_form_for_the_email_address(portal: Portal) -> None:
