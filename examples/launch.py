@@ -31,6 +31,7 @@ class PortalFile:
     api_key: str
     webhook_secret: str
     fax_carrier_url: str = ""
+    return_fax: str = ""
 
 
 def read_portal_file(path: Path) -> PortalFile:
@@ -47,6 +48,7 @@ def read_portal_file(path: Path) -> PortalFile:
         api_key=str(practice["api_key"]),
         webhook_secret=str(practice["webhook_secret"]),
         fax_carrier_url=str(content.get("fax_carrier_url", "")),
+        return_fax=str(content.get("return_fax", "")),
     )
 
 

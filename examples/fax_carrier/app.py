@@ -148,10 +148,11 @@ def pages(fax_id: str) -> Response:
 def return_fax() -> Response:
     """Let a fax come in at the local carrier, as if a provider's fax machine had sent it.
 
-    The query has the numbers `to` and `from`, and the body is the PDF."""
+    The query has the numbers `to` and `from`, and `partial` for a call that ended too early. The body is the PDF."""
     host = request.host_url.rstrip("/")
     to, sender = request.args["to"], request.args["from"]
-    fax = carrier().exchange.receive(to, sender, request.get_data(), host, carrier().clock())
+    is_partial = "partial" in request.args
+    fax = carrier().exchange.receive(to, sender, request.get_data(), host, carrier().clock(), is_partial=is_partial)
     return jsonify(id=fax.id)
 
 

@@ -131,8 +131,8 @@ class Exchange:
     """All faxes of the local carrier, and the reports (webhooks) that wait to be posted.
 
     `fetch` downloads the pages of a fax, and returns None if the link does not work. `count_pages` returns the number
-    of pages of a PDF. `overlaps` counts calls to a number that was in use. `webhook_url` is that of the latest order: a
-    fax that comes in is reported there."""
+    of pages of a PDF. `overlaps` counts calls to a number that was in use. A fax that comes in is reported to
+    `webhook_url`: the URL of the latest order, or the one that the carrier was started with."""
 
     fetch: Callable[[str], bytes | None]
     count_pages: Callable[[bytes], int]
@@ -165,9 +165,13 @@ class Exchange:
             self.webhooks += self._events(fax)
         return plan.reply, fax
 
-    def receive(self, to: str, sender: str, pdf: bytes, host: str, now: datetime) -> ReturnedFax:
-        """Let a fax come in, and report it twice, as carriers do now and then."""
-        fax = ReturnedFax(str(uuid.uuid4()), to, sender, pdf, host, now)
+    def receive(
+        self, to: str, sender: str, pdf: bytes, host: str, now: datetime, *, is_partial: bool = False
+    ) -> ReturnedFax:
+        """Let a fax come in, and report it twice, as carriers do now and then.
+
+        With `is_partial`, the call ended too early, and the carrier says so."""
+        fax = ReturnedFax(str(uuid.uuid4()), to, sender, pdf, host, now, is_partial)
         payload = {**fax.describe(), "fax_id": fax.id}
         del payload["id"]
         event = {

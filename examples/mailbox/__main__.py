@@ -6,10 +6,11 @@ from pathlib import Path
 
 from examples import launch
 from examples.mailbox import smtp
-from examples.mailbox.app import Reader, create_app
+from examples.mailbox.app import create_app
 from examples.mailbox.box import Box
 from examples.mailbox.emulator import Emulator
 from examples.mailbox.fax_carrier import FaxCarrier
+from examples.mailbox.reader import Reader
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,9 +26,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     portal_file = _portal_file(options.portal_json, options.wait)
     emulator = Emulator(portal_file.aws_endpoint_url, box)
     threading.Thread(target=emulator.keep_polling, daemon=True).start()
+    carrier = None
     if portal_file.fax_carrier_url:
-        FaxCarrier(portal_file.fax_carrier_url, box, options.fax_domain).start()
-    reader = Reader(box, emulator, options.fax_domain, portal_file.clinic_url)
+        carrier = FaxCarrier(portal_file.fax_carrier_url, box, options.fax_domain)
+        carrier.start()
+    reader = Reader(box, emulator, options.fax_domain, portal_file.clinic_url, carrier, portal_file.return_fax)
     launch.serve(create_app(reader), port=options.port)
 
 

@@ -2,26 +2,25 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, abort, jsonify, render_template, request
 from markupsafe import Markup, escape
 
 from examples.launch import log_requests
-from examples.mailbox import fax
-from examples.mailbox.box import Box, Text
-from examples.mailbox.emulator import Emulator
+from examples.mailbox import fax_machine
+from examples.mailbox.box import Text
 from examples.mailbox.messages import WEB_ADDRESS, Message
+from examples.mailbox.reader import Reader, find_message, reader
 
 PAGES = Blueprint("mailbox", __name__)
 
 PAGE_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -39,32 +38,12 @@ REFRESH_SECONDS = "4"
 NEW_TAB = '<base target="_blank">'
 
 
-@dataclass(frozen=True)
-class Reader:
-    """What the mailbox's pages read: the stored messages, the local AWS, and the domain of the email-to-fax gateway."""
-
-    box: Box
-    emulator: Emulator
-    fax_domain: str
-    clinic_url: str
-
-    def fax_number(self, message: Message) -> str | None:
-        """Return the fax number to which an email is sent by the email-to-fax gateway, or None for an email to a
-        person."""
-        numbers = [fax.number_of(address, self.fax_domain) for address in message.to]
-        return next((number for number in numbers if number), None)
-
-
-def reader() -> Reader:
-    """Return what the pages read (messages and settings) from the running Flask app."""
-    return cast("Reader", current_app.extensions["reader"])
-
-
 def create_app(source: Reader) -> Flask:
     """Return the Flask app of the mailbox. Its pages read from `source`."""
     app = Flask(__name__)
     app.extensions["reader"] = source
     app.register_blueprint(PAGES)
+    app.register_blueprint(fax_machine.PAGES)
     app.jinja_env.filters.update(moment=moment, link_addresses=link_addresses, phone=phone)
     app.context_processor(_side_bar)
     log_requests(app)
@@ -164,49 +143,18 @@ def _list(title: str, at: str | None, messages: list[Message]) -> str:
 @PAGES.get("/messages/<name>")
 def message(name: str) -> str:
     """Return the page that shows one email. `name` is the email's id in the mailbox."""
-    shown = _message(name)
+    shown = find_message(name)
     return render_template("message.html", message=shown, at=shown.to[0] if shown.to else None)
-
-
-def _message(name: str) -> Message:
-    return reader().box.mail(name) or abort(HTTPStatus.NOT_FOUND)
 
 
 @PAGES.get("/messages/<name>/html")
 def html(name: str) -> Response:
     """Return the HTML of an email, which its page shows in a frame."""
-    content = _message(name).html
+    content = find_message(name).html
     head = HEAD.search(content)
     at = head.end() if head else 0
     page = content[:at] + NEW_TAB + content[at:]
     return Response(page, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
-
-
-@PAGES.get("/fax")
-def fax_machine() -> str:
-    """Return the page with the faxes to the number in the query, newest first, as a fax machine prints them."""
-    number = request.args.get("to", "")
-    faxes = [m for m in reader().box.mails() if reader().fax_number(m) == number]
-    sheets = [(m, _pages(m)) for m in faxes[::-1]]
-    return render_template("fax.html", number=number, sheets=sheets, at=number)
-
-
-def _pages(message: Message) -> int:
-    pdf = fax.pdf_of(message)
-    try:
-        return fax.page_count(pdf.content) if pdf else 0
-    except fax.NoPages:
-        return 0
-
-
-@PAGES.get("/messages/<name>/pages/<int:number>.png")
-def fax_page(name: str, number: int) -> Response:
-    """Return the picture of one page of a fax. `name` is the id of the fax's email, and `number` counts from 1."""
-    pdf = fax.pdf_of(_message(name)) or abort(HTTPStatus.NOT_FOUND)
-    try:
-        return Response(fax.page(pdf.content, number), mimetype="image/png")
-    except fax.NoPages:
-        abort(HTTPStatus.NOT_FOUND)
 
 
 @PAGES.get("/phone")
@@ -232,7 +180,7 @@ def api_messages() -> Response:
 @PAGES.get("/messages/<name>/attachments/<int:number>", endpoint="attachment")
 def api_attachment(name: str, number: int) -> Response:
     """Return an attached file of an email. `number` counts the attachments from 0."""
-    attachments = _message(name).attachments
+    attachments = find_message(name).attachments
     if number >= len(attachments):
         abort(HTTPStatus.NOT_FOUND)
     return Response(attachments[number].content, mimetype=attachments[number].content_type)

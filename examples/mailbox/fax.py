@@ -11,8 +11,8 @@ from examples.mailbox.messages import Attachment, Message
 DOTS_PER_INCH = 204
 POINTS_PER_INCH = 72
 
-# Only one thread at a time may use PDFium.
-_PDFIUM = Lock()
+PDFIUM = Lock()
+"""The lock that a thread holds while it uses PDFium, because only one thread at a time may."""
 
 
 class NoPages(Exception):
@@ -35,7 +35,7 @@ def pdf_of(message: Message) -> Attachment | None:
 
 def page_count(pdf: bytes) -> int:
     """Return the number of pages of a fax's PDF. Raises `NoPages` if no pages can be read."""
-    with _PDFIUM:
+    with PDFIUM:
         document = _open(pdf)
         try:
             return len(document)
@@ -47,7 +47,7 @@ def page(pdf: bytes, number: int) -> bytes:
     """Return a page of a fax as a black and white PNG picture. `number` counts from 1.
 
     Raises `NoPages` if there is no such page."""
-    with _PDFIUM:
+    with PDFIUM:
         document = _open(pdf)
         try:
             if not 1 <= number <= len(document):

@@ -141,7 +141,8 @@ def mailbox(paths: LocalPaths, addresses: sample.Addresses) -> Command:
 def fax_carrier(paths: LocalPaths, addresses: sample.Addresses) -> Command:
     """Return the command that starts the local fax carrier, which replaces the service that sends faxes."""
     arguments = ["--port", str(addresses.fax_carrier_port), "--data", str(paths.data_of(carrier.NAME))]
-    return _command(carrier.NAME, arguments)
+    reports = f"{LocalStack(addresses.port).portal_url}/fax/telnyx"
+    return _command(carrier.NAME, [*arguments, "--webhook-url", reports])
 
 
 def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:

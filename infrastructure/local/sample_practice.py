@@ -20,6 +20,9 @@ MAILBOX_PORT_OFFSET = 11
 SMTP_PORT_OFFSET = 12
 FAX_CARRIER_PORT_OFFSET = 13
 PRACTICE_FIELDS = ("id", "api_key", "webhook_secret")
+RETURN_FAX = "+13125790016"
+"""The number of the sample practice at the local fax carrier, to which providers fax signed pages."""
+
 PROFILE = {
     "name": "Cedar Clinic",
     "phone": "+15125550170",
@@ -88,8 +91,17 @@ def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) ->
     practice = _rotate_keys(stack, saved, progress) if saved else None
     if saved and practice is None:
         progress.say("The stack does not have the sample practice of the last run. Creating a new one")
-    practice = practice or create_practice(stack, PROFILE | {"sign_without_account": True})
+    practice = practice or _create_sample_practice(stack, progress)
     write_private(paths.practice, practice)
+    return practice
+
+
+def _create_sample_practice(stack: LocalStack, progress: Progress) -> dict[str, str]:
+    """Create the sample practice, with its own number at the local fax carrier, and return its id and keys."""
+    practice = create_practice(stack, PROFILE | {"sign_without_account": True})
+    number = {"action": "set_fax_number", "practice_id": practice["id"], "fax": RETURN_FAX}
+    if "error" in stack.invoke_admin(number):
+        progress.say(f"An older sample practice has the fax number {RETURN_FAX}, so returned faxes go there")
     return practice
 
 
@@ -154,6 +166,7 @@ def portal_file(stack: LocalStack, addresses: Addresses, practice: Mapping[str, 
         "clinic_url": addresses.clinic_url,
         "mailbox_url": addresses.mailbox_url,
         "fax_carrier_url": addresses.fax_carrier_url,
+        "return_fax": RETURN_FAX,
         "practice": {name: practice[name] for name in PRACTICE_FIELDS},
     }
 

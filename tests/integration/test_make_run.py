@@ -34,8 +34,6 @@ SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 60.0
 SECONDS_TO_FAX = 60.0
 FAX = "+15125550100"
-RETURN_FAX = "+13125790016"
-"""The number of the sample practice at the local carrier, to which providers fax signed pages."""
 
 
 class Run:
@@ -101,12 +99,12 @@ class Run:
         return len(mails)
 
     def fax_back(self) -> None:
-        """Let the pages of the only fax that the carrier has delivered come back to the practice's own number."""
-        self.stack.invoke_admin({"action": "set_fax_number", "practice_id": self.practice["id"], "fax": RETURN_FAX})
-        carrier = json.loads(self.paths.portal.read_text())["fax_carrier_url"]
-        (fax,) = httpx.get(f"{carrier}/arrived").raise_for_status().json()
-        pdf = httpx.get(f"{carrier}/arrived/{fax['id']}.pdf").raise_for_status().content
-        httpx.post(f"{carrier}/returned", params={"to": RETURN_FAX, "from": FAX}, content=pdf).raise_for_status()
+        """Send the second page of the only fax back to the practice's own number, in the mailbox's fax machine."""
+        addresses = json.loads(self.paths.portal.read_text())
+        (fax,) = httpx.get(f"{addresses['fax_carrier_url']}/arrived").raise_for_status().json()
+        form = {"pages": "2", "to": addresses["return_fax"], "skew": "2", "size": "90"}
+        answer = httpx.post(f"{addresses['mailbox_url']}/messages/{fax['id']}/return", data=form)
+        assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
 
     def copies(self, document_id: str) -> list[dict[str, Any]]:
         """Return the copies of a document that came back by fax, as the document's resource lists them."""

@@ -17,10 +17,10 @@ from examples.clinic.sample_plans.pdfs import build_pdf
 from examples.clinic.sample_plans.plans import PLANS
 from examples.clinic.store import Store
 from examples.mailbox import smtp
-from examples.mailbox.app import Reader
 from examples.mailbox.app import create_app as mailbox_app
 from examples.mailbox.box import Box
 from examples.mailbox.emulator import Emulator
+from examples.mailbox.reader import Reader
 from infrastructure.local.localhost_http import LocalhostTransport
 from infrastructure.local.stack import FIXED_PARAMETERS
 from tests.support.browser.gateway import serving

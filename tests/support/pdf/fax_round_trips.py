@@ -11,8 +11,8 @@ from PIL import Image
 from chalicelib.pdf.assembly.fax import compose_fax
 from chalicelib.pdf.fax_pages import FaxPage, link_stem, read_page_link
 from chalicelib.pdf.fax_reading import find_page_link
+from examples.mailbox.fax_damage import DOWN, Damage, Look, draw_pages, send_and_return
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf.fax_damage import choose_damage, draw_pages, send_and_return
 
 PAGES = 3
 DOCUMENTS = ("doc_mfrggzdfmztwq2lknnwg23tpoa", "doc_oz3xq6lb2cr7m5n4a3y6w2kdue", "doc_7fsd2qk5r3lpz6xh4mtb2yvawc")
@@ -55,6 +55,17 @@ def run_round_trips(count: int, seed: int) -> Result:
             missed += [repr(damage)] if found is None else []
         outcomes[is_matched] += 1
     return Result(count, outcomes[True], wrong, seconds, missed)
+
+
+def choose_damage(random: Random) -> Damage:
+    return Damage(
+        sent=random.choice(DOWN),
+        returned=random.choice(DOWN),
+        size=random.uniform(0.5, 1),
+        skew=random.uniform(-5, 5),
+        look=random.choice(tuple(Look)),
+        upside_down=random.random() < 0.25,
+    )
 
 
 def _draw_documents() -> dict[str, list[tuple[FaxPage, Image.Image]]]:

@@ -13,12 +13,13 @@ from flask.testing import FlaskClient
 from examples.clinic import forms
 from examples.clinic.sample_plans.pdfs import SAMPLES, build_pdf
 from examples.mailbox import smtp
-from examples.mailbox.app import Reader, create_app
+from examples.mailbox.app import create_app
 from examples.mailbox.box import Box
 from examples.mailbox.emulator import GRACE, MAILS, Emulator
 from examples.mailbox.fax import number_of
 from examples.mailbox.fax_carrier import FaxCarrier
 from examples.mailbox.messages import links, message_id, parse, stamp
+from examples.mailbox.reader import Reader
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 PROVIDER = "dr.rivera@example.com"

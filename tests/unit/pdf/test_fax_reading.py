@@ -19,8 +19,8 @@ from chalicelib.pdf.fax_reading import (
     read_fax,
 )
 from chalicelib.pdf.models import PdfRefused
+from examples.mailbox.fax_damage import draw_pages, fax
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf.fax_damage import draw_pages, fax
 
 SHEET = (1734, 2244)
 LINK = samples.COVER.link_stem

@@ -26,11 +26,16 @@ class FakeStack:
     aws_endpoint_url = "http://127.0.0.1:4566"
 
     def __init__(
-        self, *known: str, response: dict[str, Any] | None = None, existing: frozenset[str] = frozenset()
+        self,
+        *known: str,
+        response: dict[str, Any] | None = None,
+        existing: frozenset[str] = frozenset(),
+        number_taken: bool = False,
     ) -> None:
         self._known = {f"Bearer {key}" for key in known}
         self._response = CREATED if response is None else response
         self._existing = existing
+        self._number = {"error": {"code": "conflict"}} if number_taken else {"id": "prc_2"}
         self.requests: list[dict[str, Any]] = []
 
     def http(self) -> httpx.Client:
@@ -43,6 +48,8 @@ class FakeStack:
         self.requests.append(payload)
         if payload["action"] == "create_practice":
             return self._response
+        if payload["action"] == "set_fax_number":
+            return self._number
         if payload["practice_id"] not in self._existing:
             return {"error": {"code": "not-found"}}
         return {"id": payload["practice_id"], **NEW_KEYS[payload["action"]]}
@@ -79,7 +86,21 @@ def test_the_sample_practice_takes_electronic_signatures_without_an_account_too(
     stack = FakeStack()
     assert ensure_practice(paths, stack) == CREATED
     switches = {"electronic_signature": True, "sign_without_account": True}
-    assert stack.requests == [{"action": "create_practice"} | switches | sample.PROFILE]
+    assert stack.requests[0] == {"action": "create_practice"} | switches | sample.PROFILE
+
+
+def test_the_sample_practice_has_its_own_number_at_the_fax_carrier(paths: LocalPaths) -> None:
+    stack = FakeStack()
+    ensure_practice(paths, stack)
+    own = {"action": "set_fax_number", "practice_id": CREATED["id"], "fax": "+13125790016"}
+    assert stack.requests[1:] == [own]
+
+
+def test_a_number_that_an_older_sample_practice_has_stops_nothing(
+    paths: LocalPaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ensure_practice(paths, FakeStack(number_taken=True)) == CREATED
+    assert "An older sample practice has the fax number +13125790016" in capsys.readouterr().out
 
 
 def test_a_damaged_file_of_keys_is_refused_with_advice(paths: LocalPaths) -> None:
@@ -102,6 +123,7 @@ def test_the_portal_file_is_the_contract() -> None:
         "clinic_url": "http://localhost:4576",
         "mailbox_url": "http://localhost:4577",
         "fax_carrier_url": "http://127.0.0.1:4579",
+        "return_fax": "+13125790016",
         "practice": SAVED,
     }
 

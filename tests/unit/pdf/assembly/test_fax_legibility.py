@@ -9,8 +9,8 @@ import pytest
 from chalicelib.pdf.assembly.fax import compose_fax
 from chalicelib.pdf.fax_pages import read_page_link
 from chalicelib.pdf.fax_reading import find_page_link
+from examples.mailbox.fax_damage import Damage, Look, draw_pages, fax, send_and_return
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf.fax_damage import Damage, Look, draw_pages, fax, send_and_return
 from tests.support.pdf.fax_round_trips import run_round_trips
 
 SMALLEST = Damage(sent=98, returned=98, size=0.5, skew=5, look=Look.CLEAN, upside_down=True)

@@ -1,6 +1,7 @@
 """A simulation of what a page suffers when it is faxed to a provider, scanned there, and faxed back.
 
-Tests use it to check that the portal can still read the QR code on the page."""
+The mailbox's fax machine sends pages back with this damage. Tests use the same damage to check that the portal can
+still read the QR code on the page."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,9 @@ ACROSS = 204
 
 DOWN = (98, 196)
 """The dots per inch down a page, in normal and in fine resolution."""
+
+CUT_AT = 0.7
+"""The part of a cut sheet's height that arrives."""
 
 SHEET = (round(INCHES[0] * ACROSS), round(INCHES[1] * ACROSS))
 
@@ -33,7 +37,8 @@ class Damage:
     """The damage of one page that is faxed to a provider and back.
 
     `sent` and `returned` are the dots per inch down the page in the first and the second fax. `size` is the part of the
-    width that the page fills on the returned sheet. `skew` is in degrees."""
+    width that the page fills on the returned sheet. `skew` is in degrees. With `is_cut`, the bottom of the returned
+    sheet is missing, and the QR code with it."""
 
     sent: int
     returned: int
@@ -41,23 +46,19 @@ class Damage:
     skew: float
     look: Look
     upside_down: bool
-
-
-def choose_damage(random: Random) -> Damage:
-    return Damage(
-        sent=random.choice(DOWN),
-        returned=random.choice(DOWN),
-        size=random.uniform(0.5, 1),
-        skew=random.uniform(-5, 5),
-        look=random.choice(tuple(Look)),
-        upside_down=random.random() < 0.25,
-    )
+    is_cut: bool = False
 
 
 def draw_pages(pdf: bytes) -> list[Image.Image]:
     """Return gray pictures of a PDF's pages, with more dots per inch than a fax has."""
     with pypdfium2.PdfDocument(pdf) as document:
-        return [page.render(scale=300 / 72, grayscale=True).to_pil().convert("L") for page in document]
+        return [draw_page(page) for page in document]
+
+
+def draw_page(page: pypdfium2.PdfPage) -> Image.Image:
+    """Return a gray picture of an open PDF's page, with more dots per inch than a fax has."""
+    picture: Image.Image = page.render(scale=300 / 72, grayscale=True).to_pil()
+    return picture.convert("L")
 
 
 def fax(picture: Image.Image, down: int, *, threshold: int = 128) -> Image.Image:
@@ -70,7 +71,22 @@ def fax(picture: Image.Image, down: int, *, threshold: int = 128) -> Image.Image
 
 def send_and_return(picture: Image.Image, damage: Damage, random: Random) -> Image.Image:
     """Return the picture of a page after a fax to the provider, a scan there, and a fax back, at 204 dots per inch."""
-    paper = fax(picture, damage.sent).resize(SHEET, Image.Resampling.BICUBIC)
+    received = fax_back(print_page(picture, damage.sent), damage, random)
+    height = round(received.height * ACROSS / damage.returned)
+    return received.resize((SHEET[0], height), Image.Resampling.BICUBIC)
+
+
+def print_page(picture: Image.Image, down: int) -> Image.Image:
+    """Return the picture of a page as the provider's fax machine prints it, at 204 dots per inch.
+
+    `down` is the number of dots per inch down the page in the fax."""
+    return fax(picture, down).resize(SHEET, Image.Resampling.BICUBIC)
+
+
+def fax_back(paper: Image.Image, damage: Damage, random: Random) -> Image.Image:
+    """Return the picture of a printed page after a scan and a fax, only black and white, as the receiver gets it.
+
+    The picture has 204 dots per inch across and `damage.returned` dots per inch down."""
     sheet = _scan(paper, damage, random)
     threshold = 128
     if damage.look is Look.FADED:
@@ -80,8 +96,9 @@ def send_and_return(picture: Image.Image, damage: Damage, random: Random) -> Ima
     received = fax(sheet, damage.returned, threshold=threshold)
     if damage.look is Look.NOISY:
         received = _add_noise(received, random)
-    turned = received.rotate(180) if damage.upside_down else received
-    return turned.resize(SHEET, Image.Resampling.BICUBIC)
+    if damage.is_cut:
+        received = received.crop((0, 0, received.width, round(received.height * CUT_AT)))
+    return received.rotate(180) if damage.upside_down else received
 
 
 def _scan(paper: Image.Image, damage: Damage, random: Random) -> Image.Image:
