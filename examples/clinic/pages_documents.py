@@ -141,6 +141,12 @@ def pdf(document_id: str, which: str) -> BaseResponse:
     return redirect(office().portal.pdf_url(document_id, which), HTTPStatus.SEE_OTHER)
 
 
+@PAGES.get("/faxes/<fax_id>/pages/<int:number>.png")
+def fax_page(fax_id: str, number: int) -> Response:
+    """Return the picture of one page of a fax that came back, read from the portal."""
+    return Response(office().portal.fax_page(fax_id, number), mimetype="image/png")
+
+
 @PAGES.post("/documents/<document_id>/resend")
 def resend(document_id: str) -> BaseResponse:
     """Send a pending document to the provider again, with the corrected address or way of delivery in the form.

@@ -214,6 +214,14 @@ class Portal:
         location: str | None = answer.headers.get("location")
         return location
 
+    def fax_page(self, fax_id: str, number: int) -> bytes:
+        """Return the picture (PNG) of one page of a fax that came back. `number` counts the fax's pages from 1.
+
+        The portal redirects to a short-lived URL. Do not store the URL."""
+        answer = self._read("GET", f"/v1/faxes/{_safe(fax_id)}/pages/{number}")
+        picture = self._try("GET", answer.headers["location"])
+        return _raise_if_refused(picture).content
+
     def deliveries(self, *, status: str, cursor: str | None = None) -> Page:
         """Return one page of the messages (emails, faxes, webhooks) that the portal sent for the practice.
 

@@ -51,6 +51,8 @@ class FakePortal:
         if self.away:
             raise httpx.ConnectError("no server", request=request)
         self.requests.append((request.method, request.url.path))
+        if str(request.url).startswith(f"{STORAGE}/faxes"):
+            return httpx.Response(200, content=request.url.path.encode())
         if str(request.url).startswith(STORAGE):
             self.uploads.append(request.read())
             return httpx.Response(204)
@@ -139,6 +141,7 @@ class FakePortal:
             "GET /v1/documents/([^/]+)/events": self._trail,
             "GET /v1/documents/([^/]+)/(signed|original).pdf": self._pdf,
             "GET /v1/documents/([^/]+)/proof.pdf": self._proof,
+            "GET /v1/faxes/([^/]+)/pages/([0-9]+)": self._fax_page,
             "POST /v1/uploads": self._upload,
             "GET /v1/practice": lambda _: httpx.Response(200, json=self.practice),
             "PUT /v1/practice": self._save_practice,
@@ -180,6 +183,9 @@ class FakePortal:
             self.proofs.add(document_id)
             return httpx.Response(202, json={"status": "in_preparation"}, headers={"retry-after": "5"})
         return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/proof.pdf?X-Amz-Expires=60"})
+
+    def _fax_page(self, _request: httpx.Request, fax_id: str, number: str) -> httpx.Response:
+        return httpx.Response(303, headers={"location": f"{STORAGE}/faxes/{fax_id}/{number}?X-Amz-Expires=60"})
 
     def _upload(self, _request: httpx.Request) -> httpx.Response:
         upload = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}

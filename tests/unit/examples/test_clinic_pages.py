@@ -193,6 +193,25 @@ def test_a_call_is_noted_with_its_time_and_result(browser: FlaskClient, fake_por
     }
 
 
+def test_a_copy_is_shown_with_its_pictures_newest_first(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    def copy(fax_id: str, page: int | None, *, partial: bool) -> dict[str, Any]:
+        url = f"https://portal.example/v1/faxes/{fax_id}/pages/2"
+        at = "2026-11-24T19:00:00.000Z"
+        return {"fax_id": fax_id, "received_at": at, "partial": partial, "pages": [{"page": page, "url": url}]}
+
+    copies = [copy("fax_1", 3, partial=False), copy("fax_2", None, partial=True)]
+    fake_portal.documents[sent]["copies"] = copies
+    page = browser.get(f"/documents/{sent}").text
+    newest, older = page.index('src="/faxes/fax_2/pages/2.png"'), page.index('src="/faxes/fax_1/pages/2.png"')
+    assert page.index("pages may be missing") < newest < page.index("A page whose code cannot be read") < older
+    assert older < page.index("Page 3 of the document")
+    assert page.count("pages may be missing") == 1
+    picture = browser.get("/faxes/fax_1/pages/2.png")
+    assert (picture.mimetype, picture.data) == ("image/png", b"/bucket/faxes/fax_1/2")
+
+
 def test_a_copy_is_confirmed_with_what_was_read(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
     form = {"seen": "signed_and_dated", "signed_on": "2026-11-24", "note": ""}
     answer = browser.post(f"/documents/{sent}/copy", data=form)
