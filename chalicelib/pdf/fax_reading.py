@@ -6,7 +6,7 @@ The QR code has a link that names the page's document. A page may be small, skew
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pypdfium2
@@ -30,11 +30,21 @@ _BLANK = 0.0004
 """The part of a page, without its edges, that may be ink on a blank page. Less ink is dust on the glass."""
 
 
+@dataclass(frozen=True)
+class PageCode:
+    """The QR code on the picture of a faxed page: what it names, and how the page lies.
+
+    `turn` is 0, 90, 180 or 270: by so many degrees counterclockwise the picture must be turned to be upright."""
+
+    page: FaxPage
+    turn: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScannedPage:
     """A page of a fax that came in: its number from 1, what its QR code names (or None), and a PNG.
 
-    `is_blank` is true for a page without ink."""
+    The PNG is upright if the QR code can be read. `is_blank` is true for a page without ink."""
 
     number: int
     link: FaxPage | None
@@ -61,6 +71,17 @@ def read_fax(data: bytes, first: int = 1) -> Iterator[ScannedPage]:
             yield unread_page(number) if picture is None else _read_page(number, picture)
 
 
+def draw_upright(data: bytes, numbers: Sequence[int]) -> Iterator[Image.Image]:
+    """Yield a gray picture of each page with one of these numbers (from 1) in the file of a fax that came in.
+
+    The page is upright if its QR code can be read. A page that cannot be shown has the picture of `draw_notice`. Raise
+    `PdfRefused` (damaged) if the file cannot be opened."""
+    with open_for_display(data) as document:
+        for number in numbers:
+            picture = _draw(document, number - 1)
+            yield _notice_picture() if picture is None else _turn_upright(picture, find_page_code(picture))
+
+
 def unread_page(number: int) -> ScannedPage:
     """Return the page with this number as a page that cannot be read. Its picture says so in words."""
     return ScannedPage(number=number, link=None, is_blank=False, png=draw_notice())
@@ -68,8 +89,17 @@ def unread_page(number: int) -> ScannedPage:
 
 def draw_notice() -> bytes:
     """Return a picture (PNG) which says that a page could not be read. Staff see it in place of the page."""
-    picture, target = Image.new("L", (1734, 2244), 255), io.BytesIO()
+    return _encode(_notice_picture())
+
+
+def _notice_picture() -> Image.Image:
+    picture = Image.new("L", (1734, 2244), 255)
     ImageDraw.Draw(picture).text((150, 300), _NOTICE, fill=0, font=ImageFont.load_default(48))
+    return picture
+
+
+def _encode(picture: Image.Image) -> bytes:
+    target = io.BytesIO()
     picture.quantize(16).save(target, "PNG")
     return target.getvalue()
 
@@ -86,10 +116,13 @@ def _draw(document: pypdfium2.PdfDocument, index: int) -> Image.Image | None:
 
 
 def _read_page(number: int, picture: Image.Image) -> ScannedPage:
-    link, target = find_page_link(picture), io.BytesIO()
-    picture.quantize(16).save(target, "PNG")
-    is_blank = link is None and _is_blank(picture)
-    return ScannedPage(number=number, link=link, is_blank=is_blank, png=target.getvalue())
+    code = find_page_code(picture)
+    is_blank, png = code is None and _is_blank(picture), _encode(_turn_upright(picture, code))
+    return ScannedPage(number=number, link=code.page if code else None, is_blank=is_blank, png=png)
+
+
+def _turn_upright(picture: Image.Image, code: PageCode | None) -> Image.Image:
+    return picture.rotate(code.turn, expand=True) if code is not None and code.turn else picture
 
 
 def _is_blank(picture: Image.Image) -> bool:
@@ -98,17 +131,24 @@ def _is_blank(picture: Image.Image) -> bool:
     return sum(inner.histogram()[:_INK]) < _BLANK * inner.width * inner.height
 
 
-def find_page_link(picture: Image.Image) -> FaxPage | None:
-    """Return the document and page that the QR code in a picture names, or None if no code can be read.
+def find_page_code(picture: Image.Image) -> PageCode | None:
+    """Return the QR code in a picture, which names a document and a page, or None if no code can be read.
 
     The picture is in grays, at 204 dots per inch. Several versions of the picture are tried, because each version makes
     another kind of damage readable. A picture with the codes of two pages names no page."""
     for prepare in (_as_is, _coarse, _despeckle, _fine, _smooth, _despeckle_more):
         codes = zxingcpp.read_barcodes(prepare(picture), formats=zxingcpp.BarcodeFormat.QRCode, try_downscale=False)
-        pages = {page for code in codes if (page := read_page_link(code.text)) is not None}
-        if pages:
-            return pages.pop() if len(pages) == 1 else None
+        found = {page: _turn(code) for code in codes if (page := read_page_link(code.text)) is not None}
+        if found:
+            (page, turn), *others = found.items()
+            return None if others else PageCode(page, turn)
     return None
+
+
+def _turn(code: zxingcpp.Result) -> int:
+    """Return the turn that makes the page of this QR code upright. The code may lie askew by some degrees."""
+    degrees: int = code.orientation
+    return round(degrees / 90) % 4 * 90
 
 
 def _as_is(picture: Image.Image) -> Image.Image:

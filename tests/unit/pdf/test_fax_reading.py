@@ -9,13 +9,15 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf import fax_reading
 from chalicelib.pdf.assembly.fax import compose_fax
-from chalicelib.pdf.fax_pages import read_page_link
+from chalicelib.pdf.fax_pages import FaxPage, read_page_link
 from chalicelib.pdf.fax_reading import (
     MAX_FAX_PAGES,
+    PageCode,
     ScannedPage,
     count_fax_pages,
     draw_notice,
-    find_page_link,
+    draw_upright,
+    find_page_code,
     read_fax,
 )
 from chalicelib.pdf.models import PdfRefused
@@ -94,10 +96,40 @@ def test_a_picture_with_the_codes_of_two_pages_names_no_page(pages: list[Image.I
     first, second = (fax(page, 196).resize(SHEET) for page in pages[1:3])
     both = first.copy()
     both.paste(second.crop((1200, 1900, *SHEET)), (1200, 900))
-    assert find_page_link(both) is None
+    assert find_page_code(both) is None
     twice = first.copy()
     twice.paste(first.crop((1200, 1900, *SHEET)), (1200, 900))
-    assert find_page_link(twice) == read_page_link(f"{LINK}1")
+    assert find_page_code(twice) == PageCode(first_page(), 0)
+
+
+def first_page() -> FaxPage:
+    page = read_page_link(f"{LINK}1")
+    assert page is not None
+    return page
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+@pytest.mark.parametrize("skew", [-5, 0, 5])
+def test_a_page_that_lies_turned_is_made_upright(pages: list[Image.Image], turned: int, skew: int) -> None:
+    lying = fax(pages[1], 196).resize(SHEET).rotate(turned + skew, expand=True, fillcolor=255)
+    assert find_page_code(lying) == PageCode(first_page(), (360 - turned) % 360)
+
+
+def test_an_upside_down_fax_is_shown_and_drawn_upright(pages: list[Image.Image]) -> None:
+    upright = fax(pages[1], 196).resize(SHEET)
+    file = as_fax([upright.rotate(180), paper()])
+    (drawn,) = draw_upright(file, [1])
+    with Image.open(io.BytesIO(next(read_fax(file)).png)) as shown:
+        for picture in (drawn, shown.convert("L")):
+            assert find_page_code(picture) == PageCode(first_page(), 0)
+
+
+def test_pages_are_drawn_by_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = fax_reading._draw
+    monkeypatch.setattr(fax_reading, "_draw", lambda document, index: None if index == 0 else draw(document, index))
+    second, first = draw_upright(samples.blank_pdf(pages=3, size=(100, 100)), [2, 1])
+    assert second.size == (284, 284)
+    assert first.size == SHEET, "a picture that says that the page cannot be shown"
 
 
 def test_a_page_of_an_odd_size_is_bounded() -> None:
