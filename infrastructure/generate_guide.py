@@ -211,6 +211,7 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
                     {"page": 3, "url": f"{PORTAL}/v1/faxes/fax_1795532531000000911312/pages/1"},
                     {"page": None, "url": f"{PORTAL}/v1/faxes/fax_1795532531000000911312/pages/2"},
                 ],
+                "missing_pages": [1, 2],
             }
         ],
     },

@@ -4,6 +4,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Self
 
+from chalicelib.domain.carriers.document_copies import ConfirmedCopy, ReturnedCopy
 from chalicelib.domain.certification.facts import (
     AttentionReason,
     Certification,
@@ -176,6 +177,7 @@ class Signer:
 class Decision:
     """The provider's decision on a document, as recorded when the signer submitted it.
 
+    `copy` has the sheets of a signed copy that came back by fax, and `scan_key` is the S3 key of an uploaded scan.
     `strokes` is the drawn signature: polylines of points from 0 to 1 of the signature pad, with y downward.
     `strokes_aspect` is the width of the pad divided by its height. `pages_shown` are the numbers of the pages that the
     browser showed. `read_statement` is true if the signer stated that they read every page, although the browser did
@@ -195,6 +197,7 @@ class Decision:
     read_statement: bool = False
     scan_key: str | None = None
     scan_sha256: str | None = None
+    copy: ConfirmedCopy | None = None
 
     def repeats(self, other: Self | None) -> bool:
         """Return True if both decisions have the same person, action, reason and note: the form was submitted twice."""
@@ -230,28 +233,6 @@ class DeliveryLine:
     recipient: str
     status: str
     at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class CopyPage:
-    """A page of a copy that came back by fax: its number in the fax, and its number in the document.
-
-    The latter is None if the page's QR code could not be read."""
-
-    number: int
-    page: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReturnedCopy:
-    """A copy of the document that came back to the clinic by fax. Nobody at the clinic has yet said what is on it.
-
-    `is_partial` is true if the fax's call ended too early, so that pages may be missing."""
-
-    fax_id: str
-    received_at: datetime
-    pages: tuple[CopyPage, ...]
-    is_partial: bool = False
 
 
 class GrantKind(StrEnum):

@@ -28,7 +28,7 @@ RefusalCode = Literal[
 ActiveContent = Literal[
     "javascript", "launch", "embedded_file", "submit_form", "import_data", "remote_go_to", "rich_media"
 ]
-CertificateType = Literal["signed", "declined", "by_hand"]
+CertificateType = Literal["signed", "declined", "by_hand", "by_fax"]
 Level = Literal["B-B", "B-T"]
 """The PAdES level (ETSI EN 319 142) of a digital signature: `B-T` has a timestamp by an authority, `B-B` does not."""
 
@@ -145,13 +145,41 @@ class TrailEntry:
 
 
 @dataclass(frozen=True)
+class FaxOrigin:
+    """A fax by which pages of a signed copy came back. `sender` is its number, or None if the number was withheld.
+
+    `pages` are the numbers of the document's pages that are taken from this fax, and `loose` is the count of its other
+    sheets, whose page number could not be read. `sha256` (hex) is the hash of the fax's file."""
+
+    sender: str | None
+    received_at: dt.datetime
+    sha256: str
+    pages: tuple[int, ...]
+    loose: int
+
+
+@dataclass(frozen=True)
+class CopyOrigin:
+    """The facts about a copy that was signed on paper and came back by fax, for its certificate.
+
+    `confirmed_by` says who read the copy, and `signed_on` is the date that this person read beside the signature.
+    `original_pages` are the pages that came with no fax and are taken from the original."""
+
+    confirmed_by: str
+    signed_on: dt.date | None
+    faxes: tuple[FaxOrigin, ...]
+    original_pages: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class CertificateFacts:
     """The contents of a certificate: the page that records who signed or declined a document, when and how.
 
     Times are aware, and values that are None or empty are not printed. `patient_name`, `patient_born` and
     `external_id` (the clinic's id) identify a certificate page that got separated from the document. `identity` says
     how the signer's identity was established. On a certificate of a signature by hand, the uploader named the signer,
-    and `addressed_to` is the person to whom the clinic sent the document. `chain_head` is the hash of the last audit
+    and `addressed_to` is the person to whom the clinic sent the document. `copy` is where the pages of
+    a copy are from that came back by fax. `chain_head` is the hash of the last audit
     event. `signed_sha256` (hex) names the signed file if the certificate is a separate file."""
 
     certificate_type: CertificateType
@@ -171,6 +199,7 @@ class CertificateFacts:
     consent_text: str | None = None
     identity: str | None = None
     addressed_to: str | None = None
+    copy: CopyOrigin | None = None
     note: str | None = None
     decline_reason: str | None = None
     pages_shown: str | None = None
@@ -181,6 +210,17 @@ class CertificateFacts:
     patient_name: str | None = None
     patient_born: dt.date | None = None
     external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class FaxedSheet:
+    """A sheet of a copy that came back by fax. `number` counts the pages of its file from 1.
+
+    The file is a fax, which `fax` names by its index from 0 in a list of faxes. If `fax` is None, the file is the
+    original."""
+
+    fax: int | None
+    number: int
 
 
 @dataclass(frozen=True)

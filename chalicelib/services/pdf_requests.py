@@ -11,6 +11,7 @@ from chalicelib.pdf.models import (
     CertificateFacts,
     CertificateType,
     FaxCover,
+    FaxedSheet,
     Level,
     ProofSheet,
     SealSpec,
@@ -80,7 +81,8 @@ class PrepareDocument:
     The seal is a digital signature, which the caller makes afterwards. An approval has a `block` (the visible
     signature), which goes into the box `field`. If `field` is missing or on no page, the function searches the document
     for a place to sign. `searched` is true if an earlier request has already made this search, and `found` is its
-    result."""
+    result. A copy that came back by fax consists of `sheets`, whose files are `faxes` and, for the pages that came with
+    no fax, the source."""
 
     decision: CertificateType
     attempt: Attempt
@@ -93,6 +95,8 @@ class PrepareDocument:
     field: SignatureBox | None = None
     searched: bool = False
     found: SignatureBox | None = None
+    faxes: tuple[SourceLink, ...] = ()
+    sheets: tuple[FaxedSheet, ...] = ()
 
 
 @dataclass(frozen=True)

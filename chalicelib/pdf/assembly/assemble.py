@@ -9,7 +9,7 @@ import hashlib
 import io
 
 from PIL import Image, ImageOps
-from pypdf import PdfReader, PdfWriter
+from pypdf import PageObject, PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.flatten import (
@@ -34,7 +34,7 @@ _SCAN_DPI = 200
 _LETTER = (612.0, 792.0)
 
 
-def _make_seed(*parts: object) -> bytes:
+def make_seed(*parts: object) -> bytes:
     """Return the joined digests of everything that goes into a file, as the seed of its identifier in `write_pdf`."""
     digests = [hashlib.sha256(part if isinstance(part, bytes) else repr(part).encode()).digest() for part in parts]
     return b"".join(digests)
@@ -45,12 +45,19 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
 
     `stamp`, if any, is the index of a page (from 0), and the signature block as a drawing to put on that page."""
     for index, page in enumerate(reader.pages):
-        display = read_display(page)
-        layers = collect_layers(writer, page, display)
-        if stamp is not None and stamp[0] == index:
-            form, matrix = stamp[1]
-            layers.append((form, multiply(matrix, display.to_user)))
-        append_layered_page(writer, display, layers)
+        append_as_shown(writer, page, stamp[1] if stamp is not None and stamp[0] == index else None)
+
+
+def append_as_shown(writer: PdfWriter, page: PageObject, stamp: PlacedForm | None = None) -> None:
+    """Append a page to the writer, rebuilt from its visible content, in its own size and rotation.
+
+    `stamp` is a drawing to put on the page."""
+    display = read_display(page)
+    layers = collect_layers(writer, page, display)
+    if stamp is not None:
+        form, matrix = stamp
+        layers.append((form, multiply(matrix, display.to_user)))
+    append_layered_page(writer, display, layers)
 
 
 def find_place(
@@ -63,7 +70,7 @@ def find_place(
     return find(original, units, block)
 
 
-def _draw_with_certificate(
+def draw_with_certificate(
     block: SignatureBlock | None, field: SignatureBox | None, facts: CertificateFacts
 ) -> PdfReader:
     """Return a reader of a new PDF with a page for the signature block, if it has a box (`field`), and the certificate.
@@ -94,7 +101,7 @@ def assemble_signed(
     block. Equal input gives equal bytes. Raise `PdfRefused` (damaged) for an unreadable original."""
     reader = open_as_shown(original)
     place = find_place(original, field, block, find)
-    drawing = _draw_with_certificate(block, place, certificate)
+    drawing = draw_with_certificate(block, place, certificate)
     writer = PdfWriter()
     stamp = None
     if place is not None:
@@ -102,15 +109,15 @@ def assemble_signed(
         stamp = (place.page - 1, (page_to_form(writer, drawing, 0), move))
     _append_as_is(writer, reader, stamp)
     append_pages(writer, drawing, start=0 if place is None else 1)
-    seed = _make_seed(original, block, field, certificate)
+    seed = make_seed(original, block, field, certificate)
     return write_pdf(writer, title=certificate.title, at=block.signed_at, seed=seed)
 
 
 def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
     reader, writer = open_as_shown(original), PdfWriter()
     _append_as_is(writer, reader, None)
-    append_pages(writer, _draw_with_certificate(None, None, certificate))
-    seed = _make_seed(original, certificate)
+    append_pages(writer, draw_with_certificate(None, None, certificate))
+    seed = make_seed(original, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
 
 
@@ -161,6 +168,6 @@ def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
     """Return the PDF of a document signed on paper: the scan (PDF, JPEG or PNG) on Letter pages and a certificate."""
     writer = PdfWriter()
     _append_on_letter(writer, open_as_shown(scan) if is_pdf(scan) else _draw_on_letter(scan))
-    append_pages(writer, _draw_with_certificate(None, None, certificate))
-    seed = _make_seed(scan, certificate)
+    append_pages(writer, draw_with_certificate(None, None, certificate))
+    seed = make_seed(scan, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)

@@ -6,6 +6,7 @@ import datetime as dt
 
 from reportlab.pdfgen.canvas import Canvas
 
+from chalicelib.pdf.drawing.copy_rows import list_copy_rows
 from chalicelib.pdf.drawing.page_flow import Flow
 from chalicelib.pdf.drawing.sealed_page import INDENT, add_header, add_rows, draw_flow, group_digits, start_flow
 from chalicelib.pdf.drawing.signature_block import draw_block
@@ -20,11 +21,13 @@ _TITLES: dict[CertificateType, str] = {
     "signed": "Certificate of electronic signature",
     "declined": "Certificate of decline",
     "by_hand": "Certificate of signature by hand",
+    "by_fax": "Certificate of signature by hand",
 }
 _STATEMENTS: dict[CertificateType, str] = {
     "signed": "{who} signed this document electronically on {when}.",
     "declined": "{who} declined to sign this document on {when}.",
     "by_hand": "This document was received as signed by hand on {when}. The uploader named {who} as the signer.",
+    "by_fax": "This document was received by fax, signed by hand. {reader} confirmed the signature and date on {when}.",
 }
 _TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN = 0.0, 118.0, 330.0
 
@@ -36,7 +39,8 @@ def _signer(facts: CertificateFacts) -> str:
 def _statement(facts: CertificateFacts) -> str:
     who = _signer(facts)
     when = f"{format_local_time(facts.decided_at, facts.time_zone)} ({format_utc_time(facts.decided_at)})"
-    return _STATEMENTS[facts.certificate_type].format(who=who, when=when)
+    reader = isolate(facts.copy.confirmed_by) if facts.copy else None
+    return _STATEMENTS[facts.certificate_type].format(who=who, when=when, reader=reader)
 
 
 def _add_signature(flow: Flow, block: SignatureBlock) -> None:
@@ -143,6 +147,8 @@ def _fill_flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
     if block is not None:
         _add_signature(flow, block)
     add_rows(flow, "Decision", [("Reason", facts.decline_reason), ("Note", facts.note)])
+    if facts.copy is not None:
+        add_rows(flow, "Signed copy", list_copy_rows(facts.copy, facts.time_zone))
     add_rows(flow, "Document", _document_rows(facts))
     add_rows(flow, "Signer", _signer_rows(facts))
     _add_trail(flow, facts)

@@ -11,6 +11,7 @@ The original decides between three ways:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ from pyhanko.sign.validation.pdf_embedded import read_certification_data
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly import assemble
+from chalicelib.pdf.assembly.faxed_copy import assemble_faxed_copy
 from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.proof_page import draw_proof
@@ -28,6 +30,7 @@ from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, invert, sort_corners, transform_box
 from chalicelib.pdf.models import (
     CertificateFacts,
+    FaxedSheet,
     FieldFinder,
     ProofSheet,
     SealSpec,
@@ -127,6 +130,22 @@ def prepare_declined(
 def prepare_by_hand(scan: bytes, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
     """Return the scan (PDF, JPEG or PNG) of a document signed on paper with a certificate page, ready for the seal."""
     pdf = assemble.assemble_by_hand(scan, certificate)
+    return _combine(prepare(pdf, seal), _count_pages(pdf))
+
+
+def prepare_by_fax(
+    original: bytes,
+    faxes: Sequence[bytes],
+    sheets: Sequence[FaxedSheet],
+    *,
+    certificate: CertificateFacts,
+    seal: SealSpec,
+) -> PreparedDocument:
+    """Return the copy of a document that was signed on paper and came back by fax, ready for the digital seal.
+
+    Its `sheets` are pages of the received faxes and, where no fax has the page, of the original. A certificate page
+    follows."""
+    pdf = assemble_faxed_copy(original, faxes, sheets, certificate)
     return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 

@@ -5,10 +5,11 @@ from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
+from chalicelib.domain.carriers.document_copies import ReturnedCopy
 from chalicelib.domain.certification.facts import AttentionReason, PayerKind
 from chalicelib.domain.certification.rules import CertifiedBy, certify, local_day, needs_attention
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus, MessageType
-from chalicelib.domain.documents import DeclineReason, Document, Kind, ReturnedCopy, Sealing, StoredPdf
+from chalicelib.domain.documents import DeclineReason, Document, Kind, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url, to_response
 
@@ -130,12 +131,14 @@ class CopyPageResource(TypedDict):
 class CopyResource(TypedDict):
     """A copy of the document that came back by fax. Say what is on it with `document.copy_confirmed`.
 
-    With `partial`, the call ended before the last page."""
+    With `partial`, the call ended before the last page. `missing_pages` are the document's pages that did not come with
+    this fax, or whose number could not be read."""
 
     fax_id: str
     received_at: Timestamp
     partial: bool
     pages: list[CopyPageResource]
+    missing_pages: list[int]
 
 
 class DocumentResource(TypedDict):
@@ -195,7 +198,7 @@ def document_resource(document: Document, portal_url: str, now: datetime) -> Doc
         identity=to_response(IdentityResource, identity) if identity else None,
         signed_pdf=_signed_pdf(document, portal_url),
         deliveries=[to_response(DeliveryLineResource, line) for line in lines],
-        copies=[_copy(copy, portal_url) for copy in document.copies],
+        copies=[_copy(copy, document.original.pages, portal_url) for copy in document.copies],
         trail=to_response(TrailPosition, document),
     )
 
@@ -212,10 +215,11 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
     }
 
 
-def _copy(copy: ReturnedCopy, portal_url: str) -> CopyResource:
+def _copy(copy: ReturnedCopy, document_pages: int, portal_url: str) -> CopyResource:
     base = f"{portal_url}/v1/faxes/{copy.fax_id}/pages"
     pages = [CopyPageResource(page=page.page, url=f"{base}/{page.number}") for page in copy.pages]
-    return to_response(CopyResource, copy, partial=copy.is_partial, pages=pages)
+    missing = list(copy.missing_pages(document_pages))
+    return to_response(CopyResource, copy, partial=copy.is_partial, pages=pages, missing_pages=missing)
 
 
 def _count_tries(document: Document) -> int:

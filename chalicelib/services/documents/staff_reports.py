@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.carriers.document_copies import ConfirmedCopy, choose_sheets
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import invalid_field
+from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Action, Outcome, is_decidable, is_open, status_conflict
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
 from chalicelib.services.documents.document_writer import DocumentWriter
@@ -44,12 +46,14 @@ class CopyCommand:
     """The data of `document.copy_confirmed`, by which an EMR reports what staff saw on a copy that came back.
 
     The provider has sent back this copy of the document. `signed_on` is the date that a person at the clinic read
-    beside the signature."""
+    beside the signature. `by` is the person's name. `fax_id` names the fax that the person looked at, if it is one."""
 
     document: DocumentRef
     seen: CopySeen
     signed_on: date | None = None
     note: str | None = None
+    fax_id: str | None = None
+    by: str | None = None
 
 
 class StaffReports:
@@ -72,9 +76,10 @@ class StaffReports:
     def confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> EventResponse:
         """Record what a person at the clinic read on a returned copy. The same report again changes nothing.
 
-        A dated signature on the copy is recorded as the decision *sign by hand*. If a scan of the signed page was
-        uploaded before, the report confirms the scan. Raises `Invalid` for a date in the future or before the document
-        was sent."""
+        A dated signature on the copy is recorded as the decision *sign by hand*. If the copy came back by fax, a job
+        then seals the faxed pages. If a scan of the signed page was uploaded before, the report confirms the scan.
+        Raises `Invalid` for a fax that brought no copy of the document, and for a date in the future or before the
+        document was sent."""
         return handle_once(self._store, inbound, lambda: self._confirm_copy(inbound, command))
 
     def _note_call(self, inbound: InboundEvent, command: CallCommand) -> HandledEvent:
@@ -91,6 +96,7 @@ class StaffReports:
 
     def _confirm_copy(self, inbound: InboundEvent, command: CopyCommand) -> HandledEvent:
         before = find_document(self._store, inbound.practice.id, command.document)
+        _check_fax(before, command.fax_id)
         if command.signed_on is not None:
             _check_signing_day(before, command.signed_on, inbound.now)
         after, finding = _apply(before, command, inbound.now), _FINDINGS.get(command.seen)
@@ -99,7 +105,9 @@ class StaffReports:
         facts: dict[str, str] = {"seen": command.seen}
         if command.signed_on is not None:
             facts["signed_on"] = command.signed_on.isoformat()
-        private = {"note": command.note} if command.note else {}
+        if command.fax_id is not None:
+            facts["fax"] = command.fax_id
+        private = {key: value for key, value in (("note", command.note), ("by", command.by)) if value}
         recorder = self._recorder(after, inbound).event(DocumentEventType.COPY_CONFIRMED, facts, private=private)
         if finding is not None:
             recorder.attention(finding)
@@ -111,6 +119,8 @@ class StaffReports:
         if decided.outcome is Outcome.DECLINED:
             facts = {"reason": DeclineReason.OTHER, "reported_by": "practice"}
             recorder.event(DocumentEventType.DECLINED, facts, webhook=True)
+        if decided.sealing is Sealing.IN_PROGRESS:
+            recorder.job(JobName.SEAL)
         self._writer.report_to_owner(recorder, decided)
 
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
@@ -158,21 +168,35 @@ def _apply(document: Document, command: CopyCommand, now: datetime) -> Document:
         if not (is_decidable(document.status) or (is_uploaded and document.hand_signed_on is None)):
             raise status_conflict(document.status, "The report contradicts the decision on this document")
         return document
-    decided = document.decide(_decision(document, command, now))
-    # There is no file to seal: the portal has only the word of the clinic.
-    return document if decided is None else replace(decided, sealing=Sealing.NONE, hand_signed_on=command.signed_on)
+    decision = _decision(document, command, now)
+    decided = document.decide(decision)
+    if decided is None:
+        return document
+    # Without faxed pages there is no file to seal: the portal has only the word of the clinic.
+    sealing = Sealing.NONE if decision.copy is None else Sealing.IN_PROGRESS
+    return replace(decided, sealing=sealing, hand_signed_on=command.signed_on)
 
 
 def _decision(document: Document, command: CopyCommand, now: datetime) -> Decision:
     """Return the addressee's decision on the document, as a person at the clinic read it on the returned copy."""
     is_decline = command.seen is CopySeen.DECLINED
     return Decision(
+        copy=None if is_decline else _confirmed_copy(document, command),
         action=Action.DECLINE if is_decline else Action.SIGN_BY_HAND,
         signer=_signer(document),
         decided_at=now,
         note=command.note if is_decline else None,
         decline_reason=DeclineReason.OTHER if is_decline else None,
     )
+
+
+def _confirmed_copy(document: Document, command: CopyCommand) -> ConfirmedCopy | None:
+    """Return the copy that the staff confirmed, to be sealed, or None if no page of the document came by fax.
+
+    If the report names a fax, all pages that this fax lacks come from the original."""
+    copies = [copy for copy in document.copies if command.fax_id in (None, copy.fax_id)]
+    sheets = choose_sheets(copies, document.original.pages)
+    return ConfirmedCopy(sheets=sheets, confirmed_by=command.by) if sheets else None
 
 
 def _signer(document: Document) -> Signer:
@@ -190,6 +214,11 @@ def _signer(document: Document) -> Signer:
             statement=f"As {practice} read it on a copy that came back.",
         ),
     )
+
+
+def _check_fax(document: Document, fax_id: str | None) -> None:
+    if fax_id is not None and fax_id not in [copy.fax_id for copy in document.copies]:
+        raise invalid_field("data.fax_id", "must be the `fax_id` of one of the document's `copies`")
 
 
 def _check_call_time(document: Document, at: datetime, now: datetime) -> None:

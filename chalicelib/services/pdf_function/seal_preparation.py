@@ -4,7 +4,7 @@ The file gets the signature block, the certificate page and a placeholder. The c
 the seal's signed message into the placeholder."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from aws_lambda_powertools import Logger
@@ -14,6 +14,7 @@ from chalicelib.pdf.inspection import is_pdf
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing.sealed_document import (
     PreparedDocument,
+    prepare_by_fax,
     prepare_by_hand,
     prepare_certificate,
     prepare_declined,
@@ -37,9 +38,10 @@ MEMORY = 1024 * 1024 * 1024
 def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
     """Write the prepared file, and return the position of the seal's placeholder and the other facts of the file."""
     source = files.read(request.source)
+    faxes = tuple(map(files.read, request.faxes))
     request = _search_once(request, source)
     searched = PreparedFile(searched=request.searched, found=request.found, is_pdf=is_pdf(source))
-    return _run(lambda: _prepare(request, source), request.target, files, searched)
+    return _run(lambda: _prepare(request, source, faxes), request.target, files, searched)
 
 
 def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles) -> PreparedFile:
@@ -68,11 +70,13 @@ def _search_once(request: PrepareDocument, source: bytes) -> PrepareDocument:
     return replace(request, searched=True, found=find_field(source, request.pages, request.block))
 
 
-def _prepare(request: PrepareDocument, source: bytes) -> PreparedDocument:
+def _prepare(request: PrepareDocument, source: bytes, faxes: Sequence[bytes]) -> PreparedDocument:
     data = draw_as_pictures(source) if request.attempt == "pictures" else source
     certificate, seal, rebuild = request.certificate, request.seal, request.attempt == "rebuilt"
     if request.decision == "by_hand":
         return prepare_by_hand(data, certificate=certificate, seal=seal)
+    if request.decision == "by_fax":
+        return prepare_by_fax(data, faxes, request.sheets, certificate=certificate, seal=seal)
     if request.block is None:
         return prepare_declined(data, certificate=certificate, seal=seal, rebuild=rebuild)
     return prepare_signed(

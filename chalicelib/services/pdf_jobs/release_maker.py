@@ -15,6 +15,7 @@ from typing import get_args
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain.audit import Event
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Action
 from chalicelib.pdf.models import Level, ProofSheet, SealSpec
@@ -22,6 +23,7 @@ from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.placeholder import Placeholder
 from chalicelib.pdf.signing.sealer import Message, Sealer
 from chalicelib.services.pdf_jobs import seal_contents
+from chalicelib.services.pdf_jobs.faxed_copies import faxed_sheets
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import (
     MAX_WORK_BYTES,
@@ -89,15 +91,18 @@ class ReleaseMaker:
     verify_url: str
     now: datetime
 
-    def make(self, document: Document, decision: Decision, events: Sequence[Event]) -> Release:
+    def make(
+        self, document: Document, decision: Decision, events: Sequence[Event], faxes: Sequence[ReceivedFax] = ()
+    ) -> Release:
         """Make, seal and check the files of a decided document, and return the files. The caller stores the files.
 
         If a file with a seal added to the original fails the checks, the file is rebuilt. The last resort is a file
-        made from pictures of the pages. Raises `StoredFileCorrupt` if every attempt fails the checks."""
-        request, faults = self._first_request(document, decision, events), ""
+        made from pictures of the pages. `faxes` are the faxes of which a confirmed copy consists. Raises
+        `StoredFileCorrupt` if every attempt fails the checks."""
+        request, faults = self._first_request(document, decision, events, faxes), ""
         for attempt in get_args(Attempt):
             if (attempt, decision.action) == ("rebuilt", Action.SIGN_BY_HAND):
-                continue  # A scan is always rebuilt.
+                continue  # A paper copy is always rebuilt.
             key, target = self._new_draft(document.id)
             prepared = self.pdf.run(replace(request, attempt=attempt, target=target), PreparedFile)
             request = replace(request, searched=prepared.searched, found=prepared.found)
@@ -123,14 +128,16 @@ class ReleaseMaker:
         except SealRefused as refusal:
             raise StoredFileCorrupt(str(refusal)) from refusal
 
-    def _first_request(self, document: Document, decision: Decision, events: Sequence[Event]) -> PrepareDocument:
-        by_hand, approved = decision.action is Action.SIGN_BY_HAND, decision.action is Action.APPROVE
+    def _first_request(
+        self, document: Document, decision: Decision, events: Sequence[Event], faxes: Sequence[ReceivedFax]
+    ) -> PrepareDocument:
+        approved, url = decision.action is Action.APPROVE, self.verify_url
         source = (
-            source_link(self.files, decision.scan_key or "", decision.scan_sha256 or "")
-            if by_hand
+            source_link(self.files, decision.scan_key, decision.scan_sha256 or "")
+            if decision.scan_key is not None
             else source_link(self.files, document.original.key, document.original.sha256)
         )
-        certificate = seal_contents.certificate_facts(document, decision, events, verify_url=self.verify_url)
+        certificate = seal_contents.certificate_facts(document, decision, events, verify_url=url, faxes=faxes)
         return PrepareDocument(
             decision=certificate.certificate_type,
             attempt="as_is",
@@ -141,6 +148,8 @@ class ReleaseMaker:
             seal=seal_contents.seal_spec(document, decision, self.now, self.sealer.reserved_bytes),
             block=seal_contents.signature_block(document, decision) if approved else None,
             field=seal_contents.requested_field(document) if approved else None,
+            faxes=tuple(source_link(self.files, fax.file_key, fax.sha256) for fax in faxes),
+            sheets=faxed_sheets(decision.copy) if decision.copy else (),
         )
 
     def _new_draft(self, document_id: str) -> tuple[str, UploadLink]:
@@ -149,8 +158,8 @@ class ReleaseMaker:
         return key, upload_link(self.files, key, content_type="application/pdf", max_bytes=MAX_WORK_BYTES)
 
     def _finish(self, document: Document, request: PrepareDocument, key: str, prepared: PreparedFile) -> Release:
-        # A scan is shown to nobody before it is sealed.
-        shown = request.decision != "by_hand"
+        # A paper copy is not what the signer saw on a screen, so its pages are not compared with the source.
+        shown = request.decision not in ("by_hand", "by_fax")
         signed = self._seal(_Draft(key, prepared, request.source, shown=shown, unseen=document.broken_pages))
         if not prepared.needs_certificate or request.block is None:
             return Release(signed)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 
 from chalicelib.domain.audit import Event
+from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import describe_device
@@ -12,6 +13,7 @@ from chalicelib.pdf.models import CertificateFacts, CertificateType, SealSpec, S
 from chalicelib.pdf.text.signer_names import format_signer
 from chalicelib.services.documents.audit_trail import describe_event
 from chalicelib.services.labels import CONSENT_TEXTS, DECLINE_REASONS, KINDS
+from chalicelib.services.pdf_jobs.faxed_copies import copy_origin
 
 _CERTIFICATE_TYPES: Mapping[Action, CertificateType] = {
     Action.APPROVE: "signed",
@@ -23,25 +25,27 @@ _SEAL_REASONS: Mapping[Action, str] = {
     Action.DECLINE: "Declined by {signer}",
     Action.SIGN_BY_HAND: "Received as signed by hand; the uploader named {signer}",
 }
+_FAX_REASON = "Received by fax, signed by hand; {clinic} read the signature of {signer}"
 
 
 def seal_spec(document: Document, decision: Decision, now: datetime, reserved_bytes: int) -> SealSpec:
     """Return the contents of the seal: reason, document id, time, and the bytes reserved for the signed message."""
-    return SealSpec(_seal_reason(decision), document.id, now, reserved_bytes)
+    return SealSpec(_seal_reason(document, decision), document.id, now, reserved_bytes)
 
 
-def _seal_reason(decision: Decision) -> str:
+def _seal_reason(document: Document, decision: Decision) -> str:
     """Return the sentence in the seal (the digital signature) that says who decided on the document and how.
 
     For a signer without an account, the sentence also says what the portal knows about the person."""
     signer, identity = _signer_name(decision), decision.signer.identity
     if identity is not None and decision.signer.is_without_account:
         return f"{signer}. {identity.statement}"
-    return _SEAL_REASONS[decision.action].format(signer=signer)
+    reason = _SEAL_REASONS[decision.action] if decision.copy is None else _FAX_REASON
+    return reason.format(signer=signer, clinic=document.practice.name)
 
 
 def _signer_name(decision: Decision) -> str:
-    """Return the signer's name. For a scan, leave out credential and NPI, which the uploader cannot vouch for."""
+    """Return the signer's name. For a paper copy, leave out credential and NPI, for which nobody can vouch."""
     signer = decision.signer
     if decision.action is Action.SIGN_BY_HAND:
         return signer.name
@@ -77,15 +81,21 @@ def requested_field(document: Document) -> SignatureBox | None:
 
 
 def certificate_facts(
-    document: Document, decision: Decision, events: Sequence[Event], *, verify_url: str
+    document: Document,
+    decision: Decision,
+    events: Sequence[Event],
+    *,
+    verify_url: str,
+    faxes: Sequence[ReceivedFax] = (),
 ) -> CertificateFacts:
     """Return the contents of the certificate page, which documents how the decision was made.
 
-    The audit trail on the page ends with the decision, so that another try of the seal job makes the same page."""
+    The audit trail on the page ends with the decision, so that another try of the seal job makes the same page. `faxes`
+    are the faxes of which a confirmed copy consists."""
     trail = [event for event in events if event.at <= decision.decided_at]
     signer, is_by_hand = decision.signer, decision.action is Action.SIGN_BY_HAND
     return CertificateFacts(
-        certificate_type=_CERTIFICATE_TYPES[decision.action],
+        certificate_type=_CERTIFICATE_TYPES[decision.action] if decision.copy is None else "by_fax",
         document_id=document.id,
         title=document.title,
         kind=KINDS[document.kind],
@@ -102,6 +112,7 @@ def certificate_facts(
         consent_text=CONSENT_TEXTS.get(decision.consent_version or ""),
         identity=signer.identity.statement if signer.identity else None,
         addressed_to=_addressee(document) if is_by_hand else None,
+        copy=copy_origin(document, decision.copy, faxes) if decision.copy else None,
         note=decision.note,
         decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,
         pages_shown=_pages_shown(decision),

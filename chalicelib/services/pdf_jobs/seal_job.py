@@ -15,6 +15,7 @@ from chalicelib.domain.status import Action
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.pdf_jobs.faxed_copies import read_faxes
 from chalicelib.services.pdf_jobs.linked_files import source_link
 from chalicelib.services.pdf_jobs.release_maker import Release, ReleaseMaker, SealedFile, SealRefused, require_no_fault
 from chalicelib.services.pdf_jobs.sealed_files import sealed_key
@@ -97,7 +98,8 @@ class SealJob:
             verify_url=f"{self._writer.portal_url}/verify",
             now=now,
         )
-        return maker.make(document, decision, self._store.events(document.id))
+        faxes = read_faxes(self._store, document.practice_id, decision.copy) if decision.copy else ()
+        return maker.make(document, decision, self._store.events(document.id), faxes)
 
     def _read_verified(self, key: str, sha256: str) -> bytes:
         data = self._files.get(key)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from chalicelib.domain.carriers.document_copies import CopyPage
 from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedPage
-from chalicelib.domain.documents import CopyPage, Document
+from chalicelib.domain.documents import Document
 from chalicelib.domain.status import Status
 from chalicelib.pdf.fax_pages import COVER_PAGE, version_of
 from chalicelib.services.pdf_requests import PageReading

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.carriers.document_copies import CopyPage
 from chalicelib.domain.carriers.received_faxes import (
     UNMATCHED,
     PageMatch,
@@ -11,7 +12,6 @@ from chalicelib.domain.carriers.received_faxes import (
     read_received_fax_id,
 )
 from chalicelib.domain.claim_keys import fax_assignment_claim
-from chalicelib.domain.documents import CopyPage
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.services.documents.document_writer import DocumentWriter

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.carriers.document_copies import CopyPage, ReturnedCopy
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.certification.facts import AttentionReason, more_urgent
 from chalicelib.domain.deliveries import NoticeKind
-from chalicelib.domain.documents import CopyPage, Document, ReturnedCopy
+from chalicelib.domain.documents import Document
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor

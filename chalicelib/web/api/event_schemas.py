@@ -275,6 +275,8 @@ class DocumentCalled(_DocumentReference):
 
 class DocumentCopyConfirmed(_DocumentReference):
     seen: CopySeen
+    fax_id: RowId | None = None
+    by: Name | None = None
     signed_on: MaybeDay = Field(default=None, validate_default=True)
     note: Annotated[
         MaybeText, _needed_with("seen", CopySeen.DECLINED, "is required for a decline: say what the provider wrote")
@@ -369,7 +371,14 @@ class CopyConfirmedEvent(_Envelope):
 
     def command(self) -> CopyCommand:
         data = self.data
-        return CopyCommand(document=data.document_ref(), seen=data.seen, signed_on=data.signed_on, note=data.note)
+        return CopyCommand(
+            document=data.document_ref(),
+            seen=data.seen,
+            signed_on=data.signed_on,
+            note=data.note,
+            fax_id=data.fax_id,
+            by=data.by,
+        )
 
 
 EVENTS: Mapping[

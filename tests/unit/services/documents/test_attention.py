@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.carriers.document_copies import ReturnedCopy
 from chalicelib.domain.certification.facts import AttentionReason, CallResult, CopySeen, more_urgent
 from chalicelib.domain.documents import (
     Decision,
     DeliveryChoice,
     Document,
-    ReturnedCopy,
     ReturnedMethod,
     Sealing,
     Signer,

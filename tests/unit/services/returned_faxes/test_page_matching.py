@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.carriers.document_copies import CopyPage
 from chalicelib.domain.carriers.received_faxes import UNMATCHED, PageMatch, ReceivedPage
-from chalicelib.domain.documents import CopyPage, Document
+from chalicelib.domain.documents import Document
 from chalicelib.domain.status import Status
 from chalicelib.services.pdf_requests import PageReading
 from chalicelib.services.returned_faxes.page_matching import MAX_DOCUMENTS, copy_pages, match_pages, named_documents

@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.carriers.document_copies import CopyPage
 from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, received_fax_id
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.domain.documents import CopyPage
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, NotFound, Unavailable
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Outcome, Status
@@ -128,6 +128,7 @@ def test_the_webhook_has_links_to_the_pictures(world: ReturnedFaxWorld) -> None:
             "received_at": "2026-11-22T19:00:00.000Z",
             "partial": False,
             "pages": [{"page": 2, "url": url}],
+            "missing_pages": [1, 3],
         }
     ]
     assert data["attention"]["reason"] == "copy_received"

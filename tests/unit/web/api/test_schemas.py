@@ -254,6 +254,10 @@ def test_a_returned_copy_is_read() -> None:
             {"seen": "signed_and_dated", "signed_on": "2026-11-21"},
             CopyCommand(document=named, seen=CopySeen.SIGNED_AND_DATED, signed_on=date(2026, 11, 21)),
         ),
+        (
+            {"seen": "not_readable", "fax_id": "fax_17", "by": " Sam Lee "},
+            CopyCommand(document=named, seen=CopySeen.NOT_READABLE, fax_id="fax_17", by="Sam Lee"),
+        ),
         ({"seen": "signed_undated"}, CopyCommand(document=named, seen=CopySeen.SIGNED_UNDATED)),
         ({"seen": "declined", "note": "No"}, CopyCommand(document=named, seen=CopySeen.DECLINED, note="No")),
         ({"seen": "not_readable", "note": ""}, CopyCommand(document=named, seen=CopySeen.NOT_READABLE)),
@@ -273,6 +277,8 @@ def test_a_returned_copy_is_read() -> None:
         ({"seen": "declined", "note": "No", "signed_on": "2026-11-21"}, "data.signed_on"),
         ({"seen": "declined"}, "data.note"),
         ({"seen": "declined", "note": " "}, "data.note"),
+        ({"seen": "not_readable", "fax_id": "the first one"}, "data.fax_id"),
+        ({"seen": "not_readable", "by": "S" * 101}, "data.by"),
     ],
 )
 def test_a_returned_copy_that_contradicts_itself_is_refused(given: Mapping[str, Any], field: str) -> None:

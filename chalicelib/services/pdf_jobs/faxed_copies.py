@@ -1,0 +1,65 @@
+"""The copy of a document that came back by fax and was confirmed: its files and sheets, and where each page is from.
+
+A document's decision names the faxes and their pages. The faxes themselves are in the practice's list of received
+faxes."""
+
+from collections.abc import Sequence
+
+from chalicelib.domain.carriers.document_copies import ConfirmedCopy, CopySheet
+from chalicelib.domain.carriers.received_faxes import ReceivedFax, read_received_fax_id
+from chalicelib.domain.documents import Document
+from chalicelib.pdf.models import CopyOrigin, FaxedSheet, FaxOrigin
+from chalicelib.services.normalization import display_phone
+from chalicelib.services.ports import Store, StoredFileCorrupt
+
+
+def read_faxes(store: Store, practice_id: str, copy: ConfirmedCopy) -> tuple[ReceivedFax, ...]:
+    """Return the received faxes of which a confirmed copy consists, in the order of `ConfirmedCopy.fax_ids`.
+
+    Raises `StoredFileCorrupt` if the practice has no such fax."""
+    return tuple(_read_fax(store, practice_id, fax_id) for fax_id in copy.fax_ids)
+
+
+def _read_fax(store: Store, practice_id: str, fax_id: str) -> ReceivedFax:
+    place = read_received_fax_id(fax_id)
+    fax = store.received_fax(practice_id, place) if place is not None else None
+    if fax is None:
+        raise StoredFileCorrupt("a fax of the confirmed copy is not stored")
+    return fax
+
+
+def faxed_sheets(copy: ConfirmedCopy) -> tuple[FaxedSheet, ...]:
+    """Return the sheets of a confirmed copy for the PDF function, which knows the faxes only by their order."""
+    places = {fax_id: index for index, fax_id in enumerate(copy.fax_ids)}
+    return tuple(_locate(sheet, places.get(sheet.fax_id or "")) for sheet in copy.sheets)
+
+
+def _locate(sheet: CopySheet, fax: int | None) -> FaxedSheet:
+    number = sheet.page if fax is None else sheet.number
+    if number is None:
+        raise StoredFileCorrupt("a sheet of the confirmed copy names no page")
+    return FaxedSheet(fax, number)
+
+
+def copy_origin(document: Document, copy: ConfirmedCopy, faxes: Sequence[ReceivedFax]) -> CopyOrigin:
+    """Return what the certificate says about a confirmed copy: who read it, how it came, and where each page is from.
+
+    `faxes` are those of `read_faxes`. The reader is named as `Sam Lee at Cedar Clinic`, or only by the clinic."""
+    clinic = document.practice.name
+    return CopyOrigin(
+        confirmed_by=f"{copy.confirmed_by} at {clinic}" if copy.confirmed_by else clinic,
+        signed_on=document.hand_signed_on,
+        faxes=tuple(_fax_origin(copy, fax) for fax in faxes),
+        original_pages=tuple(sheet.page for sheet in copy.sheets if sheet.fax_id is None and sheet.page is not None),
+    )
+
+
+def _fax_origin(copy: ConfirmedCopy, fax: ReceivedFax) -> FaxOrigin:
+    pages = [sheet.page for sheet in copy.sheets if sheet.fax_id == fax.id]
+    return FaxOrigin(
+        sender=display_phone(fax.sender) if fax.sender else None,
+        received_at=fax.received_at,
+        sha256=fax.sha256,
+        pages=tuple(page for page in pages if page is not None),
+        loose=pages.count(None),
+    )
