@@ -8,6 +8,7 @@ from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.claim_keys import own_fax_number_claim
 from tests.support.fake_store import FakeStore
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeSwitches
+from tests.support.pdf.fake_pdf import FakePdf
 from tests.support.worlds.delivery_world import some_settings
 
 WHOLE = {
@@ -34,6 +35,7 @@ class World(bootstrap.Services):
         super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
         self.store = FakeStore()
         self.files = FakeFiles()
+        self.quick_pdf = FakePdf(self.files)
         self.switches = FakeSwitches()
         self.session_key_rotation = FakeKeys()
 
