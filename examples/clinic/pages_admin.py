@@ -82,7 +82,6 @@ def _zones() -> Sequence[str]:
         "America/Los_Angeles",
         "America/Anchorage",
         "Pacific/Honolulu",
-        "UTC",
     )
 
 

@@ -87,6 +87,9 @@ ATTENTION: Mapping[str, str] = {
 
 WARNINGS: Mapping[str, str] = {
     "other-person-at-address": "You have sent documents for someone else to this email address. Check the address.",
+    "provider-fax-ignored": "The provider's fax number can't be used and was left out. Please correct it.",
+    "provider-phone-ignored": "The provider's phone number can't be used and was left out. Please correct it.",
+    "author-phone-ignored": "The author's phone number can't be used and was left out. Please correct it.",
     "order-undated": "The order has no date, so only a signature makes this plan safe to bill.",
     "order-without-discipline": "The order names no discipline, so only a signature makes this plan safe to bill.",
     "order-npi-missing": "An NPI is missing, so only a signature makes this plan safe to bill.",

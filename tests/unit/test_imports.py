@@ -30,6 +30,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
     "services": (
         {
             "concurrency",
+            "ignored_numbers",
             "json_schema",
             "labels",
             "normalization",

@@ -14,7 +14,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
 from chalicelib.services.accounts.address_codes import AddressCodes, wrong_code
 from chalicelib.services.accounts.address_transfers import AddressTransfer, gain, lose
-from chalicelib.services.normalization import normalize_email
+from chalicelib.services.normalization import describe_wrong_email, normalize_email
 from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change, OutboxRow
@@ -43,7 +43,7 @@ class AccountEmails:
         try:
             email = normalize_email(typed)
         except ValueError as error:
-            raise _invalid("Enter a full email address, such as name@example.com.") from error
+            raise _invalid(describe_wrong_email(typed)) from error
         _check_new(owner.provider, email)
         self._codes.request(owner.provider.id, email, owner.now)
 

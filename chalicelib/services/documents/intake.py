@@ -37,6 +37,7 @@ from chalicelib.services.documents.provider_matching import (
 )
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.documents.send_command import SendCommand, certification_data, check_same, facts_sha256
+from chalicelib.services.ignored_numbers import ignored_warnings
 from chalicelib.services.ports import Files, Ids, Inspector, Switches
 from chalicelib.services.transaction import Change, Claim, OutboxRow, merge
 
@@ -100,7 +101,8 @@ class Intake:
         change = replace(change, claims=claims, outbox=(*change.outbox, *reopening))
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
-        return HandledEvent(document=document, change=change, warnings=(*warnings_of(match), *find_warnings(document)))
+        warnings = (*ignored_warnings(command.ignored), *warnings_of(match), *find_warnings(document))
+        return HandledEvent(document=document, change=change, warnings=warnings)
 
     def _match(
         self, inbound: InboundEvent, command: SendCommand, owners: Mapping[str, str], superseded: _Superseded | None

@@ -9,6 +9,7 @@ from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
 from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax, resolve_wrong_number
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
+from chalicelib.domain.errors import FieldError
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable, status_conflict
@@ -26,6 +27,7 @@ from chalicelib.services.documents.provider_matching import (
     unlink,
 )
 from chalicelib.services.documents.recorder import Recorder
+from chalicelib.services.ignored_numbers import check_not_needed, ignored_warnings
 from chalicelib.services.ports import Switches
 from chalicelib.services.transaction import Change, Claim
 
@@ -35,13 +37,14 @@ class ResendCommand:
     """The data of `document.resend`, by which an EMR sends a document again, with corrections.
 
     A field that is None leaves the document's value unchanged. `fax_confirmed` is true if the practice has checked a
-    fax number that was reported as wrong."""
+    fax number that was reported as wrong. `ignored` are the errors of numbers that were left out."""
 
     document: DocumentRef
     email: str | None = None
     fax: str | None = None
     fax_confirmed: bool = False
     delivery: DeliveryChoice | None = None
+    ignored: tuple[FieldError, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,16 +145,19 @@ class LifecycleEvents:
         recorder = self._recorder(document, inbound)
         match = self._record(recorder, correction, match, inbound.now)
         change = self._with_rows(recorder.change(), correction, match, inbound)
-        return HandledEvent(document=document, change=change, warnings=warnings_of(match))
+        warnings = (*ignored_warnings(command.ignored), *warnings_of(match))
+        return HandledEvent(document=document, change=change, warnings=warnings)
 
     def _read_correction(self, inbound: InboundEvent, command: ResendCommand) -> _Correction:
         """Return the command's corrections of a document, with the stored rows that they concern.
 
-        Raises `Conflict` unless the document is pending, and `Unprocessable` for a closed fax number."""
+        Raises `Conflict` unless the document is pending, `Invalid` for a needed fax number that cannot be used, and
+        `Unprocessable` for a closed fax number."""
         before = find_document(self._store, inbound.practice.id, command.document)
         if not is_decidable(before.status):
             raise status_conflict(before.status, "Only a pending document can be sent again")
         after = correct(before, command)
+        check_not_needed(command.ignored, after.delivery)
         provider = self._store.provider(before.provider_id)
         practice_id, addressee = before.practice_id, after.addressee
         owners = self._store.claims((*matching_claims(practice_id, addressee), *number_keys(practice_id, addressee)))

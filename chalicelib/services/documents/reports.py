@@ -153,10 +153,14 @@ class Reports:
         return {"accesses": events, "next_cursor": encode_cursor(page.next_after)}
 
 
-def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str:
-    """Return the documents as CSV text (RFC 4180) with a header line.
+BYTE_ORDER_MARK = "\ufeff"
 
-    `now` decides whether a verbal certification still counts."""
+
+def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str:
+    """Return the documents as CSV text (RFC 4180) with a header line, after a byte order mark.
+
+    Without the mark, Excel reads UTF-8 as an older encoding and shows wrong letters in names with accents. `now`
+    decides whether a verbal certification still counts."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -164,7 +168,7 @@ def as_csv(documents: Iterable[Document], portal_url: str, now: datetime) -> str
         resource = document_resource(document, portal_url, now)
         values: Mapping[str, object] = {**resource, **_attention_columns(resource["attention"])}
         writer.writerow([_cell(values.get(name)) for name in COLUMNS])
-    return text.getvalue()
+    return BYTE_ORDER_MARK + text.getvalue()
 
 
 def _attention_columns(attention: AttentionResource | None) -> Mapping[str, object]:

@@ -38,7 +38,7 @@ class SendCommand:
     """The validated data of `document.sent`. `supersedes` is an `external_id` of the same practice.
 
     `fax_confirmed` is true if the practice has checked a fax number that was reported as wrong. It is no fact of the
-    document, so a second event may differ in it."""
+    document, so a second event may differ in it. `ignored` are the errors of numbers that were left out."""
 
     external_id: str
     kind: Kind
@@ -54,6 +54,7 @@ class SendCommand:
     supersedes: str | None = None
     message: str | None = None
     fax_confirmed: bool = False
+    ignored: tuple[FieldError, ...] = ()
 
 
 def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:

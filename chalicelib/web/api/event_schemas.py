@@ -5,8 +5,9 @@
 import base64
 import binascii
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -23,19 +24,18 @@ from chalicelib.services.documents.lifecycle_events import RecallCommand, Resend
 from chalicelib.services.documents.provider_matching import check_reachable
 from chalicelib.services.documents.send_command import SendCommand
 from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
+from chalicelib.web.api.number_fields import AuthorPhone, ProviderFax, ProviderPhone, needed_numbers
 from chalicelib.web.api.request_fields import (
     BirthDay,
     BlankToNone,
     Credential,
     ExternalId,
-    Fax,
     MaybeDay,
     MaybeEmail,
     MaybeNpi,
     MaybeText,
     Name,
     PastDay,
-    Phone,
     RequestModel,
     RowId,
     Sha256,
@@ -78,9 +78,9 @@ class Provider(RequestModel):
     credential: Annotated[Credential | None, BlankToNone] = None
     npi: MaybeNpi = None
     email: MaybeEmail = None
-    fax: Annotated[Fax | None, BlankToNone] = None
-    phone: Annotated[Phone | None, BlankToNone] = Field(
-        default=None, description="The office's phone number, which `attention.call` repeats."
+    fax: ProviderFax = None
+    phone: ProviderPhone = Field(
+        default=None, description="The office's phone number, which `attention.call` repeats, with its extension."
     )
     fax_confirmed: bool = Field(default=False, description=FAX_CONFIRMED)
 
@@ -88,7 +88,7 @@ class Provider(RequestModel):
 class Author(RequestModel):
     name: Name
     credential: Annotated[Credential | None, BlankToNone] = None
-    phone: Annotated[Phone | None, BlankToNone] = None
+    phone: AuthorPhone = None
 
 
 class Payer(RequestModel):
@@ -220,7 +220,7 @@ class _DocumentReference(RequestModel):
 
 class CorrectedProvider(RequestModel):
     email: MaybeEmail = None
-    fax: Annotated[Fax | None, BlankToNone] = None
+    fax: ProviderFax = None
     fax_confirmed: bool = Field(default=False, description=FAX_CONFIRMED)
 
     @field_validator("fax_confirmed")
@@ -301,6 +301,7 @@ class _Envelope(RequestModel):
         "document.copy_confirmed",
     ]
     timestamp: Timestamp
+    data: Any = None
 
 
 class SentEvent(_Envelope):
@@ -398,8 +399,11 @@ def read_event(body: bytes, today: date, fax_countries: Collection[str] = format
 
     `fax_countries` are the countries whose fax numbers are allowed. Raises `NotJson`, or `Invalid` with every wrong
     field."""
-    event_type = read_model(_Envelope, body, {}).type
-    return read_model(EVENTS[event_type], body, {"today": today, "fax_countries": fax_countries}).command()
+    start = read_model(_Envelope, body, {})
+    ignored: list[FieldError] = []
+    context = {"today": today, "fax_countries": fax_countries, "needed": needed_numbers(start.data), "ignored": ignored}
+    command = read_model(EVENTS[start.type], body, context).command()
+    return replace(command, ignored=tuple(ignored)) if isinstance(command, SendCommand | ResendCommand) else command
 
 
 def _decode_base64(text: str) -> bytes:

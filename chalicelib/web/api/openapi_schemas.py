@@ -26,6 +26,8 @@ class EventWarning(TypedDict):
     """A fact that a person at the clinic should check. The portal has accepted the event.
 
     - `other-person-at-address`: the same practice has addressed another person at this email address before.
+    - `provider-fax-ignored`, `provider-phone-ignored` and `author-phone-ignored`: the number can't be used, and this
+      delivery doesn't need it. It was left out.
     - `order-undated`, `order-without-discipline`, `order-npi-missing`, `order-npi-differs` and
       `start-date-missing`: the transmission of the plan cannot replace the signature for Medicare.
     - `credential-cannot-certify`: under Medicare, a chiropractor or dentist may not certify a plan.

@@ -68,7 +68,8 @@ def _check_timestamp(value: str) -> str:
     raise ValueError("must be a time with a zone such as 2026-11-22T19:00:00Z")
 
 
-def _check_fax(value: str, info: ValidationInfo) -> str:
+def normalize_fax_of_country(value: str, info: ValidationInfo) -> str:
+    """Return a fax number in E.164. Raises `ValueError` outside of the countries in the validation's context."""
     return formats.normalize_fax(value, (info.context or {})["fax_countries"])
 
 
@@ -101,7 +102,7 @@ Day = Annotated[date, BeforeValidator(_parse_day), AfterValidator(_check_day_ran
 BirthDay = Annotated[date, BeforeValidator(_parse_day), _DAY_SCHEMA]
 Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.normalize_email)]
 Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.normalize_phone)]
-Fax = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(_check_fax)]
+Fax = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(normalize_fax_of_country)]
 Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
 BlankToNone = BeforeValidator(_blank_to_none)
 _Text = Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)]

@@ -11,7 +11,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, ValidLink
 from chalicelib.services.authentication.password_login import LoginAttempt, SecondFactorRequired
 from chalicelib.services.authentication.second_factor import SecondFactorResponse
-from chalicelib.services.normalization import normalize_email
+from chalicelib.services.normalization import describe_wrong_email, normalize_email, strip_invisible
 from chalicelib.web.http.error_mapping import error_headers, error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
@@ -30,14 +30,12 @@ PENDING_LOGIN_COOKIE = "__Host-half"
 SETUP_SECONDS = int(LINK_LIFETIME.total_seconds())
 USERNAME_SECONDS = 10 * 60
 
-_NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
-
 
 def log_in(context: RequestContext) -> Response:
     next_path, email = local_path(context.form.get("next")), context.form.get("email", "")
     previous = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     attempt = LoginAttempt(
-        email=email.strip().lower()[:254],
+        email=strip_invisible(email).lower()[:254],
         password=context.form.get("password", ""),
         source=context.address or "unknown",
         agent=context.device,
@@ -163,8 +161,9 @@ def request_link(context: RequestContext) -> Response:
     try:
         email = normalize_email(typed)
     except ValueError:
+        error = describe_wrong_email(typed)
         return render_page(
-            context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS, next=next_path
+            context, "forgot_password.html", status=400, sent=False, email=typed, error=error, next=next_path
         )
     source = context.address or "unknown"
     context.services.link_requests.ask(email, source, context.now, document_in(next_path))

@@ -341,7 +341,13 @@ def test_audit_trail_is_shown(browser: FlaskClient, sent: str) -> None:
 def test_switch_is_saved_with_the_practice(browser: FlaskClient, fake_portal: FakePortal) -> None:
     page = browser.get("/admin/practice/emr/customize").text
     assert 'name="electronic_signature"' in page
-    settings = {"phone": "", "fax": "+15125550171", "reply_to": "", "time_zone": "UTC", "default_payer": "medicare"}
+    settings = {
+        "phone": "",
+        "fax": "+15125550171",
+        "reply_to": "",
+        "time_zone": "America/Denver",
+        "default_payer": "medicare",
+    }
     browser.post("/admin/practice/emr/customize", data=settings)
     assert fake_portal.practice.get("electronic_signature") is False
     browser.post("/admin/practice/emr/customize", data={**settings, "electronic_signature": "on"})

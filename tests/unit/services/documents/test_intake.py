@@ -11,7 +11,7 @@ from chalicelib.domain.audit import find_break
 from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import DeliveryChoice, FieldBox, StoredPdf
-from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
+from chalicelib.domain.errors import Conflict, FieldError, Unavailable, Unprocessable
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
@@ -487,6 +487,14 @@ def test_a_warning_says_that_the_same_practice_named_another_person_at_the_addre
     )
     assert second["warnings"] == [{"code": "other-person-at-address"}]
     assert [set(response) for response in (first, elsewhere, spelled)] == [{"document_id", "status"}] * 3
+
+
+def test_numbers_that_were_left_out_are_warnings() -> None:
+    emr = Emr()
+    fields = ("data.provider.fax", "data.provider.phone", "data.author.phone")
+    command = sent(ignored=tuple(FieldError(field, "must be a telephone number") for field in fields))
+    codes = ["provider-fax-ignored", "provider-phone-ignored", "author-phone-ignored"]
+    assert emr.intake.receive(emr.inbound(), command)["warnings"] == [{"code": code} for code in codes]
 
 
 def test_the_warning_says_nothing_about_accounts() -> None:

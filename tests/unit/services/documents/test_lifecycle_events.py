@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.audit import find_break
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
-from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.idempotent_events import EventResponse
@@ -225,6 +225,29 @@ def test_a_correction_to_an_address_of_another_person_is_accepted_with_a_warning
     response = emr.lifecycle.resend(emr.inbound(), command)
     assert response["warnings"] == [{"code": "other-person-at-address"}]
     assert emr.stored(response).provider_id not in (jane.id, document.provider_id)
+
+
+IGNORED = (FieldError("data.provider.fax", "must be a fax number"),)
+
+
+def test_a_resend_by_email_with_an_unusable_fax_number_is_accepted_with_a_warning() -> None:
+    emr = Emr()
+    document = emr.send()
+    command = ResendCommand(document=DocumentRef(document_id=document.id), ignored=IGNORED)
+    response = emr.lifecycle.resend(emr.inbound(), command)
+    assert response["warnings"] == [{"code": "provider-fax-ignored"}]
+    assert emr.stored(response).addressee.fax == document.addressee.fax
+
+
+@pytest.mark.parametrize("delivery", [DeliveryChoice.FAX, DeliveryChoice.BOTH])
+def test_a_resend_of_a_faxed_document_with_an_unusable_number_is_refused(delivery: DeliveryChoice) -> None:
+    emr = Emr()
+    document = emr.send(sent(delivery=delivery))
+    command = ResendCommand(document=DocumentRef(document_id=document.id), ignored=IGNORED)
+    with pytest.raises(Invalid) as refused:
+        emr.lifecycle.resend(emr.inbound(), command)
+    assert tuple(refused.value.errors) == IGNORED
+    assert refused.value.detail == "data.provider.fax must be a fax number."
 
 
 def test_a_correction_to_the_providers_own_account_sends_no_setup_email() -> None:

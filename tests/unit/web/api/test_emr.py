@@ -241,7 +241,7 @@ def test_the_csv_report_contains_no_formula(emr: Emr) -> None:
         emr.get("/v1/documents?report=unsigned&format=csv"),
     ):
         assert header(response, "content-type") == "text/csv; charset=utf-8"
-        rows = list(csv.DictReader(io.StringIO(response.body.decode())))
+        rows = list(csv.DictReader(io.StringIO(response.body.decode("utf-8-sig"))))
         assert {row["external_id"] for row in rows} == {"POC-2", '\'=HYPERLINK("http://evil.example")'}
         assert {row["status"] for row in rows} == {"pending"}
     first = emr.get("/v1/documents?format=csv&limit=1")
@@ -255,6 +255,14 @@ def test_the_csv_report_neutralizes_every_way_to_start_a_formula(text: str) -> N
     lines = reports.as_csv([a_document(title=text)], "https://portal.test", START)
     (row,) = csv.DictReader(io.StringIO(lines))
     assert row["title"] == f"'{text}"
+
+
+def test_the_csv_report_starts_with_a_byte_order_mark_so_that_excel_shows_accents(emr: Emr) -> None:
+    emr.send(title="Plan für Zoë")
+    body = emr.get("/v1/documents?format=csv").body
+    assert body.startswith(b"\xef\xbb\xbfexternal_id,")
+    (row,) = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
+    assert row["title"] == "Plan für Zoë"
 
 
 def test_the_original_is_fetched_by_a_short_lived_url(emr: Emr) -> None:

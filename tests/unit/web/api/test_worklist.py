@@ -75,10 +75,10 @@ def test_the_worklist_is_csv_with_the_call_and_the_days_left(emr: Emr) -> None:
     columns = ("attention_reason", "call_name", "call_number", "tries", "days_left")
     response = emr.get("/v1/documents?report=attention&format=csv")
     assert header(response, "content-type") == "text/csv; charset=utf-8"
-    overdue, row = csv.DictReader(io.StringIO(response.body.decode()))
+    overdue, row = csv.DictReader(io.StringIO(response.body.decode("utf-8-sig")))
     assert overdue["days_left"] == "-1"
     assert [row[name] for name in columns] == ["address_corrected", "Luis Rivera, MD", "'+15125550190", "1", "11"]
-    everything = emr.get("/v1/documents?report=all&format=csv").body.decode()
+    everything = emr.get("/v1/documents?report=all&format=csv").body.decode("utf-8-sig")
     quiet = next(row for row in csv.DictReader(io.StringIO(everything)) if row["external_id"] == "POC-QUIET")
     assert [quiet[name] for name in columns] == [""] * 5
 

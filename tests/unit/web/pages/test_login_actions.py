@@ -342,10 +342,26 @@ def test_login_leads_to_no_other_site_and_to_no_setup_link(path: str | None) -> 
     assert local_path(path) == "/documents"
 
 
+def test_an_invisible_character_in_an_email_address_is_named(portal: Portal) -> None:
+    page = portal.browser().post("/forgot-password", email="dr.\u200brivera@example.com")
+    assert page.status_code == 400
+    assert "it has the invisible character ZERO WIDTH SPACE (U+200B) at position 4" in text(page)
+
+
+@pytest.mark.parametrize("copied", [f"\u200b{EMAIL}\u00a0", f"\ufeff{EMAIL}", f" {EMAIL}\t"])
+def test_a_copied_email_address_logs_in_and_gets_a_link(portal: Portal, copied: str) -> None:
+    set_up(portal.browser(), emailed_token(portal))
+    assert header(portal.browser().log_in(copied, PASSWORD), "location") == "/documents"
+    before = len(portal.mails())
+    assert portal.browser().post("/forgot-password", email=copied).status_code == 303
+    portal.work()
+    assert len(portal.mails()) == before + 1
+
+
 def test_an_invalid_email_address_gets_an_error_message(portal: Portal) -> None:
     page = portal.browser().post("/forgot-password", email="dr rivera")
     assert page.status_code == 400
-    assert "Enter an email address" in text(page)
+    assert "Enter a full email address" in text(page)
     assert 'value="dr rivera"' in page.body.decode()
 
 
