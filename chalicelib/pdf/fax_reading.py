@@ -9,20 +9,15 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import pypdfium2
 import zxingcpp
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from chalicelib.pdf.fax_files import open_fax
 from chalicelib.pdf.fax_pages import FaxPage, read_page_link
-from chalicelib.pdf.inspection import is_pdf
-from chalicelib.pdf.models import PdfRefused
-from chalicelib.pdf.rendering import count_pages, open_for_display
 
 MAX_FAX_PAGES = 40
 """The most pages of a fax that are read. On a loaded machine, a page takes 0.4 seconds, and the reader has a minute."""
 
-_DOTS_PER_POINT = 204 / 72
-_MAX_WIDTH, _MAX_HEIGHT = 2500, 4200
 _INK = 128
 _EDGE = 0.04
 _NOTICE = "This page could not be read. Open the file of the fax to see it."
@@ -53,21 +48,20 @@ class ScannedPage:
 
 
 def count_fax_pages(data: bytes) -> int:
-    """Return the number of pages of a fax that came in, from its file. Raise `PdfRefused` if the file is no PDF
-    (not_a_pdf) or cannot be opened (damaged)."""
-    if not is_pdf(data):
-        raise PdfRefused("not_a_pdf", "The fax is not a PDF.")
-    return count_pages(data)
+    """Return the number of pages of a fax that came in, from its file. Raise `PdfRefused` if the file is neither a PDF
+    nor a TIFF (not_a_pdf), or cannot be opened (damaged)."""
+    with open_fax(data) as file:
+        return file.pages
 
 
 def read_fax(data: bytes, first: int = 1) -> Iterator[ScannedPage]:
-    """Yield the pages of a fax that came in, from number `first` to `MAX_FAX_PAGES`, read from its file, a PDF.
+    """Yield the pages of a fax that came in, from number `first` to `MAX_FAX_PAGES`, read from its file.
 
     A page that cannot be shown has the picture of `draw_notice`. Raise `PdfRefused` (damaged) if the file cannot be
     opened."""
-    with open_for_display(data) as document:
-        for number in range(first, min(len(document), MAX_FAX_PAGES) + 1):
-            picture = _draw(document, number - 1)
+    with open_fax(data) as file:
+        for number in range(first, min(file.pages, MAX_FAX_PAGES) + 1):
+            picture = file.draw(number - 1)
             yield unread_page(number) if picture is None else _read_page(number, picture)
 
 
@@ -76,9 +70,9 @@ def draw_upright(data: bytes, numbers: Sequence[int]) -> Iterator[Image.Image]:
 
     The page is upright if its QR code can be read. A page that cannot be shown has the picture of `draw_notice`. Raise
     `PdfRefused` (damaged) if the file cannot be opened."""
-    with open_for_display(data) as document:
+    with open_fax(data) as file:
         for number in numbers:
-            picture = _draw(document, number - 1)
+            picture = file.draw(number - 1)
             yield _notice_picture() if picture is None else _turn_upright(picture, find_page_code(picture))
 
 
@@ -102,17 +96,6 @@ def _encode(picture: Image.Image) -> bytes:
     target = io.BytesIO()
     picture.quantize(16).save(target, "PNG")
     return target.getvalue()
-
-
-def _draw(document: pypdfium2.PdfDocument, index: int) -> Image.Image | None:
-    """Return the picture of the page with this index, or None if the page cannot be shown."""
-    try:
-        width, height = document[index].get_size()
-        scale = min(_DOTS_PER_POINT, _MAX_WIDTH / width, _MAX_HEIGHT / height)
-        picture: Image.Image = document[index].render(scale=scale, grayscale=True).to_pil()
-    except (pypdfium2.PdfiumError, ArithmeticError, ValueError, OSError, MemoryError):
-        return None
-    return picture.convert("L")
 
 
 def _read_page(number: int, picture: Image.Image) -> ScannedPage:

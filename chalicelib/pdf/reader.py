@@ -16,15 +16,17 @@ _LETTER: Box = (0.0, 0.0, 612.0, 792.0)
 
 
 @contextmanager
-def refuse_malformed() -> Iterator[None]:
-    """Raise `PdfRefused` (damaged) in place of any other error in the block, because hostile files raise any error."""
+def refuse_malformed(detail: str = "The PDF is damaged: its structure cannot be read.") -> Iterator[None]:
+    """Raise `PdfRefused` (damaged) in place of any other error in the block, because hostile files raise any error.
+
+    `detail` is the sentence of the refusal."""
     try:
         yield
     except PdfRefused:
         raise
     except Exception as error:
         # Hostile bytes make parsers raise anything, RecursionError and MemoryError included.
-        raise PdfRefused("damaged", "The PDF is damaged: its structure cannot be read.") from error
+        raise PdfRefused("damaged", detail) from error
 
 
 def open_pdf(data: bytes) -> PdfReader:

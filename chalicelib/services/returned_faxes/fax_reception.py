@@ -16,6 +16,7 @@ from chalicelib.domain.claim_keys import carrier_fax_claim, own_fax_number_claim
 from chalicelib.domain.deliveries import NoticeKind
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.timestamps import sort_key
+from chalicelib.pdf.fax_media import fax_media_type
 from chalicelib.services.delivery_rows import outbox_row, staff_notice
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL
@@ -67,7 +68,7 @@ class FaxReception:
         if data is None:
             readings = FaxReadings((), TOO_LARGE)
         else:
-            self.files.put(received.file_key, data, "application/pdf")
+            self.files.put(received.file_key, data, fax_media_type(data))
             readings = self._read(received)
         retry_on_conflict(lambda: self._record(received, readings), retry_on=frozenset({"document"}))
 

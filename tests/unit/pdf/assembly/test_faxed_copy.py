@@ -74,11 +74,22 @@ def test_a_scan_of_any_size_is_on_a_letter_page(size: tuple[float, float], sheet
     assert grays_of(copy) == [17]
 
 
+def test_a_wide_scan_is_shrunk_to_the_width_of_the_page() -> None:
+    copy = assemble([faxed(0, size=(1224.0, 200.0))], FaxedSheet(0, 1))
+    assert dark_box(copy) == pytest.approx((0, 241, 792, 371), abs=2)
+
+
+def dark_box(pdf: bytes) -> tuple[int, int, int, int] | None:
+    """Return the box (left, top, right, bottom) around what is dark on the first page, in points."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        dark = document[0].render(grayscale=True).to_pil().convert("L").point([255] * 128 + [0] * 128)
+    box: tuple[int, int, int, int] | None = dark.getbbox()
+    return box
+
+
 def test_a_scan_keeps_its_size_in_the_middle_of_the_page() -> None:
     copy = assemble([faxed(0)], FaxedSheet(0, 1))
-    with pypdfium2.PdfDocument(copy) as document:
-        dark = document[0].render(grayscale=True).to_pil().convert("L").point([255] * 128 + [0] * 128)
-    assert dark.getbbox() == pytest.approx((246, 321, 366, 471), abs=2)
+    assert dark_box(copy) == pytest.approx((246, 321, 366, 471), abs=2)
 
 
 def test_a_scan_is_stored_as_a_gray_picture_without_loss() -> None:

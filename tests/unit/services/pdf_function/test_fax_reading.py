@@ -1,8 +1,10 @@
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from PIL import Image
 
 from chalicelib.pdf.fax_pages import FaxPage
 from chalicelib.pdf.fax_reading import MAX_FAX_PAGES, ScannedPage, draw_notice
@@ -11,6 +13,7 @@ from chalicelib.services.pdf_function import fax_reading
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FaxReadings, PageReading, ReadFax
 from tests.support.fakes import FakeFiles
+from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.fake_pdf import FakePdf
 
 DATA = b"%PDF-1.7 a fax"
@@ -28,9 +31,9 @@ def files() -> FakeFiles:
     return files
 
 
-def run(files: FakeFiles) -> FaxReadings:
+def run(files: FakeFiles, sha256: str = SHA256) -> FaxReadings:
     request = ReadFax(
-        source=source_link(files, "evidence/faxes/prc_1/x", SHA256),
+        source=source_link(files, "evidence/faxes/prc_1/x", sha256),
         images=upload_link(files, "faxes/prc_1/fax_1/", content_type="image/", max_bytes=100_000, many=True),
     )
     return FakePdf(files).run(request, FaxReadings)
@@ -83,6 +86,23 @@ def test_a_long_fax_says_how_much_was_read(
     read_as(monkeypatch, blank, pages=pages)
     readings = run(files)
     assert (len(readings.pages), readings.refused) == (40, rest)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "tiff"])
+def test_a_fax_of_500_pages_is_read_up_to_its_fortieth_page(kind: str) -> None:
+    data = samples.blank_pdf(pages=500, size=(20, 20)) if kind == "pdf" else blank_tiff(pages=500)
+    files = FakeFiles()
+    files.put("evidence/faxes/prc_1/x", data, "application/pdf")
+    readings = run(files, hashlib.sha256(data).hexdigest())
+    assert readings.refused == "Only the first 40 of 500 pages were read."
+    assert [page.number for page in readings.pages] == list(range(1, MAX_FAX_PAGES + 1))
+    assert len(files.keys("faxes/prc_1/fax_1/")) == MAX_FAX_PAGES
+
+
+def blank_tiff(*, pages: int) -> bytes:
+    target, page = io.BytesIO(), Image.new("1", (40, 40), 1)
+    page.save(target, "TIFF", save_all=True, append_images=[page] * (pages - 1), compression="group4")
+    return target.getvalue()
 
 
 def crash() -> None:

@@ -205,10 +205,17 @@ def test_a_fax_to_a_number_of_no_practice_is_not_fetched(world: ReturnedFaxWorld
 
 
 def test_a_fax_that_cannot_be_read_is_listed_with_the_reason(world: ReturnedFaxWorld) -> None:
-    world.fax_reception.receive(world.come_in(refused="The fax is not a PDF."))
+    world.fax_reception.receive(world.come_in(refused="The fax is neither a PDF nor a TIFF."))
     fax = only_fax(world)
-    assert (fax.refused, fax.pages) == ("The fax is not a PDF.", ())
+    assert (fax.refused, fax.pages) == ("The fax is neither a PDF nor a TIFF.", ())
     assert (world.files.exists(fax.file_key), is_file_shown(fax)) == (True, True)
+
+
+def test_a_tiff_is_stored_as_such(world: ReturnedFaxWorld) -> None:
+    job = world.come_in(world.reading(1, 1))
+    world.inbound.files["0ccc7b54"] = b"II*\0 a fax"
+    world.fax_reception.receive(job)
+    assert world.files.objects[only_fax(world).file_key] == (b"II*\0 a fax", "image/tiff")
 
 
 def test_a_file_that_is_too_large_is_listed_and_not_stored(world: ReturnedFaxWorld) -> None:
@@ -254,7 +261,7 @@ def test_staff_learn_of_a_fax_that_waits_in_the_list(
 
 
 def test_staff_learn_of_a_fax_that_cannot_be_read(world: ReturnedFaxWorld) -> None:
-    world.fax_reception.receive(world.come_in(refused="The fax is not a PDF."))
+    world.fax_reception.receive(world.come_in(refused="The fax is neither a PDF nor a TIFF."))
     assert world.notices() == ["fax_waits"]
 
 
