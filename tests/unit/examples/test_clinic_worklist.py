@@ -5,6 +5,7 @@ import pytest
 from chalicelib.domain.certification import facts
 from chalicelib.domain.certification.rules import CertificationWarning
 from chalicelib.services.documents.idempotent_events import OTHER_PERSON
+from chalicelib.services.ignored_numbers import WARNINGS as NUMBER_WARNINGS
 from examples.clinic import worklist
 from examples.clinic.worklist import Step, billing_of, delivery_text, state_of
 
@@ -103,6 +104,6 @@ def test_every_word_of_the_portal_has_a_text_for_staff() -> None:
         (facts.CallResult, worklist.CALL_RESULTS),
         (facts.CopySeen, worklist.COPY_FINDINGS),
         (facts.PayerKind, worklist.PAYERS),
-        ([OTHER_PERSON, *CertificationWarning], worklist.WARNINGS),
+        ([OTHER_PERSON, *NUMBER_WARNINGS.values(), *CertificationWarning], worklist.WARNINGS),
     ):
         assert sorted(words) == sorted(texts)
