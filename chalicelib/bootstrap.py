@@ -68,7 +68,9 @@ if TYPE_CHECKING:
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
     from chalicelib.services.review.guest_signing import GuestSigning
+    from chalicelib.services.review.read_marks import ReadMarks
     from chalicelib.services.review.review import Review
+    from chalicelib.services.review.signing_several import SigningSeveral
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
     from chalicelib.services.review.wrong_numbers import WrongNumbers
     from chalicelib.services.scheduling.follow_ups import FollowUps
@@ -124,6 +126,8 @@ class Services:
     document_writer: DocumentWriter = _service("documents.document_writer", portal_url="settings.portal_url")
 
     review: Review = _service("review.review", writer="document_writer")
+    read_marks: ReadMarks = _service("review.read_marks")
+    signing_several: SigningSeveral = _service("review.signing_several")
     by_hand: ByHand = _service("review.by_hand", writer="document_writer")
     guest_signing: GuestSigning = _service("review.guest_signing", writer="document_writer")
     fax_documents: FaxDocuments = _service("review.fax_documents", writer="document_writer")

@@ -27,6 +27,7 @@ class SecretKind(StrEnum):
     FAX_LINE = "fax_line"
     ADDRESS = "address"
     STOP_REMINDERS = "stop_reminders"
+    READ_MARKS = "read_marks"
 
 
 LINK_LIFETIME = timedelta(minutes=90)
@@ -53,7 +54,8 @@ class Secret:
     - `tries` counts wrong guesses of a code, or the attempts in a counter.
     - `session_generation` is the provider's `session_generation` at login, and `method` describes how the owner of
       the session was last authenticated.
-    - `draft` is JSON: the fields of a form that the provider had not submitted."""
+    - `draft` is JSON: the fields of a form that the provider had not submitted, or the marks of documents that the
+      provider has read and wants to sign later."""
 
     key: str
     version: int

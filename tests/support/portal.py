@@ -72,7 +72,7 @@ class Browser:
     def post(
         self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **more: str
     ) -> HTTPResponse:
-        if path.endswith("/approve"):
+        if path.endswith(("/approve", "/mark")):
             sent = {**(fields or {}), **more}
             fields, more = {**sent, "pages_shown": self._show_pages(path, sent.get("pages_shown", ""))}, {}
         if "__Host-csrf" not in self.cookies:
@@ -86,7 +86,7 @@ class Browser:
 
         `numbers` are the numbers of these pages, such as `1,2`. `path` is the path to which the approval form posts."""
         below = "/document" if path.startswith("/by-hand/") else ""
-        page = self.get(path.removesuffix("/approve") + below).body.decode()
+        page = self.get(path.rpartition("/")[0] + below).body.decode()
         tokens = dict(re.findall(r'data-token="((\d+)\.[^"]+)"', page))
         by_number = {number: token for token, number in tokens.items()}
         return ",".join(f"{by_number[number]}.7" for number in numbers.split(",") if number in by_number)

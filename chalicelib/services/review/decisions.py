@@ -23,6 +23,9 @@ from chalicelib.services.review.signature_input import clean_text
 CONSENT_VERSION = "2026-11"
 """The version of the consent text (`labels.CONSENT_TEXTS`) to which signers agree now."""
 
+NOT_SIGNED = "Not signed yet. Please fix the following:"
+NOT_MARKED = "Not marked yet. Please fix the following:"
+
 MAX_NOTE = 2000
 NOTE_REQUIRED: Mapping[DeclineReason, str] = {
     DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
@@ -118,10 +121,29 @@ def check_approval(
 
     `signature_errors` are the errors of the signature in the form. `agreed_to` is the version of the consent to which
     the signer has agreed earlier."""
-    _check_viewed(document)
+    _check_viewed(document, NOT_SIGNED)
     errors = [*signature_errors, *_find_approval_errors(form, document, agreed_to)]
     if errors:
-        raise Invalid("Not signed yet. Please fix the following:", errors=errors)
+        raise Invalid(NOT_SIGNED, errors=errors)
+
+
+def find_consent_errors(form: ApprovalForm, agreed_to: str | None) -> list[FieldError]:
+    """Return an error unless the signer agrees in the form, or agreed earlier, to the present text of the consent."""
+    if CONSENT_VERSION in (form.consents_to, agreed_to):
+        return []
+    return [FieldError("consent", "Please read what you agree to by signing, then sign.")]
+
+
+def check_read(form: ApprovalForm, document: Document) -> None:
+    """Raise `Invalid` unless the document was viewed and every page was shown, so that it can be signed later.
+
+    A document that is signed together with others has no note of its own, so the form must not contain a note."""
+    _check_viewed(document, NOT_MARKED)
+    errors = _find_unread_errors(form, document)
+    if clean_text(form.note):
+        errors.append(FieldError("note", "To send a note, sign this document now. Or remove the note."))
+    if errors:
+        raise Invalid(NOT_MARKED, errors=errors)
 
 
 def check_decline(form: DeclineForm) -> None:
@@ -167,22 +189,26 @@ def record_decision(recorder: Recorder, decision: Decision, *, reauthenticated: 
     recorder.job(JobName.SEAL)
 
 
-def _check_viewed(document: Document) -> None:
-    """Raise `Invalid` unless the page images are ready and the portal has recorded a view of the document."""
+def _check_viewed(document: Document, detail: str) -> None:
+    """Raise `Invalid` unless the page images are ready and the portal has recorded a view of the document.
+
+    `detail` is the heading above the error."""
     is_ready = document.are_pages_ready
     if not is_ready or document.viewed_at is None:
         message = "Open the document and read every page, then sign." if is_ready else "The pages are not ready yet."
-        raise Invalid("Not signed yet. Please fix the following:", errors=[FieldError("read_statement", message)])
+        raise Invalid(detail, errors=[FieldError("read_statement", message)])
 
 
 def _find_approval_errors(form: ApprovalForm, document: Document, agreed_to: str | None) -> list[FieldError]:
-    errors = []
+    unread, consent = _find_unread_errors(form, document), find_consent_errors(form, agreed_to)
+    return [*unread, *consent, *_find_note_errors(form.note)]
+
+
+def _find_unread_errors(form: ApprovalForm, document: Document) -> list[FieldError]:
     unread = set(range(1, document.original.pages + 1)) - form.pages_shown.keys()
-    if unread and not form.read_statement:
-        errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))
-    if CONSENT_VERSION not in (form.consents_to, agreed_to):
-        errors.append(FieldError("consent", "Please read what you agree to by signing, then sign."))
-    return errors + _find_note_errors(form.note)
+    if not unread or form.read_statement:
+        return []
+    return [FieldError("read_statement", "Please read every page, then tick that you have.")]
 
 
 def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> list[FieldError]:

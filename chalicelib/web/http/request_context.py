@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SEARCH_PAGES = frozenset({"/documents/past"})
+_SEARCH_PAGES = frozenset({"/documents/past", "/documents/marked"})
 """Paths of pages whose form returns the same page with other content, such as the results of a search."""
 
 

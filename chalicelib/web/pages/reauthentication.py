@@ -1,4 +1,6 @@
-"""The repeated check of a logged-in provider's password or passkey, before a signature or a change of the account."""
+"""The repeated check of a logged-in provider's password or passkey, before a signature or a change of the account.
+
+A decision records how and when the provider was checked."""
 
 from dataclasses import replace
 
@@ -6,11 +8,14 @@ from chalicelib.domain.errors import FieldError, Invalid, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.known_devices import KnownDevice
+from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
 from chalicelib.services.authentication.password_login import LoginAttempt
-from chalicelib.services.authentication.sessions import RenewedSession
+from chalicelib.services.authentication.sessions import PASSWORD, RenewedSession
+from chalicelib.services.review.review import ProviderAction
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie
+from chalicelib.web.http.templating import format_time
 
 
 def is_recently_authenticated(context: RequestContext) -> bool:
@@ -27,6 +32,32 @@ def passkey_options(context: RequestContext) -> str | None:
     if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
+
+
+def make_action(context: RequestContext) -> ProviderAction:
+    """Return the decision's maker as the service records it: the provider, the time, and how the login was checked."""
+    session = context.session
+    again = session is not None and session.authenticated_at != session.created_at
+    return ProviderAction(
+        provider=context.require_provider(),
+        actor=context.actor,
+        now=context.now,
+        reauthenticated=again,
+        authentication=_describe_authentication(context, again=again),
+        practice=context.practice,
+    )
+
+
+def _describe_authentication(context: RequestContext, *, again: bool) -> str:
+    """Return how and when the provider was authenticated, in words for the certificate page of the signed PDF.
+
+    `again` means that the provider was authenticated again after the login, to sign."""
+    method = (context.session.method if context.session else None) or PASSWORD
+    at = context.session.authenticated_at if context.session else None
+    if at is None:
+        return method
+    verb = "used" if method == PASSKEY else "entered"
+    return f"{method}, {'asked again to sign and ' if again else ''}{verb} {format_time(at)}"
 
 
 def reauthenticate_to_sign(context: RequestContext) -> tuple[RequestContext, list[str]]:

@@ -11,14 +11,13 @@ from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
 from chalicelib.domain.status import is_decidable, is_readable
-from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
-from chalicelib.services.authentication.sessions import PASSWORD
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
 from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
+from chalicelib.services.review.page_tokens import ShownPage
 from chalicelib.services.review.past_search import PastSearch, parse_search
-from chalicelib.services.review.review import MAX_COUNT, ProviderAction
+from chalicelib.services.review.review import MAX_COUNT
 from chalicelib.services.review.signature_input import block_size
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
@@ -34,7 +33,12 @@ from chalicelib.web.pages.decision_forms import (
     with_tokens,
     with_trouble,
 )
-from chalicelib.web.pages.reauthentication import is_recently_authenticated, passkey_options, reauthenticate_to_sign
+from chalicelib.web.pages.reauthentication import (
+    is_recently_authenticated,
+    make_action,
+    passkey_options,
+    reauthenticate_to_sign,
+)
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
     describe_due_date,
@@ -44,6 +48,9 @@ from chalicelib.web.pages.view_models import (
     make_row,
     refresh_header,
 )
+
+MARKED = "/documents/marked"
+"""The path of the page that lists the documents marked as read, and signs all of them with one signature."""
 
 SEARCH_FIELDS = ("q", "from", "to")
 _ID = re.compile(r"[^a-z0-9_]")
@@ -90,16 +97,30 @@ def show_document(context: RequestContext, document_id: str) -> Response:
 
 
 def approve(context: RequestContext, document_id: str) -> Response:
-    given = signing.parse_approval(context.form, read_pages_shown(context, context.form, _reader(context)))
+    given = signing.parse_approval(context.form, _pages_shown(context))
     cookies: list[str] = []
     try:
         context, cookies = reauthenticate_to_sign(context)
-        context.services.review.approve(context.require_document(), given, _make_action(context))
+        context.services.review.approve(context.require_document(), given, make_action(context))
     except (Invalid, Conflict, TooManyRequests) as trouble:
         return _show_refusal(context, trouble, [*cookies, *discard_draft(context)], declining=False)
     cookies = [*cookies, *discard_draft(context)]
     wants_next = context.form.get("then") == "next"
     return redirect(_next_url(context) if wants_next else f"/documents/{document_id}", cookies=cookies)
+
+
+def mark_read(context: RequestContext, document_id: str) -> Response:
+    """Mark the document as read, to be signed later together with others.
+
+    Return a redirect to the next document without a mark, or to the page on which the marked documents are signed."""
+    given, action = signing.parse_approval(context.form, _pages_shown(context)), make_action(context)
+    try:
+        context.services.signing_several.mark(context.require_document(), given, action)
+    except (Invalid, Conflict) as trouble:
+        return _show_refusal(context, trouble, discard_draft(context), declining=False)
+    wants_next = context.form.get("then") == "next"
+    upcoming = context.services.signing_several.next_unread(action) if wants_next else None
+    return redirect(f"/documents/{upcoming.id}" if upcoming else MARKED, cookies=discard_draft(context))
 
 
 def remove_signature(context: RequestContext, document_id: str) -> Response:
@@ -118,7 +139,7 @@ def decline(context: RequestContext, document_id: str) -> Response:
     cookies: list[str] = []
     try:
         context, cookies = reauthenticate_to_sign(context)
-        context.services.review.decline(context.require_document(), given, _make_action(context))
+        context.services.review.decline(context.require_document(), given, make_action(context))
     except (Invalid, Conflict, TooManyRequests) as trouble:
         return _show_refusal(context, trouble, [*cookies, *discard_draft(context)], declining=True)
     return redirect(f"/documents/{document_id}", cookies=[*cookies, *discard_draft(context)])
@@ -127,7 +148,7 @@ def decline(context: RequestContext, document_id: str) -> Response:
 def download_original(context: RequestContext, document_id: str) -> Response:
     if not is_readable(context.require_document().status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
-    document = context.services.review.record_download(context.require_document(), _make_action(context))
+    document = context.services.review.record_download(context.require_document(), make_action(context))
     return redirect_to_file(context, document.original.key, make_file_name(document))
 
 
@@ -196,9 +217,12 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
     """Return the review page, on which a provider reads a document and approves or declines it.
 
     The first view of the document is recorded. `page` may contain the response's `status` and `cookies`."""
-    files = context.services.files
-    opened, texts = run_concurrently(
-        lambda: context.services.review.open(context.require_document(), _make_action(context)),
+    files, action = context.services.files, make_action(context)
+    (opened, offer), texts = run_concurrently(
+        lambda: run_concurrently(
+            lambda: context.services.review.open(context.require_document(), action),
+            lambda: context.services.signing_several.offer(context.require_document(), action),
+        ),
         lambda: page_texts(context.require_document(), files),
     )
     document = opened.document
@@ -209,6 +233,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         headers=refresh_header(waiting=waiting),
         document=document,
         can_sign=opened.can_sign,
+        offer=offer,
         ask_password=not is_recently_authenticated(context),
         passkey_options=passkey_options(context),
         entered=forms,
@@ -274,31 +299,6 @@ def _read_fields(context: RequestContext, fields: Mapping[str, str]) -> ReviewFo
     return read_fields(context, fields, _reader(context), typed_name=context.require_provider().name)
 
 
-def _make_action(context: RequestContext) -> ProviderAction:
-    session = context.session
-    again = session is not None and session.authenticated_at != session.created_at
-    return ProviderAction(
-        provider=context.require_provider(),
-        actor=context.actor,
-        now=context.now,
-        reauthenticated=again,
-        authentication=_describe_authentication(context, again=again),
-        practice=context.practice,
-    )
-
-
-def _describe_authentication(context: RequestContext, *, again: bool) -> str:
-    """Return how and when the provider was authenticated, in words for the certificate page of the signed PDF.
-
-    `again` means that the provider was authenticated again after the login, to sign."""
-    method = (context.session.method if context.session else None) or PASSWORD
-    at = context.session.authenticated_at if context.session else None
-    if at is None:
-        return method
-    verb = "used" if method == PASSKEY else "entered"
-    return f"{method}, {'asked again to sign and ' if again else ''}{verb} {format_time(at)}"
-
-
 def _next_url(context: RequestContext) -> str:
     """Return the path for *Approve and next*: the pending document that is due next, or the pending list if none is."""
     document_id = context.require_document().id
@@ -311,6 +311,10 @@ def _parse_signed_id(context: RequestContext) -> str:
 
     The id may be made up. The page behind the link checks who may open the document."""
     return _ID.sub("", context.query.get("signed", ""))[:64]
+
+
+def _pages_shown(context: RequestContext) -> list[ShownPage]:
+    return read_pages_shown(context, context.form, _reader(context))
 
 
 def _reader(context: RequestContext) -> str:

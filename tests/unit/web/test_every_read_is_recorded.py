@@ -18,12 +18,13 @@ from tests.unit.web.pages.test_page_states import DECLARED, DENIED, EXPECTED, SI
 portal = page_states.portal
 """The fixture with the callers' practices and providers."""
 
-LISTS = {"/documents", "/documents/past", "/v1/documents"}
+LISTS = {"/documents", "/documents/past", "/documents/marked", "/v1/documents"}
 """Lists name many documents and open none. The account's activity shows the login that opened the lists."""
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "/documents/{document_id}/approve": {"typed_name": ""},
     "/documents/{document_id}/decline": {"reason": ""},
+    "/documents/{document_id}/mark": {"read_statement": ""},
     "/by-hand/{document_id}/signed": {"signer_name": ""},
     "/by-hand/{document_id}/approve": {"typed_name": ""},
     "/by-hand/{document_id}/decline": {"reason": ""},

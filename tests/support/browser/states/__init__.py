@@ -13,6 +13,7 @@ from tests.support.browser.states import (
     reminders,
     reviewing,
     second_factors,
+    several,
     verify,
 )
 from tests.support.browser.states.scene import STATES
@@ -29,5 +30,6 @@ __all__ = [
     "reminders",
     "reviewing",
     "second_factors",
+    "several",
     "verify",
 ]

@@ -60,7 +60,7 @@ def test_a_second_view_waits_twice_and_reads_no_practice(scene: Scene) -> None:
         scene.calls.clear()
         assert scene.browser.get(f"/documents/{a_document().id}").status_code == 200
     assert len(in_sequence(scene.calls)) == 2
-    assert sorted(name for name, _, _ in scene.calls) == ["find", "record_access", "visit"]
+    assert sorted(name for name, _, _ in scene.calls) == ["count", "find", "record_access", "secret", "visit"]
 
 
 @pytest.mark.parametrize("state", ["seen", "recalled"])
@@ -96,7 +96,7 @@ def test_a_search_of_the_past_reads_the_switches_concurrently(scene: Scene) -> N
     assert len(in_sequence(scene.calls)) == 2
 
 
-@pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account", "/fax"])
+@pytest.mark.parametrize("path", ["/documents", "/documents/past", "/documents/marked", "/account", "/fax"])
 def test_a_page_of_an_account_waits_at_most_three_times(scene: Scene, path: str) -> None:
     assert scene.browser.get(path).status_code == 200
     assert len(in_sequence(scene.calls)) <= MAX_IN_SEQUENCE

@@ -66,6 +66,7 @@ GET  /by-hand/{document_id}/document              code  code  code  code  code  
 GET  /by-hand/{document_id}/original.pdf          code  code  code  code  code  code  on    code  -
 GET  /by-hand/{document_id}/uploaded              code  code  code  code  code  code  200   code  -
 GET  /documents                                   login 200   200   login login login login login -
+GET  /documents/marked                            login 200   200   login login login login login -
 GET  /documents/past                              login 200   200   login login login login login -
 GET  /documents/{document_id}                     land  200   404   land  land  land  land  land  -
 GET  /documents/{document_id}/certificate.pdf     land  404   404   land  land  land  land  land  -
@@ -122,10 +123,13 @@ POST /by-hand/{document_id}/account               code  code  code  code  code  
 POST /by-hand/{document_id}/approve               code  code  code  code  code  code  done  code  403
 POST /by-hand/{document_id}/decline               code  code  code  code  code  code  done  code  403
 POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
+POST /documents/marked                            login 200   422   login login login login login 403
 POST /documents/past                              login 200   200   login login login login login 403
 POST /documents/{document_id}/approve             land  done  404   land  land  land  land  land  403
 POST /documents/{document_id}/decline             land  done  404   land  land  land  land  land  403
 POST /documents/{document_id}/forget-signature    land  200   404   land  land  land  land  land  403
+POST /documents/{document_id}/mark                land  on    404   land  land  land  land  land  403
+POST /documents/{document_id}/unmark              land  on    404   land  land  land  land  land  403
 POST /documents/{document_id}/setup-link          land  land  land  land  land  land  land  land  403
 POST /documents/{document_id}/signature           land  200   404   land  land  land  land  land  403
 POST /fax                                         422   422   422   422   422   422   422   422   403
@@ -161,6 +165,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "consent": CONSENT_VERSION,
     },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
+    "/documents/{document_id}/mark": {"read_statement": "yes"},
+    "/documents/marked": {"documents": a_document().id, "typed_name": "Luis Rivera", "consent": CONSENT_VERSION},
     "/by-hand/{document_id}": {"code": "000000"},
     "/by-hand/{document_id}/approve": {
         "signer_name": "Luis Rivera",
@@ -312,7 +318,7 @@ class Asked:
 def document_for(path: str) -> Document:
     """Return a document in the state that a route needs: signed for the signed PDF, viewed for the text, else
     pending."""
-    viewed_at = START if path.endswith("/approve") else None
+    viewed_at = START if path.endswith(("/approve", "/mark")) else None
     return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document(viewed_at=viewed_at)
 
 

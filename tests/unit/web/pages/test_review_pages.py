@@ -384,7 +384,7 @@ def test_a_document_not_signed_here_has_no_signed_pdf(portal: Portal) -> None:
     [
         ("/documents", {"visit": 1, "documents": 1}),  # A list takes two calls. A list of one page needs no count.
         ("/documents/past", {"visit": 1, "documents": 1}),
-        (REVIEW, {"visit": 1, "practice": 1, "commit": 1}),
+        (REVIEW, {"visit": 1, "count": 1, "practice": 1, "commit": 1}),
         (f"{REVIEW}/original.pdf", {"visit": 1, "practice": 1, "commit": 1}),
     ],
 )

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.status import Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
-from tests.support.provider_fixtures import OTHER_PROVIDER, a_document, addressed_to
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, addressed_to
 
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
@@ -173,7 +173,8 @@ def test_without_a_cookie_a_review_reads_no_draft(portal: Portal) -> None:
     real = portal.fake_store.secret
     portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # - records the reads
     browser.get(REVIEW)
-    assert len(read) == 1
+    assert sorted(read) == sorted({*read, secret_key(SecretKind.READ_MARKS, PROVIDER.id)})
+    assert len(read) == 2, "the session and the marks of read documents"
 
 
 def test_a_decision_removes_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:

@@ -1,0 +1,157 @@
+"""Signing several documents with one signature, after the provider has read and marked each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, PortalError, Unavailable
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import Action, move
+from chalicelib.domain.visibility import opens_to
+from chalicelib.services.concurrency import run_concurrently, run_for_each
+from chalicelib.services.ports import Listing, Store
+from chalicelib.services.review.decisions import NOT_SIGNED, ApprovalForm, check_read, find_consent_errors, switched_off
+from chalicelib.services.review.read_marks import MAX_MARKS, ReadMark, ReadMarks
+from chalicelib.services.review.review import ProviderAction, Review
+from chalicelib.services.review.signature_input import read_signature
+from chalicelib.services.review.visible_documents import read_visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What the review page offers beside a single signature.
+
+    `is_marked`: the document is marked. `others_marked`: other documents are. `more_wait`: the provider's list has more
+    than one pending document."""
+
+    is_marked: bool
+    others_marked: bool
+    more_wait: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """The result for one of several documents. `trouble` says why the document was not signed, and is empty if it was.
+
+    `document` is None if the provider may not see the document. `is_new` means that this request signed it, and not an
+    earlier one. `keeps_mark` means that the provider may try again."""
+
+    document: Document | None
+    trouble: str = ""
+    is_new: bool = False
+    keeps_mark: bool = False
+
+
+class SigningSeveral:
+    def __init__(self, store: Store, review: Review, read_marks: ReadMarks) -> None:
+        self._store = store
+        self._review = review
+        self._marks = read_marks
+
+    def offer(self, document: Document, action: ProviderAction) -> Offer:
+        """Return what the document's review page offers, with two concurrent reads."""
+        provider = action.provider
+        marks, count = run_concurrently(
+            lambda: self._marks.load(provider, action.now),
+            lambda: self._store.count(Listing.PROVIDER_PENDING, provider.id, most=2),
+        )
+        mark = marks.get(document.id)
+        is_marked = mark is not None and mark.is_about(document)
+        return Offer(is_marked=is_marked, others_marked=bool(marks.keys() - {document.id}), more_wait=count > 1)
+
+    def next_unread(self, action: ProviderAction) -> Document | None:
+        """Return the provider's pending document that is due first among those without a mark, or None."""
+        marks = self._marks.load(action.provider, action.now)
+        page = read_visible(self._store, Listing.PROVIDER_PENDING, action.provider, limit=len(marks) + 1)
+        return next((document for document in page.items if document.id not in marks), None)
+
+    def mark(self, document: Document, form: ApprovalForm, action: ProviderAction) -> None:
+        """Store that the provider has read every page of the document and wants to sign it later.
+
+        Raises `Invalid` if a page was not shown or the form has a note, and `Conflict` if the document is decided, its
+        practice does not allow signatures in the portal, or too many documents are marked."""
+        move(document.status, document.outcome, Action.APPROVE)
+        if not self._review.can_sign(document):
+            raise switched_off(document)
+        check_read(form, document)
+        mark = ReadMark(
+            marked_at=action.now,
+            sha256=document.original.sha256,
+            access=document.access,
+            pages_shown=form.pages_shown,
+            read_statement=form.read_statement,
+        )
+        self._marks.add(action.provider, document, mark)
+
+    def sign(self, document_ids: Sequence[str], form: ApprovalForm, action: ProviderAction) -> tuple[Signing, ...]:
+        """Sign the marked documents among these ids, each like a single approval, and return the result for each.
+
+        Raises `Invalid` with the wrong fields of the form. No document is then signed. The first signature also saves
+        what the form changes in the account, so the others follow it, side by side."""
+        _check_form(form, action.provider)
+        chosen = list(dict.fromkeys(document_ids))[:MAX_MARKS]
+        marks, action = self._marks.load(action.provider, action.now), _with_count(action, len(chosen))
+        signings: list[Signing] = []
+        while len(signings) < len(chosen) and not any(signing.is_new for signing in signings):
+            document_id = chosen[len(signings)]
+            signings.append(self._sign(document_id, marks.get(document_id), form, action))
+        if rest := chosen[len(signings) :]:
+            latest = self._store.provider(action.provider.id) or action.provider
+            follow_up, saved = replace(action, provider=latest), replace(form, remember=False)
+            signings += run_for_each(lambda key: self._sign(key, marks.get(key), saved, follow_up), rest)
+        pairs = zip(chosen, signings, strict=True)
+        self._marks.remove(action.provider, [key for key, result in pairs if not result.keeps_mark], action.now)
+        return tuple(signings)
+
+    def _sign(self, document_id: str, mark: ReadMark | None, form: ApprovalForm, action: ProviderAction) -> Signing:
+        document = self._store.document(document_id)
+        if document is None or not opens_to(action.provider, document):
+            return _hidden()
+        try:
+            if _is_signed(document, action.provider):
+                return Signing(document=document)
+            signed = self._review.approve(document, _with_mark(form, mark, document), action)
+        except NotFound:
+            return _hidden()
+        except PortalError as error:
+            return Signing(document=document, trouble=_explain(error), keeps_mark=isinstance(error, Unavailable))
+        return Signing(document=signed, is_new=True)
+
+
+def _check_form(form: ApprovalForm, provider: Provider) -> None:
+    """Raise `Invalid` if the signature is wrong or the consent is missing, which are the same for all documents."""
+    _, errors = read_signature(form.signature, form.typed_name, form.drawing, provider, saved=provider.saved_signature)
+    errors = [*errors, *find_consent_errors(form, provider.consent_version)]
+    if errors:
+        raise Invalid(NOT_SIGNED, errors=errors)
+
+
+def _with_count(action: ProviderAction, count: int) -> ProviderAction:
+    """Return the action with words for the certificates: one confirmation was for `count` documents."""
+    if count == 1:
+        return action
+    return replace(action, authentication=f"{action.authentication}; one confirmation for {count} documents")
+
+
+def _with_mark(form: ApprovalForm, mark: ReadMark | None, document: Document) -> ApprovalForm:
+    """Return the form with the pages that the provider was shown of this document. Raises `Conflict` without a mark."""
+    if mark is None or not mark.is_about(document):
+        raise Conflict("Not marked as read in its present version. Please review it.")
+    return replace(form, note="", pages_shown=mark.pages_shown, read_statement=mark.read_statement)
+
+
+def _is_signed(document: Document, provider: Provider) -> bool:
+    """Return True if the provider has already signed the document, as after a second press of the button.
+
+    Raises `Conflict` after any other decision."""
+    decision = document.decision
+    is_own = decision is not None and decision.signer.provider_id == provider.id
+    return move(document.status, document.outcome, Action.APPROVE, same=is_own) is None
+
+
+def _explain(error: PortalError) -> str:
+    return error.errors[0].message if error.errors else error.detail
+
+
+def _hidden() -> Signing:
+    return Signing(document=None, trouble="It is no longer in your list.")
