@@ -9,7 +9,7 @@ PAGE_FILES := templates/static examples tests/js
 TIMED := .venv/bin/python -m infrastructure.suite_times
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help cost screenshots lighthouse mutants run test test-browser test-stack test-access test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help cost screenshots lighthouse mutants run test test-browser test-stack test-access test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide registry package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        run the whole portal on this machine, with a clinic and a mailbox to try it'
@@ -23,6 +23,7 @@ help:
 	@echo 'make screenshots            take a picture of every page in every state, in build/screenshots'
 	@echo 'make package STAGE=prod     make the package to deploy, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS_FILE=prod.json   package and deploy to AWS'
+	@echo 'make registry FILE=npidata_pfile.csv [FAXES=pl_pfile.csv] [STAGE=prod]   make the NPI registry from the public files'
 	@echo 'make guide                  generate the parts of the docs that come from the code'
 	@echo 'make requirements           pin and hash the requirements of the .in files'
 	@echo 'make clean-local            remove the data of the local stack'
@@ -103,6 +104,11 @@ cost: environment
 
 guide: environment
 	.venv/bin/python -m infrastructure.generate_guide
+
+# A stage that nobody names would replace the registry of `prod`.
+registry: environment
+	.venv/bin/python -m infrastructure.registry '$(FILE)' $(if $(FAXES),--faxes '$(FAXES)') \
+		$(if $(filter command line environment,$(origin STAGE)),--stage $(STAGE))
 
 mutants: environment programs
 	.venv/bin/python -m tests.mutants --count $(N) --seed $(SEED)

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from chalicelib.services.practices.visibility_report import VisibilityReport
     from chalicelib.services.proof.proof_job import ProofJob
     from chalicelib.services.proof.proofs import Proofs
+    from chalicelib.services.registry.npi_registry import NpiRegistry
     from chalicelib.services.returned_faxes.fax_reception import FaxReception
     from chalicelib.services.returned_faxes.received_faxes import ReceivedFaxes
     from chalicelib.services.review.by_hand import ByHand
@@ -116,6 +117,7 @@ class Services:
         "documents.anchor_job", key="seal_key", authority="timestamp_authority", pins="settings.timestamp_pins"
     )
     intake: Intake = _service("documents.intake", writer="document_writer")
+    npi_registry: NpiRegistry = _service("registry.npi_registry")
     lifecycle_events: LifecycleEvents = _service("documents.lifecycle_events", writer="document_writer")
     staff_reports: StaffReports = _service("documents.staff_reports", writer="document_writer")
     document_moves: DocumentMoves = _service("documents.document_moves", writer="document_writer")

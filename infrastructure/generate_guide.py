@@ -134,6 +134,7 @@ _SIGNED = {
         "sent_to": "dr.r…@example.com",
         "supplied_by": "practice",
         "npi_source": "practice",
+        "registry_on": None,
         "statement": "Account of a person who proved to read email at dr.r…@example.com, an address given by "
         "Hill Country Therapy. NPI stated by Hill Country Therapy.",
     },

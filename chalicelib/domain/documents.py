@@ -14,6 +14,7 @@ from chalicelib.domain.certification.facts import (
     VerbalCertification,
 )
 from chalicelib.domain.follow_up.progress import FollowUpProgress
+from chalicelib.domain.registry.entries import RegistryCheck
 from chalicelib.domain.status import Action, Outcome, Status, move
 
 
@@ -145,13 +146,15 @@ class Identity:
     `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax number
     of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
     `npi_source` says who stated the NPI: the document's `practice`, several `practices`, an `other_practice`, the
-    account's `owner`, or a `signer` without an account. `statement` has the facts in words."""
+    account's `owner`, or a `signer` without an account. `registry_on` is the day of the public NPI registry that has
+    this NPI and name, or None if no registry has them. `statement` has the facts in words."""
 
     method: str
     sent_to: str | None
     supplied_by: str | None
     statement: str
     npi_source: str | None = None
+    registry_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +273,8 @@ class Document:
     on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the scheduled sweep
     checks whether a step of the follow-up is due or a verbal certification has lapsed. `follow_up` is None for a
     document of an earlier release, which nobody is reminded of. `closed_fax` is set while the addressee's fax number is
-    closed, because the recipient of a fax reported it as wrong."""
+    closed, because the recipient of a fax reported it as wrong. `registry` is the check of the addressee against the
+    public NPI registry, and None if the portal had no registry or the addressee has no NPI."""
 
     id: str
     version: int
@@ -321,6 +325,7 @@ class Document:
     recalled_at: datetime | None = None
     deliveries: tuple[DeliveryLine, ...] = ()
     copies: tuple[ReturnedCopy, ...] = ()
+    registry: RegistryCheck | None = None
     granted: Grant | None = None
     access: int = 1
     sequence: int = 0

@@ -94,11 +94,11 @@ def has_same_name(provider: Provider, addressee: Addressee) -> bool:
     """Return True if the provider and the addressee have the same name, apart from case, accents and punctuation.
 
     A suffix such as Jr. matters only if both names have one."""
-    return _is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
+    return is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
 
 
 def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
-    return _is_same_spelling(("", provider.last_name), ("", addressee.last_name))
+    return is_same_spelling(("", provider.last_name), ("", addressee.last_name))
 
 
 MAX_EARLIER_LINKS = 9
@@ -172,7 +172,7 @@ def npi_key(npi: str | None) -> str:
     return f"{npi or ''}|"
 
 
-def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
+def is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Return True if two names (first, last) have the same letters. Different suffixes make two names different.
 
     Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of the two."""

@@ -96,6 +96,11 @@ WARNINGS: Mapping[str, str] = {
     "order-npi-differs": "The order is from another provider, so only a signature makes this plan safe to bill.",
     "start-date-missing": "The first visit is missing, so only a signature makes this plan safe to bill.",
     "credential-cannot-certify": "Medicare does not accept a plan that a chiropractor or dentist has certified.",
+    "npi-not-in-registry": "The public NPI registry does not have this NPI. Check its digits.",
+    "npi-deactivated": "This NPI is deactivated, according to the public NPI registry. Check it with the provider.",
+    "npi-other-name": "The public NPI registry has this NPI for another name. Check the name and the NPI.",
+    "npi-not-practitioner": "This NPI belongs to nobody who may certify a plan, according to the public NPI registry.",
+    "fax-of-others": "The public NPI registry has this fax number for others, and not for this provider. Check it.",
     "verbal-certification-does-not-count": "The call was noted, but it does not make this plan safe to bill.",
 }
 """The warnings of the portal about an event that it has accepted."""

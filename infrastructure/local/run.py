@@ -27,6 +27,7 @@ from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Command, Processes, take_lock
 from infrastructure.local.stack import FIXED_PARAMETERS, LocalStack
 from infrastructure.progress import Progress
+from infrastructure.registry import sample as registry
 from infrastructure.repository import ROOT
 from infrastructure.user_error import UserError, run_command
 
@@ -112,6 +113,7 @@ def start_portal(
     if condition is Condition.KILLED:
         for line in repair.repair(stack):
             progress.say(line)
+    registry.load_sample(stack.client("s3"), stack.outputs()["Bucket"])
     warm_up(stack, progress)
     practice = sample.ensure_practice(paths, stack, progress)
     content = sample.portal_file(stack, addresses, practice)

@@ -41,7 +41,11 @@ def test_50_concurrent_copies_of_an_event_create_one_document(stack: Stack, serv
         practice=practice, webhook_id="msg_once", body=b"{}", now=START, actor=Actor(f"practice:{practice.id}")
     )
     intake = Intake(
-        services.document_writer, files=services.files, inspector=FakeInspector(), switches=services.switches
+        services.document_writer,
+        files=services.files,
+        inspector=FakeInspector(),
+        switches=services.switches,
+        npi_registry=services.npi_registry,
     )
     ready = threading.Barrier(TIMES)
 

@@ -2,11 +2,13 @@
 
 The local AWS enforces only part of the policies, so other tests would not notice a wrong right."""
 
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
 
 from chalicelib.adapters import dynamodb_tables as tables
+from chalicelib.services.registry.registry_files import npi_file
 from tests.support.import_graph import parsers_of
 from tests.support.template_conditions import resolve_conditions
 
@@ -305,6 +307,21 @@ def test_no_role_writes_evidence_of_another_kind_or_ends_a_lock(policies: dict[s
     granted = {action for rows in policies.values() for action in actions(rows) if action.startswith("s3:")}
     on_objects = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
     assert granted == on_objects | {"s3:ListBucket", "s3:ListBucketVersions"}
+
+
+def test_only_the_web_function_reads_the_npi_registry_and_none_writes_it(policies: dict[str, list[Statement]]) -> None:
+    """Every file must also be outside of the patterns of other statements, so the test matches the key itself."""
+    key = npi_file("1234567893")
+    allowed = {
+        (role, action)
+        for role, statements in policies.items()
+        for statement in statements
+        for action in statement["Action"]
+        if action.startswith("s3:")
+        for place in statement["Resource"]
+        if "Fn::Sub" in place and fnmatch(f"${{Bucket.Arn}}/{key}", place["Fn::Sub"])
+    }
+    assert allowed == {("ApiHandlerRole", "s3:GetObject")}
 
 
 def test_only_staged_files_checked_files_and_anchors_are_listed(policies: dict[str, list[Statement]]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
 from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
 from chalicelib.services.pdf_requests import WORK_PREFIX
+from chalicelib.services.registry.registry_files import PREFIX as REGISTRY_PREFIX
 from tests.support.template_resources import Resources, arn, of_type, properties
 
 TABLES_WITH_TTL = {"AccountEventsTable", "RequestsTable", "SecretsTable"}
@@ -145,6 +146,13 @@ def test_removed_originals_are_retained_for_a_month(production: Resources) -> No
         (originals,) = (rule for rule in rules if rule.get("Prefix") == prefix)
         assert originals["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
         assert "ExpirationInDays" not in originals
+
+
+def test_a_replaced_npi_registry_is_removed(production: Resources) -> None:
+    rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (registry,) = (rule for rule in rules if rule.get("Prefix") == REGISTRY_PREFIX)
+    assert registry["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert "ExpirationInDays" not in registry
 
 
 def test_no_file_moves_to_a_tier_without_immediate_access(production: Resources) -> None:

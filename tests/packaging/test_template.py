@@ -13,6 +13,7 @@ import pytest
 from chalicelib.adapters.aws_clients import Clients
 from chalicelib.services.delivery import carrier_faxes, recipient_rations, settlement, webhooks
 from chalicelib.services.pdf_requests import LINK_SECONDS
+from chalicelib.services.registry import npi_registry
 from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
 from chalicelib.web.http.credential_throttle import METRIC, SERVICE
 from infrastructure.generate_guide import GUIDE
@@ -44,6 +45,7 @@ SWITCHED = {
     "Resources.FaxesConfirmed",
     "Resources.FaxesFailed",
     "Resources.MinutesToTransmission",
+    "Resources.RegistryNotRead",
     "Resources.SealCertificateDays",
     # The emulator treats SendMessageBatch as a separate action.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
@@ -365,6 +367,16 @@ def test_a_line_in_the_log_of_deliveries_counts_a_fax(
     (made,) = counted["MetricTransformations"]
     assert (made["MetricName"], made["MetricValue"]) == (metric, value)
     assert made.get("Dimensions") == ([{"Key": "Reason", "Value": "$.reason"}] if metric == "FaxesFailed" else None)
+
+
+def test_a_check_without_the_npi_registry_is_counted(production: Resources) -> None:
+    counted = production["RegistryNotRead"]["Properties"]
+    assert counted["LogGroupName"] == {"Ref": "APIHandlerLog"}
+    assert counted["FilterPattern"] == '{ $.message = "registry not read" }'
+    source = Path(str(npi_registry.__file__)).read_text()
+    assert source.count('("registry not read"') == 2
+    (made,) = counted["MetricTransformations"]
+    assert (made["MetricName"], made["MetricValue"]) == ("RegistryNotRead", "1")
 
 
 def test_many_faxes_in_a_day_raise_an_alarm(production: Resources) -> None:

@@ -16,6 +16,7 @@ from chalicelib.services.documents.intake import Intake
 from chalicelib.services.documents.lifecycle_events import LifecycleEvents
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.documents.send_command import SendCommand
+from chalicelib.services.registry.npi_registry import NpiRegistry
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fake_store import FakeStore
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeSwitches
@@ -76,7 +77,13 @@ class Emr:
 
     @property
     def intake(self) -> Intake:
-        return Intake(self.writer, files=self.files, inspector=self.inspector, switches=self.switches)
+        return Intake(
+            self.writer,
+            files=self.files,
+            inspector=self.inspector,
+            switches=self.switches,
+            npi_registry=NpiRegistry(self.files),
+        )
 
     @property
     def lifecycle(self) -> LifecycleEvents:

@@ -41,7 +41,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
             "transaction",
         },
         {"ports", "delivery_rows", "pagination"},
-        {"fax_webhooks", "lookups", "pdf_function", "qr_svg"},
+        {"fax_webhooks", "lookups", "pdf_function", "qr_svg", "registry"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
         {"delivery", "proof", "returned_faxes"},

@@ -44,6 +44,7 @@ class IdentityResource(TypedDict):
     sent_to: str | None
     supplied_by: str | None
     npi_source: str | None
+    registry_on: Day | None
     statement: str
 
 

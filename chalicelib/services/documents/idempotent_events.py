@@ -5,7 +5,7 @@ id arrive at the same time, one of them loses the write and returns the response
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,11 +30,14 @@ OTHER_PERSON = "other-person-at-address"
 
 @dataclass(frozen=True, kw_only=True)
 class HandledEvent:
-    """The result of an EMR's event: the document, the change to commit, and the codes of the response's warnings."""
+    """The result of an EMR's event: the document, the change to commit, and the codes of the response's warnings.
+
+    `details` has a sentence for a person, by the code of a warning. Most warnings need none."""
 
     document: Document
     change: Change
     warnings: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ def _repeat_response(earlier: RequestRecord, inbound: InboundEvent) -> EventResp
 
 def _new_record(inbound: InboundEvent, handled: HandledEvent) -> RequestRecord:
     document = handled.document
-    warnings = {"warnings": [{"code": code} for code in handled.warnings]} if handled.warnings else {}
+    warnings = {"warnings": [_warning(handled, code) for code in handled.warnings]} if handled.warnings else {}
     return RequestRecord(
         practice_id=inbound.practice.id,
         webhook_id=inbound.webhook_id,
@@ -92,3 +95,8 @@ def _new_record(inbound: InboundEvent, handled: HandledEvent) -> RequestRecord:
         created_at=inbound.now,
         expires_at=inbound.now + RESPONSE_LIFETIME,
     )
+
+
+def _warning(handled: HandledEvent, code: str) -> Mapping[str, str]:
+    detail = handled.details.get(code)
+    return {"code": code, **({"detail": detail} if detail else {})}

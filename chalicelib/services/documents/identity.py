@@ -1,9 +1,10 @@
 """The facts about a signer's identity that a decision records, as they are known at that time (DESIGN 2a, 5.5)."""
 
 from dataclasses import asdict
+from datetime import date
 
 from chalicelib.domain.documents import Document, GrantKind, Identity
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, has_same_name
 
 
 def identify_account(provider: Provider, document: Document) -> Identity:
@@ -14,6 +15,9 @@ def identify_account(provider: Provider, document: Document) -> Identity:
     is_known = email is not None and email in provider.proven_emails
     sent_to = mask(email or "") if is_known else None
     source, of_npi = _npi_source(provider, document)
+    same_npi = provider.npi is not None and provider.npi == document.addressee.npi
+    is_addressee = same_npi and has_same_name(provider, document.addressee)
+    registry_on, of_registry = _registry_source(document, is_addressee=is_addressee)
     address = f"at {sent_to}, an address given by {practice}" if is_known else "at another address than this document's"
     is_added = document.granted is not None and document.granted.kind is GrantKind.FAX_CODE
     added = f" The owner added the document with {_fax_code(document)}." if is_added else ""
@@ -22,7 +26,8 @@ def identify_account(provider: Provider, document: Document) -> Identity:
         sent_to=sent_to,
         supplied_by="practice" if is_known else None,
         npi_source=source,
-        statement=f"Account of a person who proved to read email {address}.{added}{of_npi}",
+        registry_on=registry_on,
+        statement=f"Account of a person who proved to read email {address}.{added}{of_npi}{of_registry}",
     )
 
 
@@ -35,14 +40,29 @@ def identify_visitor(document: Document, email: str | None, *, act: str = "", np
     sent_to, practice = _code_recipient(document, email), document.practice.name
     route = f"the code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
     source, of_npi = _typed_npi_source(document, npi)
+    # Whoever types an NPI signs in the addressee's name.
+    is_addressee = npi is not None and npi == document.addressee.npi
+    registry_on, of_registry = _registry_source(document, is_addressee=is_addressee)
     start = f"{act}, without an account," if act else "Without an account,"
     return Identity(
         method="emailed_code" if email else "fax_code",
         sent_to=sent_to,
         supplied_by="practice",
         npi_source=source,
-        statement=f"{start} by someone who entered {route}.{of_npi}",
+        registry_on=registry_on,
+        statement=f"{start} by someone who entered {route}.{of_npi}{of_registry}",
     )
+
+
+def _registry_source(document: Document, *, is_addressee: bool) -> tuple[date | None, str]:
+    """Return the day of the NPI registry that has the signer's NPI and name, and a sentence for the certificate.
+
+    The portal compared the addressee with the registry. So without `is_addressee` (the signer has the addressee's NPI
+    and name), return None and an empty text."""
+    check = document.registry
+    if check is None or not check.agrees or not is_addressee:
+        return None, ""
+    return check.dated, f" NPI and name agree with the public NPI registry of {check.dated.isoformat()}."
 
 
 def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, str]:
@@ -102,5 +122,6 @@ def identity_data(identity: Identity | None) -> dict[str, object]:
     Return an empty dict if there are none."""
     if identity is None:
         return {}
-    facts = {name: value for name, value in asdict(identity).items() if name != "statement"}
-    return {"identity": facts}
+    facts = {name: value for name, value in asdict(identity).items() if name not in ("statement", "registry_on")}
+    registry = {"registry_on": identity.registry_on.isoformat()} if identity.registry_on else {}
+    return {"identity": {**facts, **registry}}

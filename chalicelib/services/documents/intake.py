@@ -17,6 +17,7 @@ from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unproce
 from chalicelib.domain.follow_up.schedule import begin, is_faxed_at_once
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number, reopening_rows
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_writer import DocumentWriter
@@ -39,6 +40,7 @@ from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.documents.send_command import SendCommand, certification_data, check_same, facts_sha256
 from chalicelib.services.ignored_numbers import ignored_warnings
 from chalicelib.services.ports import Files, Ids, Inspector, Switches
+from chalicelib.services.registry.npi_registry import NpiRegistry
 from chalicelib.services.transaction import Change, Claim, OutboxRow, merge
 
 
@@ -53,12 +55,21 @@ class _Superseded:
 class Intake:
     """The handler of `document.sent`, which stores new documents. A refused document leaves no rows or files behind."""
 
-    def __init__(self, writer: DocumentWriter, *, files: Files, inspector: Inspector, switches: Switches) -> None:
+    def __init__(
+        self,
+        writer: DocumentWriter,
+        *,
+        files: Files,
+        inspector: Inspector,
+        switches: Switches,
+        npi_registry: NpiRegistry,
+    ) -> None:
         self._writer = writer
         self._store = writer.store
         self._files = files
         self._inspector = inspector
         self._switches = switches
+        self._registry = npi_registry
 
     def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
         """Store the document, queue its messages and return the response for the EMR.
@@ -89,20 +100,21 @@ class Intake:
         )
         superseded = self._supersede(inbound, owners, command)
         # The PDF is inspected before the addressee is looked up. So no refusal says anything about accounts.
-        inspected = pdf.inspect_and_store()
+        inspected, registry = run_concurrently(pdf.inspect_and_store, lambda: self._registry.check(command.addressee))
         match = self._match(inbound, command, owners, superseded)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
+        document = replace(document, registry=registry.check if registry else None)
         document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
-        change = self._first_change(
-            inbound, document, match, {**_audit_data(command, inspected), **confirmation(number)}
-        )
+        data = {**_audit_data(command, inspected), **_registry_data(document), **confirmation(number)}
+        change = self._first_change(inbound, document, match, data)
         reopening = reopening_rows(self._writer.ids, number, document, inbound.now)
         change = replace(change, claims=claims, outbox=(*change.outbox, *reopening))
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
         warnings = (*ignored_warnings(command.ignored), *warnings_of(match), *find_warnings(document))
-        return HandledEvent(document=document, change=change, warnings=warnings)
+        details = registry.warnings if registry else {}
+        return HandledEvent(document=document, change=change, warnings=(*warnings, *details), details=details)
 
     def _match(
         self, inbound: InboundEvent, command: SendCommand, owners: Mapping[str, str], superseded: _Superseded | None
@@ -327,3 +339,9 @@ def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, An
         "delivery": command.delivery.value,
         "active_content": list(original.active_content),
     }
+
+
+def _registry_data(document: Document) -> Mapping[str, Any]:
+    """Return the result of the check against the NPI registry, if there was one, for the audit event."""
+    check = document.registry
+    return {"registry": {"dated": check.dated.isoformat(), "agrees": check.agrees}} if check else {}

@@ -31,9 +31,12 @@ class EventWarning(TypedDict):
     - `order-undated`, `order-without-discipline`, `order-npi-missing`, `order-npi-differs` and
       `start-date-missing`: the transmission of the plan cannot replace the signature for Medicare.
     - `credential-cannot-certify`: under Medicare, a chiropractor or dentist may not certify a plan.
-    - `verbal-certification-does-not-count`: the call was recorded, but it certifies nothing."""
+    - `verbal-certification-does-not-count`: the call was recorded, but it certifies nothing.
+    - `npi-not-in-registry`, `npi-deactivated`, `npi-other-name`, `npi-not-practitioner` and `fax-of-others`: the public
+      NPI registry contradicts the addressee. `detail` is a sentence for staff, with the public name in question."""
 
     code: str
+    detail: NotRequired[str]
 
 
 class Accepted(TypedDict):

@@ -4,6 +4,7 @@ import pytest
 
 from chalicelib.domain.certification import facts
 from chalicelib.domain.certification.rules import CertificationWarning
+from chalicelib.domain.registry.rules import RegistryWarning
 from chalicelib.services.documents.idempotent_events import OTHER_PERSON
 from chalicelib.services.ignored_numbers import WARNINGS as NUMBER_WARNINGS
 from examples.clinic import worklist
@@ -104,6 +105,6 @@ def test_every_word_of_the_portal_has_a_text_for_staff() -> None:
         (facts.CallResult, worklist.CALL_RESULTS),
         (facts.CopySeen, worklist.COPY_FINDINGS),
         (facts.PayerKind, worklist.PAYERS),
-        ([OTHER_PERSON, *NUMBER_WARNINGS.values(), *CertificationWarning], worklist.WARNINGS),
+        ([OTHER_PERSON, *NUMBER_WARNINGS.values(), *CertificationWarning, *RegistryWarning], worklist.WARNINGS),
     ):
         assert sorted(words) == sorted(texts)

@@ -2,9 +2,12 @@
 EMRs."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from chalicelib.domain.documents import Identity
+from chalicelib.domain.registry.entries import RegistryCheck
 from chalicelib.services.documents.identity import identify_account, identify_visitor, identity_data, mask
 from tests.support.provider_fixtures import PROVIDER, a_document
 
@@ -79,6 +82,49 @@ def test_a_visitor_is_somebody_with_a_code(email: str | None, method: str, sent_
     identity = identify_visitor(DOCUMENT, email)
     assert (identity.method, identity.sent_to, identity.supplied_by) == (method, sent_to, "practice")
     assert identity.statement == f"Without an account, by someone who entered {words} given by Hill Country Therapy."
+
+
+CHECKED = replace(DOCUMENT, registry=RegistryCheck(dated=date(2026, 11, 2), agrees=True))
+REGISTRY = "NPI and name agree with the public NPI registry of 2026-11-02."
+NPI = DOCUMENT.addressee.npi
+
+
+def test_an_account_with_the_npi_and_name_in_the_registry_is_registry_checked() -> None:
+    identity = identify_account(PROVIDER, CHECKED)
+    assert identity.registry_on == date(2026, 11, 2)
+    assert identity.statement == f"{ADDRESS} NPI stated by Hill Country Therapy. {REGISTRY}"
+    assert identity_data(identity)["identity"] == {
+        "method": "account",
+        "sent_to": "dr.r…@example.com",
+        "supplied_by": "practice",
+        "npi_source": "practice",
+        "registry_on": "2026-11-02",
+    }
+
+
+def test_a_visitor_who_types_the_addressees_npi_is_registry_checked() -> None:
+    identity = identify_visitor(CHECKED, None, act="Signed on screen", npi=NPI)
+    assert identity.registry_on == date(2026, 11, 2)
+    assert identity.statement.endswith(f"NPI stated by Hill Country Therapy. {REGISTRY}")
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        identify_account(PROVIDER, DOCUMENT),
+        identify_account(PROVIDER, replace(CHECKED, registry=RegistryCheck(dated=date(2026, 11, 2), agrees=False))),
+        identify_account(replace(PROVIDER, npi="1000000012"), CHECKED),
+        identify_account(replace(PROVIDER, last_name="Gomez"), CHECKED),
+        identify_account(replace(PROVIDER, npi=None), replace(CHECKED, addressee=replace(CHECKED.addressee, npi=None))),
+        identify_visitor(CHECKED, None, npi="1000000012"),
+        identify_visitor(CHECKED, None),
+        identify_visitor(replace(CHECKED, addressee=replace(CHECKED.addressee, npi=None)), None),
+    ],
+    ids=["no-registry", "disagrees", "other-npi", "other-name", "no-npi", "other-typed-npi", "scan", "scan-no-npi"],
+)
+def test_nobody_else_is_registry_checked(identity: Identity) -> None:
+    assert identity.registry_on is None
+    assert "registry" not in identity.statement
 
 
 def test_an_audit_event_has_every_fact_about_the_signer_except_the_sentence() -> None:
