@@ -9,13 +9,14 @@ def main() -> None:
     """Deploy the portal to a local AWS, and run every part of the benchmark against it."""
     # The app's loggers read this variable once, when their modules are imported.
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
-    from bench import calls, cold, largest, login, pages, scale, seal_calls, sealing
+    from bench import calls, cold, fax_webhook, largest, login, pages, scale, seal_calls, sealing
     from infrastructure.progress import Progress
     from tests.support.stack import package_once, running_stack
 
     with running_stack(package_once(Progress(time.time())), "bench") as stack:
         os.environ.update(calls.environment(stack))
         cold.run(dict(os.environ))
+        fax_webhook.run(dict(os.environ))
         login.run()
         sealing.run(dict(os.environ))
         seal_calls.run()

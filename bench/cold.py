@@ -37,7 +37,7 @@ print(time.process_time() - started)
 def run(environment: dict[str, str]) -> None:
     """Print the median CPU times (ms) of importing the web function and of importing the three libraries, and their
     ratio."""
-    loaded = json.loads(_python(_RESPOND, "", environment).splitlines()[-1])
+    loaded = json.loads(run_python(_RESPOND, "", environment).splitlines()[-1])
     importable = [name for name in loaded if _is_module(name)]
     ours, peers = [], []
     for _ in range(RUNS):
@@ -60,10 +60,13 @@ def _is_module(name: str) -> bool:
 
 
 def _import_time(names: Sequence[str], environment: dict[str, str]) -> float:
-    return float(_python(_TIMED, json.dumps(list(names)), environment).splitlines()[-1])
+    return float(run_python(_TIMED, json.dumps(list(names)), environment).splitlines()[-1])
 
 
-def _python(code: str, text: str, environment: dict[str, str]) -> str:
+def run_python(code: str, text: str, environment: dict[str, str]) -> str:
+    """Run Python code in a new process with `text` as its input, and return what it prints.
+
+    End the benchmark if the code fails."""
     # A package in Lambda has compiled modules. Without them, each process here would compile the sources.
     environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(

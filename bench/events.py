@@ -17,6 +17,14 @@ def post(path: str, form: Mapping[str, str], *, cookies: Mapping[str, str]) -> d
     return _event("POST", path, cookies, urlencode(form), "application/x-www-form-urlencoded")
 
 
+def post_json(path: str, body: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the event with which API Gateway passes on a POST request with a JSON body and these further headers."""
+    event = _event("POST", path, {}, body, "application/json")
+    event["headers"].update(headers)
+    event["multiValueHeaders"].update({name: [value] for name, value in headers.items()})
+    return event
+
+
 def _event(method: str, path: str, cookies: Mapping[str, str], body: str | None, content_type: str) -> dict[str, Any]:
     resource, values = match(path)
     headers = {"host": "portal.localhost", "accept": "text/html", "user-agent": "bench"}
