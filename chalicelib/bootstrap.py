@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from chalicelib.services.delivery.emails import Emails
     from chalicelib.services.delivery.fax_reports import FaxReports
     from chalicelib.services.delivery.faxes import Faxes
+    from chalicelib.services.delivery.joint_emails import JointEmails
     from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
-    from chalicelib.services.delivery.reminder_stops import ReminderStops
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
     from chalicelib.services.delivery.staff_notices import StaffNotices
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from chalicelib.services.proof.proof_job import ProofJob
     from chalicelib.services.proof.proofs import Proofs
     from chalicelib.services.registry.npi_registry import NpiRegistry
+    from chalicelib.services.reminders.reminder_stops import ReminderStops
     from chalicelib.services.returned_faxes.fax_reception import FaxReception
     from chalicelib.services.returned_faxes.received_faxes import ReceivedFaxes
     from chalicelib.services.review.by_hand import ByHand
@@ -162,7 +163,8 @@ class Services:
     webhook_release: WebhookRelease = _service("delivery.webhook_release")
     ses_feedback: SesFeedback = _service("delivery.ses_feedback")
     settlement: Settlement = _service("delivery.settlement", writer="document_writer")
-    reminder_stops: ReminderStops = _service("delivery.reminder_stops", writer="document_writer")
+    reminder_stops: ReminderStops = _service("reminders.reminder_stops", writer="document_writer")
+    joint_emails: JointEmails = _service("delivery.joint_emails")
     emails: Emails = _service("delivery.emails")
     faxes: Faxes = _service("delivery.faxes")
     carrier_faxes: CarrierFaxes = _service("delivery.carrier_faxes", carrier="fax_carrier")

@@ -27,7 +27,8 @@ class Settings:
 
     `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates. `fax_carrier` is None
     if the email-to-fax gateway at `fax_domain` sends the faxes. With `sends_at_any_hour`, faxes and reminders leave at
-    night, on weekends and on holidays too, which is only for the local run."""
+    night, on weekends and on holidays too, which is only for the local run. `notice_wait_seconds` is the time for which
+    the announcement of a document waits for other documents, to announce them in one email."""
 
     stage: str
     region: str
@@ -61,6 +62,7 @@ class Settings:
     fax_countries: tuple[str, ...]
     fax_carrier: FaxCarrierSettings | None
     sends_at_any_hour: bool
+    notice_wait_seconds: int
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -73,6 +75,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         "fax_countries": tuple(environment.get("FAX_COUNTRIES", "US,CA").split(",")),
         "fax_carrier": _fax_carrier(environment),
         "sends_at_any_hour": environment.get("SENDS_AT_ANY_HOUR") == "true",
+        "notice_wait_seconds": int(environment.get("NOTICE_WAIT_SECONDS", "0")),
     }
     values = {}
     for name in (field.name for field in fields(Settings) if field.name not in optional):

@@ -12,7 +12,7 @@ from chalicelib.domain.account_events import RETENTION, AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.certification.rules import needs_attention
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.delivery_attempts import waits_to_retry
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.expiring_records import Secret
@@ -30,10 +30,7 @@ UNTIMED = "untimed-"
 WAITING = "waiting-"
 """The prefix that separates webhooks that wait for a retry from held webhooks (without an endpoint), in one index.
 
-The prefix precedes the practice's id."""
-
-WAITING_FAX = "waiting-fax-"
-"""The prefix that separates faxes that wait for their number from webhooks, in the same index."""
+The prefix precedes the practice's id, or the channel of faxes and emails that wait (`waiting_key`)."""
 
 
 def shard(row_id: str) -> str:
@@ -165,19 +162,22 @@ def _held(delivery: Delivery) -> str | None:
     """Return the delivery's partition key in an index of waiting messages, or None if the index lacks the delivery.
 
     The index has two uses. When a practice sets its webhook endpoint again, the portal finds there the webhooks that
-    were held (the endpoint was off) or wait for a retry. Before a fax is sent, the portal finds the other faxes that
-    wait for the same number."""
+    were held (the endpoint was off) or wait for a retry. Before a fax or the announcement of a document is sent, the
+    portal finds the others that wait for the same number or email address."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
-    if delivery.channel is Channel.FAX and delivery.status is DeliveryStatus.QUEUED:
-        return waiting_fax_key(delivery.practice_id, delivery.recipient)
+    is_joinable = delivery.channel is Channel.FAX or delivery.type == MessageType.READY
+    if is_joinable and delivery.status is DeliveryStatus.QUEUED:
+        return waiting_key(delivery.channel, delivery.practice_id, delivery.recipient)
     is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
     return WAITING + delivery.practice_id if is_waiting else None
 
 
-def waiting_fax_key(practice_id: str, number: str) -> str:
-    """Return the partition key of a practice's faxes that wait for a number, in the index of waiting messages."""
-    return f"{WAITING_FAX}{practice_id}-{number}"
+def waiting_key(channel: Channel, practice_id: str, recipient: str) -> str:
+    """Return the partition key of a practice's faxes or announcements that wait for a recipient.
+
+    It is the key in the index of waiting messages."""
+    return f"{WAITING}{channel}-{practice_id}-{recipient}"
 
 
 def provider_row(provider: Provider) -> tables.ProviderRow:

@@ -30,7 +30,7 @@ from chalicelib.adapters.dynamodb_tables import (
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.expiring_records import Secret
@@ -228,8 +228,10 @@ class DynamoStore:
         waiting = rows.WAITING + practice_id
         return _read_page(Delivery, DeliveryRow, _OLDEST_HELD, waiting, limit=limit, after=after)
 
-    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
-        waiting = rows.waiting_fax_key(practice_id, number)
+    def waiting_messages(
+        self, channel: Channel, practice_id: str, recipient: str, *, limit: int
+    ) -> tuple[Delivery, ...]:
+        waiting = rows.waiting_key(channel, practice_id, recipient)
         return _read_page(Delivery, DeliveryRow, _OLDEST_HELD, waiting, limit=limit, after=None).items
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:

@@ -139,7 +139,9 @@ class Delivery:
     `never_repeats` is true if the carrier cannot recognize a repeated message, so an attempt without a result is
     looked up and never repeated blindly. `unsent` is true as long as the running attempt of such a delivery has surely
     not reached the carrier. `call` is the telephone call of the last attempt by fax.
-    `documents` are the ids of the documents for which a reminder is due."""
+    `documents` are the ids of the documents for which a reminder is due.
+    `joint` are the ids of the deliveries whose documents the last attempt announced in one email, this one included. It
+    is empty if the email announced one document."""
 
     id: str
     version: int
@@ -164,6 +166,7 @@ class Delivery:
     documents: tuple[str, ...] = ()
     unsent: bool = False
     call: FaxCall | None = None
+    joint: tuple[str, ...] = ()
 
 
 WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (

@@ -131,6 +131,7 @@ def start(delivery: Delivery, now: datetime, *, never_repeats: bool = False) -> 
             never_repeats=never_repeats,
             unsent=never_repeats,
             call=None,
+            joint=(),
         )
     claimed = replace(
         delivery,
@@ -211,6 +212,7 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
         lease_until=None,
         next_attempt_at=now,
         carrier_id=None,
+        joint=(),
         attempts=(*earlier, DeliveryAttempt(at=now, status=AttemptStatus.ASKED_AGAIN, detail=why)),
     )
 

@@ -25,6 +25,7 @@ class SecretKind(StrEnum):
     PASSKEY = "passkey"
     DRAFT = "draft"
     FAX_LINE = "fax_line"
+    JOINT_EMAIL = "joint_email"
     ADDRESS = "address"
     STOP_REMINDERS = "stop_reminders"
     READ_MARKS = "read_marks"
@@ -48,7 +49,8 @@ class Secret:
 
     - `link` depends on the kind. It is the id of the delivery that emailed a token, the id of the event for a request
       of a link, the digest of a code, the encrypted code of a document's last fax, the secret of an authenticator app
-      that is not yet confirmed, or the mark of the call that reserved a fax number.
+      that is not yet confirmed, the mark of the call that reserved a fax number, or the id of the delivery whose
+      email will announce several documents.
     - `access` is the document's counter of corrections and recalls at the row's creation. If the counter has risen
       since, the token is invalid.
     - `tries` counts wrong guesses of a code, or the attempts in a counter.

@@ -12,7 +12,7 @@ from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.carriers.fax_results import FaxQuality, FaxReport
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.follow_up.progress import FollowUpPlan
@@ -166,8 +166,12 @@ class Store(Protocol):
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the practice's webhooks that have failed and wait for another attempt, oldest first."""
 
-    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
-        """Return the practice's faxes that wait for this number, oldest first. The caller checks their status again."""
+    def waiting_messages(
+        self, channel: Channel, practice_id: str, recipient: str, *, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Return the practice's faxes that wait for this number, or the announcements that wait for this email address.
+
+        The oldest come first. The caller checks their status again. `channel` is fax or email."""
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
         """Return at most `limit` sealed documents that were decided before this time and still lack a timestamp.

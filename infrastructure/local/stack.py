@@ -33,6 +33,7 @@ FIXED_PARAMETERS = {
     "MailFrom": "no-reply@portal.example",
     "FaxDomain": "fax.example.net",
     "SendAtAnyHour": "true",
+    "NoticeWaitSeconds": "2",
     "SupportContact": "support@portal.example",
 }
 FUNCTIONS_WARMED_AT_ONCE = 3

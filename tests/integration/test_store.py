@@ -22,7 +22,7 @@ from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.dynamodb_store import DynamoStore
 from chalicelib.domain.account_events import AccountEvent, AccountEventType, Origin, account_event
 from chalicelib.domain.certification.facts import AttentionReason
-from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.documents import ReturnedMethod, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -539,11 +539,21 @@ def test_waiting_faxes_are_listed_by_practice_and_number(store: Store, world: Wo
     elsewhere = world.delivery(4, channel=Channel.FAX, recipient="+15125550199")
     sent = world.delivery(5, status=DeliveryStatus.SENT, **fax)
     store.commit(Change(at=START, deliveries=(*waiting, elsewhere, sent, world.delivery(6))))
-    assert store.waiting_faxes(world.practice_id, "+15125550100", limit=2) == tuple(waiting[:2])
+    assert store.waiting_messages(Channel.FAX, world.practice_id, "+15125550100", limit=2) == tuple(waiting[:2])
     sending = replace(waiting[0], version=2, status=DeliveryStatus.SENDING)
     store.commit(Change(at=START, deliveries=(sending,)))
-    assert store.waiting_faxes(world.practice_id, "+15125550100", limit=9) == tuple(waiting[1:])
+    assert store.waiting_messages(Channel.FAX, world.practice_id, "+15125550100", limit=9) == tuple(waiting[1:])
     assert store.held_deliveries(world.practice_id, limit=9) == ()
+
+
+def test_waiting_announcements_are_listed_by_practice_and_address(store: Store, world: World) -> None:
+    email = {"channel": Channel.EMAIL, "recipient": "dr@example.com"}
+    ready, code = {**email, "type": MessageType.READY}, {**email, "type": MessageType.CODE}
+    waiting = [world.delivery(number, **ready) for number in (1, 2)]
+    sent = world.delivery(3, status=DeliveryStatus.SENT, **ready)
+    store.commit(Change(at=START, deliveries=(*waiting, sent, world.delivery(4, **code))))
+    assert store.waiting_messages(Channel.EMAIL, world.practice_id, "dr@example.com", limit=9) == tuple(waiting)
+    assert store.waiting_messages(Channel.EMAIL, world.practice_id, "nurse@example.com", limit=9) == ()
 
 
 def test_waiting_webhooks_are_listed_oldest_first_and_are_not_held(store: Store, world: World) -> None:

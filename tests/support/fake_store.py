@@ -14,7 +14,7 @@ from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import AccessEvent, Event
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.expiring_records import Secret
@@ -262,8 +262,10 @@ class FakeStore:
         matches = self._where("deliveries", "practice_held", rows.WAITING + practice_id)
         return _page(Delivery, matches, "created_key", ascending=True, limit=limit, after=after)
 
-    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
-        matches = self._where("deliveries", "practice_held", rows.waiting_fax_key(practice_id, number))
+    def waiting_messages(
+        self, channel: Channel, practice_id: str, recipient: str, *, limit: int
+    ) -> tuple[Delivery, ...]:
+        matches = self._where("deliveries", "practice_held", rows.waiting_key(channel, practice_id, recipient))
         matches.sort(key=lambda row: row.created_key)
         return _all(Delivery, matches[:limit])
 

@@ -43,7 +43,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"ports", "delivery_rows", "pagination"},
         {"fax_webhooks", "lookups", "pdf_function", "qr_svg", "registry"},
         {"documents", "authentication"},
-        {"review", "pdf_jobs", "accounts"},
+        {"review", "pdf_jobs", "accounts", "reminders"},
         {"delivery", "proof", "returned_faxes"},
         {"practices", "scheduling"},
     ),

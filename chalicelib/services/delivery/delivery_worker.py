@@ -142,5 +142,5 @@ def _log(claimed: Delivery, outcome: AttemptResult, after: Delivery | None) -> N
         "verdict": outcome.verdict,
         "status": after.status if after else "settled meanwhile",
     }
-    good = outcome.verdict not in (Verdict.RETRY, Verdict.REFUSED)
+    good = outcome.verdict not in (Verdict.RETRY, Verdict.REFUSED) or not outcome.tried
     (logger.info if good else logger.warning)("delivery attempted", extra=facts)

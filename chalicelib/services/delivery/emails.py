@@ -20,20 +20,22 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import MessageOutdated
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
 from chalicelib.services.accounts.address_codes import AddressCodes
+from chalicelib.services.delivery.joint_emails import JointEmails
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
-from chalicelib.services.delivery.reminder_contents import describe_waiting, find_due, find_waiting
-from chalicelib.services.delivery.reminder_rows import hand_over
-from chalicelib.services.delivery.reminder_stops import ReminderStops, is_stopped
 from chalicelib.services.delivery.support_reports import SUPPORT_REPORTS
 from chalicelib.services.labels import duration
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.normalization import display_phone
+from chalicelib.services.reminders.reminder_contents import describe_waiting, find_due, find_waiting
+from chalicelib.services.reminders.reminder_rows import hand_over
+from chalicelib.services.reminders.reminder_stops import ReminderStops, is_stopped
 
 _ANNOUNCEMENT = "{practice}: a document is waiting for your signature"
 ENVELOPES: Mapping[str, tuple[str, str]] = {
     "document_ready": (_ANNOUNCEMENT, "Review and sign it online, or on paper."),
     "document_ready_by_hand": (_ANNOUNCEMENT, "Print it, sign it and send it back."),
+    "documents_ready": ("{headline}: {practice}", "Review and sign them online, or on paper."),
     "setup": ("Set up your password for Provider Portal", "The link expires in {link_lifetime}."),
     "reset": ("Choose a new password for Provider Portal", "The link expires in {link_lifetime}."),
     "by_hand_code": ("{practice}: your code to open a document", "The code expires in {code_lifetime}."),
@@ -48,7 +50,8 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
 }
 """The subject of every email, and the preview that a mailbox shows beside the subject, by the template's name.
 
-Both texts may contain `{practice}`, `{change}`, `{link_lifetime}` and `{code_lifetime}`."""
+Both texts may contain the template's values, such as `{practice}`, `{change}`, `{headline}`, `{link_lifetime}` and
+`{code_lifetime}`."""
 
 ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.PASSWORD_CHANGED: "Your password was changed",
@@ -71,9 +74,26 @@ _EASTERN = "America/New_York"
 
 @dataclass(frozen=True, kw_only=True)
 class Emails(MessageSender):
-    """Sender of emails. `reminder_stops` makes the link in a reminder that stops reminders."""
+    """Sender of emails. `reminder_stops` makes the link in a reminder that stops reminders.
+
+    `joint_emails` gathers the announcements of several documents."""
 
     reminder_stops: ReminderStops
+    joint_emails: JointEmails
+
+    def _send_email(self, facts: MessageFacts) -> AttemptResult:
+        """Compose and send the email, and return the result.
+
+        The announcement of a document also announces the other documents that wait, and stores the result for them."""
+        others = self.joint_emails.join(facts) if facts.delivery.type == MessageType.READY else ()
+        documents = tuple(other.require_document()[0] for other in others)
+        try:
+            result = super()._send_email(replace(facts, others=documents))
+        except Exception:
+            self.joint_emails.release(others, facts.delivery.id)
+            raise
+        self.joint_emails.record(others, facts.delivery.id, result)
+        return result
 
     def _compose(self, facts: MessageFacts) -> Mail:
         composers: dict[str, Callable[[MessageFacts], Mail]] = {
@@ -129,16 +149,32 @@ class Emails(MessageSender):
         }
         has_account = facts.provider is not None and facts.provider.has_account
         is_closed = facts.provider is not None and facts.provider.closed_at is not None
-        is_by_hand = is_closed or not electronic
-        if is_by_hand or (not has_account and self._belongs_to_account(facts.delivery.recipient)):
+        is_of_other_account = not has_account and self._belongs_to_account(facts.delivery.recipient)
+        is_by_hand = is_closed or not electronic or is_of_other_account
+        values |= {"has_account": has_account, "is_by_hand": is_by_hand}
+        if facts.others:
+            return self._several_ready(facts, values)
+        if is_by_hand:
             return self._render(facts, "document_ready_by_hand", **values)
-        document_link = self._url(f"/documents/{document.id}")
-        return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
+        return self._render(facts, "document_ready", document_link=self._url(f"/documents/{document.id}"), **values)
+
+    def _several_ready(self, facts: MessageFacts, values: Mapping[str, Any]) -> Mail:
+        """Compose the email that announces several documents of one clinic to one provider."""
+        document, _ = facts.require_document()
+        documents = sorted((document, *facts.others), key=lambda each: (each.due_on, each.sent_at))
+        page = "by-hand" if values["is_by_hand"] else "documents"
+        described = describe_waiting(documents, {each.id: self._url(f"/{page}/{each.id}") for each in documents})
+        headline = f"{described['what']} need your signature"
+        list_link = self._url("/documents")
+        return self._render(facts, "documents_ready", headline=headline, list_link=list_link, **{**values, **described})
 
     def _postpone(self, facts: MessageFacts) -> AttemptResult | None:
-        """Return the result of an attempt at a late reminder, or None if the message may leave now.
+        """Return the result of an attempt that must wait, or None if the message may leave now.
 
-        Any other email leaves at any hour."""
+        The announcement of a document waits some minutes for others, and a late reminder for the next afternoon. Any
+        other email leaves at once."""
+        if facts.delivery.type == MessageType.READY:
+            return self.joint_emails.postpone(facts)
         if facts.delivery.type != MessageType.REMINDER or self.settings.sends_at_any_hour:
             return super()._postpone(facts)
         due = find_due(self.store, facts.delivery, facts.now, reminds=self._reminds)
@@ -153,7 +189,8 @@ class Emails(MessageSender):
         waiting = find_waiting(self.store, facts.delivery, facts.now, reminds=self._reminds)
         if not waiting.documents:
             raise MessageOutdated("Nothing waits for the recipient any more.")
-        values = describe_waiting(waiting, {document.id: self._link(document) for document in waiting.documents})
+        links = {document.id: self._link(document) for document in waiting.documents}
+        values = describe_waiting(waiting.documents, links)
         kind, verb = "Last reminder" if waiting.is_last else "Reminder", "needs" if values["count"] == 1 else "need"
         headline = f"{kind}: {values['what']} {verb} your signature"
         if len(waiting.practice_ids) == 1:

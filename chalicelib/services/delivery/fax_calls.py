@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.carriers.fax_results import fax_mark, is_file_fault, read_fax_mark
-from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryStatus, FaxCall
+from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryStatus, FaxCall
 from chalicelib.domain.delivery_attempts import commit_to_send, has_running_attempt, is_due, is_used_up, latest_attempts
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
@@ -58,7 +58,7 @@ def find_companions(store: Store, facts: MessageFacts) -> tuple[MessageFacts, ..
     was_interrupted = any(attempt.status is AttemptStatus.INTERRUPTED for attempt in latest_attempts(delivery))
     if was_interrupted or _goes_alone(delivery):
         return ()
-    for other in store.waiting_faxes(delivery.practice_id, delivery.recipient, limit=_LISTED):
+    for other in store.waiting_messages(Channel.FAX, delivery.practice_id, delivery.recipient, limit=_LISTED):
         if len(chosen) == MAX_FAXES:
             break
         if other.id == delivery.id or not may_join(other, facts.now):

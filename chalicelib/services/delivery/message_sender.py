@@ -31,13 +31,14 @@ _OUTDATED = "The document was recalled or corrected meanwhile."
 class MessageFacts:
     """The current data, such as document and provider, from which an email or fax is composed when it is sent.
 
-    A field is None if the message has no such data."""
+    A field is None if the message has no such data. `others` are the other documents that the same email announces."""
 
     delivery: Delivery
     now: datetime
     document: Document | None
     practice: Practice | None
     provider: Provider | None
+    others: tuple[Document, ...] = ()
 
     def require_document(self) -> tuple[Document, Practice]:
         """Return the message's document and practice. Raises `LookupError` if one of them is missing."""
@@ -73,8 +74,11 @@ class MessageSender(ABC):
         if reason:
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
         postponed = self._postpone(facts)
-        if postponed:
-            return postponed
+        return postponed or self._send_email(facts)
+
+    def _send_email(self, facts: MessageFacts) -> AttemptResult:
+        """Compose the message, send it by SES, and return the result."""
+        delivery = facts.delivery
         count_message(self.store, delivery, facts.now)
         mail = self._compose(facts)
         message_id = f"{delivery.id}.{len(delivery.attempts)}"

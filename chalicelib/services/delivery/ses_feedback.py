@@ -67,10 +67,22 @@ class SesFeedback:
         self._queues.send([job], delay_seconds=int(delay.total_seconds()))
 
     def _apply(self, receipt: Receipt) -> bool:
-        """Record a receipt on its delivery, and return True. Return False if no delivery has the receipt's id."""
-        delivery = self._store.delivery_by_carrier(receipt.carrier_id)
-        if delivery is None or delivery.carrier_id != receipt.carrier_id:
+        """Record a receipt on its delivery, or on all deliveries whose documents the email announced, and return True.
+
+        Return False if no delivery has the receipt's id yet, or if one of them does not have it yet."""
+        found = self._store.delivery_by_carrier(receipt.carrier_id)
+        if found is None or found.carrier_id != receipt.carrier_id:
             return False
+        others = [self._store.delivery(other) for other in found.joint if other != found.id]
+        # A delivery that was announced again since then belongs to another email.
+        same_email = [found, *(other for other in others if other is not None and other.joint == found.joint)]
+        for delivery in same_email:
+            if delivery.carrier_id == receipt.carrier_id:
+                self._record_effect(delivery, receipt)
+        return all(delivery.carrier_id == receipt.carrier_id for delivery in same_email)
+
+    def _record_effect(self, delivery: Delivery, receipt: Receipt) -> None:
+        """Record a receipt on one delivery."""
         effect = effect_of(receipt.kind, delivery.status, delivery.channel)
         if effect in _VERDICTS:
             result = AttemptResult(
@@ -86,7 +98,6 @@ class SesFeedback:
         elif effect is Effect.TAKEN:
             self._record_gateway(delivery, receipt)
         logger.info("receipt", extra={"delivery": delivery.id, "kind": receipt.kind, "effect": effect})
-        return True
 
     def _record_gateway(self, delivery: Delivery, receipt: Receipt) -> None:
         """Store on the delivery that the email-to-fax gateway accepted the email with the fax.

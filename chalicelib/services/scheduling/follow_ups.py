@@ -17,13 +17,13 @@ from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, following_day, nex
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
 from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, open_lapse, provider_zones
 from chalicelib.domain.practices import Practice
-from chalicelib.services.delivery.reminder_rows import add_to_reminder
-from chalicelib.services.delivery.reminder_stops import is_stopped, record_stop
 from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.ports import Switches
+from chalicelib.services.reminders.reminder_rows import add_to_reminder
+from chalicelib.services.reminders.reminder_stops import is_stopped, record_stop
 from chalicelib.services.transaction import Change
 
 _URGENCY = [AttentionReason.REMINDERS_STOPPED, *(rule.attention for rule in STEPS if rule.attention)]

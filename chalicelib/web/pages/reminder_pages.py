@@ -2,8 +2,8 @@
 
 from chalice.app import Response
 
-from chalicelib.services.delivery.reminder_stops import is_stopped
 from chalicelib.services.documents.identity import mask
+from chalicelib.services.reminders.reminder_stops import is_stopped
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
 

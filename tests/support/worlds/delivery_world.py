@@ -56,6 +56,7 @@ def some_settings() -> Settings:
             "FAX_COUNTRIES": "US,CA",
             "SUPPORT_CONTACT": "help@portal.test",
             "SENDS_AT_ANY_HOUR": "true",
+            "NOTICE_WAIT_SECONDS": "0",
         }
     )
 

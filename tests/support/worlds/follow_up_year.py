@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chalicelib.adapters import json_codec as codec
-from chalicelib.adapters.dynamodb_rows import waiting_fax_key
+from chalicelib.adapters.dynamodb_rows import waiting_key
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.certification.facts import CallResult, Certification, Payer, PayerKind, TransmissionChannel
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
@@ -92,8 +92,10 @@ class IndexedStore(FakeStore):
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         return self._load_due(Delivery, "deliveries", before, limit)
 
-    def waiting_faxes(self, practice_id: str, number: str, *, limit: int) -> tuple[Delivery, ...]:
-        key, rows = waiting_fax_key(practice_id, number), self.tables["deliveries"]
+    def waiting_messages(
+        self, channel: Channel, practice_id: str, recipient: str, *, limit: int
+    ) -> tuple[Delivery, ...]:
+        key, rows = waiting_key(channel, practice_id, recipient), self.tables["deliveries"]
         waiting = [rows[row_id] for row_id in self._due["deliveries"] if rows[row_id].practice_held == key]
         return tuple(codec.load(Delivery, row.record) for row in waiting[:limit])
 

@@ -111,9 +111,9 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.delivery.emails": {"_MAX_PRACTICES": 10},
     "services.delivery.faxes": {"MEGABYTE": MIB, "MAX_PDF_MEGABYTES": 7},
     "services.delivery.outbox_relay": {"SWEEP_AFTER": 2 * MINUTE, "SWEEP_LIMIT": 200},
-    "services.delivery.reminder_rows": {"COLLECT_FOR": 10 * MINUTE, "MAX_DOCUMENTS": 100},
-    "services.delivery.reminder_stops": {"LINK_LIFETIME": 60 * DAY},
-    "services.delivery.reminder_contents": {"MAX_PENDING_READ": 50},
+    "services.reminders.reminder_rows": {"COLLECT_FOR": 10 * MINUTE, "MAX_DOCUMENTS": 100},
+    "services.reminders.reminder_stops": {"LINK_LIFETIME": 60 * DAY},
+    "services.reminders.reminder_contents": {"MAX_PENDING_READ": 50},
     "services.delivery.recipient_rations": {
         "PER_PRACTICE": 100,
         "IN_TOTAL": 300,

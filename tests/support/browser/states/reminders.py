@@ -2,7 +2,7 @@
 
 Each function shows the page in one state, for tests of accessibility and for screenshots."""
 
-from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.reminders.reminder_rows import add_to_reminder
 from tests.support.browser.states.scene import Scene, state
 
 

@@ -17,8 +17,8 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.delivery.reminder_rows import MAX_DOCUMENTS
 from chalicelib.services.documents.closed_numbers import closing_claim
+from chalicelib.services.reminders.reminder_rows import MAX_DOCUMENTS
 from chalicelib.services.transaction import Change, Claim
 from tests.support.provider_fixtures import PRACTICE, a_document, a_fax
 from tests.support.worlds.delivery_world import World

@@ -69,11 +69,10 @@ def find_due(
     return tuple(document for document in waiting if reminds(document.practice_id))
 
 
-def describe_waiting(waiting: WaitingDocuments, links: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values for the templates of a reminder. They contain nothing about a patient.
+def describe_waiting(documents: Sequence[Document], links: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values for the templates of an email that lists documents. They contain nothing about a patient.
 
     `links` has the link to each document by its id."""
-    documents = waiting.documents
     kinds, oldest = Counter(document.kind for document in documents), min(document.sent_at for document in documents)
     is_one_kind, is_one = len(kinds) == 1, len(documents) == 1
     plural = KIND_PLURALS[documents[0].kind] if is_one_kind else "documents"

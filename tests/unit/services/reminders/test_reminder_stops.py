@@ -18,9 +18,9 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
 from chalicelib.domain.jobs import JobName
-from chalicelib.services.delivery.reminder_rows import add_to_reminder
-from chalicelib.services.delivery.reminder_stops import LINK_LIFETIME, is_stopped
 from chalicelib.services.documents.identity import mask
+from chalicelib.services.reminders.reminder_rows import add_to_reminder
+from chalicelib.services.reminders.reminder_stops import LINK_LIFETIME, is_stopped
 from chalicelib.services.transaction import Change, Job
 from chalicelib.workers import run_delivery_job
 from tests.support.portal import Browser, Portal, text

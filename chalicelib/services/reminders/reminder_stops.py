@@ -15,12 +15,12 @@ from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.jobs import JobName, QueueName
-from chalicelib.services.delivery.reminder_contents import find_waiting
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_document
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Store
+from chalicelib.services.reminders.reminder_contents import find_waiting
 from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
 
 LINK_LIFETIME = timedelta(days=60)

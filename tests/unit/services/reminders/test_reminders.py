@@ -10,7 +10,7 @@ from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, Deliv
 from chalicelib.domain.documents import DeliveryChoice, Document, Kind, PracticeCard
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
 from chalicelib.domain.status import Status
-from chalicelib.services.delivery.reminder_rows import add_to_reminder
+from chalicelib.services.reminders.reminder_rows import add_to_reminder
 from chalicelib.services.transaction import Change
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER
 from tests.support.worlds.delivery_world import World
