@@ -43,6 +43,11 @@ class ReadMark:
         return (self.sha256, self.access) == (document.original.sha256, document.access)
 
 
+def is_marked(document: Document, marks: Mapping[str, ReadMark]) -> bool:
+    """Return True if the marks of an account (by the documents' ids) have one of this version of the document."""
+    return document.id in marks and marks[document.id].is_about(document)
+
+
 class ReadMarks:
     """Service that stores the marks of each provider in one row, which survives the end of the session.
 
@@ -89,7 +94,7 @@ class ReadMarks:
 
     def _find_documents(self, marks: Mapping[str, ReadMark], provider: Provider) -> tuple[Document, ...]:
         found = run_for_each(self._store.document, list(marks))
-        documents = [document for document in found if document and _can_sign(provider, document, marks[document.id])]
+        documents = [document for document in found if document and _can_sign(provider, document, marks)]
         return tuple(sorted(documents, key=lambda document: (document.due_on, document.sent_at, document.id)))
 
     def _row(self, provider: Provider) -> Secret | None:
@@ -108,8 +113,8 @@ class ReadMarks:
         self._store.commit(Change(at=now, secrets=(replace(fresh, version=row.version + 1 if row else 1),)))
 
 
-def _can_sign(provider: Provider, document: Document, mark: ReadMark) -> bool:
-    return is_decidable(document.status) and opens_to(provider, document) and mark.is_about(document)
+def _can_sign(provider: Provider, document: Document, marks: Mapping[str, ReadMark]) -> bool:
+    return is_decidable(document.status) and opens_to(provider, document) and is_marked(document, marks)
 
 
 def _read_marks(row: Secret | None, provider: Provider, now: datetime) -> dict[str, ReadMark]:

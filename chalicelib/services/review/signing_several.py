@@ -11,7 +11,7 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently, run_for_each
 from chalicelib.services.ports import Listing, Store
 from chalicelib.services.review.decisions import NOT_SIGNED, ApprovalForm, check_read, find_consent_errors, switched_off
-from chalicelib.services.review.read_marks import MAX_MARKS, ReadMark, ReadMarks
+from chalicelib.services.review.read_marks import MAX_MARKS, ReadMark, ReadMarks, is_marked
 from chalicelib.services.review.review import ProviderAction, Review
 from chalicelib.services.review.signature_input import read_signature
 from chalicelib.services.review.visible_documents import read_visible
@@ -55,15 +55,16 @@ class SigningSeveral:
             lambda: self._marks.load(provider, action.now),
             lambda: self._store.count(Listing.PROVIDER_PENDING, provider.id, most=2),
         )
-        mark = marks.get(document.id)
-        is_marked = mark is not None and mark.is_about(document)
-        return Offer(is_marked=is_marked, others_marked=bool(marks.keys() - {document.id}), more_wait=count > 1)
+        marked = is_marked(document, marks)
+        return Offer(is_marked=marked, others_marked=bool(marks.keys() - {document.id}), more_wait=count > 1)
 
-    def next_unread(self, action: ProviderAction) -> Document | None:
-        """Return the provider's pending document that is due first among those without a mark, or None."""
-        marks = self._marks.load(action.provider, action.now)
-        page = read_visible(self._store, Listing.PROVIDER_PENDING, action.provider, limit=len(marks) + 1)
-        return next((document for document in page.items if document.id not in marks), None)
+    def next_unread(self, action: ProviderAction, *, besides: str) -> Document | None:
+        """Return the provider's pending document that is due first among those without a mark, or None.
+
+        The document with the id `besides` is left out, because it has just been marked or signed."""
+        done = {besides, *self._marks.load(action.provider, action.now)}
+        page = read_visible(self._store, Listing.PROVIDER_PENDING, action.provider, limit=len(done) + 1)
+        return next((document for document in page.items if document.id not in done), None)
 
     def mark(self, document: Document, form: ApprovalForm, action: ProviderAction) -> None:
         """Store that the provider has read every page of the document and wants to sign it later.

@@ -17,6 +17,7 @@ from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.page_tokens import ShownPage
 from chalicelib.services.review.past_search import PastSearch, parse_search
+from chalicelib.services.review.read_marks import is_marked
 from chalicelib.services.review.review import MAX_COUNT
 from chalicelib.services.review.signature_input import block_size
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
@@ -58,7 +59,10 @@ _ID = re.compile(r"[^a-z0-9_]")
 
 def list_pending(context: RequestContext) -> Response:
     after = decode_cursor(context.query.get("after"), "after", of="pending")
-    pending = context.services.review.pending(context.require_provider(), after)
+    provider, services = context.require_provider(), context.services
+    pending, marks = run_concurrently(
+        lambda: services.review.pending(provider, after), lambda: services.read_marks.load(provider, context.now)
+    )
     count = f"{MAX_COUNT - 1}+" if pending.count >= MAX_COUNT else str(pending.count)
     rows = [make_row(document, context.now) for document in pending.documents]
     return render_page(
@@ -66,12 +70,13 @@ def list_pending(context: RequestContext) -> Response:
         "pending.html",
         section="pending",
         rows=rows,
+        marked=frozenset(row.document.id for row in rows if is_marked(row.document, marks)),
         count=count,
         next_after=encode_cursor(pending.next_after, of="pending"),
         first="after" not in context.query,
         groups=group_by_practice(rows),
         signed=_parse_signed_id(context),
-        files_origin=context.services.files.origin(),
+        files_origin=services.files.origin(),
     )
 
 
@@ -119,7 +124,7 @@ def mark_read(context: RequestContext, document_id: str) -> Response:
     except (Invalid, Conflict) as trouble:
         return _show_refusal(context, trouble, discard_draft(context), declining=False)
     wants_next = context.form.get("then") == "next"
-    upcoming = context.services.signing_several.next_unread(action) if wants_next else None
+    upcoming = context.services.signing_several.next_unread(action, besides=document_id) if wants_next else None
     return redirect(f"/documents/{upcoming.id}" if upcoming else MARKED, cookies=discard_draft(context))
 
 
@@ -300,9 +305,11 @@ def _read_fields(context: RequestContext, fields: Mapping[str, str]) -> ReviewFo
 
 
 def _next_url(context: RequestContext) -> str:
-    """Return the path for *Approve and next*: the pending document that is due next, or the pending list if none is."""
+    """Return the path for *Approve and next*: the pending document that is due next, or the pending list if none is.
+
+    The list shows the documents that are marked as read, and leads to the page that signs them."""
     document_id = context.require_document().id
-    upcoming = context.services.review.next_pending(context.require_provider(), besides=document_id)
+    upcoming = context.services.signing_several.next_unread(make_action(context), besides=document_id)
     return f"/documents/{upcoming.id}?signed={document_id}" if upcoming else f"/documents?signed={document_id}"
 
 

@@ -24,6 +24,14 @@ def review_with_others_marked(scene: Scene) -> None:
 
 
 @state
+def pending_with_marked_documents(scene: Scene) -> None:
+    put_several(scene)
+    mark(scene, *SEVERAL[:2])
+    scene.log_in()
+    scene.open("/documents")
+
+
+@state
 def marked_documents(scene: Scene) -> None:
     put_several(scene)
     scene.put(

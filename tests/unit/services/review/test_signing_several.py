@@ -133,16 +133,17 @@ def test_a_document_that_cannot_be_signed_here_is_not_marked(world: World) -> No
 
 
 def test_the_next_document_is_the_first_without_a_mark(world: World) -> None:
-    def upcoming() -> str | None:
-        document = world.several.next_unread(BY)
+    def upcoming(besides: str) -> str | None:
+        document = world.several.next_unread(BY, besides=besides)
         return document.id if document else None
 
-    assert upcoming() == "doc_1"
+    assert (upcoming("doc_1"), upcoming("doc_2")) == ("doc_2", "doc_1")
     world.mark("doc_2")
     world.mark("doc_1")
-    assert upcoming() == "doc_3"
+    assert upcoming("doc_1") == "doc_3"
+    assert upcoming("doc_3") is None
     world.mark("doc_3")
-    assert upcoming() is None
+    assert upcoming("doc_1") is None
 
 
 def test_the_offer_depends_on_the_marks_and_on_what_waits(world: World) -> None:

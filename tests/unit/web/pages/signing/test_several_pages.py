@@ -207,3 +207,24 @@ def test_a_form_without_documents_signs_nothing(portal: Portal, browser: Browser
     mark(browser, "doc_one")
     assert "Nothing was signed" in text(sign(browser, []))
     assert statuses(portal)[0] is Status.PENDING
+
+
+def test_the_pending_list_shows_what_is_marked_and_leads_to_the_signature(portal: Portal, browser: Browser) -> None:
+    assert "Marked as read" not in text(browser.get("/documents"))
+    for document_id in IDS[:2]:
+        mark(browser, document_id)
+    change(portal, "doc_two", access=2)
+    page = browser.get("/documents")
+    assert text(page).count("Marked as read") == 1, "the second changed since"
+    assert f'href="{MARKED}"' in page.body.decode()
+
+
+def test_approving_leads_to_the_next_document_without_a_mark(browser: Browser) -> None:
+    form = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION, "then": "next"}
+    mark(browser, "doc_one")
+    mark(browser, "doc_three")
+    assert header(browser.post("/documents/doc_two/approve", form), "Location") == "/documents/doc_four?signed=doc_two"
+    mark(browser, "doc_four")
+    listed = header(browser.post("/documents/doc_five/approve", form), "Location")
+    assert listed == "/documents?signed=doc_five"
+    assert "Sign what you've read" in text(browser.get(listed))
