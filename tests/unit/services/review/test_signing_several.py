@@ -21,6 +21,7 @@ from chalicelib.services.review.signing_several import Offer, SigningSeveral
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeSwitches
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
+from tests.support.slow_calls import Calls, Slow, in_sequence
 
 MINUTE = timedelta(minutes=1)
 BY = ProviderAction(
@@ -40,11 +41,14 @@ class World:
     def __init__(self, *others: Document) -> None:
         self.store = a_store(*(a_document(id=key, viewed_at=START) for key in IDS), *others)
         self.switches = FakeSwitches({PRACTICE.id})
-        self.review = Review(
-            DocumentWriter(store=self.store, ids=FakeIds(), portal_url="https://portal.test"), self.switches
-        )
-        self.marks = ReadMarks(self.store)
-        self.several = SigningSeveral(self.store, self.review, self.marks)
+        self.use(self.store)
+
+    def use(self, store: Any) -> None:
+        """Create the services with this database, such as a slow one."""
+        writer = DocumentWriter(store=store, ids=FakeIds(), portal_url="https://portal.test")
+        self.review = Review(writer, self.switches)
+        self.marks = ReadMarks(store)
+        self.several = SigningSeveral(store, self.review, self.marks)
 
     def mark(self, document_id: str, action: ProviderAction = BY, **changes: Any) -> None:
         read = replace(FORM, pages_shown=dict.fromkeys((1, 2, 3), action.now))
@@ -375,6 +379,18 @@ def test_at_most_twenty_documents_are_signed() -> None:
     world = World(*many)
     results = world.several.sign([document.id for document in many], FORM, LATER)
     assert len(results) == 20
+
+
+def test_twenty_documents_are_signed_side_by_side() -> None:
+    many = [a_document(id=f"doc_{number}", viewed_at=START) for number in range(11, 31)]
+    world, calls = World(*many), Calls()
+    for document in many:
+        world.mark(document.id)
+    world.use(Slow(world.store, calls, each=0.04))
+    results = world.several.sign([document.id for document in many], FORM, LATER)
+    assert [result.trouble for result in results] == [""] * 20
+    # One document alone waits for its own row, its practice and its transaction. Twenty in a row would wait 60 times.
+    assert len(in_sequence(calls)) <= 30
 
 
 def test_each_document_has_its_own_webhook(world: World) -> None:
