@@ -87,7 +87,7 @@ class Emr:
 
     @property
     def lifecycle(self) -> LifecycleEvents:
-        return LifecycleEvents(self.writer, self.switches)
+        return LifecycleEvents(self.writer, self.switches, NpiRegistry(self.files))
 
     @property
     def writer(self) -> DocumentWriter:

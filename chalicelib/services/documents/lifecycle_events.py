@@ -12,8 +12,10 @@ from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.providers import Provider
+from chalicelib.domain.registry.rules import RegistryWarning
 from chalicelib.domain.status import is_decidable, status_conflict
 from chalicelib.domain.visibility import may_hold
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number, reopening_rows
 from chalicelib.services.documents.document_refs import DocumentRef, find_document
 from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
@@ -29,6 +31,7 @@ from chalicelib.services.documents.provider_matching import (
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.ignored_numbers import check_not_needed, ignored_warnings
 from chalicelib.services.ports import Switches
+from chalicelib.services.registry.npi_registry import NpiRegistry
 from chalicelib.services.transaction import Change, Claim
 
 
@@ -92,7 +95,8 @@ class LifecycleEvents:
 
     A repeated event gets the stored response. Raises `NotFound` if the practice has no such document."""
 
-    def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
+    def __init__(self, writer: DocumentWriter, switches: Switches, npi_registry: NpiRegistry) -> None:
+        self._registry = npi_registry
         self._writer = writer
         self._store = writer.store
         self._switches = switches
@@ -138,15 +142,24 @@ class LifecycleEvents:
 
     def _resend(self, inbound: InboundEvent, command: ResendCommand) -> HandledEvent:
         correction = self._read_correction(inbound, command)
-        match = self._match(correction)
+        match, registry = run_concurrently(lambda: self._match(correction), lambda: self._check_fax(correction))
         document = self._update(correction, match.provider, command, inbound)
         if _invalidates_setup_link(correction.before, correction.after, match.provider):
             match = match.without_setup_email()
         recorder = self._recorder(document, inbound)
         match = self._record(recorder, correction, match, inbound.now)
         change = self._with_rows(recorder.change(), correction, match, inbound)
-        warnings = (*ignored_warnings(command.ignored), *warnings_of(match))
-        return HandledEvent(document=document, change=change, warnings=warnings)
+        warnings = (*ignored_warnings(command.ignored), *warnings_of(match), *registry)
+        return HandledEvent(document=document, change=change, warnings=warnings, details=registry)
+
+    def _check_fax(self, correction: _Correction) -> Mapping[str, str]:
+        """Return the warning that a corrected fax number belongs to others, with its sentence, or nothing.
+
+        The other warnings of the NPI registry are about facts that a correction cannot change."""
+        before, after = correction.before.addressee, correction.after.addressee
+        findings = self._registry.check(after) if after.fax != before.fax else None
+        warnings = findings.warnings if findings else {}
+        return {code: text for code, text in warnings.items() if code == RegistryWarning.FAX_OF_OTHERS}
 
     def _read_correction(self, inbound: InboundEvent, command: ResendCommand) -> _Correction:
         """Return the command's corrections of a document, with the stored rows that they concern.

@@ -9,7 +9,9 @@ import pytest
 
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.registry.entries import FaxEntry, PersonName, RegistryCheck, RegistryEntry
+from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.intake import Intake
+from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.registry.npi_registry import NpiRegistry
 from chalicelib.services.registry.registry_files import encode_entry, encode_fax, fax_file, npi_file, pack
 from tests.support.emr_fixtures import RIVERA, Emr, sent
@@ -78,6 +80,24 @@ def test_a_refused_pdf_is_refused_whatever_the_registry_says() -> None:
     emr.inspector.answer = {"refused": {"code": "encrypted", "detail": "The PDF is encrypted."}}
     with pytest.raises(Unprocessable):
         emr.intake.receive(emr.inbound(), sent())
+
+
+@pytest.mark.parametrize(
+    ("fax", "codes"), [("+15125551100", ["fax-of-others"]), (FAX, []), ("+15125559100", []), (None, [])]
+)
+def test_a_corrected_fax_number_of_others_gives_a_warning(fax: str | None, codes: list[str]) -> None:
+    emr = an_emr(last_name="SANTOS", holder="1300000043")
+    document = emr.send()
+    corrected = fax_line("+15125551100")
+    emr.files.put(fax_file(FAX), pack(DATED, [fax_line(FAX), corrected]), "application/gzip")
+    answer = emr.lifecycle.resend(emr.inbound(), ResendCommand(document=DocumentRef(document_id=document.id), fax=fax))
+    assert [warning["code"] for warning in answer.get("warnings", ())] == codes
+    for warning in answer.get("warnings", ()):
+        assert "has this fax number for JUNIPER FAMILY MEDICINE" in warning["detail"]
+
+
+def fax_line(number: str) -> tuple[str, str]:
+    return number, encode_fax(FaxEntry(npis=frozenset({"1300000043"}), names=("JUNIPER FAMILY MEDICINE",)))
 
 
 @dataclass
