@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts.account_changes import AccountWriter
     from chalicelib.services.accounts.account_emails import AccountEmails
     from chalicelib.services.accounts.account_settings import AccountSettings
+    from chalicelib.services.accounts.assistance import Assistance
+    from chalicelib.services.accounts.assistant_invitations import Invitations
+    from chalicelib.services.accounts.assistant_list import AssistantList
     from chalicelib.services.accounts.guest_accounts import GuestAccounts
     from chalicelib.services.accounts.link_requests import LinkRequests
     from chalicelib.services.accounts.setup_links import SetupLinks
@@ -67,11 +70,13 @@ if TYPE_CHECKING:
     from chalicelib.services.reminders.reminder_stops import ReminderStops
     from chalicelib.services.returned_faxes.fax_reception import FaxReception
     from chalicelib.services.returned_faxes.received_faxes import ReceivedFaxes
+    from chalicelib.services.review.assistant_acts import AssistantActs
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
     from chalicelib.services.review.guest_signing import GuestSigning
     from chalicelib.services.review.read_marks import ReadMarks
     from chalicelib.services.review.review import Review
+    from chalicelib.services.review.scans import Scans
     from chalicelib.services.review.signing_several import SigningSeveral
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
     from chalicelib.services.review.wrong_numbers import WrongNumbers
@@ -132,6 +137,8 @@ class Services:
     read_marks: ReadMarks = _service("review.read_marks")
     signing_several: SigningSeveral = _service("review.signing_several")
     by_hand: ByHand = _service("review.by_hand", writer="document_writer")
+    scans: Scans = _service("review.scans", writer="document_writer")
+    assistant_acts: AssistantActs = _service("review.assistant_acts", writer="document_writer")
     guest_signing: GuestSigning = _service("review.guest_signing", writer="document_writer")
     fax_documents: FaxDocuments = _service("review.fax_documents", writer="document_writer")
     wrong_numbers: WrongNumbers = _service("review.wrong_numbers", writer="document_writer")
@@ -152,6 +159,10 @@ class Services:
     setup_links: SetupLinks = _service("accounts.setup_links")
     guest_accounts: GuestAccounts = _service("accounts.guest_accounts")
     link_requests: LinkRequests = _service("accounts.link_requests")
+
+    assistance: Assistance = _service("accounts.assistance")
+    assistant_list: AssistantList = _service("accounts.assistant_list", writer="account_writer")
+    invitations: Invitations = _service("accounts.assistant_invitations")
 
     visibility_report: VisibilityReport = _service("practices.visibility_report")
     request_authentication: RequestAuthentication = _service("practices.request_authentication")

@@ -41,6 +41,11 @@ class AccountEventType(StrEnum):
     MOVE_STARTED = "move_started"
     MOVE_CANCELLED = "move_cancelled"
     ACCOUNT_MOVED = "account_moved"
+    ASSISTANT_INVITED = "assistant_invited"
+    ASSISTANT_JOINED = "assistant_joined"
+    ASSISTANT_REMOVED = "assistant_removed"
+    PROVIDER_ADDED = "provider_added"
+    PROVIDER_LEFT = "provider_left"
 
 
 BY_SUPPORT = frozenset(
@@ -73,7 +78,7 @@ class AccountEvent:
 
     `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes how the
     owner logged in. `tries` is the number of wrong passwords in a row. `email` is the address that was added or
-    removed. `operator` is the name that the administrator gave for an action of support."""
+    removed, or an assistant's. `operator` is the name that the administrator gave for an action of support."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})

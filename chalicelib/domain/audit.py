@@ -43,6 +43,7 @@ class DocumentEventType(StrEnum):
     CERTIFIED = "document.certified"
     NEEDS_ATTENTION = "document.needs_attention"
     WRONG_NUMBER_REPORTED = "fax.reported"
+    MARKED_READY = "document.marked_ready"
     REMINDED = "document.reminded"
     REMINDERS_STOPPED = "document.reminders_stopped"
 

@@ -36,7 +36,9 @@ class MessageType(StrEnum):
     the email. `DECIDED_ELSEWHERE` informs an account's owner about a decision on one of the account's documents that
     was made outside the account. `ADDRESS_CODE` has the code that proves one more email address of an account.
     `ADDRESS_TAKEN` informs an account's owner that somebody tried to add one of the account's addresses to another
-    account. `REMINDER` is the day's one email to a mailbox about all documents that still wait there."""
+    account. `REMINDER` is the day's one email to a mailbox about all documents that still wait there. `INVITATION` has
+    the link with which an assistant accepts a provider's invitation. `ASSISTS` and `ASSISTS_NO_MORE` inform an
+    assistant that this has begun or ended for one provider."""
 
     READY = "ready"
     SETUP = "setup"
@@ -48,6 +50,9 @@ class MessageType(StrEnum):
     ADDRESS_CODE = "address_code"
     ADDRESS_TAKEN = "address_taken"
     REMINDER = "reminder"
+    INVITATION = "invitation"
+    ASSISTS = "assists"
+    ASSISTS_NO_MORE = "assists_no_more"
 
 
 ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS})

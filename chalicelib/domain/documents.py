@@ -4,6 +4,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Self
 
+from chalicelib.domain.assistants import ReadyMark
 from chalicelib.domain.carriers.document_copies import ConfirmedCopy, ReturnedCopy
 from chalicelib.domain.certification.facts import (
     AttentionReason,
@@ -143,8 +144,9 @@ class PracticeCard:
 class Identity:
     """The facts about the identity of the person who decided on a document, as the portal knew them at that time.
 
-    `method` is `account`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked address or fax number
-    of the account or code, and `supplied_by` is `practice` if the document's practice gave the address or number.
+    `method` is `account`, `assistant`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked
+    address or fax number of the account or code, and `supplied_by` is `practice` if the document's practice gave the
+    address or number. Both are None for an `assistant`, whose address no practice may see.
     `npi_source` says who stated the NPI: the document's `practice`, several `practices`, an `other_practice`, the
     account's `owner`, or a `signer` without an account. `registry_on` is the day of the public NPI registry that has
     this NPI and name, or None if no registry has them. `statement` has the facts in words."""
@@ -274,7 +276,8 @@ class Document:
     checks whether a step of the follow-up is due or a verbal certification has lapsed. `follow_up` is None for a
     document of an earlier release, which nobody is reminded of. `closed_fax` is set while the addressee's fax number is
     closed, because the recipient of a fax reported it as wrong. `registry` is the check of the addressee against the
-    public NPI registry, and None if the portal had no registry or the addressee has no NPI."""
+    public NPI registry, and None if the portal had no registry or the addressee has no NPI.
+    `ready_for` reads `ready`."""
 
     id: str
     version: int
@@ -327,6 +330,7 @@ class Document:
     copies: tuple[ReturnedCopy, ...] = ()
     registry: RegistryCheck | None = None
     granted: Grant | None = None
+    ready: ReadyMark | None = None
     access: int = 1
     sequence: int = 0
     head: str = ""
@@ -351,6 +355,12 @@ class Document:
         """The sealed files that the portal has released: signed PDFs and certificates, in every version that exists."""
         files = (self.signed, self.timestamped, self.certificate, self.timestamped_certificate)
         return tuple(pdf for pdf in files if pdf is not None)
+
+    def ready_for(self, provider_id: str) -> ReadyMark | None:
+        """Return the mark of an assistant of this provider, or None.
+
+        A mark that an earlier addressee's office made is for nobody else."""
+        return self.ready if self.ready is not None and self.ready.provider_id == provider_id else None
 
     def decide(self, decision: Decision) -> Self | None:
         """Return the document with this decision, to be stored, or None if the same decision is already recorded.

@@ -29,6 +29,7 @@ class SecretKind(StrEnum):
     ADDRESS = "address"
     STOP_REMINDERS = "stop_reminders"
     READ_MARKS = "read_marks"
+    INVITATION = "invitation"
 
 
 LINK_LIFETIME = timedelta(minutes=90)

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from chalicelib.domain.assistants import AccountKind, Assistant
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.second_factors import Authenticator, Passkey
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """A person who signs documents. The provider has an account if `password_hash` is set.
+    """A person who signs documents, or an assistant. The person has an account if `password_hash` is set.
 
+    - `kind` tells the two apart. An assistant has only an account and `assists`, the ids of the providers whose
+      invitations the assistant has accepted. The provider's own list of `assistants` decides whether an id still holds.
     - `npi_self_stated`: the provider typed the NPI, and no clinic has confirmed it.
     - `npi_stated_by` are the ids of the practices that stated the NPI.
     - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than the
@@ -69,10 +72,22 @@ class Provider:
     move_link: str | None = None
     merged_into: str | None = None
     earlier_links: tuple[str, ...] = ()
+    kind: AccountKind = AccountKind.PROVIDER
+    assistants: tuple[Assistant, ...] = ()
+    assists: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def name_and_credential(self) -> str:
+        """The name with the credential, such as `Luis Rivera, MD`, or only the name if there is no credential."""
+        return f"{self.name}, {self.credential}" if self.credential else self.name
+
+    @property
+    def is_assistant(self) -> bool:
+        return self.kind is AccountKind.ASSISTANT
 
     @property
     def has_account(self) -> bool:
@@ -130,8 +145,8 @@ def without_sessions(provider: Provider) -> Provider:
 def without_credentials(provider: Provider) -> Provider:
     """Return the next version of a provider's row, without sessions, links and everything that logs the owner in.
 
-    The callers close an account or move it to another owner. The saved signature and the consent are removed too,
-    because they belong to the person who gave them."""
+    The callers close an account or move it to another owner. The saved signature, the consent and the assistants are
+    removed too, because they belong to the person who gave or invited them."""
     return replace(
         without_sessions(provider),
         password_hash=None,
@@ -145,6 +160,8 @@ def without_credentials(provider: Provider) -> Provider:
         link=None,
         earlier_links=(),
         move_link=None,
+        assistants=(),
+        assists=(),
     )
 
 

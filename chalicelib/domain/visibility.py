@@ -30,6 +30,16 @@ def may_hold(provider: Provider, document: Document) -> bool:
     return is_granted or _is_at(provider, document) or _has_addressed(document.practice_id, provider)
 
 
+def assists(assistant: Provider, provider: Provider) -> bool:
+    """Return True if the account is an assistant's whom this provider has invited, and has not removed since.
+
+    Such an assistant may read every document that the provider's account may open, and decides none. Every read by an
+    assistant is checked by this function, with the provider's row as it is now."""
+    if not (assistant.is_assistant and assistant.has_account and provider.has_account):
+        return False
+    return any(entry.account_id == assistant.id for entry in provider.assistants)
+
+
 def names_owner(provider: Provider, document: Document) -> bool:
     """Return True if the provider has an account, and the addressee of the document is the person who owns the account.
 
@@ -54,10 +64,11 @@ def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) 
 
 
 def is_ruled_out(provider: Provider, addressee: Addressee) -> bool:
-    """Return True if support has decided that no document for this addressee belongs to the provider.
+    """Return True if no document for this addressee can ever belong to this person, whatever the names are.
 
-    Support has closed the provider's account, or has separated the addressee from the provider as another person."""
-    return provider.closed_at is not None or is_separated(provider, addressee)
+    Support has closed the person's account, or has separated the addressee from the person. No document belongs to an
+    assistant, although a clinic may address one to the assistant's name and email address."""
+    return provider.is_assistant or provider.closed_at is not None or is_separated(provider, addressee)
 
 
 def _is_at(provider: Provider, document: Document) -> bool:

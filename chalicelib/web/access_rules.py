@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.errors import NotFound, Unauthenticated
 from chalicelib.services.concurrency import run_concurrently
@@ -14,8 +15,11 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, draft_cookie
 from chalicelib.web.route import SHOWS_PATIENTS, Access, Route
 
+if TYPE_CHECKING:
+    from chalicelib.domain.providers import Provider
+
 MAX_REPORT_BYTES = 64 * 1024
-_NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
+NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
 
 
 class Denial(Enum):
@@ -25,6 +29,7 @@ class Denial(Enum):
     NOT_LOGGED_IN_FOR_DOCUMENT = auto()
     NO_CODE_ENTERED = auto()
     NO_SECOND_FACTOR = auto()
+    IS_ASSISTANT = auto()
 
 
 def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
@@ -45,9 +50,12 @@ def may_require_second_factor(route: Route, context: RequestContext) -> bool:
 def requires_second_factor(context: RequestContext) -> bool:
     """Return True if the installation, or a practice that sends to this provider, requires a second factor at login.
 
-    Such a provider must set up a second factor before the portal shows patients' data."""
+    Such a provider must set up a second factor before the portal shows patients' data. So must an assistant, if a
+    practice that sends to one of the assistant's providers requires it."""
     of_document = (context.document.practice_id,) if context.document else ()
-    return context.services.switches.second_factor((*context.require_provider().practices, *of_document))
+    people = context.principals or (context.require_provider(),)
+    practices = dict.fromkeys((*(id for person in people for id in person.practices), *of_document))
+    return context.services.switches.second_factor(tuple(practices))
 
 
 def is_read_only(route: Route, context: RequestContext) -> bool:
@@ -66,11 +74,46 @@ def _anyone(context: RequestContext, _values: dict[str, str]) -> RequestContext:
     return context
 
 
-def _provider(context: RequestContext, _values: dict[str, str]) -> RequestContext | Denial:
+def _account(context: RequestContext, _values: dict[str, str]) -> RequestContext | Denial:
     visit = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     if visit is None:
         return Denial.NOT_LOGGED_IN
     return replace(context, session=visit.session, provider=visit.provider)
+
+
+def _provider(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    admitted = _account(context, values)
+    if isinstance(admitted, Denial):
+        return admitted
+    return Denial.IS_ASSISTANT if admitted.require_provider().is_assistant else admitted
+
+
+def _assistant(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    admitted = _account(context, values)
+    if isinstance(admitted, Denial):
+        return admitted
+    assistant = _require_assistant(admitted)
+    return replace(admitted, principals=tuple(context.services.assistance.principals(assistant)))
+
+
+def _assisted_document(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    visit = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now, values["document_id"])
+    if visit is None:
+        return Denial.NOT_LOGGED_IN
+    admitted = replace(context, session=visit.session, provider=visit.provider, document=visit.document)
+    assistant, document = _require_assistant(admitted), admitted.document
+    principal = context.services.assistance.principal_of(document, assistant) if document else None
+    if principal is None:
+        raise NotFound(NOTHING_HERE)
+    return replace(admitted, principals=(principal,))
+
+
+def _require_assistant(context: RequestContext) -> "Provider":
+    """Return the assistant who makes the request. Raises `NotFound` for a provider, who has pages of their own."""
+    account = context.require_provider()
+    if not account.is_assistant:
+        raise NotFound(NOTHING_HERE)
+    return account
 
 
 def _document(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
@@ -84,8 +127,10 @@ def _document(context: RequestContext, values: dict[str, str]) -> RequestContext
     if visit is None:
         return Denial.NOT_LOGGED_IN_FOR_DOCUMENT
     admitted = replace(context, session=visit.session, provider=visit.provider, document=visit.document)
+    if admitted.require_provider().is_assistant:
+        return Denial.IS_ASSISTANT
     if admitted.document is None or not opens_to(admitted.require_provider(), admitted.document):
-        raise NotFound(_NOTHING_HERE)
+        raise NotFound(NOTHING_HERE)
     return admitted
 
 
@@ -123,7 +168,7 @@ def _practice_signature(context: RequestContext, _values: dict[str, str]) -> Req
 
 def _fax_carrier(context: RequestContext, _values: dict[str, str]) -> RequestContext:
     if context.services.settings.fax_carrier is None:
-        raise NotFound(_NOTHING_HERE)
+        raise NotFound(NOTHING_HERE)
     carrier, body = context.services.fax_carrier, request_parsing.read_body(context.request)
     if len(body) > MAX_REPORT_BYTES or not carrier.is_signed(context.request.headers, body, context.now):
         raise Unauthenticated("The fax carrier's signature is missing, too old or wrong.")
@@ -132,9 +177,12 @@ def _fax_carrier(context: RequestContext, _values: dict[str, str]) -> RequestCon
 
 _RULES: dict[Access, Callable[[RequestContext, dict[str, str]], RequestContext | Denial]] = {
     Access.ANYONE: _anyone,
-    Access.ACCOUNT: _provider,
+    Access.ACCOUNT: _account,
+    Access.OWN_ACCOUNT: _provider,
     Access.PROVIDER: _provider,
     Access.DOCUMENT: _document,
+    Access.ASSISTANT: _assistant,
+    Access.ASSISTED_DOCUMENT: _assisted_document,
     Access.BY_HAND: _by_hand,
     Access.PRACTICE_KEY: _practice_key,
     Access.PRACTICE_SIGNATURE: _practice_signature,

@@ -4,7 +4,8 @@ from urllib.parse import quote, urlencode
 
 from chalice.app import Response
 
-from chalicelib.web.access_rules import Denial
+from chalicelib.domain.errors import NotFound
+from chalicelib.web.access_rules import NOTHING_HERE, Denial
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect
@@ -18,6 +19,8 @@ def render_denial(denial: Denial, context: RequestContext, values: dict[str, str
         return _redirect_to_login(context)
     if denial is Denial.NO_SECOND_FACTOR:
         return _redirect_to_second_factor_setup(context)
+    if denial is Denial.IS_ASSISTANT:
+        return _redirect_to_own_list(context)
     if denial is Denial.NO_CODE_ENTERED:
         return _redirect_to_code_form(context, values["document_id"])
     return _show_document_landing(context, values["document_id"])
@@ -47,6 +50,17 @@ def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
     from chalicelib.web.pages.second_factor_setup import setup_url
 
     return redirect(setup_url(context.return_path if context.request.method == "GET" else HOME))
+
+
+def _redirect_to_own_list(context: RequestContext) -> Response:
+    """Return a redirect from the list of documents, to which a login leads, to the assistant's own list.
+
+    Raises `NotFound` for every other page of a provider, so that an assistant can decide and change nothing there."""
+    from chalicelib.web.pages.login_form import ASSISTANT_HOME, HOME
+
+    if context.request.method != "GET" or context.path != HOME:
+        raise NotFound(NOTHING_HERE)
+    return redirect(ASSISTANT_HOME)
 
 
 def _show_document_landing(context: RequestContext, document_id: str) -> Response:

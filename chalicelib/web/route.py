@@ -14,17 +14,20 @@ class Access(Enum):
     The comment beside a rule lists the fields of `RequestContext` that the rule sets."""
 
     ANYONE = "anyone"
-    ACCOUNT = "account"  # session, provider; also before the provider has set up a required second factor
+    ACCOUNT = "account"  # session, provider (also an assistant); also before a required second factor is set up
+    OWN_ACCOUNT = "own_account"  # like ACCOUNT, but not for an assistant
     PROVIDER = "provider"  # session, provider
     DOCUMENT = "document"  # session, provider, and a document that is addressed to this provider
+    ASSISTANT = "assistant"  # session, provider (the assistant), principals
+    ASSISTED_DOCUMENT = "assisted_document"  # session, provider (the assistant), document, principals (whose it is)
     BY_HAND = "by_hand"  # by_hand, document
     PRACTICE_KEY = "practice_key"  # practice
     PRACTICE_SIGNATURE = "practice_signature"  # practice
     FAX_CARRIER = "fax_carrier"  # nothing
 
 
-WITH_SESSION = frozenset({Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT})
-SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT})
+SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.ASSISTANT, Access.ASSISTED_DOCUMENT})
+WITH_SESSION = SHOWS_PATIENTS | {Access.ACCOUNT, Access.OWN_ACCOUNT}
 _FOR_PROGRAMS = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE, Access.FAX_CARRIER})
 _SHOWS_FILES = WITH_SESSION | {Access.BY_HAND}
 

@@ -5,6 +5,7 @@ from functools import partial
 from chalicelib.web.route import Access, Route
 
 ANYONE, ACCOUNT, PROVIDER, DOCUMENT = Access.ANYONE, Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT
+OWN_ACCOUNT, ASSISTANT, ASSISTED_DOCUMENT = Access.OWN_ACCOUNT, Access.ASSISTANT, Access.ASSISTED_DOCUMENT
 BY_HAND, PRACTICE_KEY, PRACTICE_SIGNATURE = Access.BY_HAND, Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE
 _get, _post, _put = (partial(Route, (method,)) for method in ("GET", "POST", "PUT"))
 
@@ -43,10 +44,10 @@ ROUTES: tuple[Route, ...] = (
         failure_statuses=(400,),
         throttles_itself=True,
     ),
-    _get("/account/emails", ACCOUNT, "pages.account_emails:show_code_form"),
-    _post("/account/emails", ACCOUNT, "pages.account_emails:request_code"),
-    _post("/account/emails/code", ACCOUNT, "pages.account_emails:add_email", failure_statuses=(422,)),
-    _post("/account/emails/remove", ACCOUNT, "pages.account_emails:remove_email"),
+    _get("/account/emails", OWN_ACCOUNT, "pages.account_emails:show_code_form"),
+    _post("/account/emails", OWN_ACCOUNT, "pages.account_emails:request_code"),
+    _post("/account/emails/code", OWN_ACCOUNT, "pages.account_emails:add_email", failure_statuses=(422,)),
+    _post("/account/emails/remove", OWN_ACCOUNT, "pages.account_emails:remove_email"),
     _post("/account/passkeys", ACCOUNT, "pages.account_settings:add_passkey"),
     _post("/account/passkeys/remove", ACCOUNT, "pages.account_settings:remove_passkey"),
     _get("/account/authenticator", ACCOUNT, "pages.account_settings:show_authenticator_setup"),
@@ -57,6 +58,53 @@ ROUTES: tuple[Route, ...] = (
     _post("/account/second-factor/later", ACCOUNT, "pages.second_factor_setup:decline_offer"),
     _post("/account/password", ACCOUNT, "pages.account_settings:change_password"),
     _post("/account/log-out-everywhere", ACCOUNT, "pages.account_settings:log_out_everywhere"),
+    # A provider's assistants
+    _post("/account/assistants", OWN_ACCOUNT, "assistant_pages.assistant_list:invite"),
+    _post("/account/assistants/resend", OWN_ACCOUNT, "assistant_pages.assistant_list:resend"),
+    _post("/account/assistants/remove", OWN_ACCOUNT, "assistant_pages.assistant_list:remove"),
+    _get("/invitation/{token}", ANYONE, "assistant_pages.invitation_pages:accept_link"),
+    _get("/invitation", ANYONE, "assistant_pages.invitation_pages:show_invitation"),
+    _post("/invitation", ANYONE, "assistant_pages.invitation_pages:create_account", failure_statuses=(410,)),
+    _post("/invitation/accept", ACCOUNT, "assistant_pages.invitation_pages:accept", failure_statuses=(410,)),
+    # The documents of the providers whom an assistant assists
+    _get("/assistant/documents", ASSISTANT, "assistant_pages.document_pages:list_pending"),
+    _get("/assistant/documents/past", ASSISTANT, "assistant_pages.document_pages:list_past"),
+    _get(
+        "/assistant/documents/{document_id}",
+        ASSISTED_DOCUMENT,
+        "assistant_pages.document_pages:show_document",
+        reads="page",
+    ),
+    _get(
+        "/assistant/documents/{document_id}/original.pdf",
+        ASSISTED_DOCUMENT,
+        "assistant_pages.document_pages:download_original",
+        reads="original",
+    ),
+    _get(
+        "/assistant/documents/{document_id}/signed.pdf",
+        ASSISTED_DOCUMENT,
+        "assistant_pages.document_pages:download_signed",
+        reads="signed",
+    ),
+    _post(
+        "/assistant/documents/{document_id}/ready",
+        ASSISTED_DOCUMENT,
+        "assistant_pages.act_pages:mark_ready",
+        reads="page",
+    ),
+    _get(
+        "/assistant/documents/{document_id}/uploaded",
+        ASSISTED_DOCUMENT,
+        "assistant_pages.act_pages:confirm_upload",
+        reads="page",
+    ),
+    _post(
+        "/assistant/documents/{document_id}/signed",
+        ASSISTED_DOCUMENT,
+        "assistant_pages.act_pages:submit_scan",
+        reads="page",
+    ),
     # Documents
     _get("/documents", PROVIDER, "pages.review_pages:list_pending"),
     _get("/documents/past", PROVIDER, "pages.review_pages:list_past"),

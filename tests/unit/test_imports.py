@@ -63,7 +63,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"http", "routes"},
         {"access_log", "access_rules"},
         {"api", "pages"},
-        {"denied_access"},
+        {"denied_access", "assistant_pages"},
         {"dispatch"},
     ),
 }

@@ -119,12 +119,14 @@ class AccountAdministration:
 
         Until the link is used, the account works as before. A second call emails a new link and ends the older link.
         If `email` is the account's own username, the call cancels a move that has started. Raises `Conflict` if
-        another account holds the address, and `Invalid` if there is no such account."""
+        another account holds the address, and `Invalid` if there is no such account or if it is an assistant's."""
 
         def change(before: Provider) -> Change | None:
             _require_account(before)
             if email == before.email:
                 return self._cancel_move(before, action)
+            if before.is_assistant:
+                raise invalid_field("provider_id", "names an assistant, whom a provider can invite at the new address")
             self._require_free(email, before.id)
             link = account_notice(self._ids.new("evt"), before, MessageType.NEW_ADDRESS, action.now, recipient=email)
             after = replace(before, version=before.version + 1, move_link=link.id)

@@ -2,18 +2,21 @@
 
 The transaction stores the provider's row, the owner's new session, the notice emails and the account's event."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider, without_sessions
 from chalicelib.services.authentication.sessions import Sessions, switched_practices
 from chalicelib.services.delivery_rows import account_notice, outbox_row
+from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change, merge
+
+_RETRY_ON = frozenset({"provider", "claim"})
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,23 @@ class AccountWriter:
         change = Change(at=now, providers=(provider,), secrets=(renewed,), dropped=(owner.session,))
         self._store.commit(merge(merge(change, report), more))
         return cookie
+
+    def apply_to_latest(self, owner: AccountOwner, step: Callable[[AccountOwner], AccountChange]) -> AccountChange:
+        """Call `step` with the owner's account, and return its result. If `step` meets a conflict, repeat it.
+
+        A conflict means that another request has changed the same rows; each repetition reads the account again. Raise
+        `Invalid` if the other request has ended the owner's session, or if the conflicts persist."""
+
+        def read() -> AccountOwner:
+            latest = self._store.provider(owner.provider.id)
+            if latest is None or latest.session_generation != owner.provider.session_generation:
+                raise changed_elsewhere()
+            return replace(owner, provider=latest)
+
+        try:
+            return retry_on_latest(step, initial=owner, read=read, retry_on=_RETRY_ON)
+        except ConcurrentUpdate as conflict:
+            raise changed_elsewhere() from conflict
 
     def _report(
         self,

@@ -3,24 +3,20 @@
 The first address is the username. An account can open the documents that were sent to one of its addresses, if the
 documents name the owner of the account."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.account_events import AccountEventType
-from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound
+from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
+from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter
 from chalicelib.services.accounts.address_codes import AddressCodes, wrong_code
 from chalicelib.services.accounts.address_transfers import AddressTransfer, gain, lose
 from chalicelib.services.normalization import describe_wrong_email, normalize_email
-from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change, OutboxRow
 
 MAX_EMAILS = 5
-_RETRY_ON = frozenset({"provider", "claim"})
 
 
 class AccountEmails:
@@ -69,7 +65,7 @@ class AccountEmails:
             recipients = transfer.account.proven_emails
             return self._commit(current, transfer, AccountEventType.EMAIL_ADDED, email, recipients, spent=(request,))
 
-        return self._apply_to_latest(owner, step)
+        return self._writer.apply_to_latest(owner, step)
 
     def remove(self, owner: AccountOwner, email: str) -> AccountChange:
         """Remove an address from the account, and email all addresses. The address is then free for another account.
@@ -84,24 +80,7 @@ class AccountEmails:
             recipients = current.provider.proven_emails
             return self._commit(current, transfer, AccountEventType.EMAIL_REMOVED, email, recipients)
 
-        return self._apply_to_latest(owner, step)
-
-    def _apply_to_latest(self, owner: AccountOwner, step: Callable[[AccountOwner], AccountChange]) -> AccountChange:
-        """Call `step` with the owner's account, and return its result. If `step` meets a conflict, repeat it.
-
-        A conflict means that another request has changed the same rows; each repetition reads the account again. Raise
-        `Invalid` if the other request has ended the owner's session, or if the conflicts persist."""
-
-        def read() -> AccountOwner:
-            latest = self._store.provider(owner.provider.id)
-            if latest is None or latest.session_generation != owner.provider.session_generation:
-                raise changed_elsewhere()
-            return replace(owner, provider=latest)
-
-        try:
-            return retry_on_latest(step, initial=owner, read=read, retry_on=_RETRY_ON)
-        except ConcurrentUpdate as conflict:
-            raise changed_elsewhere() from conflict
+        return self._writer.apply_to_latest(owner, step)
 
     def _commit(
         self,

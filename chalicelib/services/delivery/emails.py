@@ -20,6 +20,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import MessageOutdated
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
 from chalicelib.services.accounts.address_codes import AddressCodes
+from chalicelib.services.accounts.assistant_invitations import Invitations
 from chalicelib.services.delivery.joint_emails import JointEmails
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
@@ -46,6 +47,9 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "address_code": ("Your code to add an email address", "The code expires in {code_lifetime}."),
     "address_taken": ("Someone tried to add your email address", "Your account has not changed."),
     "reminder": ("{headline}: {clinic}", "Waiting since {since}."),
+    "invitation": ("{invited_by} invited you as an assistant", "The link expires in {link_lifetime}."),
+    "assists": ("You're now an assistant of {principal}", "If you didn't accept the invitation, contact us."),
+    "assists_no_more": ("You no longer assist {principal}", "You can no longer open {principal}'s documents."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
 """The subject of every email, and the preview that a mailbox shows beside the subject, by the template's name.
@@ -62,6 +66,8 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.RECOVERY_CODES_MADE: "New recovery codes were created for your account",
     AccountEventType.EMAIL_ADDED: "An email address was added to your account",
     AccountEventType.EMAIL_REMOVED: "An email address was removed from your account",
+    AccountEventType.ASSISTANT_INVITED: "An assistant was invited to your account",
+    AccountEventType.ASSISTANT_REMOVED: "An assistant was removed from your account",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """The sentence that reports a change of an account to its owner, by the type of the delivery."""
@@ -106,6 +112,9 @@ class Emails(MessageSender):
             MessageType.ADDRESS_CODE: self._address_code,
             MessageType.ADDRESS_TAKEN: self._address_taken,
             MessageType.REMINDER: self._reminder,
+            MessageType.INVITATION: self._invitation,
+            MessageType.ASSISTS: self._to_assistant,
+            MessageType.ASSISTS_NO_MORE: self._to_assistant,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
         }
         composers |= dict.fromkeys(SUPPORT_REPORTS, self._by_support)
@@ -249,6 +258,20 @@ class Emails(MessageSender):
     def _address_taken(self, facts: MessageFacts) -> Mail:
         return self._render(facts, "address_taken", email=facts.delivery.body, account_link=self._url("/account"))
 
+    def _invitation(self, facts: MessageFacts) -> Mail:
+        """Compose the email with the link by which an assistant accepts a provider's invitation."""
+        token = Invitations(self.store, self.ids).create_token(facts.delivery, facts.now)
+        provider = facts.require_provider()
+        link = self._url(f"/invitation/{token}")
+        return self._render(facts, "invitation", invited_by=provider.name_and_credential, invitation_link=link)
+
+    def _to_assistant(self, facts: MessageFacts) -> Mail:
+        """Compose the email to an assistant that says for which provider the assistance has begun or ended."""
+        delivery, provider = facts.delivery, facts.require_provider()
+        changed_at = _moment(delivery.created_at, self._time_zone(facts))
+        values = {"principal": provider.name_and_credential, "changed_at": changed_at, "home_link": self._url("/")}
+        return self._render(facts, delivery.type, **values)
+
     def _password_changed(self, facts: MessageFacts) -> Mail:
         """Compose the welcome after an account's first password, or the security notice after a later change."""
         if facts.provider is None or facts.provider.account_since != facts.delivery.created_at:
@@ -262,9 +285,7 @@ class Emails(MessageSender):
 
     def _by_support(self, facts: MessageFacts) -> Mail:
         """Compose the email that reports an action of support, to the account's owner or to a former address."""
-        delivery, provider = facts.delivery, facts.provider
-        if provider is None:
-            raise LookupError("a report about an account that does not exist")
+        delivery, provider = facts.delivery, facts.require_provider()
         report, is_owner = SUPPORT_REPORTS[delivery.type], delivery.recipient in provider.proven_emails
         paragraph = report.paragraph(is_owner=is_owner, username=provider.email or "")
         changed_at = _moment(delivery.created_at, self._time_zone(facts))

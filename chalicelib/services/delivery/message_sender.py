@@ -46,6 +46,12 @@ class MessageFacts:
             raise LookupError("a message about a document that does not exist")
         return self.document, self.practice
 
+    def require_provider(self) -> Provider:
+        """Return the message's provider. Raises `LookupError` if there is none."""
+        if self.provider is None:
+            raise LookupError("a message about a provider who does not exist")
+        return self.provider
+
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSender(ABC):

@@ -17,14 +17,14 @@ from chalicelib.services.throttling import Quota
 from chalicelib.services.transaction import Change
 
 PER_PRACTICE, IN_TOTAL, LINKS = 100, 300, 20
-"""Messages a day to one recipient: from one practice, from all practices, and with a setup or reset link."""
+"""Messages a day to one recipient: from one practice, from all practices, and with a link such as a setup link."""
 
 ADDRESS_CODES_PER_ACCOUNT, ADDRESS_CODES, TAKEN_NOTICES = 5, 30, 3
 """Emails a day to one recipient: codes to add the address to one account, such codes in total, and notices that
 somebody tried to add an address of the recipient's account."""
 
 _PERIOD = timedelta(days=1)
-_LINKS = {MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS}
+_LINKS = {MessageType.SETUP, MessageType.RESET, MessageType.NEW_ADDRESS, MessageType.INVITATION}
 
 logger = Logger(service="portal", child=True)
 

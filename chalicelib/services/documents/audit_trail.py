@@ -31,6 +31,7 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.CERTIFIED: "Plan certified",
     DocumentEventType.NEEDS_ATTENTION: "Needs the clinic's attention",
     DocumentEventType.WRONG_NUMBER_REPORTED: "Reported as faxed to a wrong number",
+    DocumentEventType.MARKED_READY: "Marked ready for the provider",
     DocumentEventType.REMINDED: "Reminder queued",
     DocumentEventType.REMINDERS_STOPPED: "Reminders by email stopped by the recipient",
 }
@@ -41,4 +42,6 @@ def describe_event(event: Event) -> str:
     label, data = EVENT_LABELS.get(event.type, event.type), event.data
     channel, sent_to = data.get("channel"), data.get("sent_to")
     by = f" (by {channel})" if channel else ""
+    if assistant := data.get("assistant"):
+        by = f" (by {assistant}, assistant)"
     return f"{label}{by}, sent to {sent_to}, given by the clinic" if sent_to else f"{label}{by}"

@@ -65,6 +65,14 @@ def _registry_source(document: Document, *, is_addressee: bool) -> tuple[date | 
     return check.dated, f" NPI and name agree with the public NPI registry of {check.dated.isoformat()}."
 
 
+def identify_assistant(provider: Provider, assistant: Provider) -> Identity:
+    """Return the facts about the identity of an assistant who returns a document that the provider signed by hand.
+
+    No address is among the facts, because the practice gave none and sees the facts."""
+    statement = f"Returned by {assistant.name}, an assistant whom {provider.name_and_credential} has invited."
+    return Identity(method="assistant", sent_to=None, supplied_by=None, statement=statement)
+
+
 def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, str]:
     """Return who stated the NPI of a signer without an account, as a code and as a sentence for the certificate.
 

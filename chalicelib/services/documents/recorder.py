@@ -27,7 +27,7 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 class Actor:
     """The cause of an audit event: who acted, with the client address and device if there was a browser.
 
-    `name` is a kind and an opaque id: `provider:prv_…`, `practice:prc_…` or `portal`."""
+    `name` is a kind and an opaque id: `provider:prv_…`, `assistant:prv_…`, `practice:prc_…` or `portal`."""
 
     name: str
     address: str | None = None

@@ -2,7 +2,6 @@
 
 An entered code starts a visit: for an hour, a token in the browser opens this document without another code."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,33 +9,24 @@ from datetime import datetime
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import TransmissionChannel
 from chalicelib.domain.deliveries import Channel, MessageType
-from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
+from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError, Gone, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, new_secret, secret_key
-from chalicelib.domain.jobs import JobName
-from chalicelib.domain.practices import Practice
-from chalicelib.domain.providers import name_key
-from chalicelib.domain.status import Action, is_decidable, is_readable
-from chalicelib.pdf import models
+from chalicelib.domain.status import is_readable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.closed_numbers import check_fax_code
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
-from chalicelib.services.documents.identity import code_data, identify_visitor, identity_data
+from chalicelib.services.documents.identity import code_data, identify_visitor
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import EVIDENCE, Files, Inspector
 from chalicelib.services.review import hand_codes
 from chalicelib.services.review.hand_codes import CODES_PER_DAY, CODES_PER_HOUR, CodeEntry
-from chalicelib.services.review.signature_input import MAX_NAME, clean_text
+from chalicelib.services.review.scans import ScanForm, Scans
 from chalicelib.services.throttling import network
 from chalicelib.services.transaction import Change
 
-MAX_SCAN_BYTES = models.MAX_BYTES
-UPLOAD_LIFETIME = BY_HAND_LIFETIME
-
 _EMAILED_CODE = "code emailed to the address on file"
 _FAXED_CODE = "code on the fax's cover page"
-_NAME_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RETRY_ON = frozenset({"document", "secret"})
 _WRONG_CODE = FieldError(
     "code", "That code did not open the document. Check it and try again in a minute, or request a new one."
@@ -51,22 +41,13 @@ class CodeVisitor:
     now: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScanForm:
-    """The form that returns a signed scan: the upload's key and the name of the person who signed."""
-
-    key: str
-    signer_name: str
-
-
 class ByHand:
     """The actions of a person who opens one document with a code, and who has no account."""
 
-    def __init__(self, writer: DocumentWriter, files: Files, inspector: Inspector) -> None:
+    def __init__(self, writer: DocumentWriter, scans: Scans) -> None:
         self._writer = writer
         self._store = writer.store
-        self._files = files
-        self._inspector = inspector
+        self._scans = scans
 
     # The code
 
@@ -131,75 +112,22 @@ class ByHand:
 
     def upload_form(self, document: Document) -> tuple[str, Mapping[str, str]]:
         """Return the URL to which the browser posts the scan, and the form fields that precede the file."""
-        return self._files.upload_form(
-            f"{scan_prefix(document.id)}{self._writer.ids.new('scn')}",
-            max_bytes=MAX_SCAN_BYTES,
-            seconds=int(UPLOAD_LIFETIME.total_seconds()),
-            redirect=f"{self._writer.portal_url}/by-hand/{document.id}/uploaded",
-        )
-
-    def has_upload(self, document_id: str, key: str) -> bool:
-        """Return True if the bucket has an upload for this document under that key."""
-        prefix = scan_prefix(document_id)
-        is_scan_key = key.startswith(prefix) and _NAME_PART.fullmatch(key.removeprefix(prefix)) is not None
-        return is_scan_key and self._files.exists(key)
+        return self._scans.upload_form(document, f"/by-hand/{document.id}/uploaded")
 
     def take_scan(self, document: Document, form: ScanForm, visit: Secret, visitor: CodeVisitor) -> Document:
         """Record the document as signed by hand, with the uploaded scan, and return the document.
 
         A second upload of the same file changes nothing. Raises `Invalid` with the wrong field of the form, `Conflict`
         after another decision, and `Gone` if the visit (the hour after a code was entered) has ended."""
-        check_visit(document, visit, visitor.now)
-        name = _read_signer_name(form.signer_name)
-        practice, (scan_key, sha256) = run_concurrently(
-            lambda: self._writer.practice_of(document), lambda: self._inspect_and_store(document, form.key)
+        return self._scans.take(
+            document,
+            form,
+            lambda current: check_visit(current, visit, visitor.now),
+            authentication=describe_code(visit),
+            identity=identify_visitor(document, visit.email),
+            actor=visitor.actor,
+            now=visitor.now,
         )
-        decision = Decision(
-            action=Action.SIGN_BY_HAND,
-            signer=_signer(document, name, visit),
-            decided_at=visitor.now,
-            scan_key=scan_key,
-            scan_sha256=sha256,
-        )
-        return self._writer.apply_to_latest(
-            document, lambda current: self._decide(current, decision, practice, visit, visitor)
-        )
-
-    def _inspect_and_store(self, document: Document, uploaded: str) -> tuple[str, str]:
-        """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256 (hex).
-
-        Raises `Invalid` for a refused scan, such as a scan of the unsigned original. The portal inspects and stores a
-        copy of the upload, because the sender could still replace the upload."""
-        if not self.has_upload(document.id, uploaded):
-            raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
-        copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
-        self._files.copy(uploaded, copy)
-        try:
-            result = self._inspector.inspect(copy, "scan", original=document.original.key)
-            if "refused" in result:
-                error = FieldError("scan", str(result["refused"]["detail"]))
-                raise Invalid("We couldn't accept your scan.", errors=[error])
-            key, sha256 = f"{EVIDENCE}scans/{document.id}/{result['sha256']}", str(result["sha256"])
-            if is_decidable(document.status):
-                self._files.copy(copy, key)
-        finally:
-            self._files.delete(copy)
-        return key, sha256
-
-    def _decide(
-        self, current: Document, decision: Decision, practice: Practice, visit: Secret, visitor: CodeVisitor
-    ) -> Document:
-        check_visit(current, visit, visitor.now)
-        if current.decision is not None and current.decision.scan_sha256 == decision.scan_sha256:
-            return current
-        decided = current.decide(decision)
-        if decided is None:
-            return current
-        signer = {"name": decision.signer.name}
-        data = {"signer": signer, "scan_sha256": decision.scan_sha256, **identity_data(decision.signer.identity)}
-        recorder = self._writer.recorder(decided, practice, visitor.actor, visitor.now)
-        recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
-        return self._writer.commit(self._writer.report_to_owner(recorder, decided))
 
     def _record_view(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         practice, now = self._writer.practice_of(document), visitor.now
@@ -249,11 +177,6 @@ class ByHand:
         return token
 
 
-def scan_prefix(document_id: str) -> str:
-    """Return the S3 prefix of a document's uploaded scans, before inspection."""
-    return f"uploads/scans/{document_id}/"
-
-
 def _is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
     """Return True if the visit (the hour after a code was entered) still opens the document.
 
@@ -275,28 +198,3 @@ def describe_code(visit: Secret) -> str:
     """Return which code started the visit, and when it was entered, in words for the certificate page."""
     code = _EMAILED_CODE if visit.email else _FAXED_CODE
     return f"{code}, entered {visit.created_at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _read_signer_name(text: str) -> str:
-    name = " ".join(clean_text(text).split())
-    if not 0 < len(name) <= MAX_NAME:
-        raise Invalid("Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")])
-    return name
-
-
-def _signer(document: Document, name: str, visit: Secret) -> Signer:
-    """Return the person who signed on paper, with the typed `name`, for the audit trail and the certificate page.
-
-    The credential and NPI come from the document, and only if the name is that of the provider to whom the clinic sent
-    it."""
-    addressee = document.addressee
-    is_addressee = name_key(name, "") == name_key(addressee.first_name, addressee.last_name)
-    return Signer(
-        name=name,
-        credential=addressee.credential if is_addressee else None,
-        npi=addressee.npi if is_addressee else None,
-        method=SigningMethod.BY_HAND,
-        authentication=describe_code(visit),
-        provider_id=document.provider_id if is_addressee else None,
-        identity=identify_visitor(document, visit.email),
-    )

@@ -29,7 +29,9 @@ _SEARCH_PAGES = frozenset({"/documents/past", "/documents/marked"})
 class RequestContext:
     """One request, with all that a handler may use: the services, the inputs, and what the access rule has read.
 
-    - `session`, `provider`, `document`, `practice`: None unless the route's access rule sets the field.
+    - `session`, `provider`, `document`, `practice`: None unless the route's access rule sets the field. `provider` is
+      the owner of the session, who may be an assistant.
+    - `principals`: the providers for whom an assistant makes the request; empty for everybody else.
     - `by_hand`: the stored row that opens one document to a reader without an account, who entered its code, or None.
     - `path`: the path of the request, where Chalice's `request.path` is the pattern of the route.
     - `has_page`: a GET of `path` shows a page, which contains the form that is posted to the same path.
@@ -51,6 +53,7 @@ class RequestContext:
     log_fields: dict[str, Any] = field(default_factory=dict)
     session: Secret | None = None
     provider: Provider | None = None
+    principals: tuple[Provider, ...] = ()
     document: Document | None = None
     practice: Practice | None = None
     by_hand: Secret | None = None
@@ -111,6 +114,10 @@ class RequestContext:
     def require_provider(self) -> Provider:
         return _require(self.provider)
 
+    def require_principal(self) -> Provider:
+        """Return the provider in whose lists the document is that an assistant has opened."""
+        return _require(self.principals[0] if self.principals else None)
+
     def require_document(self) -> Document:
         return _require(self.document)
 
@@ -123,7 +130,7 @@ class RequestContext:
     @property
     def _actor_name(self) -> str:
         if self.provider is not None:
-            return f"provider:{self.provider.id}"
+            return f"{self.provider.kind}:{self.provider.id}"
         if self.practice is not None:
             return f"practice:{self.practice.id}"
         if self.by_hand is not None and self.document is not None:

@@ -44,6 +44,11 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.ACCOUNT_CLOSED: "Account closed by support",
     AccountEventType.MOVE_CANCELLED: "Move to another email address cancelled by support",
     AccountEventType.MOVE_STARTED: "Move to another email address started by support",
+    AccountEventType.ASSISTANT_INVITED: "Assistant invited",
+    AccountEventType.ASSISTANT_JOINED: "Assistant accepted the invitation",
+    AccountEventType.ASSISTANT_REMOVED: "Assistant removed",
+    AccountEventType.PROVIDER_ADDED: "Became the assistant of a provider",
+    AccountEventType.PROVIDER_LEFT: "Removed as the assistant of a provider",
     AccountEventType.ACCOUNT_MOVED: "Moved to another email address, and new password set with the link sent there",
 }
 _METHODS: Mapping[str, str] = {

@@ -9,6 +9,7 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner
 from chalicelib.services.accounts.account_emails import MAX_EMAILS
 from chalicelib.services.accounts.account_settings import authenticator_uri
+from chalicelib.services.accounts.assistant_list import MAX_ASSISTANTS
 from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import error_messages, present_error
@@ -30,6 +31,8 @@ _DONE: Mapping[str, str] = {
     "authenticator-removed": "Authenticator app removed.",
     "password": "Your password was changed. You've been logged out everywhere else.",
     "passkey-added": "Passkey added. You can now log in with it.",
+    "assistant-invited": "Invitation sent. The link expires in 90 minutes.",
+    "assistant-removed": "Assistant removed. Your documents are closed to this person now.",
     "email-added": "Email address added. We've emailed all your addresses.",
     "email-removed": "Email address removed. We've emailed all your addresses.",
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
@@ -171,9 +174,17 @@ def show_account(context: RequestContext, error: PortalError | None = None) -> R
         enrolment=context.services.passkey_options.for_enrolment(owner, context.now) if fresh else None,
         least=min_length(second_factor=owner.has_second_factor),
         max_emails=MAX_EMAILS,
+        max_assistants=MAX_ASSISTANTS,
+        new_assistant=_typed_assistant(context) if error else ("", ""),
+        principals=context.services.assistance.principals(owner) if owner.is_assistant else (),
         new_email=context.form.get("email", "") if error else "",
         history_url=context.history_url(ACCOUNT_PATH),
     )
+
+
+def _typed_assistant(context: RequestContext) -> tuple[str, str]:
+    """Return the name and email address that were typed into the form for an invitation."""
+    return context.form.get("assistant_name", ""), context.form.get("assistant_email", "")
 
 
 def _render_authenticator_setup(context: RequestContext, session: Secret, error: PortalError | None = None) -> Response:

@@ -16,10 +16,11 @@ from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
-from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
+from chalicelib.services.review.by_hand import CodeVisitor
 from chalicelib.services.review.decisions import WaysToSign, ways_to_sign
 from chalicelib.services.review.guest_signing import confirmation, find_proven_email, is_by_visit
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
+from chalicelib.services.review.scans import MAX_SCAN_BYTES, ScanForm
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
@@ -106,7 +107,7 @@ def confirm_upload(context: RequestContext, document_id: str) -> Response:
     must not repeat text that an attacker chooses (the BREACH attack). So if no upload has this key, or the document is
     already decided, return a redirect to the document."""
     document, key = context.require_document(), context.query.get("key", "")
-    if not is_decidable(document.status) or not context.services.by_hand.has_upload(document_id, key):
+    if not is_decidable(document.status) or not context.services.scans.has_upload(document_id, key):
         return redirect(f"/by-hand/{document_id}/document")
     return _show_confirmation(context, key, document.addressee.name, {})
 
@@ -211,6 +212,8 @@ def _show_confirmation(context: RequestContext, key: str, signer_name: str, erro
         key=key,
         signer_name=signer_name,
         errors=errors,
+        place=f"/by-hand/{document.id}",
+        document_page=f"/by-hand/{document.id}/document",
         history_url=context.history_url(f"/by-hand/{document.id}/uploaded?key={quote(key, safe='/')}"),
     )
 

@@ -12,15 +12,17 @@ from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
 
 HOME = "/documents"
+ASSISTANT_HOME = "/assistant/documents"
 USERNAME_COOKIE = "__Host-username"
 DEVICE_SECONDS = 365 * 24 * 60 * 60
 
 _LOCAL_PATH = re.compile(
-    r"/(documents|account|fax)(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*(\?[A-Za-z0-9_.~=&%+-]*)?", re.ASCII
+    r"/invitation|/(documents|account|fax|assistant)(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*(\?[A-Za-z0-9_.~=&%+-]*)?",
+    re.ASCII,
 )
-"""The paths that a login may open afterwards: only pages for a logged-in provider.
+"""The paths that a login may open afterwards: only pages for a person who is logged in.
 
-A path `/setup/…`, which an attacker could choose, would replace the browser's setup link."""
+A path `/setup/…` or `/invitation/…`, which an attacker could choose, would replace the browser's link."""
 _DOCUMENT_PATH = re.compile(r"/documents/([a-z0-9_]+)(?:[/?].*)?", re.ASCII)
 _MAX_PATH_CHARS = 300
 

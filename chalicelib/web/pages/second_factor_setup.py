@@ -11,7 +11,7 @@ from chalicelib.web.access_rules import requires_second_factor
 from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
-from chalicelib.web.pages.login_form import HOME, local_path
+from chalicelib.web.pages.login_form import ASSISTANT_HOME, HOME, local_path
 from chalicelib.web.pages.reauthentication import is_recently_authenticated
 
 SETUP_PATH = "/account/second-factor"
@@ -50,7 +50,7 @@ def render_setup(context: RequestContext, next_path: str, error: PortalError | N
         fresh=fresh,
         next=next_path,
         place=setup_url(next_path),
-        required=next_path.startswith(f"{HOME}/") or requires_second_factor(context),
+        required=next_path.startswith((f"{HOME}/", ASSISTANT_HOME)) or requires_second_factor(context),
         trouble=error.detail if error else "",
         errors=error_messages(error),
         enrolment=context.services.passkey_options.for_enrolment(provider, context.now) if fresh else None,

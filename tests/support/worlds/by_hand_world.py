@@ -12,6 +12,7 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
 from chalicelib.services.review.hand_codes import create_code, create_fax_code
+from chalicelib.services.review.scans import Scans
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
 from tests.support.provider_fixtures import a_delivery, a_document, a_store
@@ -30,8 +31,9 @@ class World:
         self.ids = FakeIds()
         self.now = START
         self.address = "203.0.113.9"
-        writer = DocumentWriter(store=self.store, ids=self.ids, portal_url="https://portal.test")
-        self.by_hand = ByHand(writer, self.files, self.inspector)
+        self.writer = DocumentWriter(store=self.store, ids=self.ids, portal_url="https://portal.test")
+        self.scans = Scans(self.writer, self.files, self.inspector)
+        self.by_hand = ByHand(self.writer, self.scans)
 
     def by(self) -> CodeVisitor:
         return CodeVisitor(actor=Actor("by-hand", self.address, "A desktop"), now=self.now)

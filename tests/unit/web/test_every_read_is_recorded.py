@@ -18,7 +18,14 @@ from tests.unit.web.pages.test_page_states import DECLARED, DENIED, EXPECTED, SI
 portal = page_states.portal
 """The fixture with the callers' practices and providers."""
 
-LISTS = {"/documents", "/documents/past", "/documents/marked", "/v1/documents"}
+LISTS = {
+    "/documents",
+    "/documents/past",
+    "/documents/marked",
+    "/assistant/documents",
+    "/assistant/documents/past",
+    "/v1/documents",
+}
 """Lists name many documents and open none. The account's activity shows the login that opened the lists."""
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
@@ -26,6 +33,8 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/documents/{document_id}/decline": {"reason": ""},
     "/documents/{document_id}/mark": {"read_statement": ""},
     "/by-hand/{document_id}/signed": {"signer_name": ""},
+    "/assistant/documents/{document_id}/ready": {"remark": "x" * 301},
+    "/assistant/documents/{document_id}/signed": {"signer_name": ""},
     "/by-hand/{document_id}/approve": {"typed_name": ""},
     "/by-hand/{document_id}/decline": {"reason": ""},
 }
@@ -61,12 +70,17 @@ def test_every_response_with_a_documents_data_is_recorded_once(
         assert events == []
 
 
+def who_submits(path: str) -> str:
+    kinds = {"by-hand": "visitor", "assistant": "assistant"}
+    return kinds.get(path.split("/")[1], "provider")
+
+
 @pytest.mark.parametrize("path", REFUSED)
 def test_a_refused_form_that_shows_the_document_again_is_recorded(
     portal: Portal, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_states, "FORMS", {path: {**page_states.FORMS[path], **REFUSED[path]}})
-    shows, events = ask(portal, "POST", path, "visitor" if path.startswith("/by-hand") else "provider")
+    shows, events = ask(portal, "POST", path, who_submits(path))
     assert shows
     assert [event.what for event in events] == ["page"]
 

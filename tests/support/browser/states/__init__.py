@@ -4,6 +4,7 @@ Tests of accessibility and `make screenshots` visit all states. There is one mod
 
 from tests.support.browser.states import (
     account,
+    assistants,
     by_hand,
     entry,
     faxes,
@@ -21,6 +22,7 @@ from tests.support.browser.states.scene import STATES
 __all__ = [
     "STATES",
     "account",
+    "assistants",
     "by_hand",
     "entry",
     "faxes",

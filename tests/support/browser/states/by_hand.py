@@ -5,7 +5,7 @@ Each function shows a page in one state, for tests of accessibility and for scre
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.services.review.by_hand import scan_prefix
+from chalicelib.services.review.scans import scan_prefix
 from tests.support.browser.states.scene import BY_HAND, ID, Scene, state
 from tests.support.fakes import FakeInspector
 from tests.support.provider_fixtures import PRACTICE

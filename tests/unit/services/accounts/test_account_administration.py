@@ -13,6 +13,7 @@ from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.transaction import Change, Claim
+from tests.support.assistants import ASSISTANT, assist
 from tests.support.emr_fixtures import OTHER_PRACTICE, sent
 from tests.support.provider_fixtures import only_doing
 from tests.support.worlds.administration_world import DESK, JANE, JANES_NPI, LUIS, NEW, OTHER, Support, a_full_account
@@ -418,3 +419,12 @@ def test_an_action_whose_transaction_fails_does_nothing(support: Support) -> Non
     support.store.failing = False
     assert support.provider(account.id) == account
     assert support.reports() == []
+
+
+def test_an_assistants_account_is_not_moved(support: Support) -> None:
+    assistant = assist(support.portal, ASSISTANT)
+    refused = support.portal.admin_actions.run(
+        {"action": "move_account", "operator": "Kim", "provider_id": assistant.id, "email": NEW}
+    )
+    assert [error["field"] for error in refused["error"]["errors"]] == ["provider_id"]
+    assert support.store.provider(assistant.id) == assistant

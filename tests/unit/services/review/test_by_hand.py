@@ -11,7 +11,8 @@ from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.review.by_hand import ByHand, ScanForm
+from chalicelib.services.review.by_hand import ByHand
+from chalicelib.services.review.scans import ScanForm, Scans
 from tests.support.fakes import START, FakeFiles, FakeInspector
 from tests.support.provider_fixtures import a_document
 from tests.support.worlds.by_hand_world import DOCUMENT_ID, KEY, World
@@ -214,7 +215,7 @@ def test_an_upload_replaced_during_the_inspection_is_not_stored(world: World) ->
     """The form for an upload is valid for an hour, so its sender can replace the file after the inspection."""
     visit = world.visit()
     world.inspector = ReplacingInspector(world.files)
-    world.by_hand = ByHand(world.by_hand._writer, world.files, world.inspector)
+    world.by_hand = ByHand(world.writer, Scans(world.writer, world.files, world.inspector))
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
     assert signed.decision is not None
     kept = world.files.get(signed.decision.scan_key or "")

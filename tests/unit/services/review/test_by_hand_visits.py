@@ -8,8 +8,8 @@ import pytest
 from chalicelib.domain.audit import Event
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.expiring_records import Secret, SecretKind
-from chalicelib.services.review.by_hand import ScanForm
 from chalicelib.services.review.hand_codes import is_usable, normalize_code
+from chalicelib.services.review.scans import ScanForm
 from tests.support.fakes import START
 from tests.support.worlds.by_hand_world import DOCUMENT_ID, KEY, World
 
@@ -85,7 +85,7 @@ def test_only_a_key_with_the_documents_prefix_and_a_plain_name_is_an_upload(worl
     world.files.put("scn_1", b"%PDF", "application/pdf")
     world.files.put(f"uploads/scans/{DOCUMENT_ID}/a/b", b"%PDF", "application/pdf")
     keys = (KEY, "scn_1", f"uploads/scans/{DOCUMENT_ID}/a/b", f"uploads/scans/{DOCUMENT_ID}/scn_2")
-    assert [world.by_hand.has_upload(DOCUMENT_ID, key) for key in keys] == [True, False, False, False]
+    assert [world.scans.has_upload(DOCUMENT_ID, key) for key in keys] == [True, False, False, False]
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("fax_code", "XXXX-XXXX-XXXX"), ("code", "XXXXXX")])

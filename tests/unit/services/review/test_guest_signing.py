@@ -14,9 +14,9 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_writer import DocumentWriter
-from chalicelib.services.review.by_hand import ScanForm
 from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm, WaysToSign, ways_to_sign
 from chalicelib.services.review.guest_signing import GuestForm, GuestSigning, is_by_visit
+from chalicelib.services.review.scans import ScanForm
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing

@@ -14,6 +14,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
 from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm
 from chalicelib.services.review.review import ProviderAction, Review
+from chalicelib.services.review.scans import Scans
 from chalicelib.services.transaction import Change
 from tests.support.fake_store import FakeStore
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeSwitches
@@ -80,7 +81,7 @@ def test_an_earlier_visit_views_nothing_after_a_correction() -> None:
         document_id=document.id,
         access=document.access,
     )
-    by_hand = ByHand(a_writer(store), FakeFiles(), FakeInspector())
+    by_hand = ByHand(a_writer(store), Scans(a_writer(store), FakeFiles(), FakeInspector()))
     readdressed_before_the_next_commit(store, document)
     with pytest.raises(Gone):
         by_hand.open(document, visit, CodeVisitor(actor=Actor("by-hand"), now=START))

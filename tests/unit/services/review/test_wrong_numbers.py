@@ -22,6 +22,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor, check_visit
 from chalicelib.services.review.fax_documents import WRONG_CODES, FaxDocuments
 from chalicelib.services.review.hand_codes import create_code, create_fax_code
+from chalicelib.services.review.scans import Scans
 from chalicelib.services.review.wrong_numbers import PAGE, WrongNumbers, mark_jobs
 from chalicelib.services.transaction import Change, Claim, Job
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent
@@ -51,7 +52,7 @@ class World(Emr):
 
     @property
     def by_hand(self) -> ByHand:
-        return ByHand(self.writer, self.files, self.inspector)
+        return ByHand(self.writer, Scans(self.writer, self.files, self.inspector))
 
     @property
     def faxes(self) -> FaxDocuments:

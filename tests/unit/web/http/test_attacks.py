@@ -19,9 +19,9 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.npi import is_valid
 from chalicelib.services.authentication.password_login import MAX_UNKNOWN_FAILURES
-from chalicelib.services.review.by_hand import scan_prefix
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.review.hand_codes import create_code, create_fax_code
+from chalicelib.services.review.scans import scan_prefix
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
 from tests.support.accounts import PASSWORD, portal_with_account

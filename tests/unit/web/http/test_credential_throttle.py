@@ -61,6 +61,8 @@ def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
         "/fax",
         "/fax/add",
         "/fax/report",
+        "/invitation",
+        "/invitation/accept",
     }
 
 

@@ -23,13 +23,14 @@ from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretK
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.pdf_jobs.page_images import text_key
-from chalicelib.services.review.by_hand import scan_prefix
 from chalicelib.services.review.decisions import CONSENT_VERSION
+from chalicelib.services.review.scans import scan_prefix
 from chalicelib.services.transaction import Change
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, make_form_token
 from chalicelib.web.http.static_assets import asset_url
 from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
+from tests.support.assistants import ASSISTANT, OTHER_ASSISTANT, assist
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Portal, header, text
 from tests.support.provider_fixtures import (
@@ -46,6 +47,8 @@ WHO = (
     "anonymous",
     "provider",
     "other_provider",
+    "assistant",
+    "other_assistant",
     "expired",
     "practice",
     "other_practice",
@@ -54,102 +57,117 @@ WHO = (
     "no_token",
 )
 CELLS = """
-GET  /                                            login on    on    on    login login login login -
-GET  /F/{name}                                    on    on    on    on    on    on    on    on    -
-GET  /account                                     login 200   200   login login login login login -
-GET  /account/activity                            login 200   200   login login login login login -
-GET  /account/authenticator                       login 200   200   login login login login login -
-GET  /account/emails                              login on    on    login login login login login -
-GET  /account/second-factor                       login 200   200   login login login login login -
-GET  /by-hand/{document_id}                       200   land  200   200   200   200   200   200   -
-GET  /by-hand/{document_id}/document              code  code  code  code  code  code  200   code  -
-GET  /by-hand/{document_id}/original.pdf          code  code  code  code  code  code  on    code  -
-GET  /by-hand/{document_id}/uploaded              code  code  code  code  code  code  200   code  -
-GET  /documents                                   login 200   200   login login login login login -
-GET  /documents/marked                            login 200   200   login login login login login -
-GET  /documents/past                              login 200   200   login login login login login -
-GET  /documents/{document_id}                     land  200   404   land  land  land  land  land  -
-GET  /documents/{document_id}/certificate.pdf     land  404   404   land  land  land  land  land  -
-GET  /documents/{document_id}/original.pdf        land  on    404   land  land  land  land  land  -
-GET  /documents/{document_id}/signed.pdf          land  on    404   land  land  land  land  land  -
-GET  /documents/{document_id}/text                land  200   404   land  land  land  land  land  -
-GET  /fax                                         200   200   200   200   200   200   200   200   -
-GET  /fax/report                                  200   200   200   200   200   200   200   200   -
-GET  /fax/reported                                200   200   200   200   200   200   200   200   -
-GET  /forgot-password                             200   200   200   200   200   200   200   200   -
-GET  /login                                       200   on    on    200   200   200   200   200   -
-GET  /login/second                                410   410   410   410   410   410   410   410   -
-GET  /login/password                              login login login login login login login login -
-GET  /problems/{code}                             200   200   200   200   200   200   200   200   -
-GET  /reminders/stop/{token}                      410   410   410   410   410   410   410   410   -
-GET  /setup                                       410   410   410   410   410   410   410   410   -
-GET  /setup/{token}                               on    on    on    on    on    on    on    on    -
-GET  /static/{name}                               200   200   200   200   200   200   200   200   -
-GET  /verify                                         200   200   200   200   200   200   200   200   -
-GET  /verify/certificates                            404   404   404   404   404   404   404   404   -
-GET  /verify/checked                                 422   422   422   422   422   422   422   422   -
-GET  /v1/providers                                401   401   401   401   200   200   401   401   -
-GET  /v1/deliveries                               401   401   401   401   200   200   401   401   -
-GET  /v1/faxes                                    401   401   401   401   200   200   401   401   -
-GET  /v1/faxes/{fax_id}/file.pdf                  401   401   401   401   on    404   401   401   -
-GET  /v1/faxes/{fax_id}/pages/{number}            401   401   401   401   on    404   401   401   -
-GET  /v1/documents                                401   401   401   401   200   200   401   401   -
-GET  /v1/documents/{document_id}                  401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/events           401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/accesses         401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/original.pdf     401   401   401   401   on    404   401   401   -
-GET  /v1/documents/{document_id}/proof            401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/proof.pdf        401   401   401   401   202   404   401   401   -
-GET  /v1/documents/{document_id}/signed.pdf       401   401   401   401   on    404   401   401   -
-GET  /v1/openapi.json                             200   200   200   200   200   200   200   200   -
-GET  /v1/practice                                 401   401   401   401   200   200   401   401   -
-GET  /{proxy+}                                    404   404   404   404   404   404   404   404   -
-POST /account/authenticator                       login 400   400   login login login login login 403
-POST /account/authenticator/remove                login 404   404   login login login login login 403
-POST /account/confirm                             login on    on    login login login login login 403
-POST /account/emails                              login 400   400   login login login login login 403
-POST /account/emails/code                         login 400   400   login login login login login 403
-POST /account/emails/remove                       login 404   404   login login login login login 403
-POST /account/log-out-everywhere                  login out   out   login login login login login 403
-POST /account/passkeys                            login 400   400   login login login login login 403
-POST /account/passkeys/remove                     login 404   404   login login login login login 403
-POST /account/password                            login 400   400   login login login login login 403
-POST /account/second-factor/later                 login on    on    login login login login login 403
-POST /account/recovery-codes                      login 404   404   login login login login login 403
-POST /account/stay                                login 200   200   login login login login login 403
-POST /by-hand/{document_id}                       422   422   422   422   422   422   422   422   403
-POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
-POST /by-hand/{document_id}/account               code  code  code  code  code  code  on    code  403
-POST /by-hand/{document_id}/approve               code  code  code  code  code  code  done  code  403
-POST /by-hand/{document_id}/decline               code  code  code  code  code  code  done  code  403
-POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
-POST /documents/marked                            login 200   422   login login login login login 403
-POST /documents/past                              login 200   200   login login login login login 403
-POST /documents/{document_id}/approve             land  done  404   land  land  land  land  land  403
-POST /documents/{document_id}/decline             land  done  404   land  land  land  land  land  403
-POST /documents/{document_id}/forget-signature    land  200   404   land  land  land  land  land  403
-POST /documents/{document_id}/mark                land  on    404   land  land  land  land  land  403
-POST /documents/{document_id}/unmark              land  on    404   land  land  land  land  land  403
-POST /documents/{document_id}/setup-link          land  land  land  land  land  land  land  land  403
-POST /documents/{document_id}/signature           land  200   404   land  land  land  land  land  403
-POST /fax                                         422   422   422   422   422   422   422   422   403
-POST /fax/add                                     login 422   422   login login login login login 403
-POST /fax/report                                  422   422   422   422   422   422   422   422   403
-POST /fax/telnyx                                  404   404   404   404   404   404   404   404   404
-POST /forgot-password                             on    on    on    on    on    on    on    on    403
-POST /login/password                              401   401   401   401   401   401   401   401   403
-POST /login/passkey                               401   401   401   401   401   401   401   401   403
-POST /login/second                                410   410   410   410   410   410   410   410   403
-POST /logout                                      login out   out   login login login login login 403
-POST /reminders/stop/{token}                      410   410   410   410   410   410   410   410   403
-POST /setup                                       410   410   410   410   410   410   410   410   403
-POST /v1/deliveries/{delivery_id}/retry           401   401   401   401   202   404   401   401   -
-POST /v1/faxes/{fax_id}/assign                    401   401   401   401   200   404   401   401   -
-POST /v1/endpoint/test                            401   401   401   401   202   202   401   401   -
-POST /v1/events                                   401   401   401   401   done  404   401   401   -
-POST /v1/uploads                                  401   401   401   401   201   201   401   401   -
-PUT  /v1/endpoint                                 401   401   401   401   200   200   401   401   -
-PUT  /v1/practice                                 401   401   401   401   200   200   401   401   -
+GET  /                                               login on    on    on    on    on    login login login login -
+GET  /F/{name}                                       on    on    on    on    on    on    on    on    on    on    -
+GET  /account                                        login 200   200   200   200   login login login login login -
+GET  /account/activity                               login 200   200   200   200   login login login login login -
+GET  /account/authenticator                          login 200   200   200   200   login login login login login -
+GET  /account/emails                                 login on    on    404   404   login login login login login -
+GET  /account/second-factor                          login 200   200   200   200   login login login login login -
+GET  /by-hand/{document_id}                          200   land  200   200   200   200   200   200   200   200   -
+GET  /by-hand/{document_id}/document                 code  code  code  code  code  code  code  code  200   code  -
+GET  /by-hand/{document_id}/original.pdf             code  code  code  code  code  code  code  code  on    code  -
+GET  /by-hand/{document_id}/uploaded                 code  code  code  code  code  code  code  code  200   code  -
+GET  /documents                                      login 200   200   on    on    login login login login login -
+GET  /documents/marked                               login 200   200   404   404   login login login login login -
+GET  /documents/past                                 login 200   200   404   404   login login login login login -
+GET  /documents/{document_id}                        land  200   404   404   404   land  land  land  land  land  -
+GET  /documents/{document_id}/certificate.pdf        land  404   404   404   404   land  land  land  land  land  -
+GET  /documents/{document_id}/original.pdf           land  on    404   404   404   land  land  land  land  land  -
+GET  /documents/{document_id}/signed.pdf             land  on    404   404   404   land  land  land  land  land  -
+GET  /documents/{document_id}/text                   land  200   404   404   404   land  land  land  land  land  -
+GET  /fax                                            200   200   200   200   200   200   200   200   200   200   -
+GET  /fax/report                                     200   200   200   200   200   200   200   200   200   200   -
+GET  /fax/reported                                   200   200   200   200   200   200   200   200   200   200   -
+GET  /forgot-password                                200   200   200   200   200   200   200   200   200   200   -
+GET  /login                                          200   on    on    on    on    200   200   200   200   200   -
+GET  /login/second                                   410   410   410   410   410   410   410   410   410   410   -
+GET  /login/password                                 login login login login login login login login login login -
+GET  /problems/{code}                                200   200   200   200   200   200   200   200   200   200   -
+GET  /reminders/stop/{token}                         410   410   410   410   410   410   410   410   410   410   -
+GET  /setup                                          410   410   410   410   410   410   410   410   410   410   -
+GET  /setup/{token}                                  on    on    on    on    on    on    on    on    on    on    -
+GET  /static/{name}                                  200   200   200   200   200   200   200   200   200   200   -
+GET  /verify                                         200   200   200   200   200   200   200   200   200   200   -
+GET  /verify/certificates                            404   404   404   404   404   404   404   404   404   404   -
+GET  /verify/checked                                 422   422   422   422   422   422   422   422   422   422   -
+GET  /v1/providers                                   401   401   401   401   401   401   200   200   401   401   -
+GET  /v1/deliveries                                  401   401   401   401   401   401   200   200   401   401   -
+GET  /v1/faxes                                       401   401   401   401   401   401   200   200   401   401   -
+GET  /v1/faxes/{fax_id}/file.pdf                     401   401   401   401   401   401   on    404   401   401   -
+GET  /v1/faxes/{fax_id}/pages/{number}               401   401   401   401   401   401   on    404   401   401   -
+GET  /v1/documents                                   401   401   401   401   401   401   200   200   401   401   -
+GET  /v1/documents/{document_id}                     401   401   401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/events              401   401   401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/accesses            401   401   401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/original.pdf        401   401   401   401   401   401   on    404   401   401   -
+GET  /v1/documents/{document_id}/proof               401   401   401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/proof.pdf           401   401   401   401   401   401   202   404   401   401   -
+GET  /v1/documents/{document_id}/signed.pdf          401   401   401   401   401   401   on    404   401   401   -
+GET  /v1/openapi.json                                200   200   200   200   200   200   200   200   200   200   -
+GET  /v1/practice                                    401   401   401   401   401   401   200   200   401   401   -
+GET  /{proxy+}                                       404   404   404   404   404   404   404   404   404   404   -
+GET  /assistant/documents                            login 404   404   200   200   login login login login login -
+GET  /assistant/documents/past                       login 404   404   200   200   login login login login login -
+GET  /assistant/documents/{document_id}              login 404   404   200   404   login login login login login -
+GET  /assistant/documents/{document_id}/original.pdf login 404   404   on    404   login login login login login -
+GET  /assistant/documents/{document_id}/uploaded     login 404   404   200   404   login login login login login -
+GET  /assistant/documents/{document_id}/signed.pdf   login 404   404   on    404   login login login login login -
+GET  /invitation                                     410   410   410   410   410   410   410   410   410   410   -
+GET  /invitation/{token}                             on    on    on    on    on    on    on    on    on    on    -
+POST /account/authenticator                          login 400   400   400   400   login login login login login 403
+POST /account/authenticator/remove                   login 404   404   404   404   login login login login login 403
+POST /account/confirm                                login on    on    on    on    login login login login login 403
+POST /account/emails                                 login 400   400   404   404   login login login login login 403
+POST /account/emails/code                            login 400   400   404   404   login login login login login 403
+POST /account/emails/remove                          login 404   404   404   404   login login login login login 403
+POST /account/log-out-everywhere                     login out   out   out   out   login login login login login 403
+POST /account/passkeys                               login 400   400   400   400   login login login login login 403
+POST /account/passkeys/remove                        login 404   404   404   404   login login login login login 403
+POST /account/password                               login 400   400   400   400   login login login login login 403
+POST /account/second-factor/later                    login on    on    on    on    login login login login login 403
+POST /account/recovery-codes                         login 404   404   404   404   login login login login login 403
+POST /account/stay                                   login 200   200   200   200   login login login login login 403
+POST /by-hand/{document_id}                          422   422   422   422   422   422   422   422   422   422   403
+POST /by-hand/{document_id}/code                     code  code  code  code  code  code  code  code  code  code  403
+POST /by-hand/{document_id}/account                  code  code  code  code  code  code  code  code  on    code  403
+POST /by-hand/{document_id}/approve                  code  code  code  code  code  code  code  code  done  code  403
+POST /by-hand/{document_id}/decline                  code  code  code  code  code  code  code  code  done  code  403
+POST /by-hand/{document_id}/signed                   code  code  code  code  code  code  code  code  done  code  403
+POST /documents/marked                               login 200   422   404   404   login login login login login 403
+POST /documents/past                                 login 200   200   404   404   login login login login login 403
+POST /documents/{document_id}/approve                land  done  404   404   404   land  land  land  land  land  403
+POST /documents/{document_id}/decline                land  done  404   404   404   land  land  land  land  land  403
+POST /documents/{document_id}/forget-signature       land  200   404   404   404   land  land  land  land  land  403
+POST /documents/{document_id}/mark                   land  on    404   404   404   land  land  land  land  land  403
+POST /documents/{document_id}/unmark                 land  on    404   404   404   land  land  land  land  land  403
+POST /documents/{document_id}/setup-link             land  land  land  land  land  land  land  land  land  land  403
+POST /documents/{document_id}/signature              land  200   404   404   404   land  land  land  land  land  403
+POST /fax                                            422   422   422   422   422   422   422   422   422   422   403
+POST /fax/add                                        login 422   422   404   404   login login login login login 403
+POST /fax/report                                     422   422   422   422   422   422   422   422   422   422   403
+POST /fax/telnyx                                     404   404   404   404   404   404   404   404   404   404   404
+POST /forgot-password                                on    on    on    on    on    on    on    on    on    on    403
+POST /login/password                                 401   401   401   401   401   401   401   401   401   401   403
+POST /login/passkey                                  401   401   401   401   401   401   401   401   401   401   403
+POST /login/second                                   410   410   410   410   410   410   410   410   410   410   403
+POST /logout                                         login out   out   out   out   login login login login login 403
+POST /reminders/stop/{token}                         410   410   410   410   410   410   410   410   410   410   403
+POST /setup                                          410   410   410   410   410   410   410   410   410   410   403
+POST /v1/deliveries/{delivery_id}/retry              401   401   401   401   401   401   202   404   401   401   -
+POST /v1/faxes/{fax_id}/assign                       401   401   401   401   401   401   200   404   401   401   -
+POST /v1/endpoint/test                               401   401   401   401   401   401   202   202   401   401   -
+POST /v1/events                                      401   401   401   401   401   401   done  404   401   401   -
+POST /v1/uploads                                     401   401   401   401   401   401   201   201   401   401   -
+POST /assistant/documents/{document_id}/ready        login 404   404   on    404   login login login login login 403
+POST /assistant/documents/{document_id}/signed       login 404   404   done  404   login login login login login 403
+POST /account/assistants                             login 400   400   404   404   login login login login login 403
+POST /account/assistants/resend                      login 404   404   404   404   login login login login login 403
+POST /account/assistants/remove                      login 404   404   404   404   login login login login login 403
+POST /invitation                                     410   410   410   410   410   410   410   410   410   410   403
+POST /invitation/accept                              login 410   410   410   410   login login login login login 403
+PUT  /v1/endpoint                                    401   401   401   401   401   401   200   200   401   401   -
+PUT  /v1/practice                                    401   401   401   401   401   401   200   200   401   401   -
 """
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 DENIED = {"login", "land", "code", "401", "403", "404"}
@@ -181,6 +199,11 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/fax": {"code": "000000"},
     "/fax/add": {"code": "000000"},
     "/fax/report": {"code": "000000"},
+    "/assistant/documents/{document_id}/ready": {"remark": "Page 2 is new."},
+    "/assistant/documents/{document_id}/signed": {
+        "key": f"{scan_prefix(a_document().id)}scan",
+        "signer_name": "Luis Rivera",
+    },
     "/by-hand/{document_id}/signed": {"key": f"{scan_prefix(a_document().id)}scan", "signer_name": "Luis Rivera"},
 }
 BODIES: Mapping[str, Mapping[str, object]] = {
@@ -259,6 +282,12 @@ class Asked:
     def _as_other_provider(self) -> None:
         self._session(OTHER_PROVIDER)
 
+    def _as_assistant(self) -> None:
+        self._session(ASSISTANT)
+
+    def _as_other_assistant(self) -> None:
+        self._session(OTHER_ASSISTANT)
+
     def _as_expired(self) -> None:
         self._session(PROVIDER)
         self.portal.time.pass_time(minutes=15)
@@ -334,6 +363,8 @@ def portal() -> Portal:
             received_faxes=(FAX,),
         )
     )
+    assist(portal, ASSISTANT, PROVIDER)
+    assist(portal, OTHER_ASSISTANT, OTHER_PROVIDER)
     portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
     portal.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")
     portal.files.put(text_key(SIGNED.id), b'["Plan of Care for Ada Byron", "", ""]', "application/json")
