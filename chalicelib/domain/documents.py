@@ -29,9 +29,12 @@ class Kind(StrEnum):
 
 
 class DeliveryChoice(StrEnum):
+    """The way of delivery that a practice chooses for a document. With `AUTO`, the portal chooses one of the others."""
+
     EMAIL = "email"
     FAX = "fax"
     BOTH = "both"
+    AUTO = "auto"
 
 
 class DeclineReason(StrEnum):
@@ -276,8 +279,8 @@ class Document:
     checks whether a step of the follow-up is due or a verbal certification has lapsed. `follow_up` is None for a
     document of an earlier release, which nobody is reminded of. `closed_fax` is set while the addressee's fax number is
     closed, because the recipient of a fax reported it as wrong. `registry` is the check of the addressee against the
-    public NPI registry, and None if the portal had no registry or the addressee has no NPI.
-    `ready_for` reads `ready`."""
+    public NPI registry, and None if the portal had no registry or the addressee has no NPI. `ready_for` reads `ready`.
+    `is_auto` is true if the practice let the portal choose the way of delivery."""
 
     id: str
     version: int
@@ -329,6 +332,7 @@ class Document:
     deliveries: tuple[DeliveryLine, ...] = ()
     copies: tuple[ReturnedCopy, ...] = ()
     registry: RegistryCheck | None = None
+    is_auto: bool = False
     granted: Grant | None = None
     ready: ReadyMark | None = None
     access: int = 1

@@ -85,7 +85,7 @@ def open_number(
     The result is empty if the number is not closed. `owners` has the stored rows of `number_keys`. `message` has the
     addressee and the way of delivery. `confirmed_at` is the time if the practice confirms the number now. Raises
     `Unprocessable` with the field if a fax would go to a closed number that the practice has not confirmed."""
-    closed = [key for key in number_keys(practice_id, message.addressee) if owners.get(key) == FaxNumberState.CLOSED]
+    closed = _closed_keys(owners, practice_id, message.addressee)
     if closed and confirmed_at is not None:
         owner = f"{FaxNumberState.CONFIRMED} {confirmed_at.isoformat()}"
         return (Claim(key=closed[0], owner=owner, replaces=FaxNumberState.CLOSED),)
@@ -97,6 +97,15 @@ def open_number(
             errors=(FieldError(_FIELD, "was reported as a wrong number: correct it, or send fax_confirmed: true"),),
         )
     return ()
+
+
+def is_closed_row(owners: Mapping[str, str], practice_id: str, addressee: Addressee) -> bool:
+    """Return True if the addressee's fax number is closed. `owners` has the stored rows of `number_keys`."""
+    return bool(_closed_keys(owners, practice_id, addressee))
+
+
+def _closed_keys(owners: Mapping[str, str], practice_id: str, addressee: Addressee) -> list[str]:
+    return [key for key in number_keys(practice_id, addressee) if owners.get(key) == FaxNumberState.CLOSED]
 
 
 def confirmation(opened: tuple[Claim, ...]) -> Mapping[str, Any]:

@@ -12,13 +12,19 @@ from chalicelib.domain.certification.facts import Payer, PayerKind
 from chalicelib.domain.certification.rules import due_date, find_warnings
 from chalicelib.domain.claim_keys import external_claim, matching_claims
 from chalicelib.domain.deliveries import Channel, MessageType
-from chalicelib.domain.documents import Document, FieldBox, StoredPdf
+from chalicelib.domain.documents import DeliveryChoice, Document, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.follow_up.schedule import begin, is_faxed_at_once
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.documents.closed_numbers import confirmation, number_keys, open_number, reopening_rows
+from chalicelib.services.documents.closed_numbers import (
+    confirmation,
+    is_closed_row,
+    number_keys,
+    open_number,
+    reopening_rows,
+)
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import (
@@ -35,9 +41,11 @@ from chalicelib.services.documents.provider_matching import (
     ProviderMatch,
     ProviderMatcher,
     mailbox_claim,
+    resolve_choice,
 )
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.documents.send_command import SendCommand, certification_data, check_same, facts_sha256
+from chalicelib.services.documents.silent_providers import find_best_channel
 from chalicelib.services.ignored_numbers import ignored_warnings
 from chalicelib.services.ports import Files, Ids, Inspector, Switches
 from chalicelib.services.registry.npi_registry import NpiRegistry
@@ -95,14 +103,20 @@ class Intake:
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, command, sha256(pdf.read()))
             return HandledEvent(document=earlier, change=Change(at=inbound.now))
+        reachable = _resolve_by_addresses(inbound, command, owners)
         number = open_number(
-            owners, inbound.practice.id, command, confirmed_at=inbound.now if command.fax_confirmed else None
+            owners,
+            inbound.practice.id,
+            replace(command, delivery=reachable),
+            confirmed_at=inbound.now if command.fax_confirmed else None,
         )
         superseded = self._supersede(inbound, owners, command)
         # The PDF is inspected before the addressee is looked up. So no refusal says anything about accounts.
         inspected, registry = run_concurrently(pdf.inspect_and_store, lambda: self._registry.check(command.addressee))
         match = self._match(inbound, command, owners, superseded)
+        delivery = self._choose_delivery(command, reachable, match.provider, inbound.practice.id)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
+        document = replace(document, delivery=delivery, is_auto=command.delivery is DeliveryChoice.AUTO)
         document = replace(document, registry=registry.check if registry else None)
         document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
@@ -125,6 +139,17 @@ class Intake:
         if command.delivery in BY_EMAIL and self._has_dead_setup_link(match.provider, superseded):
             return match.without_setup_email()
         return match
+
+    def _choose_delivery(
+        self, command: SendCommand, reachable: DeliveryChoice, provider: Provider, practice_id: str
+    ) -> DeliveryChoice:
+        """Return the way of delivery. With `auto`, the provider's best channel chooses if both channels are possible.
+
+        `reachable` is the way of delivery that the addresses allow."""
+        if command.delivery is not DeliveryChoice.AUTO or reachable is not DeliveryChoice.BOTH:
+            return reachable
+        best = find_best_channel(self._store, practice_id, provider.id)
+        return resolve_choice(command.delivery, command.addressee, best=best)
 
     def _claimed(self, inbound: InboundEvent, owners: Mapping[str, str], external_id: str) -> Document | None:
         owner = owners.get(external_claim(inbound.practice.id, external_id))
@@ -195,6 +220,12 @@ def needs_setup_email(match: ProviderMatch, document: Document, switches: Switch
     provider = match.provider
     is_new = not provider.has_account and provider.setup_mailed_at is None
     return is_new and match.may_set_up and switches.electronic_signature(document.practice_id)
+
+
+def _resolve_by_addresses(inbound: InboundEvent, command: SendCommand, owners: Mapping[str, str]) -> DeliveryChoice:
+    """Return the way of delivery that the addressee's addresses allow. A closed fax number counts as missing."""
+    is_shut = not command.fax_confirmed and is_closed_row(owners, inbound.practice.id, command.addressee)
+    return resolve_choice(command.delivery, command.addressee, may_fax=not is_shut)
 
 
 def warnings_of(match: ProviderMatch) -> tuple[str, ...]:

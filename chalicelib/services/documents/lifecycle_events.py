@@ -8,7 +8,7 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
 from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax, resolve_wrong_number
 from chalicelib.domain.claim_keys import matching_claims
-from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.follow_up.schedule import begin
 from chalicelib.domain.providers import Provider
@@ -26,6 +26,7 @@ from chalicelib.services.documents.provider_matching import (
     ProviderMatcher,
     check_reachable,
     mailbox_claim,
+    resolve_choice,
     unlink,
 )
 from chalicelib.services.documents.recorder import Recorder
@@ -248,6 +249,19 @@ class LifecycleEvents:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
 
+def _resolve_correction(
+    document: Document, addressee: Addressee, command: ResendCommand, stated: DeliveryChoice
+) -> DeliveryChoice:
+    """Return the way of delivery after a correction. `auto` chooses again only if an address has changed.
+
+    `auto` left out a closed fax number. It uses a fax again only for another number, or one that is confirmed now."""
+    was_auto, is_new_fax = document.is_auto, addressee.fax != document.addressee.fax or command.fax_confirmed
+    if was_auto and stated is DeliveryChoice.AUTO and addressee == document.addressee and not is_new_fax:
+        return document.delivery
+    left_fax_out = was_auto and document.delivery is DeliveryChoice.EMAIL
+    return resolve_choice(stated, addressee, may_fax=is_new_fax or not left_fax_out)
+
+
 def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections, to be stored. Raises `Invalid` if an address is missing.
 
@@ -259,9 +273,11 @@ def correct(document: Document, command: ResendCommand) -> Document:
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
-    delivery = command.delivery or document.delivery
-    check_reachable(addressee, delivery)
+    stated = command.delivery or (DeliveryChoice.AUTO if document.is_auto else document.delivery)
+    check_reachable(addressee, stated)
+    delivery = _resolve_correction(document, addressee, command, stated)
     document = resolve_wrong_number(document)
+    document = replace(document, is_auto=stated is DeliveryChoice.AUTO)
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
     corrected = replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)

@@ -15,6 +15,7 @@ from chalicelib.domain.claim_keys import (
     matching_claims,
     person_claims,
 )
+from chalicelib.domain.deliveries import Channel
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.providers import Provider, has_same_name, is_separated, npi_key, separation_key, spelling_key
@@ -68,9 +69,27 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
         errors.append(FieldError("data.provider.email", f"is needed for delivery by {delivery}"))
     if delivery in BY_FAX and addressee.fax is None:
         errors.append(FieldError("data.provider.fax", f"is needed for delivery by {delivery}"))
+    if delivery is DeliveryChoice.AUTO and addressee.email is None and addressee.fax is None:
+        errors.append(FieldError("data.provider.email", "or data.provider.fax is needed for delivery by auto"))
     if errors:
         detail = "; ".join(f"{error.field} {error.message}" for error in errors)
         raise Invalid(f"{detail}.", errors=errors)
+
+
+def resolve_choice(
+    delivery: DeliveryChoice, addressee: Addressee, *, may_fax: bool = True, best: Channel | None = None
+) -> DeliveryChoice:
+    """Return the way of delivery: the given one, or for `auto` the one that the portal chooses for this addressee.
+
+    A document goes by fax only if this is the best channel of the provider, or if there is no email address. Otherwise
+    it goes by email, and by fax too if there is a number: at once or later, as with `both`. `may_fax` is false if the
+    fax number was reported as wrong. `best` is the channel to which the provider reacted most often."""
+    if delivery is not DeliveryChoice.AUTO:
+        return delivery
+    has_fax = addressee.fax is not None and may_fax
+    if addressee.email is None or (has_fax and best is Channel.FAX):
+        return DeliveryChoice.FAX
+    return DeliveryChoice.BOTH if has_fax else DeliveryChoice.EMAIL
 
 
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:

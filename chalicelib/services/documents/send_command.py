@@ -105,7 +105,7 @@ def facts(source: SendCommand | Document) -> dict[str, str]:
     flat: dict[str, Any] = {
         "data.kind": source.kind,
         "data.title": source.title,
-        "data.delivery": source.delivery,
+        "data.delivery": DeliveryChoice.AUTO if isinstance(source, Document) and source.is_auto else source.delivery,
         "data.message": source.message,
         "data.supersedes": source.supersedes,
         "data.payer.kind": source.payer.kind if source.payer and source.payer.stated else None,

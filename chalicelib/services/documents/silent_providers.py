@@ -26,6 +26,9 @@ MAX_RECENT = 500
 
 PAGE_SIZE = 100
 
+MAX_OF_PROVIDER = 50
+"""The most pending documents of one provider, and the most past ones, that show the provider's best channel."""
+
 _CHOICES = {Channel.EMAIL: BY_EMAIL, Channel.FAX: BY_FAX}
 """The ways of delivery that use a channel, by the channel."""
 
@@ -114,6 +117,18 @@ def summarize(documents: Sequence[Document]) -> list[SilentProvider]:
         by_provider.setdefault(_person(document.addressee), []).append(document)
     rows = [_summarize_provider(own) for own in by_provider.values() if any(map(_waits, own))]
     return sorted(rows, key=lambda row: row["oldest_sent_at"])
+
+
+def find_best_channel(store: Store, practice_id: str, provider_id: str) -> Channel | None:
+    """Return the channel to which the provider reacted most often to documents of this practice, or None.
+
+    It reads a page of the provider's pending documents and a page of the past ones, and uses those of this practice
+    only."""
+    pending, past = run_concurrently(
+        lambda: store.documents(Listing.PROVIDER_PENDING, provider_id, limit=MAX_OF_PROVIDER, after=None),
+        lambda: store.documents(Listing.PROVIDER_PAST, provider_id, limit=MAX_OF_PROVIDER, after=None),
+    )
+    return best_channel([each for each in (*pending.items, *past.items) if each.practice_id == practice_id])
 
 
 def best_channel(documents: Sequence[Document]) -> Channel | None:

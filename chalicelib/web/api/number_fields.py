@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from chalicelib.domain.documents import DeliveryChoice
 from chalicelib.domain.errors import FieldError
 from chalicelib.services import normalization as formats
 from chalicelib.services.documents.provider_matching import BY_FAX
@@ -39,8 +40,12 @@ def _or_ignored(field: str, normalize: _Normalize) -> AfterValidator:
 
 def needed_numbers(data: object) -> frozenset[str]:
     """Return the names of the numbers without which an event with this unvalidated `data` cannot be carried out."""
-    delivery = data.get("delivery") if isinstance(data, dict) else None
-    return frozenset({PROVIDER_FAX} if delivery in BY_FAX else ())
+    if not isinstance(data, dict):
+        return frozenset()
+    delivery, provider = data.get("delivery"), data.get("provider")
+    has_email = isinstance(provider, dict) and bool(provider.get("email"))
+    is_needed = delivery in BY_FAX or (delivery == DeliveryChoice.AUTO and not has_email)
+    return frozenset({PROVIDER_FAX} if is_needed else ())
 
 
 _Number = Annotated[str, Field(examples=["+15125550100"])]

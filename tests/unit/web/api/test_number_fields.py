@@ -71,3 +71,18 @@ def test_an_event_whose_data_is_no_object_is_refused(data: Any) -> None:
 
 def event_of(kind: str, data: Any) -> bytes:
     return json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data}).encode()
+
+
+@pytest.mark.parametrize(("email", "is_left_out"), [("dr@example.com", True), (None, False), ("", False)])
+def test_auto_needs_a_usable_fax_number_only_without_an_email_address(email: str | None, *, is_left_out: bool) -> None:
+    body = json.loads(faxed("auto", "12"))
+    body["data"]["provider"]["email"] = email
+    if is_left_out:
+        assert ignored_warnings(read_sent(json.dumps(body).encode()).ignored) == ("provider-fax-ignored",)
+    else:
+        assert wrong_fields(json.dumps(body).encode()) == ["data.provider.fax"]
+
+
+@pytest.mark.parametrize("provider", [None, "x", []])
+def test_auto_without_a_provider_is_refused(provider: Any) -> None:
+    assert wrong_fields(event("data", {"delivery": "auto", "provider": provider})) != []
