@@ -387,10 +387,11 @@ def test_twenty_documents_are_signed_side_by_side() -> None:
     for document in many:
         world.mark(document.id)
     world.use(Slow(world.store, calls, each=0.04))
-    results = world.several.sign([document.id for document in many], FORM, LATER)
+    results = world.several.sign([document.id for document in many], replace(FORM, remember=True), LATER)
     assert [result.trouble for result in results] == [""] * 20
     # One document alone waits for its own row, its practice and its transaction. Twenty in a row would wait 60 times.
     assert len(in_sequence(calls)) <= 30
+    assert [name for name, _, _ in calls].count("provider") == 2, "the first may change the account, the others do not"
 
 
 def test_each_document_has_its_own_webhook(world: World) -> None:
