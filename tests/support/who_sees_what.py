@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook
 
+from chalicelib.services.review.decisions import CONSENT_VERSION
 from infrastructure.local.warm_up import ONE_PAGE
 
 PASSWORD = "violet tractor onion"
@@ -74,13 +75,19 @@ class Visitor(ABC):
         return opens
 
     def may_sign(self, document: Sent) -> bool:
-        """Return False if the portal refuses to sign and to decline the document, as for an unknown document."""
+        """Return False if the portal refuses to sign, mark and decline the document, as for an unknown document.
+
+        Assert that a form which signs several documents does not name the document's patient."""
         fields = {"typed_name": "Luis Rivera", "pages_shown": "1", "read_statement": "yes"}
         answers = [
+            self.post(f"/documents/{document.id}/mark", **fields),
             self.post(f"/documents/{document.id}/approve", **fields),
             self.post(f"/documents/{document.id}/decline", reason="not_my_patient"),
         ]
-        return any(answer.status != 404 for answer in answers)
+        is_allowed = any(answer.status != 404 for answer in answers)
+        several = self.post("/documents/marked", documents=document.id, consent=CONSENT_VERSION, **fields)
+        assert is_allowed or document.patient not in several.body
+        return is_allowed
 
 
 class World(ABC):
