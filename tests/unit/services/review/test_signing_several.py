@@ -237,6 +237,14 @@ def test_a_wrong_form_signs_nothing(world: World, changes: dict[str, Any], field
     assert list(world.marks.load(PROVIDER, START)) == IDS
 
 
+def test_no_note_goes_to_several_clinics(world: World) -> None:
+    world.mark("doc_1")
+    world.sign("doc_1", note="For one patient only.")
+    decision = world.stored("doc_1").decision
+    assert decision is not None
+    assert decision.note is None
+
+
 def test_only_marked_documents_are_signed(world: World) -> None:
     world.mark("doc_2")
     not_marked = "Not marked as read in its present version. Please review it."
