@@ -10,6 +10,7 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.documents import Document, Patient
+from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.status import Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
@@ -165,6 +166,7 @@ def test_the_password_is_needed_once_after_15_minutes(portal: Portal, browser: B
     assert "Your password" in text(browser.get(MARKED))
     refused = sign(browser)
     assert (refused.status_code, "Enter your password." in text(refused)) == (422, True)
+    assert 'id="password-error"' in refused.body.decode(), "the error is beside the field"
     assert statuses(portal) == [Status.PENDING] * 5
     assert "Signed: 5 documents" in text(sign(browser, password=PASSWORD))
 
@@ -228,3 +230,17 @@ def test_approving_leads_to_the_next_document_without_a_mark(browser: Browser) -
     listed = header(browser.post("/documents/doc_five/approve", form), "Location")
     assert listed == "/documents?signed=doc_five"
     assert "Sign what you've read" in text(browser.get(listed))
+
+
+def test_too_many_wrong_passwords_sign_nothing(
+    portal: Portal, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise TooManyRequests("Too many wrong passwords. Try again later.", retry_after=60)
+
+    mark(browser, "doc_one")
+    monkeypatch.setattr("chalicelib.web.pages.signing.several_pages.reauthenticate", refuse)
+    response = sign(browser, ["doc_one"])
+    assert response.status_code == 429
+    assert "Too many wrong passwords." in text(response)
+    assert statuses(portal)[0] is Status.PENDING
