@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,25 @@ class Run:
 
     def send(self, external_id: str, *, fax: str | None = None) -> str:
         """Send a document by email or by fax as the EMR does, and return the document's id."""
-        body = json.dumps(event(external_id, fax))
-        now = datetime.now(UTC)
-        message = f"msg_{external_id}"
+        return self._post(f"msg_{external_id}", event(external_id, fax))
+
+    def confirm_copy(self, document_id: str) -> None:
+        """Report as the EMR does that a person read a dated signature on the copy that came back."""
+        today = datetime.now(UTC).date()
+        report = {"document_id": document_id, "seen": "signed_and_dated", "signed_on": today.isoformat()}
+        named = {"type": "document.copy_confirmed", "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        self._post(f"msg_copy_{document_id}", {**named, "data": report})
+
+    def signed_pdf(self, document_id: str) -> dict[str, Any] | None:
+        """Return what the document's resource says about the sealed PDF, or None if the PDF is not yet sealed."""
+        with self.http() as http:
+            resource = http.get(f"/v1/documents/{document_id}").raise_for_status().json()
+        signed: dict[str, Any] | None = resource["signed_pdf"]
+        return signed
+
+    def _post(self, message: str, body_json: Mapping[str, Any]) -> str:
+        """Send a signed event as the EMR does, and return the id of its document."""
+        body, now = json.dumps(body_json), datetime.now(UTC)
         headers = {
             "portal-practice": self.practice["id"],
             "webhook-id": message,
@@ -103,7 +119,7 @@ class Run:
         addresses = json.loads(self.paths.portal.read_text())
         (fax,) = httpx.get(f"{addresses['fax_carrier_url']}/arrived").raise_for_status().json()
         form = {"pages": "2", "to": addresses["return_fax"], "skew": "2", "size": "90"}
-        answer = httpx.post(f"{addresses['mailbox_url']}/messages/{fax['id']}/return", data=form)
+        answer = httpx.post(f"{addresses['mailbox_url']}/messages/{fax['id']}/return", data=form, timeout=30)
         assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
 
     def copies(self, document_id: str) -> list[dict[str, Any]]:
@@ -228,6 +244,8 @@ def test_a_kill_loses_nothing_and_a_killed_emulator_restores_its_last_save(start
     (page,) = run.copies(faxed)[0]["pages"]
     assert page["page"] == 1
     assert run.picture(page["url"]).startswith(b"\x89PNG")
+    run.confirm_copy(faxed)
+    wait_until(lambda: run.signed_pdf(faxed), SECONDS_TO_FAX, "the confirmed copy to be sealed")
     run.kill()
 
     run = start()

@@ -199,7 +199,8 @@ def test_a_copy_is_shown_with_its_pictures_newest_first(
     def copy(fax_id: str, page: int | None, *, partial: bool) -> dict[str, Any]:
         url = f"https://portal.example/v1/faxes/{fax_id}/pages/2"
         at = "2026-11-24T19:00:00.000Z"
-        return {"fax_id": fax_id, "received_at": at, "partial": partial, "pages": [{"page": page, "url": url}]}
+        pages, missing = [{"page": page, "url": url}], [1, 2] if page else [1, 2, 3]
+        return {"fax_id": fax_id, "received_at": at, "partial": partial, "pages": pages, "missing_pages": missing}
 
     copies = [copy("fax_1", 3, partial=False), copy("fax_2", None, partial=True)]
     fake_portal.documents[sent]["copies"] = copies
@@ -208,6 +209,8 @@ def test_a_copy_is_shown_with_its_pictures_newest_first(
     assert page.index("pages may be missing") < newest < page.index("A page whose code cannot be read") < older
     assert older < page.index("Page 3 of the document")
     assert page.count("pages may be missing") == 1
+    assert page.index("Not in this fax: pages 1, 2, 3 of the document.") < newest
+    assert page.count("Not in this fax: pages 1, 2 of the document.") == 1
     picture = browser.get("/faxes/fax_1/pages/2.png")
     assert (picture.mimetype, picture.data) == ("image/png", b"/bucket/faxes/fax_1/2")
 
