@@ -29,7 +29,7 @@ from chalicelib.web.denied_access import render_denial
 from chalicelib.web.http import credential_throttle, request_parsing
 from chalicelib.web.http.error_mapping import DEPENDENCY_FAILED, UNEXPECTED
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.responses import HTML, format_cookie, problem_response, render_error_page
+from chalicelib.web.http.responses import HTML, format_cookie, problem_response, refuse_prefetch, render_error_page
 from chalicelib.web.http.security_headers import security_headers
 from chalicelib.web.route import WITH_SESSION, Route
 from chalicelib.web.routes import PAGES_WITH_FORM
@@ -124,6 +124,9 @@ def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> R
 
     Raises `PortalError` for a request that is refused."""
     request_parsing.check_path(values)
+    if route.shows_private_pages and request_parsing.is_prefetch(context.request):
+        # Otherwise the portal would record a view and a transmission of a document that nobody has seen.
+        return refuse_prefetch()
     if context.request.method == "POST" and not route.is_api:
         form = request_parsing.read_form(context.request)
         request_parsing.check_same_site(context.request, form, context.services.settings.portal_url)

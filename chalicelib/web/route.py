@@ -29,7 +29,7 @@ class Access(Enum):
 SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.ASSISTANT, Access.ASSISTED_DOCUMENT})
 WITH_SESSION = SHOWS_PATIENTS | {Access.ACCOUNT, Access.OWN_ACCOUNT}
 _FOR_PROGRAMS = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE, Access.FAX_CARRIER})
-_SHOWS_FILES = WITH_SESSION | {Access.BY_HAND}
+_PRIVATE = WITH_SESSION | {Access.BY_HAND}
 
 Handler = Callable[..., Response]
 
@@ -72,7 +72,12 @@ class Route:
     @property
     def shows_files(self) -> bool:
         """True if the page may show or upload files of the S3 bucket, which its Content-Security-Policy must allow."""
-        return self.uses_bucket or self.access in _SHOWS_FILES
+        return self.uses_bucket or self.access in _PRIVATE
+
+    @property
+    def shows_private_pages(self) -> bool:
+        """True if only a person who has logged in or entered a code may open the page."""
+        return self.access in _PRIVATE
 
     def load(self) -> Handler:
         """Return the route's handler function, and import its module first, if `handler` is a name.

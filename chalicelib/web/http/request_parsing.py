@@ -103,6 +103,14 @@ def is_cross_site(request: Request) -> bool:
     return request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
 
 
+def is_prefetch(request: Request) -> bool:
+    """Return True if the browser fetches the page in advance (prefetch or prerender), and nobody may ever see it.
+
+    `Purpose`, `X-Purpose` and `X-Moz` are what browsers sent before the header `Sec-Purpose`."""
+    purposes = (request.headers.get(name, "").lower() for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"))
+    return any("prefetch" in purpose or "prerender" in purpose or "preview" in purpose for purpose in purposes)
+
+
 def check_same_site(request: Request, fields: Mapping[str, str], portal_url: str) -> None:
     """Raise `Forbidden` if a posted form (`fields`) does not come from one of the portal's own pages.
 

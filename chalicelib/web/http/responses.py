@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Response
@@ -65,6 +66,13 @@ def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
     The browser shows the file, or saves it under `name` if the query has `download`."""
     inline = "download" not in context.query
     return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
+
+
+def refuse_prefetch() -> Response:
+    """Return an empty response with status 425 to a browser that fetches a page in advance.
+
+    Browsers drop the response, and request the page again as soon as the person opens it."""
+    return _response("", HTTPStatus.TOO_EARLY, {"Content-Type": HTML})
 
 
 def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

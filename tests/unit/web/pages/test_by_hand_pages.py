@@ -113,6 +113,24 @@ def test_without_the_code_every_path_leads_to_the_code_form(portal: Portal) -> N
     assert stored(portal).status is Status.PENDING
 
 
+def test_a_page_fetched_in_advance_is_neither_a_view_nor_a_transmission(portal: Portal) -> None:
+    browser = inside(portal)
+    for path in (f"{DOOR}/document", f"{DOOR}/original.pdf"):
+        assert browser.get(path, **{"sec-purpose": "prefetch"}).status_code == 425
+    assert (stored(portal).viewed_at, stored(portal).transmitted_at) == (None, None)
+    assert browser.get(f"{DOOR}/document").status_code == 200
+    assert stored(portal).viewed_at is not None
+
+
+@pytest.mark.parametrize("form", ["", "/code"])
+def test_a_scanner_that_follows_the_link_and_sends_empty_forms_opens_nothing(portal: Portal, form: str) -> None:
+    scanner = portal.browser()
+    for path in (DOOR, f"{DOOR}/document", f"{DOOR}/original.pdf", f"/documents/{stored(portal).id}"):
+        scanner.get(path)
+    scanner.post(f"{DOOR}{form}")
+    assert (stored(portal).viewed_at, stored(portal).transmitted_at) == (None, None)
+
+
 def test_a_visit_ends_after_an_hour(portal: Portal) -> None:
     browser = inside(portal)
     portal.time.pass_time(minutes=60)

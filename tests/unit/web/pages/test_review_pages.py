@@ -163,6 +163,39 @@ def test_the_first_review_is_recorded_as_viewed(portal: Portal) -> None:
     assert {event.actor for event in events} == {"provider:prv_1"}
 
 
+PREFETCHES = [
+    {"sec-purpose": "prefetch"},
+    {"sec-purpose": "prefetch;prerender"},
+    {"sec-purpose": "prefetch;anonymous-client-ip"},
+    {"Sec-Purpose": "Prerender"},
+    {"purpose": "prefetch"},
+    {"x-purpose": "preview"},
+    {"x-moz": "prefetch"},
+]
+
+
+@pytest.mark.parametrize("headers", PREFETCHES)
+@pytest.mark.parametrize("path", [REVIEW, f"{REVIEW}/original.pdf"])
+def test_a_page_fetched_in_advance_is_neither_a_view_nor_a_transmission(
+    portal: Portal, headers: dict[str, str], path: str
+) -> None:
+    put(portal)
+    browser = logged_in(portal)
+    commits = portal.fake_store.commits
+    early = browser.get(path, **headers)
+    assert (early.status_code, early.body, header(early, "cache-control")) == (425, b"", "no-store")
+    assert portal.fake_store.commits == commits
+    browser.get(path, **{"sec-purpose": "", "sec-fetch-mode": "navigate"})
+    assert [event.type for event in portal.store.events("doc_abcdef123456")] == [
+        "document.viewed",
+        "document.transmitted",
+    ]
+
+
+def test_a_page_that_anybody_may_open_can_be_fetched_in_advance(portal: Portal) -> None:
+    assert portal.browser().get("/login", **{"sec-purpose": "prefetch"}).status_code == 200
+
+
 def test_a_page_waits_for_its_page_images(portal: Portal) -> None:
     put(portal, pages_ready=1, sent_at=START)
     page = logged_in(portal).get(REVIEW)
