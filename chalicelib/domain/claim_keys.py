@@ -1,7 +1,7 @@
 """The keys of claims. A claim is a row that reserves a unique value, such as an email address, for one owner."""
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import name_key, spelling_key
+from chalicelib.domain.providers import name_key, searched_spellings, spelling_key
 
 
 def email_claim(email: str) -> str:
@@ -71,14 +71,16 @@ def person_claims(addressee: Addressee) -> tuple[str, ...]:
     """Return the keys of the lookup rows (claims) that may name a provider without an account, in this order.
 
     Each row leads from an email address and an NPI or a name to the provider who was addressed there. The first key
-    has the NPI, if there is one. The last key spells the name as rows of earlier releases do."""
+    has the NPI, if there is one, and the next key the usual spelling of the name. Other spellings follow."""
     email, npi = addressee.email, addressee.npi
     if email is None:
         return ()
     by_npi = (f"person#{email}|npi#{npi}",) if npi else ()
     names = (
         spelling_key(addressee.first_name, addressee.last_name),
+        # Rows of earlier releases have this spelling.
         name_key(addressee.first_name, addressee.last_name),
+        *searched_spellings(addressee.first_name, addressee.last_name),
     )
     return (*by_npi, *dict.fromkeys(f"person#{email}|{name}" for name in names))
 
@@ -91,6 +93,14 @@ def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
     npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
     by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
     return (*by_npi, f"known#{practice_id}|name#{name}")
+
+
+def spelled_known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
+    """Return the keys of `known_claims` for all spellings of the addressee's name, the usual spelling first.
+
+    No row is stored under another spelling for this addressee. The practice may have spelled the name so before."""
+    names = searched_spellings(addressee.first_name, addressee.last_name)
+    return tuple(f"known#{practice_id}|name#{name}" for name in names)
 
 
 def first_addressee_claim(practice_id: str, email: str) -> str:
@@ -107,4 +117,5 @@ def matching_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
     all rows at once, and uses them to choose the provider of a document of this practice."""
     email = addressee.email
     by_email = (email_claim(email), addressee_claim(email), first_addressee_claim(practice_id, email)) if email else ()
-    return (*by_email, *person_claims(addressee), *known_claims(practice_id, addressee))
+    known = (*known_claims(practice_id, addressee), *spelled_known_claims(practice_id, addressee))
+    return tuple(dict.fromkeys((*by_email, *person_claims(addressee), *known)))

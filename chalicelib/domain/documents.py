@@ -69,6 +69,8 @@ class Sealing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Patient:
+    """The patient of a document. A person with a one-word name has an empty `first_name`."""
+
     external_id: str
     first_name: str
     last_name: str
@@ -76,13 +78,14 @@ class Patient:
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
+        return f"{self.first_name} {self.last_name}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addressee:
     """The provider to whom a document is addressed, as the clinic named the provider. `email` is in lower case.
 
+    A person with a one-word name has an empty `first_name`.
     `fax` and `phone` are E.164. `phone` is the number of the provider's office, which the clinic's staff call."""
 
     first_name: str
@@ -95,7 +98,7 @@ class Addressee:
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
+        return f"{self.first_name} {self.last_name}".strip()
 
     @property
     def name_and_credential(self) -> str:

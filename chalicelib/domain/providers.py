@@ -190,27 +190,98 @@ def npi_key(npi: str | None) -> str:
 
 
 def is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Return True if two names (first, last) have the same letters. Different suffixes make two names different.
+    """Return True if two names (first, last) have a spelling in common. Different suffixes make two names different.
 
     Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of the two."""
     suffix, other_suffix = _suffix(one[1]), _suffix(other[1])
     is_same_suffix = suffix is None or other_suffix is None or suffix == other_suffix
-    return is_same_suffix and spelling_key(*one) == spelling_key(*other)
+    return is_same_suffix and not spellings(*one).isdisjoint(spellings(*other))
 
 
 def spelling_key(first_name: str, last_name: str) -> str:
-    """Return the letters of a name for a comparison: as `name_key`, but without spaces and a suffix such as `jr`.
+    """Return the letters of a name for a comparison: as `name_key`, but without spaces, suffixes and degrees.
 
     Apostrophes that Unicode counts as letters are left out, and letters with a stroke become plain letters."""
-    words = name_key(first_name, last_name).split()
-    return "".join(words[:-1] if _suffix(last_name) else words).translate(_PLAIN_LETTERS)
+    last = _without_degrees(name_key("", last_name).split())
+    words = [*name_key(first_name, "").split(), *(last[:-1] if _suffix(last_name) else last)]
+    return plain_letters("".join(words))
+
+
+def spellings(first_name: str, last_name: str) -> frozenset[str]:
+    """Return the spelling keys of a name: Müller is written `muller` or `mueller`, and Sørensen `sorensen` or
+    `soerensen`."""
+    return frozenset(
+        spelling_key(first, last)
+        for first in (first_name, expand(first_name))
+        for last in (last_name, expand(last_name))
+    )
+
+
+def searched_spellings(first_name: str, last_name: str) -> tuple[str, ...]:
+    """Return all keys under which the same name may be stored, as spelled by another clinic, without duplicates.
+
+    The keys of other names can be among them: Michael is stored under `michael`, and the search includes `michal`. So
+    the caller compares the names that it finds."""
+    whole = plain_letters("".join(name_key(first_name, last_name).split()))
+    parts = [dict.fromkeys((part, expand(part), contract(part))) for part in (first_name, last_name)]
+    keys = (spelling_key(first, last) for first in parts[0] for last in parts[1])
+    return tuple(dict.fromkeys((*keys, whole)))
+
+
+def plain_letters(text: str) -> str:
+    """Return a text in lower case with plain letters for letters with a stroke, and without letter-like apostrophes."""
+    return text.translate(_PLAIN_LETTERS)
+
+
+def expand(text: str) -> str:
+    """Return a text in lower case with `ue` for `ü`, as in passports, and the same for other letters."""
+    return unicodedata.normalize("NFC", text).casefold().translate(_TWO_LETTERS)
+
+
+def contract(text: str) -> str:
+    """Return a text in lower case with `u` for `ue`, and the same for other pairs of letters."""
+    return _PAIRS.sub(lambda pair: pair[0][0], text.casefold())
+
+
+def _without_degrees(words: list[str]) -> list[str]:
+    """Return the words of a last name without degrees at its end, such as `MD` or `P.A.-C`. One word remains."""
+    for count in (1, 2, 3):
+        if len(words) > count and "".join(words[-count:]) in _DEGREES:
+            return _without_degrees(words[:-count])
+    return words
 
 
 def _suffix(last_name: str) -> str | None:
     """Return a last name's suffix in its standard spelling, such as `jr`, or None. A suffix alone does not count."""
-    words = name_key("", last_name).split()
+    words = _without_degrees(name_key("", last_name).split())
     return _SUFFIXES.get(words[-1]) if len(words) > 1 else None
 
+
+_DEGREES = frozenset(
+    {
+        "md",
+        "do",
+        "np",
+        "pa",
+        "pac",
+        "dpm",
+        "od",
+        "phd",
+        "dnp",
+        "aprn",
+        "arnp",
+        "fnp",
+        "cnp",
+        "cns",
+        "rn",
+        "mbbs",
+        "facs",
+    }
+)
+
+_TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+
+_PAIRS = re.compile("ae|oe|ue|aa")
 
 _PLAIN_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th"}

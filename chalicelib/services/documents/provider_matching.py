@@ -14,11 +14,20 @@ from chalicelib.domain.claim_keys import (
     known_claims,
     matching_claims,
     person_claims,
+    spelled_known_claims,
 )
 from chalicelib.domain.deliveries import Channel
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import FieldError, Invalid
-from chalicelib.domain.providers import Provider, has_same_name, is_separated, npi_key, separation_key, spelling_key
+from chalicelib.domain.providers import (
+    Provider,
+    has_same_name,
+    is_separated,
+    npi_key,
+    searched_spellings,
+    separation_key,
+    spelling_key,
+)
 from chalicelib.domain.visibility import is_ruled_out, names_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
@@ -172,7 +181,9 @@ class ProviderMatcher:
 
     def _known_person(self) -> Provider | None:
         """Return the person whom the same practice addressed before by another address or by fax, or None."""
-        people = filter(self._may_hold, self._claim_owners(known_claims(self._practice_id, self._addressee)))
+        practice_id, addressee = self._practice_id, self._addressee
+        keys = (*known_claims(practice_id, addressee), *spelled_known_claims(practice_id, addressee))
+        people = filter(self._may_hold, self._claim_owners(keys))
         return next((person for person in people if names_person(person, self._addressee, at_address=False)), None)
 
     def _claim_owners(self, keys: Iterable[str]) -> Iterator[Provider]:
@@ -270,8 +281,10 @@ class ProviderMatcher:
         first = self._owners.get(first_addressee_claim(self._practice_id, self._addressee.email or ""))
         if first is None:
             return False
-        (npi, _, name), (own_npi, _, own_name) = first.partition("|"), _as_named(self._addressee).partition("|")
-        return npi != own_npi if npi and own_npi else name != own_name
+        npi, _, name = first.partition("|")
+        if npi and self._addressee.npi:
+            return npi != self._addressee.npi
+        return name not in searched_spellings(self._addressee.first_name, self._addressee.last_name)
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
         """Return the ids of other providers to whom this practice's faxes for the addressee no longer lead.

@@ -4,12 +4,13 @@ The list is read backwards from the last day of the search, one window at a time
 `MAX_WINDOWS` windows and returns the place where the next request continues, so the cost of a request does
 not grow with the number of past documents (docs/decisions/012-searching-the-past.md)."""
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import Provider, name_key
+from chalicelib.domain.providers import Provider, contract, expand, name_key, plain_letters
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.labels import KINDS
 from chalicelib.services.ports import Listing, Page, Store
@@ -19,6 +20,8 @@ WINDOW = 25
 
 MAX_WINDOWS = 8
 MAX_WORDS = 10
+MAX_JOINED = 3
+"""The most words that one name may be made of, as in De La Cruz."""
 
 _MAX_UTC_OFFSET = timedelta(hours=14)
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
@@ -28,7 +31,8 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 class PastSearch:
     """The conditions of a search in a provider's decided documents. A document must meet all of them.
 
-    Each of `words` must begin a word of the patient, practice, kind or title. `first` and `last` limit the day of the
+    Each of `words` must begin a word of the patient, practice, kind or title. Spaces, apostrophes and hyphens inside a
+    name do not matter: `obrien` finds O'Brien, and `de la cruz` finds Delacruz. `first` and `last` limit the day of the
     decision, in the practice's time zone."""
 
     words: tuple[str, ...] = ()
@@ -37,9 +41,7 @@ class PastSearch:
 
     def matches(self, document: Document) -> bool:
         text = f"{document.patient.name} {document.practice.name} {KINDS[document.kind]} {document.title}"
-        document_words = _split_words(text)
-        has_words = all(any(part.startswith(word) for part in document_words) for word in self.words)
-        return has_words and self._includes_day(_decided_on(document))
+        return _begin_words(self.words, _spelled_words(text)) and self._includes_day(_decided_on(document))
 
     def is_past_end(self, document: Document) -> bool:
         """Return True if the document was decided before the first day of the search.
@@ -83,7 +85,28 @@ def find_past(store: Store, provider: Provider, search: PastSearch, after: str |
 
 
 def _split_words(text: str) -> list[str]:
-    return name_key(text, "").split()
+    return plain_letters(name_key(text, "")).split()
+
+
+def _spelled_words(text: str) -> Collection[str]:
+    """Return the words of a document, each also joined with the words after it, and in other spellings."""
+    texts = {text, expand(text), contract(text)}
+    return {joined for spelled in texts for joined in _joined(_split_words(spelled))}
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """Yield every run of up to `MAX_JOINED` words, written as one word."""
+    for start in range(len(words)):
+        for count in range(1, MAX_JOINED + 1):
+            yield "".join(words[start : start + count])
+
+
+def _begin_words(searched: Sequence[str], words: Collection[str]) -> bool:
+    """Return True if the searched words, one by one or joined with their neighbors, begin words of the document."""
+    return not searched or any(
+        any(word.startswith("".join(searched[:count])) for word in words) and _begin_words(searched[count:], words)
+        for count in range(1, min(MAX_JOINED, len(searched)) + 1)
+    )
 
 
 def _parse_day(text: str) -> date | None:

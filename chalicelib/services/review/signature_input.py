@@ -1,10 +1,11 @@
 """The signature with which a person signs a document: typed, drawn, or saved earlier."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.providers import Provider, name_key
+from chalicelib.domain.providers import Provider, name_key, spellings
 from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.services.normalization import is_printable
@@ -74,12 +75,20 @@ def block_size(document: Document) -> tuple[float, float]:
 def is_own_name(signatory: Provider | Addressee, typed: str) -> bool:
     """Return True if a typed signature has the signatory's last name, and the first name or its initial.
 
-    A middle name or a credential may be added. Another person's name may not."""
+    The last name may be spelled in another way (O'Brien, OBrien). A middle name or a credential may be added. Another
+    person's name may not."""
     words = name_key(typed, "").split()
     first, last = name_key(signatory.first_name, "").split(), name_key("", signatory.last_name).split()
-    if not words or not set(last) <= set(words):
+    if not words or not (set(last) <= set(words) or _has_last_name(words, signatory.last_name)):
         return False
     return not first or words[0] in (first[0], first[0][0])
+
+
+def _has_last_name(words: Sequence[str], last_name: str) -> bool:
+    """Return True if some neighboring words are a spelling of the last name."""
+    known = spellings("", last_name)
+    runs = (words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1))
+    return any(not known.isdisjoint(spellings("", "".join(run))) for run in runs)
 
 
 def clean_text(text: str) -> str:

@@ -36,6 +36,7 @@ from chalicelib.web.api.request_fields import (
     MaybeText,
     Name,
     PastDay,
+    PersonModel,
     RequestModel,
     RowId,
     Sha256,
@@ -56,10 +57,8 @@ FAX_CONFIRMED = "True if you have checked a number that was reported as wrong, a
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand | CallCommand | CopyCommand
 
 
-class Patient(RequestModel):
+class Patient(PersonModel):
     external_id: ExternalId
-    first_name: Name
-    last_name: Name
     date_of_birth: BirthDay
 
     @field_validator("date_of_birth")
@@ -72,9 +71,7 @@ class Patient(RequestModel):
         return value
 
 
-class Provider(RequestModel):
-    first_name: Name
-    last_name: Name
+class Provider(PersonModel):
     credential: Annotated[Credential | None, BlankToNone] = None
     npi: MaybeNpi = None
     email: MaybeEmail = None
@@ -310,13 +307,13 @@ class SentEvent(_Envelope):
 
     def command(self) -> SendCommand:
         data, author, box = self.data, self.data.author, self.data.signature_field
-        addressee = documents.Addressee(**data.provider.model_dump(exclude={"fax_confirmed"}))
+        addressee = documents.Addressee(**data.provider.model_dump(exclude={"fax_confirmed"}) | data.provider.names())
         check_reachable(addressee, data.delivery)
         return SendCommand(
             external_id=data.external_id,
             kind=data.kind,
             title=data.title,
-            patient=documents.Patient(**data.patient.model_dump()),
+            patient=documents.Patient(**data.patient.model_dump() | data.patient.names()),
             addressee=addressee,
             delivery=data.delivery,
             content=data.content.decode(),

@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -115,6 +116,26 @@ MaybeEmail = Annotated[Email | None, BlankToNone, _or_blank(_EMAIL_FORMAT)]
 
 class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True, frozen=True)
+
+
+class PersonModel(RequestModel):
+    """A person with a name. A name of one word may be in either field, and the other field is then empty."""
+
+    first_name: Annotated[Name | None, BlankToNone]
+    last_name: Annotated[Name | None, BlankToNone]
+
+    @field_validator("last_name")
+    @classmethod
+    def _check_named(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("first_name", "") is None:
+            raise ValueError("must not be empty, unless first_name has the whole name")
+        return value
+
+    def names(self) -> dict[str, str]:
+        """Return the first and the last name. A name of one word is a last name, so that it is always compared."""
+        if self.last_name is None:
+            return {"first_name": "", "last_name": self.first_name or ""}
+        return {"first_name": self.first_name or "", "last_name": self.last_name}
 
 
 _MESSAGES: Mapping[str, str] = {

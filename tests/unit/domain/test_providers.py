@@ -10,6 +10,7 @@ from chalicelib.domain.providers import (
     has_same_last_name,
     has_same_name,
     name_key,
+    searched_spellings,
     spelling_key,
     without_credentials,
 )
@@ -162,3 +163,33 @@ def test_a_recovery_code_may_be_typed_with_spaces_dashes_and_small_letters() -> 
     typed = {hash_recovery_code(code) for code in ("AB12-CD34", "ab12 cd34", "ab12cd34é")}
     assert typed == {hash_recovery_code("AB12CD34")}
     assert hash_recovery_code("AB12CD35") not in typed
+
+
+def test_a_search_looks_under_every_spelling_and_finds_the_usual_one_first() -> None:
+    assert searched_spellings("Luis", "Rivera") == ("luisrivera",)
+    assert searched_spellings("Jürgen", "Müller")[0] == "jurgenmuller"
+    for other in (("Jürgen", "Müller"), ("Juergen", "Mueller"), ("Jurgen", "Mueller"), ("JUERGEN", "MÜLLER")):
+        assert "jurgenmuller" in searched_spellings(*other)
+    assert "samuelmuller" in searched_spellings("Samuel", "Mueller")
+    assert "luisriveramd" in searched_spellings("Luis", "Rivera MD"), "rows of earlier releases"
+
+
+@pytest.mark.parametrize(
+    ("last_name", "key"),
+    [
+        ("Do", "do"),
+        ("Van Do", "van"),
+        ("Rivera MD", "rivera"),
+        ("Rivera Ph.D.", "rivera"),
+        ("Rivera MD FACS", "rivera"),
+        ("Rivera P.A.-C", "rivera"),
+        ("MD PA", "md"),
+    ],
+)
+def test_degrees_after_a_last_name_do_not_count(last_name: str, key: str) -> None:
+    assert spelling_key("", last_name) == key
+
+
+def test_a_name_of_one_word_has_no_spaces_around_it() -> None:
+    assert replace(provider(None), first_name="").name == provider(None).last_name
+    assert Addressee(first_name="", last_name="Suharto").name == "Suharto"

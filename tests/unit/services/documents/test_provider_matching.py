@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.documents import DeliveryChoice
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change
@@ -43,3 +44,45 @@ def test_an_npi_with_another_last_name_matches_nobody() -> None:
     provider = with_account(emr, emr.send(), "dr.rivera@example.com")
     okafor = replace(RIVERA, email="luis@clinic.example", fax=None, last_name="Okafor")
     assert emr.send(sent(external_id="POC-2", addressee=okafor)).provider_id != provider.id
+
+
+@pytest.mark.parametrize(
+    "delivery", [{"email": "eva@clinic.example", "fax": None}, {"email": None, "fax": "+15125550100"}]
+)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Müller", "Mueller"),
+        ("Mueller", "Müller"),
+        ("O'Brien", "OBrien"),
+        ("Rivera", "Rivera Jr., MD"),
+        ("Sørensen", "Soerensen"),
+        ("Weiß", "Weiss"),
+    ],
+)
+def test_another_spelling_of_the_name_finds_the_same_person_without_an_npi(
+    delivery: dict[str, str | None], first: str, second: str
+) -> None:
+    emr = Emr()
+    people = [
+        emr.send(
+            sent(
+                external_id=f"POC-{number}",
+                delivery=DeliveryChoice.EMAIL if delivery["email"] else DeliveryChoice.FAX,
+                addressee=replace(RIVERA, npi=None, first_name="Samuel", last_name=last_name, **delivery),
+            )
+        ).provider_id
+        for number, last_name in enumerate((first, second, first))
+    ]
+    assert len(set(people)) == 1
+
+
+def test_a_similar_name_is_another_person() -> None:
+    emr = Emr()
+    people = [
+        emr.send(
+            sent(external_id=name, addressee=replace(RIVERA, npi=None, first_name=name, last_name="Kim"))
+        ).provider_id
+        for name in ("Michael", "Michal")
+    ]
+    assert len(set(people)) == 2

@@ -61,6 +61,36 @@ def test_every_searched_word_must_begin_a_word_of_the_document(typed: str) -> No
     assert ids(store, parse_search(typed, "", "")) == ["doc_0002"]
 
 
+@pytest.mark.parametrize(
+    ("first_name", "last_name", "typed"),
+    [
+        ("Ann", "O'Brien", "obrien"),
+        ("Ann", "O'Brien", "ann o'brien"),
+        ("Ann", "OBrien", "o'brien"),
+        ("Ann", "O\u2019Brien", "obri"),
+        ("Juan", "de la Cruz", "delacruz"),
+        ("Juan", "Dela Cruz", "de la cruz juan"),
+        ("Juan", "Delacruz", "dela cruz"),
+        ("Ron", "Mc Donald", "mcdonald"),
+        ("Ron", "McDonald", "mc donald"),
+        ("Eva", "Smith-Jones", "smithjones"),
+        ("Eva", "Müller", "mueller"),
+        ("Eva", "Mueller", "muller"),
+        ("Eva", "Søndergård", "sondergard"),
+        ("", "Suharto", "suharto"),
+    ],
+)
+def test_a_name_is_found_however_it_is_spelled(first_name: str, last_name: str, typed: str) -> None:
+    store = a_past(named(1, "Ada", "Byron"), named(2, first_name, last_name))
+    assert ids(store, parse_search(typed, "", "")) == ["doc_0002"]
+
+
+@pytest.mark.parametrize("typed", ["brienann", "obrien byron", "oann", "annobrienhill"])
+def test_words_that_are_not_beside_one_another_are_not_one_name(typed: str) -> None:
+    store = a_past(named(1, "Ada", "Byron"), named(2, "Ann", "O'Brien"))
+    assert ids(store, parse_search(typed, "", "")) == []
+
+
 @pytest.mark.parametrize("typed", ["arcia", "jose byron", "juniper"])
 def test_other_words_match_nothing(typed: str) -> None:
     store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
