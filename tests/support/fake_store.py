@@ -5,7 +5,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from pynamodb.models import Model
 
@@ -180,7 +181,7 @@ class FakeStore:
 
     def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
         matches = self._where("deliveries", "carrier_id", carrier_id)
-        return codec.load(Delivery, matches[0].record) if matches else None
+        return _decode(Delivery, matches[0].record) if matches else None
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
         matches = {key: self.secret(key) for key in keys}
@@ -220,7 +221,7 @@ class FakeStore:
 
     def events(self, document_id: str) -> tuple[Event, ...]:
         matches = sorted(self._where("events", "document_id", document_id), key=lambda row: row.sequence)
-        return tuple(codec.load(Event, row.record) for row in matches)
+        return tuple(_decode(Event, row.record) for row in matches)
 
     def record_access(self, event: AccessEvent) -> None:
         if self.failing:
@@ -324,11 +325,21 @@ class FakeStore:
 
     def _load(self, kind: type[T], table: str, key: str) -> T | None:
         row = self._table(table).get(key)
-        return None if row is None else codec.load(kind, row.record)
+        return None if row is None else _decode(kind, row.record)
+
+
+@lru_cache(maxsize=20_000)
+def _decoded(kind: Any, text: str) -> Any:
+    return codec.load(kind, text)
+
+
+def _decode(kind: type[T], text: str) -> T:
+    """Return the record in a row's JSON text. Records are frozen, so that readers of the same text may share one."""
+    return cast(T, _decoded(cast(Any, kind), text))
 
 
 def _all(kind: type[T], matches: Iterable[Any]) -> tuple[T, ...]:
-    return tuple(codec.load(kind, row.record) for row in matches)
+    return tuple(_decode(kind, row.record) for row in matches)
 
 
 def _newest(kind: type[T], matches: Iterable[Any], *, limit: int, before: int | None) -> Page[T]:
