@@ -134,7 +134,7 @@ class ReleaseMaker:
         approved, url = decision.action is Action.APPROVE, self.verify_url
         source = (
             source_link(self.files, decision.scan_key, decision.scan_sha256 or "")
-            if decision.scan_key is not None
+            if decision.action is Action.SIGN_BY_HAND and decision.scan_key is not None
             else source_link(self.files, document.original.key, document.original.sha256)
         )
         certificate = seal_contents.certificate_facts(document, decision, events, verify_url=url, faxes=faxes)
