@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from chalicelib.services.proof.proofs import Proofs
     from chalicelib.services.registry.npi_registry import NpiRegistry
     from chalicelib.services.reminders.reminder_stops import ReminderStops
+    from chalicelib.services.returned_faxes.fax_mail_reception import FaxMailReception
+    from chalicelib.services.returned_faxes.fax_mail_reports import FaxMailReports
     from chalicelib.services.returned_faxes.fax_reception import FaxReception
     from chalicelib.services.returned_faxes.received_faxes import ReceivedFaxes
     from chalicelib.services.review.assistant_acts import AssistantActs
@@ -166,7 +168,7 @@ class Services:
 
     visibility_report: VisibilityReport = _service("practices.visibility_report")
     request_authentication: RequestAuthentication = _service("practices.request_authentication")
-    practices: Practices = _service("practices.practices")
+    practices: Practices = _service("practices.practices", fax_mail_domain="settings.fax_mail_domain")
     admin_actions: AdminActions = _service("practices.admin_actions", fax_countries="settings.fax_countries")
 
     practice_deliveries: PracticeDeliveries = _service("delivery.practice_deliveries", writer="document_writer")
@@ -183,6 +185,10 @@ class Services:
     fax_reception: FaxReception = _service(
         "returned_faxes.fax_reception", carrier="fax_carrier", writer="document_writer"
     )
+    fax_mail_reports: FaxMailReports = _service(
+        "returned_faxes.fax_mail_reports", fax_mail_domain="settings.fax_mail_domain"
+    )
+    fax_mail_reception: FaxMailReception = _service("returned_faxes.fax_mail_reception", reception="fax_reception")
     received_faxes: ReceivedFaxes = _service("returned_faxes.received_faxes", writer="document_writer")
     emr_webhooks: Webhooks = _service("delivery.webhooks", http="webhook_sender")
     staff_notices: StaffNotices = _service("delivery.staff_notices")

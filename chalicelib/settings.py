@@ -28,7 +28,8 @@ class Settings:
     `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates. `fax_carrier` is None
     if the email-to-fax gateway at `fax_domain` sends the faxes. With `sends_at_any_hour`, faxes and reminders leave at
     night, on weekends and on holidays too, which is only for the local run. `notice_wait_seconds` is the time for which
-    the announcement of a document waits for other documents, to announce them in one email."""
+    the announcement of a document waits for other documents, to announce them in one email. `fax_mail_domain` is the
+    domain of the addresses to which clinics' fax services forward faxes, or empty."""
 
     stage: str
     region: str
@@ -63,6 +64,7 @@ class Settings:
     fax_carrier: FaxCarrierSettings | None
     sends_at_any_hour: bool
     notice_wait_seconds: int
+    fax_mail_domain: str
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -76,6 +78,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         "fax_carrier": _fax_carrier(environment),
         "sends_at_any_hour": environment.get("SENDS_AT_ANY_HOUR") == "true",
         "notice_wait_seconds": int(environment.get("NOTICE_WAIT_SECONDS", "0")),
+        "fax_mail_domain": environment.get("FAX_MAIL_DOMAIN", "").lower(),
     }
     values = {}
     for name in (field.name for field in fields(Settings) if field.name not in optional):

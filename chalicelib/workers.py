@@ -96,7 +96,11 @@ def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def mail_feedback(message: str) -> None:
     with _redact_errors("mail_feedback"):
-        services().ses_feedback.record(json.loads(message), hashlib.sha256(message.encode()).hexdigest())
+        notification = json.loads(message)
+        if notification.get("notificationType") == "Received":
+            services().fax_mail_reports.record(notification)
+        else:
+            services().ses_feedback.record(notification, hashlib.sha256(message.encode()).hexdigest())
 
 
 def follow_up(event: Mapping[str, Any]) -> None:
@@ -140,6 +144,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.FORGOTTEN: _send_requested_link,
     JobName.MOVE: lambda job, services: services.document_moves.move(job),
     JobName.FAX_REPORT: _apply_fax_report,
+    JobName.RECEIVE_FAX_MAIL: lambda job, services: services.fax_mail_reception.receive(job),
     JobName.RECEIVE_FAX: lambda job, services: services.fax_reception.receive(job),
     JobName.WRONG_NUMBER: lambda job, services: services.wrong_numbers.mark(job),
     JobName.REMINDER_BOUNCED: lambda job, services: services.reminder_stops.report_bounce(job),

@@ -50,6 +50,13 @@ def carrier_fax_claim(carrier_id: str) -> str:
     return f"carrierfax#{carrier_id}"
 
 
+def fax_mail_claim(practice_id: str, message_sha256: str) -> str:
+    """Return the key of the row that leads from an email with faxes to SES's id of it, so its copies are ignored.
+
+    `message_sha256` is the hash (hex) of the email's Message-ID, which its sender chose."""
+    return f"faxmail#{practice_id}|{message_sha256}"
+
+
 def fax_assignment_claim(fax_id: str) -> str:
     """Return the key of the row that leads from a received fax to the document to which staff assigned its pages."""
     return f"faxassigned#{fax_id}"

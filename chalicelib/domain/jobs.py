@@ -22,6 +22,7 @@ class JobName(StrEnum):
     - `HASTEN`: retries the webhooks that have failed and wait for another attempt.
     - `RECEIPT` and `FAX_REPORT`: store what SES or the fax carrier reports about an email or a fax.
     - `RECEIVE_FAX`: fetches, reads and matches a fax that came in.
+    - `RECEIVE_FAX_MAIL`: opens an email with forwarded faxes, and reads and matches them.
     - `FORGOTTEN`: sends the link to set a password, which a person has requested.
     - `MOVE`: moves documents to the provider to whom they belong.
     - `WRONG_NUMBER`: marks the documents that a practice faxed to a number which was reported as wrong, or restores
@@ -46,4 +47,5 @@ class JobName(StrEnum):
     REMINDER_BOUNCED = "reminder_bounced"
     FAX_REPORT = "fax_report"
     RECEIVE_FAX = "receive_fax"
+    RECEIVE_FAX_MAIL = "receive_fax_mail"
     WRONG_NUMBER = "wrong_number"

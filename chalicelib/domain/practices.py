@@ -47,6 +47,8 @@ def is_live(credential: ApiKey | WebhookSecret, now: datetime) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Practice:
+    """`fax_tokens` are the random parts of the addresses to which a fax service forwards faxes, newest first."""
+
     id: str
     version: int
     name: str
@@ -60,6 +62,7 @@ class Practice:
     webhook_secrets: tuple[WebhookSecret, ...] = ()
     logo: Logo | None = None
     default_payer: PayerKind | None = None
+    fax_tokens: tuple[str, ...] = ()
 
     @property
     def live_endpoint(self) -> Endpoint | None:

@@ -243,6 +243,31 @@ class FaxReadings:
     refused: str
 
 
+FILE_TYPE = "application/octet-stream"
+"""The media type of the faxes that `ReadMail` writes, before anybody has looked at what they are."""
+
+
+@dataclass(frozen=True)
+class ReadMail:
+    """Find the faxes (PDFs and TIFFs) in an email that came in. `files` writes them, named by their numbers from 1."""
+
+    source: SourceLink
+    files: UploadLink
+    max_file_bytes: int
+
+
+@dataclass(frozen=True)
+class MailContents:
+    """The result of `ReadMail`: the number of faxes that were written, and the hash (hex) of the email's Message-ID.
+
+    `message_sha256` is empty for an email without a Message-ID. `refused` says in words why no fax was written, and is
+    empty if all were written."""
+
+    files: int
+    message_sha256: str
+    refused: str
+
+
 @dataclass(frozen=True)
 class DrawPreview:
     """Draw a signature block as a picture, in a box of this size in points, to show the signer how it will look."""

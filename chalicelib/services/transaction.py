@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.carriers.email_receipts import Receipt
+from chalicelib.domain.carriers.fax_mails import FaxMail
 from chalicelib.domain.carriers.fax_results import FaxReport
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
 from chalicelib.domain.deliveries import Delivery
@@ -27,7 +28,7 @@ class Job:
 
     `after` is the place in a list from which a job continues. `receipt` is a report of SES (the email service) on an
     email. Such a report can come before the portal has stored the id of the email, so a job applies the report later.
-    `fax_report` is a report of the fax carrier (the service that sends faxes)."""
+    `fax_report` is a report of the fax carrier (the service that sends faxes). `fax_mail` is an email with faxes."""
 
     queue: QueueName
     name: JobName
@@ -39,6 +40,7 @@ class Job:
     provider_id: str | None = None
     practice_id: str | None = None
     fax_report: FaxReport | None = None
+    fax_mail: FaxMail | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ FIXED_PARAMETERS = {
     "PortalDomain": DOMAIN,
     "MailFrom": "no-reply@portal.example",
     "FaxDomain": "fax.example.net",
+    "FaxMailDomain": "faxes.portal.example",
     "SendAtAnyHour": "true",
     "NoticeWaitSeconds": "2",
     "SupportContact": "support@portal.example",

@@ -9,6 +9,7 @@ from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
 from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
 from chalicelib.services.pdf_requests import WORK_PREFIX
 from chalicelib.services.registry.registry_files import PREFIX as REGISTRY_PREFIX
+from chalicelib.services.returned_faxes.fax_mail_reception import INBOUND_PREFIX
 from tests.support.template_resources import Resources, arn, of_type, properties
 
 TABLES_WITH_TTL = {"AccountEventsTable", "RequestsTable", "SecretsTable"}
@@ -132,7 +133,9 @@ def test_untrusted_files_expire_after_a_day(production: Resources) -> None:
     assert (work["Status"], work["ExpirationInDays"]) == ("Enabled", 1)
     (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGING_PREFIX)
     assert (staged["Status"], staged["ExpirationInDays"]) == ("Enabled", 30)
-    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, work, staged]
+    (inbound,) = (rule for rule in rules if rule.get("Prefix") == INBOUND_PREFIX)
+    assert (inbound["Status"], inbound["ExpirationInDays"]) == ("Enabled", 7)
+    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, work, inbound, staged]
 
 
 def test_the_orphan_age_is_between_an_intake_and_the_expiry_of_staged_copies(production: Resources) -> None:
@@ -170,7 +173,7 @@ def test_no_file_moves_to_a_tier_without_immediate_access(production: Resources)
 
 
 def test_the_bucket_refuses_plain_http(production: Resources) -> None:
-    (statement,) = production["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statement, _ = production["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 

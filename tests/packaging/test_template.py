@@ -14,6 +14,7 @@ from chalicelib.adapters.aws_clients import Clients
 from chalicelib.services.delivery import carrier_faxes, recipient_rations, settlement, webhooks
 from chalicelib.services.pdf_requests import LINK_SECONDS
 from chalicelib.services.registry import npi_registry
+from chalicelib.services.returned_faxes.fax_mail_reception import INBOUND_PREFIX
 from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
 from chalicelib.web.http.credential_throttle import METRIC, SERVICE
 from infrastructure.generate_guide import GUIDE
@@ -288,6 +289,45 @@ def test_an_existing_email_identity_is_not_created_again(template: dict[str, Any
     needed = {"Fn::Equals": [{"Ref": "OwnMailIdentity"}, "false"]}
     assert template["Conditions"]["NeedsMailIdentity"] == needed
     assert template["Resources"]["MailIdentity"]["Condition"] == "NeedsMailIdentity"
+
+
+# Faxes by email
+
+
+def test_an_installation_receives_no_emails_by_default(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["FaxMailDomain"]["Default"] == ""
+    has_domain = {"Fn::Not": [{"Fn::Equals": [{"Ref": "FaxMailDomain"}, ""]}]}
+    assert template["Conditions"]["ReceivesFaxMail"] == {"Fn::And": [{"Condition": "IsAws"}, has_domain]}
+    for name in ("FaxMailIdentity", "FaxMailRuleSet", "FaxMailRule"):
+        assert template["Resources"][name]["Condition"] == "ReceivesFaxMail"
+
+
+def test_ses_checks_an_email_stores_it_and_then_reports_it(production: Resources) -> None:
+    rule = production["FaxMailRule"]
+    assert rule["DependsOn"] == ["BucketPolicy", "MailFeedbackTopicPolicy"]
+    facts = rule["Properties"]["Rule"]
+    assert (facts["Enabled"], facts["ScanEnabled"], facts["TlsPolicy"]) == (True, True, "Require")
+    assert facts["Recipients"] == [{"Ref": "FaxMailDomain"}]
+    action = {"BucketName": {"Ref": "Bucket"}, "ObjectKeyPrefix": INBOUND_PREFIX}
+    assert facts["Actions"] == [{"S3Action": action | {"TopicArn": {"Ref": "MailFeedbackTopic"}}}]
+
+
+def test_ses_may_only_add_emails_of_the_own_rule_to_the_bucket(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    _, switched = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    condition, statement, otherwise = switched["Fn::If"]
+    assert (condition, otherwise) == ("ReceivesFaxMail", {"Ref": "AWS::NoValue"})
+    assert (statement["Effect"], statement["Principal"]) == ("Allow", {"Service": "ses.amazonaws.com"})
+    assert statement["Action"] == "s3:PutObject"
+    assert statement["Resource"] == {"Fn::Sub": f"${{Bucket.Arn}}/{INBOUND_PREFIX}*"}
+    rule = resources["FaxMailRule"]["Properties"]["Rule"]["Name"]
+    own = (
+        "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
+        f":receipt-rule-set/${{AWS::StackName}}:receipt-rule/{rule}"
+    )
+    assert resources["FaxMailRuleSet"]["Properties"]["RuleSetName"] == {"Ref": "AWS::StackName"}
+    expected = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": {"Fn::Sub": own}}
+    assert statement["Condition"] == {"StringEquals": expected}
 
 
 # API Gateway

@@ -100,6 +100,14 @@ def test_a_receipt_of_ses_gets_the_hash_of_its_raw_text(monkeypatch: pytest.Monk
     assert recorded == [({"a": 1}, hashlib.sha256(b'{"a": 1}').hexdigest())]
 
 
+def test_an_email_that_came_in_is_no_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[Any] = []
+    reports = SimpleNamespace(record=recorded.append)
+    monkeypatch.setattr(workers, "services", lambda: SimpleNamespace(fax_mail_reports=reports))
+    workers.mail_feedback('{"notificationType": "Received"}')
+    assert recorded == [{"notificationType": "Received"}]
+
+
 # The function without rights
 
 

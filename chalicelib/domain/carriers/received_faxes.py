@@ -32,6 +32,14 @@ UNMATCHED = frozenset({PageMatch.LEFT_OVER, PageMatch.OLDER_VERSION, PageMatch.U
 """The pages that staff can assign to a document. Another practice's page is reported and not shown."""
 
 
+class Arrival(StrEnum):
+    """The way by which a fax came to the portal: `CARRIER` by a number of the fax carrier, `EMAIL` as a file in an
+    email from a clinic's fax service."""
+
+    CARRIER = "carrier"
+    EMAIL = "email"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReceivedPage:
     """A page of a fax that came in. `number` counts the fax's pages from 1, and `page` those of the document.
@@ -46,11 +54,13 @@ class ReceivedPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFax:
-    """A fax that came in to a practice's number. `sender` is the number from which it came, if the carrier knows it.
+    """A fax that came in to a practice's number, or by email to the practice's address.
 
-    `carrier_id` is the carrier's id of the fax. `file_key` is the S3 key of the fax's file, as the carrier gave it, and
-    `sha256` (hex) the hash of its bytes. `is_partial` is true if the call ended too early. `refused` says in words why
-    the file, or the pages after those of `pages`, could not be read; it is empty for a file that was read."""
+    `sender` is the number from which it came, if the carrier knows it. It is None for an email, because anybody can
+    write any sender into an email. `carrier_id` is the carrier's id of the fax, and for an email a name of the email or
+    of the hash of its file. `file_key` is the S3 key of the fax's file as it came, and `sha256` (hex) the hash of its
+    bytes. Both are empty without a stored file. `is_partial` is true if the call ended too early. `refused` says in
+    words why the file, or the pages after those of `pages`, could not be read; it is empty for a file that was read."""
 
     id: str
     practice_id: str
@@ -63,6 +73,7 @@ class ReceivedFax:
     is_partial: bool
     pages: tuple[ReceivedPage, ...]
     refused: str = ""
+    arrival: Arrival = Arrival.CARRIER
 
     def page(self, number: int) -> ReceivedPage | None:
         """Return the page with this number, which counts from 1, or None if the fax has no such page."""

@@ -21,6 +21,7 @@ _WORKS: Mapping[type, tuple[str, str]] = {
     requests.CheckTimestamp: ("release_checks", "check_timestamp"),
     requests.ComposeFax: ("fax_composition", "compose"),
     requests.ReadFax: ("fax_reading", "read"),
+    requests.ReadMail: ("mail_reading", "read"),
     requests.DrawPreview: ("pictures", "draw_preview"),
     requests.MeasureLogo: ("pictures", "measure_logo"),
 }

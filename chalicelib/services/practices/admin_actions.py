@@ -33,6 +33,7 @@ ACTIONS = (
     "rename_practice",
     "rotate_api_key",
     "rotate_webhook_secret",
+    "rotate_fax_address",
     "set_switch",
     "set_fax_number",
     "set_logo",
@@ -149,6 +150,14 @@ class AdminActions:
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
         secret = self.practices.rotate_secret(practice_id, now, end_others=end_others)
         return {"id": practice_id, "webhook_secret": secret}
+
+    def rotate_fax_address(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Give the practice `practice_id` a new email address for forwarded faxes. Return `{"id", "fax_email"}`.
+
+        With `end_others`, the old addresses end immediately."""
+        practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
+        address = self.practices.rotate_fax_address(practice_id, now, end_others=end_others)
+        return {"id": practice_id, "fax_email": address}
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Set a practice's settings `electronic_signature`, `sign_without_account`, `second_factor` (true or false).

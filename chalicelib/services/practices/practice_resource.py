@@ -16,7 +16,8 @@ class EndpointResource(TypedDict):
 
 
 class PracticeResource(TypedDict):
-    """The practice's settings as JSON."""
+    """The practice's settings as JSON. `fax_email` is the address to which the practice's fax service may forward the
+    faxes that it receives. It is null if the portal's administrators have not given one to the practice."""
 
     id: str
     name: str
@@ -27,12 +28,15 @@ class PracticeResource(TypedDict):
     default_payer: PayerKind | None
     electronic_signature: bool
     endpoint: EndpointResource | None
+    fax_email: str | None
 
 
-def practice_resource(practice: Practice, *, electronic_signature: bool) -> PracticeResource:
+def practice_resource(practice: Practice, *, electronic_signature: bool, fax_email: str | None) -> PracticeResource:
     """Return the practice's settings as JSON for the EMR."""
     endpoint = endpoint_resource(practice.endpoint) if practice.endpoint else None
-    return to_response(PracticeResource, practice, electronic_signature=electronic_signature, endpoint=endpoint)
+    return to_response(
+        PracticeResource, practice, electronic_signature=electronic_signature, endpoint=endpoint, fax_email=fax_email
+    )
 
 
 def endpoint_resource(endpoint: Endpoint) -> EndpointResource:

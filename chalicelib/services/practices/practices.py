@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.carriers.fax_addresses import LIVE_TOKENS, fax_address
 from chalicelib.domain.claim_keys import api_key_claim
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
@@ -34,10 +35,11 @@ class NewPractice:
 
 
 class Practices:
-    def __init__(self, store: Store, switches: Switches, ids: Ids) -> None:
+    def __init__(self, store: Store, switches: Switches, ids: Ids, fax_mail_domain: str = "") -> None:
         self._store = store
         self._switches = switches
         self._ids = ids
+        self._fax_mail_domain = fax_mail_domain
 
     def create(self, name: str, settings: Mapping[str, Any], now: datetime) -> NewPractice:
         """Store a new practice, and return it with its first API key and webhook secret.
@@ -91,6 +93,29 @@ class Practices:
         self.change(practice_id, now, rotate)
         return new.value
 
+    def rotate_fax_address(self, practice_id: str, now: datetime, *, end_others: bool = False) -> str:
+        """Store and return a new email address for forwarded faxes.
+
+        The address before it works until the next rotation, or no longer with `end_others`. Raises `Conflict` if the
+        installation takes no such emails."""
+        token = self._ids.new("fax")
+
+        def rotate(practice: Practice) -> Practice:
+            old_tokens = () if end_others else practice.fax_tokens[: LIVE_TOKENS - 1]
+            return replace(practice, fax_tokens=(token, *old_tokens))
+
+        if not self._fax_mail_domain:
+            raise Conflict("This installation takes no faxes by email. Set the parameter FaxMailDomain.")
+        return str(fax_address(self.change(practice_id, now, rotate), self._fax_mail_domain))
+
+    def resource(self, practice: Practice) -> resources.PracticeResource:
+        """Return all settings of the practice as JSON for the EMR."""
+        return self._describe(practice, electronic_signature=self._switches.electronic_signature(practice.id))
+
+    def _describe(self, practice: Practice, *, electronic_signature: bool) -> resources.PracticeResource:
+        fax_email = fax_address(practice, self._fax_mail_domain)
+        return resources.practice_resource(practice, electronic_signature=electronic_signature, fax_email=fax_email)
+
     def update(self, practice: Practice, settings: Mapping[str, Any], now: datetime) -> resources.PracticeResource:
         """Store the given settings, which are normalized, and return all settings of the practice as JSON.
 
@@ -107,7 +132,7 @@ class Practices:
         on = settings.get("electronic_signature")
         if on is None:
             on = self._switches.electronic_signature(practice.id)
-        return resources.practice_resource(practice, electronic_signature=on)
+        return self._describe(practice, electronic_signature=on)
 
     def set_endpoint(self, practice: Practice, url: str, now: datetime) -> resources.EndpointResource:
         """Send the practice's webhooks to this URL, including the webhooks held while the endpoint was off.

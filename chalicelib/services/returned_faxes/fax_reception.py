@@ -11,7 +11,7 @@ from functools import reduce
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.domain.carriers.received_faxes import UNMATCHED, ReceivedFax, received_fax_id
+from chalicelib.domain.carriers.received_faxes import UNMATCHED, Arrival, ReceivedFax, received_fax_id
 from chalicelib.domain.claim_keys import carrier_fax_claim, own_fax_number_claim
 from chalicelib.domain.deliveries import NoticeKind
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -38,6 +38,17 @@ logger = Logger(service="portal", child=True)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """A fax that came in, before its file is read. `id` is the same for the same fax, so that it is stored once."""
+
+    id: str
+    at: datetime
+    sender: str | None
+    is_partial: bool
+    arrival: Arrival
+
+
+@dataclass(frozen=True, kw_only=True)
 class FaxReception:
     """Service that does the `receive_fax` jobs: it stores a fax that came in, and matches its pages with documents."""
 
@@ -60,17 +71,26 @@ class FaxReception:
             # A metric filter turns this line into an alarm (docs/operations.md).
             logger.warning("fax to a number of no practice", extra={"fax": fax.id})
         elif carrier_id not in claims:
-            self._store(fax, claims[number])
+            data = self.carrier.download(fax, MAX_FAX_BYTES)
+            self.keep(_arrived(fax), claims[number], data, refused=TOO_LARGE if data is None else "")
 
-    def _store(self, fax: IncomingFax, practice_id: str) -> None:
-        data = self.carrier.download(fax, MAX_FAX_BYTES)
-        received = _describe(fax, practice_id, hashlib.sha256(data or b"").hexdigest())
+    def keep(
+        self, fax: Arrived, practice_id: str, data: bytes | None, *, refused: str = "", claims: tuple[Claim, ...] = ()
+    ) -> None:
+        """Store, read and match a fax that came in to this practice. A fax with the same id is stored once.
+
+        `data` has the bytes of its file, or is None for a fax that is `refused` for this reason. `claims` are stored in
+        the same transaction."""
+        key = carrier_fax_claim(fax.id)
+        if key in self.store.claims([key]):
+            return
+        received = _describe(fax, practice_id, data)
         if data is None:
-            readings = FaxReadings((), TOO_LARGE)
+            readings = FaxReadings((), refused)
         else:
             self.files.put(received.file_key, data, fax_media_type(data))
             readings = self._read(received)
-        retry_on_conflict(lambda: self._record(received, readings), retry_on=frozenset({"document"}))
+        retry_on_conflict(lambda: self._record(received, readings, claims), retry_on=frozenset({"document"}))
 
     def _read(self, received: ReceivedFax) -> FaxReadings:
         prefix = image_key(received, "")
@@ -80,7 +100,7 @@ class FaxReception:
         )
         return self.pdf.run(request, FaxReadings)
 
-    def _record(self, received: ReceivedFax, readings: FaxReadings) -> None:
+    def _record(self, received: ReceivedFax, readings: FaxReadings, claims: tuple[Claim, ...]) -> None:
         """Store the received fax, and add its pages to the documents that their QR codes name, in one transaction.
 
         If the fax then waits in the practice's list, a notice tells the practice's staff."""
@@ -91,8 +111,9 @@ class FaxReception:
         copies = [(document, own) for document in documents.values() if (own := copy_pages(pages, document.id))]
         changes = [add_copy(self.writer, document, fax, own, actor=PORTAL, now=now) for document, own in copies]
         copied = {page.number for _, own in copies for page in own}
+        stored = _storing(fax, now, claims, waits=_is_for_staff(fax, copied))
         try:
-            self.store.commit(reduce(merge, changes, _storing(fax, now, waits=_is_for_staff(fax, copied))))
+            self.store.commit(reduce(merge, changes, stored))
         except ConcurrentUpdate:
             # A repeated job may have stored the fax in the meantime. Any other conflict must not lose the fax.
             other = self.store.received_fax(fax.practice_id, fax.sort_key)
@@ -100,9 +121,14 @@ class FaxReception:
                 raise
 
 
-def _describe(fax: IncomingFax, practice_id: str, sha256: str) -> ReceivedFax:
-    """Return the row of a fax that came in, before its pages are read. `sha256` (hex) is the hash of the fax's file."""
+def _arrived(fax: IncomingFax) -> Arrived:
+    return Arrived(id=fax.id, at=fax.at, sender=fax.sender, is_partial=fax.is_partial, arrival=Arrival.CARRIER)
+
+
+def _describe(fax: Arrived, practice_id: str, data: bytes | None) -> ReceivedFax:
+    """Return the row of a fax that came in, before its pages are read. `data` has the bytes of the fax's file."""
     place = sort_key(fax.at, fax.id)
+    sha256 = hashlib.sha256(data).hexdigest() if data is not None else ""
     return ReceivedFax(
         id=received_fax_id(place),
         practice_id=practice_id,
@@ -110,10 +136,11 @@ def _describe(fax: IncomingFax, practice_id: str, sha256: str) -> ReceivedFax:
         carrier_id=fax.id,
         received_at=fax.at,
         sender=fax.sender,
-        file_key=f"{EVIDENCE}faxes/{practice_id}/{sha256}",
+        file_key=f"{EVIDENCE}faxes/{practice_id}/{sha256}" if sha256 else "",
         sha256=sha256,
         is_partial=fax.is_partial,
         pages=(),
+        arrival=fax.arrival,
     )
 
 
@@ -126,10 +153,10 @@ def _is_for_staff(fax: ReceivedFax, copied: Collection[int]) -> bool:
     return fax.is_partial or bool(fax.refused) or is_open
 
 
-def _storing(fax: ReceivedFax, now: datetime, *, waits: bool) -> Change:
+def _storing(fax: ReceivedFax, now: datetime, claims: tuple[Claim, ...], *, waits: bool) -> Change:
     """Return the change that stores a received fax, with a notice to the practice's staff if the fax waits for them."""
     claim = Claim(key=carrier_fax_claim(fax.carrier_id), owner=fax.id)
-    stored = Change(at=now, received_faxes=(fax,), claims=(claim,))
+    stored = Change(at=now, received_faxes=(fax,), claims=(claim, *claims))
     if not waits:
         return stored
     notice = staff_notice(NoticeKind.FAX_WAITS, event_id=fax.id, practice_id=fax.practice_id, now=now)

@@ -2,7 +2,7 @@
 
 from typing_extensions import TypedDict
 
-from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, ReceivedPage
+from chalicelib.domain.carriers.received_faxes import Arrival, PageMatch, ReceivedFax, ReceivedPage
 from chalicelib.services.json_schema import Timestamp, Url, to_response
 from chalicelib.services.returned_faxes.received_faxes import is_file_shown, is_shown
 
@@ -20,8 +20,9 @@ class FaxPageResource(TypedDict):
 
 
 class FaxResource(TypedDict):
-    """A fax that came in to the practice's own number.
+    """A fax that came in to the practice's own number, or as an email to the practice's `fax_email`.
 
+    `arrival` says which. `sender` is the number from which a fax of the carrier came, and null for an email.
     `refused` says why the file or its further pages could not be read, or is empty. With `partial`, the call ended
     before the last page. `assigned_to` is the document to which staff assigned the pages that match no document.
     `file_url` leads to the file as it came, with the API key. It is null if the file is not stored, or has a page of
@@ -29,6 +30,7 @@ class FaxResource(TypedDict):
 
     id: str
     received_at: Timestamp
+    arrival: Arrival
     sender: str | None
     partial: bool
     refused: str

@@ -90,4 +90,6 @@ def is_shown(page: ReceivedPage) -> bool:
 def is_file_shown(fax: ReceivedFax) -> bool:
     """Return True if the practice may see the file of its received fax: the file is stored, and has no page of another
     practice's document."""
-    return fax.refused != TOO_LARGE and all(map(is_shown, fax.pages))
+    # Rows of earlier releases have the key of a file that was too large to store.
+    is_stored = bool(fax.file_key) and fax.refused != TOO_LARGE
+    return is_stored and all(map(is_shown, fax.pages))

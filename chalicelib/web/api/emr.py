@@ -14,7 +14,6 @@ from chalicelib.services.delivery.practice_deliveries import delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import decode_cursor, encode_cursor, list_name, parse_limit
 from chalicelib.services.ports import DeliveryListing
-from chalicelib.services.practices.practice_resource import practice_resource
 from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES, MAX_BODY_MEGABYTES
 from chalicelib.web.api.query_parameters import (
     DELIVERY_STATUS,
@@ -192,8 +191,7 @@ def retry_delivery(context: RequestContext, delivery_id: str) -> Response:
 
 
 def read_practice(context: RequestContext) -> Response:
-    on = context.services.switches.electronic_signature(context.require_practice().id)
-    return json_response(practice_resource(context.require_practice(), electronic_signature=on))
+    return json_response(context.services.practices.resource(context.require_practice()))
 
 
 def write_practice(context: RequestContext) -> Response:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -183,6 +184,22 @@ def test_keys_and_secrets_rotate() -> None:
     assert set(practice.live_secrets(START)) == {made["webhook_secret"], secret}
 
 
+def test_a_practice_gets_an_address_for_forwarded_faxes() -> None:
+    world = World()
+    world.settings = replace(world.settings, fax_mail_domain="faxes.example.com")
+    made = run(world, WHOLE)
+    order = {"action": "rotate_fax_address", "practice_id": made["id"]}
+    first, second = run(world, order), run(world, order)
+    practice = world.store.practice(made["id"])
+    assert practice is not None
+    assert first == {"id": made["id"], "fax_email": f"{made['id']}.{practice.fax_tokens[1]}@faxes.example.com"}
+    assert second == {"id": made["id"], "fax_email": f"{made['id']}.{practice.fax_tokens[0]}@faxes.example.com"}
+    last = run(world, order | {"end_others": True})["fax_email"]
+    practice = world.store.practice(made["id"])
+    assert practice is not None
+    assert [f"{made['id']}.{token}@faxes.example.com" for token in practice.fax_tokens] == [last]
+
+
 def test_the_switch_is_set() -> None:
     world = World()
     made = run(world, WHOLE)
@@ -245,7 +262,12 @@ def test_a_leaked_session_key_is_rotated_twice_and_all_sessions_end() -> None:
 
 @pytest.mark.parametrize(
     ("action", "name"),
-    [("rotate_session_key", "end_sessions"), ("rotate_api_key", "end_others"), ("rotate_webhook_secret", "end_others")],
+    [
+        ("rotate_session_key", "end_sessions"),
+        ("rotate_api_key", "end_others"),
+        ("rotate_webhook_secret", "end_others"),
+        ("rotate_fax_address", "end_others"),
+    ],
 )
 def test_a_flag_that_is_not_a_boolean_is_refused(action: str, name: str) -> None:
     world = World()

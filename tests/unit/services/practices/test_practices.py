@@ -6,9 +6,9 @@ import pytest
 from chalicelib.domain.certification.facts import PayerKind
 from chalicelib.domain.errors import Conflict, Unauthenticated
 from chalicelib.domain.practices import Endpoint
-from chalicelib.services.practices.practices import MAX_OLD_SECRETS
+from chalicelib.services.practices.practices import MAX_OLD_SECRETS, Practices
 from chalicelib.services.transaction import OutboxRow
-from tests.support.fakes import START
+from tests.support.fakes import START, FakeIds
 from tests.support.worlds.practice_world import Clinic
 
 # API keys
@@ -103,6 +103,7 @@ def test_only_the_given_settings_change() -> None:
         "default_payer": None,
         "electronic_signature": False,
         "endpoint": None,
+        "fax_email": None,
     }
 
 
@@ -188,3 +189,43 @@ def test_an_endpoint_that_goes_off_during_the_change_makes_webhooks_due() -> Non
     clinic.store.before_commit = other_writer
     clinic.practices.set_endpoint(on, URL, START)
     assert [job.name for job in clinic.store.jobs()] == ["release", "hasten"]
+
+
+# Addresses for forwarded faxes
+
+
+def by_email(clinic: Clinic) -> Practices:
+    return Practices(clinic.store, clinic.switches, FakeIds(), fax_mail_domain="faxes.example.com")
+
+
+def test_two_addresses_are_live_at_a_time_and_the_newest_is_shown() -> None:
+    clinic = Clinic()
+    practices = by_email(clinic)
+    addresses = [practices.rotate_fax_address(clinic.practice.id, START) for _ in range(3)]
+    tokens = [address.partition("@")[0].partition(".")[2] for address in addresses]
+    assert clinic.stored().fax_tokens == (tokens[2], tokens[1])
+    assert practices.resource(clinic.stored())["fax_email"] == addresses[2]
+    assert len(set(addresses)) == 3
+
+
+def test_a_leaked_address_can_be_ended_immediately() -> None:
+    clinic = Clinic()
+    practices = by_email(clinic)
+    practices.rotate_fax_address(clinic.practice.id, START)
+    last = practices.rotate_fax_address(clinic.practice.id, START, end_others=True)
+    assert [f"{clinic.practice.id}.{token}@faxes.example.com" for token in clinic.stored().fax_tokens] == [last]
+
+
+def test_an_installation_without_a_domain_gives_no_address() -> None:
+    clinic = Clinic()
+    with pytest.raises(Conflict, match="FaxMailDomain"):
+        clinic.practices.rotate_fax_address(clinic.practice.id, START)
+    assert clinic.stored().fax_tokens == ()
+    assert clinic.practices.resource(clinic.stored())["fax_email"] is None
+
+
+def test_the_address_stays_in_the_settings_after_a_change() -> None:
+    clinic = Clinic()
+    practices = by_email(clinic)
+    address = practices.rotate_fax_address(clinic.practice.id, START)
+    assert practices.update(clinic.stored(), {"phone": "+15125550199"}, START)["fax_email"] == address

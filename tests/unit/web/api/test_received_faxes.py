@@ -62,6 +62,7 @@ def test_the_list_shows_every_page_and_links_to_those_of_the_practice(clinic: Cl
     assert newest == {
         "id": LATER,
         "received_at": "2026-11-22T19:00:00.000Z",
+        "arrival": "carrier",
         "sender": "+15125550100",
         "partial": True,
         "refused": "The fax is not a PDF.",
