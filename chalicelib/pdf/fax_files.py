@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pypdfium2
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from chalicelib.pdf.fax_media import TIFF_TYPE, fax_media_type
 from chalicelib.pdf.inspection import is_pdf
@@ -18,8 +19,8 @@ from chalicelib.pdf.rendering import open_for_display
 
 _DOTS_PER_INCH = 204
 _MAX_WIDTH, _MAX_HEIGHT = 2500, 4200
-_MAX_TIFF_SIDES = (5_000, 10_000)
-"""The most dots across and down a page of a TIFF. Fax machines scan at most 400 dots per inch: 3,456 across."""
+_MAX_TIFF_WIDTH, _MAX_TIFF_HEIGHT = 5_000, 10_000
+"""The most dots of a page of a TIFF that is decoded. Fax machines scan at most 400 dots per inch: 3,456 across."""
 
 _COMPRESSIONS = frozenset({"tiff_ccitt", "group3", "group4"})
 """The compressions of faxes (ITU-T T.4 and T.6). No other decoder of the TIFF library sees a stranger's bytes."""
@@ -57,14 +58,16 @@ class _PdfFile(FaxFile):
 
 
 class _TiffFile(FaxFile):
-    def __init__(self, opened: Image.Image) -> None:
-        self._opened = opened
-        self.pages = _count_pages(opened)
+    def __init__(self, data: bytes) -> None:
+        """Open the TIFF, and read all its directories of pages. Raise `PdfRefused` (damaged) if this fails."""
+        with refuse_malformed("The fax is a damaged TIFF."):
+            self._opened = TiffImageFile(io.BytesIO(data))
+            self.pages = self._opened.n_frames
 
     def _draw(self, index: int) -> Image.Image:
         opened = self._opened
         opened.seek(index)
-        is_small = all(side <= most for side, most in zip(opened.size, _MAX_TIFF_SIDES, strict=True))
+        is_small = opened.width <= _MAX_TIFF_WIDTH and opened.height <= _MAX_TIFF_HEIGHT
         if not is_small or opened.info.get("compression") not in _COMPRESSIONS:
             raise ValueError("no page of a fax")
         return opened.convert("L").resize(_size_at_204(opened), Image.Resampling.BOX)
@@ -86,22 +89,9 @@ def open_fax(data: bytes) -> Iterator[FaxFile]:
 
     Raise `PdfRefused` if the file is neither (not_a_pdf) or cannot be opened (damaged)."""
     if fax_media_type(data) == TIFF_TYPE:
-        with _open_tiff(data) as opened:
-            yield _TiffFile(opened)
+        yield _TiffFile(data)
     elif is_pdf(data):
         with open_for_display(data) as document:
             yield _PdfFile(document)
     else:
         raise PdfRefused("not_a_pdf", "The fax is neither a PDF nor a TIFF.")
-
-
-def _open_tiff(data: bytes) -> Image.Image:
-    """Open a TIFF after all its directories of pages are read. Raise `PdfRefused` (damaged) if this fails."""
-    with refuse_malformed("The fax is a damaged TIFF."):
-        opened = Image.open(io.BytesIO(data), formats=("TIFF",))
-        opened.seek(_count_pages(opened) - 1)
-    return opened
-
-
-def _count_pages(opened: Image.Image) -> int:
-    return int(getattr(opened, "n_frames", 1))

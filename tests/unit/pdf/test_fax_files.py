@@ -144,13 +144,21 @@ def test_a_hostile_tiff_is_refused(data: bytes) -> None:
     assert (refused.value.code, refused.value.detail) == ("damaged", "The fax is a damaged TIFF.")
 
 
-def test_a_tiff_of_a_billion_dots_is_refused_before_it_is_decoded() -> None:
+def test_a_directory_beyond_the_end_of_the_file_is_refused() -> None:
+    data = bytearray(tiff(page()))
+    (at,) = struct.unpack("<I", data[4:8])
+    (entries,) = struct.unpack("<H", data[at : at + 2])
+    data[at + 2 + 12 * entries : at + 6 + 12 * entries] = struct.pack("<I", len(data) + 100)
+    with pytest.raises(PdfRefused, match="damaged TIFF"):
+        draw(bytes(data))
+
+
+def test_a_page_of_a_billion_dots_is_not_decoded() -> None:
     data = bytearray(tiff(page()))
     for tag in (256, 257):
         at = data.index(struct.pack("<HHI", tag, 3, 1)) + 8
         data[at : at + 2] = struct.pack("<H", 40_000)
-    with pytest.raises(PdfRefused, match="damaged TIFF"):
-        draw(bytes(data))
+    assert draw(bytes(data)) == [None]
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"II+\0\x08\0\0\0", b"<html>"], ids=["empty", "gif", "big", "page"])

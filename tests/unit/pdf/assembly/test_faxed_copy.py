@@ -74,9 +74,13 @@ def test_a_scan_of_any_size_is_on_a_letter_page(size: tuple[float, float], sheet
     assert grays_of(copy) == [17]
 
 
-def test_a_wide_scan_is_shrunk_to_the_width_of_the_page() -> None:
-    copy = assemble([faxed(0, size=(1224.0, 200.0))], FaxedSheet(0, 1))
-    assert dark_box(copy) == pytest.approx((0, 241, 792, 371), abs=2)
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((1224.0, 200.0), (0, 241, 792, 371)), ((200.0, 1000.0), (227, 0, 385, 792))],
+    ids=["wide", "long"],
+)
+def test_a_large_scan_is_shrunk_to_the_page(size: tuple[float, float], box: tuple[int, int, int, int]) -> None:
+    assert dark_box(assemble([faxed(0, size=size)], FaxedSheet(0, 1))) == pytest.approx(box, abs=2)
 
 
 def dark_box(pdf: bytes) -> tuple[int, int, int, int] | None:
