@@ -178,6 +178,12 @@ class Signer:
     identity: Identity | None = None
 
     @property
+    def returned_by(self) -> str | None:
+        """The sentence that names the assistant who returned the signed scan, or None if it was no assistant."""
+        identity = self.identity
+        return identity.statement if identity is not None and identity.method == "assistant" else None
+
+    @property
     def is_without_account(self) -> bool:
         """Whether the signer decided on the screen, without an account, after entering a code."""
         method = self.identity.method if self.identity else None

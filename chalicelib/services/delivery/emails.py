@@ -242,6 +242,7 @@ class Emails(MessageSender):
         decision = document.decision
         values = {
             "is_scan": decision is not None and decision.scan_key is not None,
+            "returned_by": decision.signer.returned_by if decision is not None else None,
             "is_on_screen": decision is not None and decision.signer.is_without_account,
             "outcome": document.outcome,
             "decided_at": decided_at,

@@ -6,14 +6,18 @@ import pytest
 
 from chalicelib.domain.assistants import Assistant
 from chalicelib.domain.deliveries import DeliveryStatus
+from chalicelib.domain.documents import Decision, Signer, SigningMethod
 from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.status import Action, Outcome
 from chalicelib.services.accounts.assistant_invitations import Invitations
 from chalicelib.services.delivery.recipient_rations import LINKS, count_message
+from chalicelib.services.documents.identity import identify_assistant
 from chalicelib.services.transaction import Change
+from tests.support.assistants import ASSISTANT
 from tests.support.fakes import START
 from tests.support.provider_fixtures import PROVIDER
 from tests.support.worlds.delivery_world import World
-from tests.unit.services.delivery.test_emails import LINK, both, part
+from tests.unit.services.delivery.test_emails import LINK, both, part, sent
 
 KINDS = ["invitation", "assists", "assists_no_more"]
 
@@ -92,6 +96,23 @@ def test_the_provider_hears_of_each_change_with_the_address(world: World, kind: 
     for text in both(world.mail()):
         assert f"An assistant was {heading} your account" in text
         assert "susan@office.example" in text
+
+
+def test_the_provider_reads_which_assistant_returned_a_scan(world: World) -> None:
+    signer = Signer(
+        name="Luis Rivera",
+        credential="MD",
+        npi=None,
+        method=SigningMethod.BY_HAND,
+        authentication="p",
+        identity=identify_assistant(PROVIDER, ASSISTANT),
+    )
+    decision = Decision(action=Action.SIGN_BY_HAND, signer=signer, decided_at=START, scan_key="evidence/scans/1")
+    world.change_document(outcome=Outcome.BY_HAND, decision=decision)
+    for text in both(sent(world, "decided_elsewhere")):
+        words = " ".join(text.split())
+        assert "was uploaded as signed by hand. Returned by Susan Park, an assistant whom Luis Rivera, MD" in words
+        assert "with a code" not in words
 
 
 def test_a_mailbox_gets_a_limited_number_of_invitations_a_day(world: World) -> None:

@@ -132,6 +132,8 @@ def test_a_returned_scan_is_signed_by_hand(portal: Portal, susan: Browser) -> No
     assert signed.decision is not None
     assert signed.decision.signer.authentication == "account password, by the assistant Susan Park"
     assert portal.store.events(DOCUMENT.id)[-1].actor == f"assistant:{ASSISTANT.id}"
+    shown = text(logged_in(portal).get(f"/documents/{DOCUMENT.id}"))
+    assert "Returned by Susan Park, an assistant whom Luis Rivera, MD has invited." in shown
     page = text(susan.get(PLACE))
     assert "Signed by hand" in page
     assert "Mark it ready" not in page
