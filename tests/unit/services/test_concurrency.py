@@ -5,7 +5,13 @@ from threading import Barrier, Lock
 
 import pytest
 
-from chalicelib.services.concurrency import MAX_AT_ONCE, run_for_each
+from chalicelib.services.concurrency import MAX_AT_ONCE, run_concurrently, run_for_each
+
+
+def test_two_functions_run_at_the_same_time() -> None:
+    meeting = Barrier(2, timeout=5)
+    first, second = run_concurrently(meeting.wait, meeting.wait)
+    assert {first, second} == {0, 1}
 
 
 def test_results_keep_the_order_of_the_items() -> None:
