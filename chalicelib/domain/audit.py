@@ -46,6 +46,7 @@ class DocumentEventType(StrEnum):
     MARKED_READY = "document.marked_ready"
     REMINDED = "document.reminded"
     REMINDERS_STOPPED = "document.reminders_stopped"
+    REMINDERS_RESUMED = "document.reminders_resumed"
 
 
 @dataclass(frozen=True, kw_only=True)

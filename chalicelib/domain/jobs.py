@@ -27,7 +27,7 @@ class JobName(StrEnum):
     - `MOVE`: moves documents to the provider to whom they belong.
     - `WRONG_NUMBER`: marks the documents that a practice faxed to a number which was reported as wrong, or restores
       them after the practice confirmed the number.
-    - `REMINDERS_STOPPED`: tells clinics that a mailbox gets no reminders by email any more.
+    - `REMINDERS_STOPPED`: tells clinics that a mailbox gets no reminders by email any more, or gets them again.
     - `REMINDER_BOUNCED`: tells clinics that a reminder could not be delivered.
     - `CHECK`: finds a provider's documents that were sent to none of the provider's addresses."""
 

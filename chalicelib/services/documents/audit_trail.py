@@ -34,6 +34,7 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.MARKED_READY: "Marked ready for the provider",
     DocumentEventType.REMINDED: "Reminder queued",
     DocumentEventType.REMINDERS_STOPPED: "Reminders by email stopped by the recipient",
+    DocumentEventType.REMINDERS_RESUMED: "Reminders by email started again by the recipient",
 }
 
 

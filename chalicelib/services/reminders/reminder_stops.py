@@ -1,7 +1,8 @@
 """The end of reminders by email to an address: its reader stops them by the link in a reminder, or a reminder bounces.
 
-The clinics then learn that their documents are not reminded of by email any more. Opening the link changes nothing,
-because email scanners open links. Only the form behind the link stops reminders."""
+The clinics then learn that their documents are not reminded of by email any more. The same link starts reminders
+again. Opening the link changes nothing,
+because email scanners open links. Only the forms behind the link stop and start reminders."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,16 +57,27 @@ class ReminderStops:
         email = link.email or ""
         if is_stopped(self._store, email):
             return
-        job = Job(queue=QueueName.DELIVERIES, name=JobName.REMINDERS_STOPPED, event_id=link.key, delivery_id=link.link)
-        row = OutboxRow(id=self._writer.ids.new("out"), created_at=now, jobs=(job,))
-        claim = Claim(key=stopped_reminders_claim(email), owner=email)
-        self._store.commit(Change(at=now, claims=(claim,), outbox=(row,)))
+        self._store.commit(Change(at=now, claims=(_stop_of(email),), outbox=(self._clinics_row(link, now),)))
+
+    def start_again(self, token: str, now: datetime) -> None:
+        """Start reminders by email to the link's mailbox again, and queue the job that records it on the documents.
+
+        A second call changes nothing. Raises `Gone` for an unknown or expired link."""
+        link = self._require_link(token, now)
+        email = link.email or ""
+        if is_stopped(self._store, email):
+            self._store.commit(Change(at=now, released=(_stop_of(email),), outbox=(self._clinics_row(link, now),)))
 
     def tell_clinics(self, job: Job) -> None:
-        """Do the job that follows a stop: ask staff to act on every document that waits at the mailbox.
+        """Do the job that follows a stop or a new start of reminders: record it on every document that waits there.
 
-        A job that comes twice does no harm."""
-        self._end_reminders(job, lambda recorder, _reminder: record_stop(recorder))
+        After a stop, staff are asked to act. The job looks at the present state of the mailbox, so a job that comes
+        twice, or late, does no harm."""
+        reminder = self._require_reminder(job)
+        if is_stopped(self._store, reminder.recipient):
+            self._end_reminders(job, lambda recorder, _reminder: record_stop(recorder))
+        else:
+            self._change_waiting(reminder, stops=False, record=_record_start)
 
     def report_bounce(self, job: Job) -> None:
         """Do the job that follows a reminder that could not be delivered: report it for every document that waits.
@@ -77,21 +89,39 @@ class ReminderStops:
         """End the reminders by email of every document that waits at the email address of the job's reminder.
 
         `record` is a function that adds to the recorder of a document what its clinic learns, such as an event."""
-        now, reminder = self._clock.now(), self._store.delivery(job.delivery_id or "")
-        if reminder is None:
-            raise LookupError("a job for a reminder that does not exist")
+        reminder = self._require_reminder(job)
+        self._change_waiting(reminder, stops=True, record=lambda recorder: record(recorder, reminder))
 
-        def end(document_id: str) -> None:
+    def _change_waiting(self, reminder: Delivery, *, stops: bool, record: Callable[[Recorder], object]) -> None:
+        """Store on every document that waits at the reminder's address whether reminders reach its reader.
+
+        `stops` is true if no reminder reaches the reader any more. `record` adds to the recorder of a document what its
+        clinic learns. A document that already has this state does not change."""
+        now = self._clock.now()
+
+        def change(document_id: str) -> None:
             document = require_document(self._store, document_id)
-            if document.follow_up is None or document.follow_up.is_stopped:
+            if document.follow_up is None or document.follow_up.is_stopped is stops:
                 return
-            stopped = replace(document, follow_up=replace(document.follow_up, is_stopped=True))
-            recorder = self._writer.recorder(stopped, self._writer.practice_of(document), PORTAL, now)
-            record(recorder, reminder)
+            changed = replace(document, follow_up=replace(document.follow_up, is_stopped=stops))
+            if changed.attention is AttentionReason.REMINDERS_STOPPED:
+                changed = replace(changed, attention=None)
+            recorder = self._writer.recorder(changed, self._writer.practice_of(document), PORTAL, now)
+            record(recorder)
             self._writer.commit(recorder)
 
         for document in find_waiting(self._store, reminder, now).documents:
-            retry_on_conflict(partial(end, document.id), retry_on=frozenset({"document"}))
+            retry_on_conflict(partial(change, document.id), retry_on=frozenset({"document"}))
+
+    def _clinics_row(self, link: Secret, now: datetime) -> OutboxRow:
+        job = Job(queue=QueueName.DELIVERIES, name=JobName.REMINDERS_STOPPED, event_id=link.key, delivery_id=link.link)
+        return OutboxRow(id=self._writer.ids.new("out"), created_at=now, jobs=(job,))
+
+    def _require_reminder(self, job: Job) -> Delivery:
+        reminder = self._store.delivery(job.delivery_id or "")
+        if reminder is None:
+            raise LookupError("a job for a reminder that does not exist")
+        return reminder
 
     def _require_link(self, token: str, now: datetime) -> Secret:
         link = self._store.secret(secret_key(SecretKind.STOP_REMINDERS, token))
@@ -104,6 +134,14 @@ def is_stopped(store: Store, email: str) -> bool:
     """Return True if the reader of this mailbox has stopped reminders by email."""
     key = stopped_reminders_claim(email)
     return key in store.claims([key])
+
+
+def _stop_of(email: str) -> Claim:
+    return Claim(key=stopped_reminders_claim(email), owner=email)
+
+
+def _record_start(recorder: Recorder) -> None:
+    recorder.event(DocumentEventType.REMINDERS_RESUMED)
 
 
 def record_stop(recorder: Recorder) -> None:

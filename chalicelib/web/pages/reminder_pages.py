@@ -1,4 +1,4 @@
-"""The page behind the link in a reminder that stops reminders by email."""
+"""The page behind the link in a reminder that stops reminders by email, and starts them again."""
 
 from chalice.app import Response
 
@@ -18,6 +18,8 @@ def show_stop_form(context: RequestContext, token: str) -> Response:
 
 
 def stop_reminders(context: RequestContext, token: str) -> Response:
-    """Stop reminders to the link's mailbox, and return a redirect to the page that says so."""
-    context.services.reminder_stops.stop(token, context.now)
+    """Stop reminders to the link's mailbox, or start them again, and return a redirect to the page that says so."""
+    stops = context.services.reminder_stops
+    change = stops.start_again if context.form.get("change") == "start" else stops.stop
+    change(token, context.now)
     return redirect(f"/reminders/stop/{token}")

@@ -126,6 +126,43 @@ def test_a_stop_hides_no_other_reason_and_marks_no_document_of_an_earlier_releas
     assert world.notices() == []
 
 
+def test_after_a_new_start_reminders_are_sent_and_the_clinic_has_nothing_to_do(world: World) -> None:
+    other(world, attention=AttentionReason.SIGNED_UNDATED)
+    remind(world)
+    link = token(world)
+    world.reminder_stops.stop(link, world.clock.at)
+    tell(world)
+    for _ in range(2):
+        world.reminder_stops.start_again(link, world.clock.at)
+    assert not is_stopped(world.store, EMAIL)
+    assert len(tell(world)) == 1
+    for document_id, attention in ((world.document.id, None), ("doc_2", AttentionReason.SIGNED_UNDATED)):
+        document = world.store.document(document_id)
+        assert document is not None
+        assert document.follow_up is not None
+        assert (document.follow_up.is_stopped, document.attention) == (False, attention)
+        events = world.store.events(document_id)
+        assert [event.type for event in events][-1] == "document.reminders_resumed"
+        assert [event.type for event in events].count("document.reminders_resumed") == 1
+        assert find_break(events) is None
+    world.clock.pass_time(days=1)
+    assert remind(world).status is DeliveryStatus.SENT
+
+
+def test_a_late_job_of_a_stop_stops_nothing_after_a_new_start(world: World) -> None:
+    remind(world)
+    link = token(world)
+    world.reminder_stops.stop(link, world.clock.at)
+    world.reminder_stops.start_again(link, world.clock.at)
+    assert len(tell(world)) == 2
+    assert world.document.follow_up is not None
+    assert not world.document.follow_up.is_stopped
+    assert world.events() == []
+    for wrong, at in ((link, world.clock.at + LINK_LIFETIME), ("other", world.clock.at)):
+        with pytest.raises(Gone):
+            world.reminder_stops.start_again(wrong, at)
+
+
 def test_a_job_without_its_reminder_fails(world: World) -> None:
     remind(world)
     world.reminder_stops.stop(token(world), world.clock.at)
@@ -162,6 +199,10 @@ def test_opening_the_link_changes_nothing_and_the_form_stops_reminders(world: Wo
     assert is_stopped(world.store, EMAIL)
     assert "Reminder emails are stopped" in text(browser.get(path))
     assert "Stop reminders" not in text(browser.get(path))
+    answer = browser.post(path, change="start")
+    assert (answer.status_code, answer.headers["Location"]) == (303, path)
+    assert not is_stopped(world.store, EMAIL)
+    assert "Stop reminder emails?" in text(browser.get(path))
 
 
 def test_a_form_without_its_token_stops_nothing(world: World, portal: Portal) -> None:
