@@ -86,9 +86,8 @@ class Scans:
 
         def step(current: Document) -> Document:
             check(current)
-            if current.decision is not None and current.decision.scan_sha256 == sha256:
-                return current
-            decided = current.decide(decision)
+            is_repeated = current.decision is not None and current.decision.scan_sha256 == sha256
+            decided = None if is_repeated else current.decide(decision)
             if decided is None:
                 return current
             data = {"signer": {"name": signer.name}, "scan_sha256": sha256, **identity_data(signer.identity)}
