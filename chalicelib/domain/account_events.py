@@ -36,6 +36,8 @@ class AccountEventType(StrEnum):
     SECOND_FACTOR_RESET = "second_factor_reset"
     SESSIONS_ENDED = "sessions_ended"
     PEOPLE_SEPARATED = "people_separated"
+    NAME_CHANGED = "name_changed"
+    NAME_CORRECTED = "name_corrected"
     ADDRESS_RELEASED = "address_released"
     ACCOUNT_CLOSED = "account_closed"
     MOVE_STARTED = "move_started"
@@ -53,6 +55,7 @@ BY_SUPPORT = frozenset(
         AccountEventType.SECOND_FACTOR_RESET,
         AccountEventType.SESSIONS_ENDED,
         AccountEventType.PEOPLE_SEPARATED,
+        AccountEventType.NAME_CORRECTED,
         AccountEventType.ADDRESS_RELEASED,
         AccountEventType.ACCOUNT_CLOSED,
         AccountEventType.MOVE_STARTED,
@@ -78,7 +81,8 @@ class AccountEvent:
 
     `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes how the
     owner logged in. `tries` is the number of wrong passwords in a row. `email` is the address that was added or
-    removed, or an assistant's. `operator` is the name that the administrator gave for an action of support."""
+    removed, or an assistant's. `operator` is the name that the administrator gave for an action of support. `names`
+    are the account's name before and after its correction."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})
@@ -89,6 +93,7 @@ class AccountEvent:
     tries: int | None = None
     operator: str | None = None
     email: str | None = None
+    names: tuple[str, str] | None = None
 
 
 def account_event(
@@ -102,6 +107,7 @@ def account_event(
     tries: int | None = None,
     operator: str | None = None,
     email: str | None = None,
+    names: tuple[str, str] | None = None,
 ) -> AccountEvent:
     """Return a new account event for the caller to store. The random id `unique` distinguishes events of one moment."""
     return AccountEvent(
@@ -114,6 +120,7 @@ def account_event(
         tries=tries,
         operator=operator,
         email=email,
+        names=names,
     )
 
 

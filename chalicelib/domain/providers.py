@@ -22,6 +22,8 @@ class Provider:
     - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than the
       field, so read `proven_emails` instead.
     - `addressed_by` maps a practice's id to the email addresses at which this practice addressed the person.
+    - `former_names` are the names (first, last) before corrections, the newest first. A document that has one of them
+      names this provider too. `name_self_stated`: the owner typed the present name, and no clinic or support has.
     - `other_people` are keys of people who were matched with this provider by mistake, and whom support has separated
       (`is_separated`).
     - `closed_at` is the time at which support closed the account. No document is matched with the provider again.
@@ -72,6 +74,8 @@ class Provider:
     move_link: str | None = None
     merged_into: str | None = None
     earlier_links: tuple[str, ...] = ()
+    former_names: tuple[tuple[str, str], ...] = ()
+    name_self_stated: bool = False
     kind: AccountKind = AccountKind.PROVIDER
     assistants: tuple[Assistant, ...] = ()
     assists: tuple[str, ...] = ()
@@ -109,11 +113,34 @@ def has_same_name(provider: Provider, addressee: Addressee) -> bool:
     """Return True if the provider and the addressee have the same name, apart from case, accents and punctuation.
 
     A suffix such as Jr. matters only if both names have one."""
-    return is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
+    other = (addressee.first_name, addressee.last_name)
+    return any(is_same_spelling(name, other) for name in _names_of(provider))
 
 
 def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
-    return is_same_spelling(("", provider.last_name), ("", addressee.last_name))
+    return any(is_same_spelling(("", last_name), ("", addressee.last_name)) for _, last_name in _names_of(provider))
+
+
+def with_name(provider: Provider, first_name: str, last_name: str, *, self_stated: bool = False) -> Provider:
+    """Return a provider's row with a corrected name. The row keeps the names before, and the caller raises its version.
+
+    So documents that have an earlier name stay in the account's lists. `self_stated` means that the owner typed the
+    name. It may be anybody's, so no document is matched with it. The saved signature shows the name before, so it is
+    deleted."""
+    return replace(
+        provider,
+        first_name=first_name,
+        last_name=last_name,
+        former_names=_names_of(provider),
+        name_self_stated=self_stated,
+        saved_signature=None,
+    )
+
+
+def _names_of(provider: Provider) -> tuple[tuple[str, str], ...]:
+    """Return the names (first, last) by which a document names this provider, the newest first."""
+    own = () if provider.name_self_stated else ((provider.first_name, provider.last_name),)
+    return (*own, *provider.former_names)
 
 
 MAX_EARLIER_LINKS = 9

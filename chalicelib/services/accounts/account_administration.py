@@ -12,7 +12,7 @@ from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.errors import Conflict, FieldError, invalid_field
-from chalicelib.domain.providers import Provider, npi_key, separation_key, spelling_key, without_credentials
+from chalicelib.domain.providers import Provider, npi_key, separation_key, spelling_key, with_name, without_credentials
 from chalicelib.services.accounts.account_moves import owned_claims
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.documents.document_moves import move_job
@@ -70,6 +70,27 @@ class AccountAdministration:
             after = replace(after, version=before.version + 1)
             reported = self._change(after, AccountEventType.PEOPLE_SEPARATED, action, before.proven_emails)
             return merge(reported, Change(at=action.now, outbox=(moves,)))
+
+        self._commit(provider_id, change)
+
+    def correct_name(self, provider_id: str, first_name: str, last_name: str, action: SupportAction) -> None:
+        """Correct the name of an account's owner, for example after a marriage.
+
+        Documents with the name before still open in the account, and so do documents with the corrected name. The
+        account's event has both names. Raises `Invalid` if there is no such account. Does nothing if the account has
+        this name already."""
+
+        def change(before: Provider) -> Change | None:
+            _require_account(before)
+            is_same = (before.first_name, before.last_name) == (first_name, last_name)
+            if is_same and not before.name_self_stated:
+                return None
+            after = replace(with_name(before, first_name, last_name), version=before.version + 1)
+            corrected = self._change(
+                after, AccountEventType.NAME_CORRECTED, action, before.proven_emails, names=(before.name, after.name)
+            )
+            moves = OutboxRow(id=self._ids.new("out"), created_at=action.now, jobs=(move_job(before.id),))
+            return merge(corrected, Change(at=action.now, outbox=(moves,)))
 
         self._commit(provider_id, change)
 
@@ -176,15 +197,19 @@ class AccountAdministration:
         *,
         released: tuple[str, ...] = (),
         email: str | None = None,
+        names: tuple[str, str] | None = None,
     ) -> Change:
         """Return the transaction of a change by support: the provider's row, an event, and emails to `addresses`.
 
         `released` are the addresses whose reservations are deleted, so that other accounts may add them. `email` is the
-        address that the account's activity page shows beside the event."""
+        address that the account's activity page shows beside the event. `names` are the owner's names before and after
+        a correction."""
         event_id, now = self._ids.new("evt"), action.now
         notices = tuple(account_notice(event_id, after, event_type, now, recipient=address) for address in addresses)
         operator = action.operator
-        event = account_event(after.id, event_type, now, UNKNOWN, unique=event_id, operator=operator, email=email)
+        event = account_event(
+            after.id, event_type, now, UNKNOWN, unique=event_id, operator=operator, email=email, names=names
+        )
         return Change(
             at=now,
             providers=(after,),

@@ -60,15 +60,17 @@ class AccountWriter:
         *,
         more: Change,
         email: str | None = None,
+        names: tuple[str, str] | None = None,
         recipients: Sequence[str] = (),
     ) -> str:
         """Commit the changed provider, end all other sessions, and return the cookie of the owner's renewed session.
 
         The `recipients` (by default the username) get an email of the type `event_type`, in case a stranger made the
-        change. `more` holds further rows of the transaction. `email` is the address that the owner added or removed.
-        Raise `ConcurrentUpdate` if another request has changed the account or a row of `more` in the meantime."""
+        change. `more` holds further rows of the transaction. `email` is the address that the owner added or removed,
+        and `names` are the owner's names before and after a correction. Raise `ConcurrentUpdate` if another request
+        has changed the account or a row of `more` in the meantime."""
         provider, now = without_sessions(changed), owner.now
-        report = self._report(owner, provider, event_type, email, recipients)
+        report = self._report(owner, provider, event_type, email, names, recipients)
         generation, practices = provider.session_generation, switched_practices(provider)
         renewed, cookie = self._sessions.renew(owner.session, now, session_generation=generation, practices=practices)
         change = Change(at=now, providers=(provider,), secrets=(renewed,), dropped=(owner.session,))
@@ -98,6 +100,7 @@ class AccountWriter:
         provider: Provider,
         event_type: AccountEventType,
         email: str | None,
+        names: tuple[str, str] | None,
         recipients: Sequence[str],
     ) -> Change:
         """Return the rows that report a change: an email to each recipient, and an event of the account's activity.
@@ -109,7 +112,7 @@ class AccountWriter:
             replace(account_notice(event_id, provider, event_type.value, now, recipient=recipient), body=email)
             for recipient in recipients or (None,)
         )
-        event = account_event(provider.id, event_type, now, owner.origin, unique=event_id, email=email)
+        event = account_event(provider.id, event_type, now, owner.origin, unique=event_id, email=email, names=names)
         return Change(at=now, deliveries=notices, account_events=(event,), outbox=(outbox_row(*notices),))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEventType, account_event
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.domain.providers import Provider, without_sessions
+from chalicelib.domain.providers import Provider, with_name, without_sessions
 from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
@@ -23,12 +23,14 @@ from chalicelib.services.authentication.passwords import (
 )
 from chalicelib.services.authentication.second_factor import find_matching_step, second_factor_counters
 from chalicelib.services.delivery_rows import account_notice, outbox_row
+from chalicelib.services.normalization import normalize_line
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Page, Store
 from chalicelib.services.transaction import Change
 
 RECOVERY_CODES = 10
 MAX_PASSKEY_NAME_CHARS = 40
+MAX_NAME_CHARS = 100
 _PRACTICES_READ = 3
 
 _SHORT = (
@@ -126,6 +128,18 @@ class AccountSettings:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
         return self._commit(owner, owner.provider, AccountEventType.RECOVERY_CODES_MADE, new_codes=True)
 
+    def correct_name(self, owner: AccountOwner, first_name: str, last_name: str) -> AccountChange:
+        """Correct the owner's name. The account's event has the name before too. Raise `Invalid` for a wrong name.
+
+        New signatures have the name. Documents are still matched by the names that clinics or support gave, because the
+        typed name may be anybody's. A name of one word is a last name."""
+        names = _read_names(first_name, last_name)
+        provider = owner.provider
+        if names == (provider.first_name, provider.last_name):
+            raise _invalid("last_name", "This is already the name in your account.")
+        changed = with_name(provider, *names, self_stated=True)
+        return self._commit(owner, changed, AccountEventType.NAME_CHANGED, names=(provider.name, changed.name))
+
     def change_password(self, owner: AccountOwner, password: str) -> AccountChange:
         """Store the hash of a new password. Raise `Invalid` with the reason if the password is too weak.
 
@@ -185,19 +199,20 @@ class AccountSettings:
         new_codes: bool = False,
         secrets: tuple[Secret, ...] = (),
         dropped: tuple[Secret, ...] = (),
+        names: tuple[str, str] | None = None,
     ) -> AccountChange:
         """Commit the changed provider, email the owner, end the other sessions, and renew the owner's session.
 
         New recovery codes are created if this change adds the first second factor, or if `new_codes` is true. The
-        transaction also writes the rows `secrets` and deletes the rows `dropped`. Raise `Invalid` if another request
-        has changed the account in the meantime."""
+        transaction also writes the rows `secrets` and deletes the rows `dropped`. `names` are the owner's names before
+        and after a correction. Raise `Invalid` if another request has changed the account in the meantime."""
         is_first_factor = changed.has_second_factor and not owner.provider.has_second_factor
         codes = self._codes() if new_codes or is_first_factor else ()
         if codes:
             changed = replace(changed, recovery=tuple(map(hash_recovery_code, codes)))
         more = Change(at=owner.now, secrets=secrets, dropped=dropped)
         try:
-            cookie = self._writer.commit(owner, changed, event_type, more=more)
+            cookie = self._writer.commit(owner, changed, event_type, more=more, names=names)
         except ConcurrentUpdate as conflict:
             raise changed_elsewhere() from conflict
         return AccountChange(cookie, codes)
@@ -258,3 +273,25 @@ def _enrolment_key(session: Secret) -> str:
 
 def _invalid(name: str, message: str) -> Invalid:
     return Invalid(message, errors=[FieldError(name, message)])
+
+
+def _read_names(first_name: str, last_name: str) -> tuple[str, str]:
+    """Return the first and the last name of a form. A name of one word is a last name, whatever field it is in.
+
+    Raise `Invalid` with the field if there is no name, or if a name is too long or has hidden characters."""
+    names = (_read_name("first_name", first_name), _read_name("last_name", last_name))
+    if names == ("", ""):
+        raise _invalid("last_name", "Enter your name.")
+    return names if names[1] else ("", names[0])
+
+
+def _read_name(field: str, text: str) -> str:
+    if not text.strip():
+        return ""
+    try:
+        name = normalize_line(text)
+    except ValueError as error:
+        raise _invalid(field, "Type the name again: it has hidden characters.") from error
+    if len(name) > MAX_NAME_CHARS:
+        raise _invalid(field, f"A name has at most {MAX_NAME_CHARS} characters.")
+    return name

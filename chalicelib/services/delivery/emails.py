@@ -66,6 +66,7 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.RECOVERY_CODES_MADE: "New recovery codes were created for your account",
     AccountEventType.EMAIL_ADDED: "An email address was added to your account",
     AccountEventType.EMAIL_REMOVED: "An email address was removed from your account",
+    AccountEventType.NAME_CHANGED: "The name in your account was changed",
     AccountEventType.ASSISTANT_INVITED: "An assistant was invited to your account",
     AccountEventType.ASSISTANT_REMOVED: "An assistant was removed from your account",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",

@@ -29,6 +29,13 @@ SUPPORT_REPORTS: Mapping[str, SupportReport] = {
             "for that person won't appear in your account."
         ),
     ),
+    AccountEventType.NAME_CORRECTED: SupportReport(
+        "The name in your Provider Portal account was corrected",
+        (
+            "Support corrected the name in your account. Your next signatures will show the corrected name. Documents "
+            "that you have signed stay as they are."
+        ),
+    ),
     AccountEventType.ADDRESS_RELEASED: SupportReport(
         "An email address was removed from a Provider Portal account",
         (

@@ -41,6 +41,7 @@ ACTIONS = (
     "end_sessions",
     "find_account",
     "separate_people",
+    "correct_name",
     "release_address",
     "close_account",
     "move_account",
@@ -275,6 +276,17 @@ class AdminActions:
         provider_id, action = _read_account_action(payload, now)
         remove_npi = _read_flag(payload, "remove_npi")
         self.account_administration.separate(provider_id, person, action, remove_npi=remove_npi)
+        return {"id": provider_id}
+
+    def correct_name(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Correct the name of the owner of the account `provider_id`, and return the account's `{"id"}`.
+
+        A name of one word is a `last_name`, and `first_name` is then null."""
+        _require_keys(payload, "operator", "provider_id", "first_name", "last_name")
+        provider_id, action = _read_account_action(payload, now)
+        first_name = _read_text(payload, "first_name", _normalize_name) or ""
+        last_name = _require_text(payload, "last_name", _normalize_name)
+        self.account_administration.correct_name(provider_id, first_name, last_name, action)
         return {"id": provider_id}
 
     def release_address(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:

@@ -40,6 +40,8 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.SECOND_FACTOR_RESET: "Passkeys, app and recovery codes removed by support",
     AccountEventType.SESSIONS_ENDED: "Logged out everywhere by support",
     AccountEventType.PEOPLE_SEPARATED: "Another person's documents removed by support",
+    AccountEventType.NAME_CORRECTED: "Name corrected by support",
+    AccountEventType.NAME_CHANGED: "Name corrected",
     AccountEventType.ADDRESS_RELEASED: "Email address removed by support",
     AccountEventType.ACCOUNT_CLOSED: "Account closed by support",
     AccountEventType.MOVE_CANCELLED: "Move to another email address cancelled by support",
@@ -103,6 +105,8 @@ def _text(event: AccountEvent) -> str:
     if event.type is AccountEventType.WRONG_PASSWORD and (event.tries or 0) > LOGGED_INDIVIDUALLY:
         return f"{text}, {event.tries} times in a row"
     detail = f": {event.email}" if event.email else ""
+    if event.names:
+        detail = f": {event.names[0]} is now {event.names[1]}"
     return f"{text}{detail} ({event.operator})" if event.operator else text + detail
 
 

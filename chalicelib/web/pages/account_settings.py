@@ -31,6 +31,7 @@ _DONE: Mapping[str, str] = {
     "authenticator-removed": "Authenticator app removed.",
     "password": "Your password was changed. You've been logged out everywhere else.",
     "passkey-added": "Passkey added. You can now log in with it.",
+    "name": "Your name was corrected. Your next signatures will show it.",
     "assistant-invited": "Invitation sent. The link expires in 90 minutes.",
     "assistant-removed": "Assistant removed. Your documents are closed to this person now.",
     "email-added": "Email address added. We've emailed all your addresses.",
@@ -87,6 +88,12 @@ def remove_authenticator(context: RequestContext) -> Response:
 
 def create_recovery_codes(context: RequestContext) -> Response:
     return change_account(context, context.services.account_settings.create_recovery_codes, "")
+
+
+def correct_name(context: RequestContext) -> Response:
+    first_name, last_name = context.form.get("first_name", ""), context.form.get("last_name", "")
+    settings = context.services.account_settings
+    return change_account(context, lambda owner: settings.correct_name(owner, first_name, last_name), "name")
 
 
 def change_password(context: RequestContext) -> Response:

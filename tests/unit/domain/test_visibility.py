@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from chalicelib.domain.documents import Document, Grant, GrantKind
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, with_name
 from chalicelib.domain.visibility import may_hold, names_person, opens_to
 from tests.support.provider_fixtures import PROVIDER, a_document
 
@@ -136,3 +136,31 @@ def test_names_may_differ_in_accents_spaces_hyphens_and_suffixes_only(own: str, 
     addressee = replace(a_document().addressee, last_name=other, npi=None)
     assert names_person(person, addressee, at_address=True) is same
     assert names_person(person, addressee, at_address=False) is same
+
+
+def test_a_corrected_name_and_the_names_before_name_the_person() -> None:
+    married = with_name(replace(PROVIDER, npi=None), "Luis", "Kim")
+    twice = with_name(married, "Luis", "Kim-Lee")
+    for person, names in ((married, ("Rivera", "Kim")), (twice, ("Rivera", "Kim", "Kim Lee"))):
+        for last_name in names:
+            addressee = replace(a_document().addressee, last_name=last_name, npi=None)
+            assert names_person(person, addressee, at_address=True)
+    assert twice.former_names == (("Luis", "Kim"), ("Luis", "Rivera"))
+
+
+def test_a_name_that_the_owner_typed_names_nobody() -> None:
+    """Otherwise the reader of a shared mailbox could take a colleague's name and read the colleague's documents."""
+    renamed = with_name(replace(PROVIDER, npi=None), "Jane", "Okafor", self_stated=True)
+    again = with_name(renamed, "Jane", "Kim", self_stated=True)
+    confirmed = with_name(again, "Jane", "Kim")
+    okafor, kim, before = (
+        replace(a_document().addressee, first_name=first, last_name=last, npi=None)
+        for first, last in (("Jane", "Okafor"), ("Jane", "Kim"), ("Luis", "Rivera"))
+    )
+    for person in (renamed, again):
+        assert names_person(person, before, at_address=True)
+        assert not names_person(person, okafor, at_address=True)
+        assert not names_person(person, kim, at_address=True)
+    assert names_person(confirmed, kim, at_address=True)
+    assert names_person(confirmed, before, at_address=True)
+    assert not names_person(confirmed, okafor, at_address=True)

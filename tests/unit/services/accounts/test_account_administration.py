@@ -428,3 +428,40 @@ def test_an_assistants_account_is_not_moved(support: Support) -> None:
     )
     assert [error["field"] for error in refused["error"]["errors"]] == ["provider_id"]
     assert support.store.provider(assistant.id) == assistant
+
+
+# A corrected name
+
+
+def test_support_corrects_a_name_and_the_trail_keeps_both(support: Support) -> None:
+    luis = support.mail(replace(LUIS, npi=None), "POC-1")
+    account = support.account(luis)
+    names = {"first_name": "Luis", "last_name": "Rivera-Kim"}
+    for _ in range(2):
+        assert support.run("correct_name", provider_id=account.id, **names) == {"id": account.id}
+    owner = support.owner(luis)
+    assert (owner.name, owner.former_names, owner.version) == (
+        "Luis Rivera-Kim",
+        (("Luis", "Rivera"),),
+        account.version + 1,
+    )
+    (event,) = support.trail(account)
+    assert (event.type, event.names) == ("name_corrected", ("Luis Rivera", "Luis Rivera-Kim"))
+    assert [kind for kind, _ in support.reports()] == ["name_corrected"] * len(account.proven_emails)
+    support.settle()
+    assert support.is_shown(luis), "a document with the name before"
+    later = support.mail(replace(LUIS, npi=None, last_name="Rivera Kim"), "POC-2")
+    assert (later.provider_id, support.is_shown(later)) == (account.id, True)
+
+
+def test_support_corrects_a_name_to_one_word(support: Support) -> None:
+    luis = support.mail(LUIS, "POC-1")
+    support.run("correct_name", provider_id=support.account(luis).id, first_name=None, last_name="Rivera")
+    assert (support.owner(luis).first_name, support.owner(luis).name) == ("", "Rivera")
+
+
+def test_only_the_name_of_an_account_is_corrected(support: Support) -> None:
+    luis = support.mail(LUIS, "POC-1")
+    answer = support.run("correct_name", provider_id=luis.provider_id, first_name="Luis", last_name="Kim")
+    assert answer["error"]["errors"] == [{"field": "provider_id", "message": "names no account"}]
+    assert support.owner(luis).name == "Luis Rivera"

@@ -314,3 +314,56 @@ def test_a_challenge_is_valid_for_one_person_and_ten_minutes() -> None:
     assert not is_valid_challenge([b"another key"], challenge, "prv_1", START)
     assert not is_valid_challenge([key], challenge[:-1], "prv_1", START)
     assert not is_valid_challenge([key], b"", "prv_1", START)
+
+
+# The owner's name
+
+
+def test_the_owner_corrects_the_name_and_the_activity_shows_both(portal: Portal, browser: Browser) -> None:
+    saved = replace(provider(portal), version=provider(portal).version + 1, saved_signature="{}")
+    portal.store.commit(Change(at=START, providers=(saved,)))
+    done = browser.post("/account/name", first_name=" Luis ", last_name="Rivera-Kim")
+    assert header(done, "location") == "/account?done=name"
+    assert "Luis Rivera-Kim" in text(browser.get("/account?done=name"))
+    assert "Name corrected: Luis Rivera is now Luis Rivera-Kim" in text(browser.get("/account/activity"))
+    corrected = provider(portal)
+    assert (corrected.former_names, corrected.name_self_stated) == ((("Luis", "Rivera"),), True)
+    assert corrected.saved_signature is None
+    assert [mail.type for mail in portal.mails()] == ["name_changed"]
+
+
+@pytest.mark.parametrize(("first_name", "last_name"), [("", "Suharto"), ("Suharto", "")])
+def test_a_name_of_one_word_is_a_last_name(portal: Portal, browser: Browser, first_name: str, last_name: str) -> None:
+    browser.post("/account/name", first_name=first_name, last_name=last_name)
+    assert (provider(portal).first_name, provider(portal).last_name) == ("", "Suharto")
+
+
+@pytest.mark.parametrize(
+    ("first_name", "last_name", "message"),
+    [
+        ("", " ", "Enter your name."),
+        ("Luis", "Rivera", "This is already the name in your account."),
+        ("Lu\u200bis", "Rivera", "Type the name again: it has hidden characters."),
+        ("Luis", "x" * 101, "A name has at most 100 characters."),
+    ],
+)
+def test_a_wrong_name_is_refused(
+    portal: Portal, browser: Browser, first_name: str, last_name: str, message: str
+) -> None:
+    page = browser.post("/account/name", first_name=first_name, last_name=last_name)
+    assert page.status_code in (400, 422)
+    assert message in text(page)
+    assert provider(portal).name == "Luis Rivera"
+
+
+def test_a_name_of_100_characters_is_accepted(portal: Portal, browser: Browser) -> None:
+    browser.post("/account/name", first_name="Luis", last_name="x" * 100)
+    assert provider(portal).last_name == "x" * 100
+
+
+def test_a_name_is_corrected_only_after_a_recent_login(portal: Portal, browser: Browser) -> None:
+    for _ in range(15):
+        portal.time.pass_time(minutes=1)
+        browser.get("/documents")
+    assert header(browser.post("/account/name", first_name="Luis", last_name="Kim"), "location") == "/account"
+    assert provider(portal).name == "Luis Rivera"

@@ -124,6 +124,7 @@ POST /account/emails/remove                          login 404   404   404   404
 POST /account/log-out-everywhere                     login out   out   out   out   login login login login login 403
 POST /account/passkeys                               login 400   400   400   400   login login login login login 403
 POST /account/passkeys/remove                        login 404   404   404   404   login login login login login 403
+POST /account/name                                   login 400   400   400   400   login login login login login 403
 POST /account/password                               login 400   400   400   400   login login login login login 403
 POST /account/second-factor/later                    login on    on    on    on    login login login login login 403
 POST /account/recovery-codes                         login 404   404   404   404   login login login login login 403
