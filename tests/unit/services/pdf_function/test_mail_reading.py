@@ -108,6 +108,11 @@ def test_a_pdf_of_the_largest_size_is_accepted_and_a_larger_one_refused() -> Non
     assert refusal(mail(PDF), max_file_bytes=len(PDF) - 1) == FILE_TOO_LARGE
 
 
+def test_the_limits_are_those_of_the_guide_and_fit_the_function() -> None:
+    assert (MAX_FILES, MAX_PARTS) == (10, 100)
+    assert (mail_reading.SECONDS, mail_reading.MEMORY) == (10.0, 512 * 1024 * 1024)
+
+
 def test_an_email_may_have_ten_faxes_and_no_more() -> None:
     assert read(mail(*[PDF] * MAX_FILES))[0].files == MAX_FILES
     assert refusal(mail(*[PDF] * (MAX_FILES + 1))) == TOO_MANY_FILES

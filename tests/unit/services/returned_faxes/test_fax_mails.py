@@ -131,7 +131,15 @@ def test_one_email_to_two_practices_and_twice_to_one_becomes_two_jobs(world: Mai
     assert [job.fax_mail and job.fax_mail.practice_id for job in jobs] == ["prc_1", "prc_2"]
 
 
+def test_the_log_counts_practices_and_names_no_person(world: MailWorld, caplog: pytest.LogCaptureFixture) -> None:
+    world.jobs_of(ADDRESS)
+    (record,) = (record for record in caplog.records if record.getMessage() == "fax mail")
+    assert vars(record)["practices"] == 1
+    assert not any(secret in str(vars(record)) for secret in ("Ada", "anybody", TOKENS[0]))
+
+
 def test_the_number_of_recipients_is_bounded(world: MailWorld) -> None:
+    assert MAX_RECIPIENTS == 10
     others = [f"person{number}@{DOMAIN}" for number in range(MAX_RECIPIENTS)]
     assert len(world.jobs_of(*others[1:], ADDRESS)) == 1
     assert world.jobs_of(*others, ADDRESS) == []
@@ -218,10 +226,11 @@ def test_the_same_file_is_stored_once(world: MailWorld, mail_id: str, message_id
     assert len(world.document.copies) == 1
 
 
-def test_a_copy_of_an_email_is_ignored_whatever_it_has(world: MailWorld) -> None:
+def test_a_copy_of_an_email_is_ignored_whatever_it_has(world: MailWorld, caplog: pytest.LogCaptureFixture) -> None:
     world.forward(PDF)
     world.forward(PDF + b" two", mail_id="another-mail-id")
     assert len(world.list_faxes()) == 1
+    assert "fax mail came before" in caplog.messages
 
 
 def test_a_message_id_means_nothing_in_another_practice(world: MailWorld) -> None:
