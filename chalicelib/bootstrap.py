@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.fax_documents import FaxDocuments
     from chalicelib.services.review.guest_signing import GuestSigning
+    from chalicelib.services.review.hand_overs import HandOvers
     from chalicelib.services.review.read_marks import ReadMarks
     from chalicelib.services.review.review import Review
     from chalicelib.services.review.scans import Scans
@@ -142,6 +143,7 @@ class Services:
     scans: Scans = _service("review.scans", writer="document_writer")
     assistant_acts: AssistantActs = _service("review.assistant_acts", writer="document_writer")
     guest_signing: GuestSigning = _service("review.guest_signing", writer="document_writer")
+    hand_overs: HandOvers = _service("review.hand_overs", writer="document_writer")
     fax_documents: FaxDocuments = _service("review.fax_documents", writer="document_writer")
     wrong_numbers: WrongNumbers = _service("review.wrong_numbers", writer="document_writer")
     unsent_drafts: UnsentDrafts = _service("review.unsent_drafts")

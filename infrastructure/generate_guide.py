@@ -128,7 +128,13 @@ _SIGNED = {
     "decided_at": "2026-11-24T15:02:03.000Z",
     "note": "Please add balance training.",
     "sealing": "sealed",
-    "signer": {"name": "Luis Rivera", "credential": "MD", "npi": "1234567893", "method": "electronic"},
+    "signer": {
+        "name": "Luis Rivera",
+        "credential": "MD",
+        "npi": "1234567893",
+        "method": "electronic",
+        "on_behalf_of": None,
+    },
     "identity": {
         "method": "account",
         "sent_to": "dr.r…@example.com",
@@ -170,6 +176,7 @@ _DOCUMENT: Mapping[str, Any] = {
     "attention": None,
     "signer": None,
     "identity": None,
+    "handed_over_to": None,
     "sealing": "none",
     "signed_pdf": None,
     "supersedes": None,
@@ -229,6 +236,20 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
         "identity": _SIGNED["identity"],
     },
     "document.recalled": {"status": "recalled", "recalled_reason": "The plan has changed."},
+    "document.handed_over": {
+        **_TRANSMITTED,
+        "viewed_at": None,
+        "handed_over_to": {
+            "name": "Jane Okafor",
+            "credential": "NP",
+            "npi": "1000000004",
+            "email": "jane.okafor@example.com",
+            "at": "2026-11-24T15:02:11.000Z",
+            "by": {"name": "Luis Rivera", "credential": "MD", "npi": "1234567893"},
+            "warnings": ["order-npi-differs"],
+        },
+    },
+    "document.taken_back": _TRANSMITTED,
 }
 
 

@@ -180,6 +180,9 @@ class DynamoStore:
         earlier = getattr(DocumentRow, indexes[0][2]) < to_text(before) if before else None
         return _read_page(Document, DocumentRow, indexes, owner, limit=limit, after=after, condition=earlier)
 
+    def documents_by_id(self, ids: Sequence[str]) -> tuple[Document, ...]:
+        return tuple(codec.load(Document, row.record) for row in _batch(DocumentRow, ids))
+
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
         owner = rows.moved_key(day, shard)
         return _read_page(Document, DocumentRow, _MOVED, owner, limit=limit, after=after)

@@ -47,6 +47,8 @@ class DocumentEventType(StrEnum):
     REMINDED = "document.reminded"
     REMINDERS_STOPPED = "document.reminders_stopped"
     REMINDERS_RESUMED = "document.reminders_resumed"
+    HANDED_OVER = "document.handed_over"
+    TAKEN_BACK = "document.taken_back"
 
 
 @dataclass(frozen=True, kw_only=True)

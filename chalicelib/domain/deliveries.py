@@ -61,6 +61,7 @@ ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RES
 
 class NoticeKind(StrEnum):
     DECLINED = "declined"
+    HANDED_OVER = "handed_over"
     NEEDS_ATTENTION = "needs_attention"
     DELIVERY_FAILED = "delivery_failed"
     COMPLAINT = "complaint"

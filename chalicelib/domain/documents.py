@@ -15,6 +15,7 @@ from chalicelib.domain.certification.facts import (
     VerbalCertification,
 )
 from chalicelib.domain.follow_up.progress import FollowUpProgress
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.registry.entries import RegistryCheck
 from chalicelib.domain.status import Action, Outcome, Status, move
 
@@ -125,37 +126,16 @@ class FieldBox:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Logo:
-    """A practice's logo: its key in the bucket, and its size in pixels."""
-
-    key: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PracticeCard:
-    """The details of a document's practice, as they were when the document was sent.
-
-    Each document has a copy of these details, so that a list of documents can be shown without the practices' rows."""
-
-    name: str
-    phone: str | None = None
-    fax: str | None = None
-    time_zone: str = "America/New_York"
-    logo: Logo | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Identity:
     """The facts about the identity of the person who decided on a document, as the portal knew them at that time.
 
     `method` is `account`, `assistant`, `emailed_code`, `fax_code` or `returned_copy`. `sent_to` is the masked
-    address or fax number of the account or code, and `supplied_by` is `practice` if the document's practice gave the
-    address or number. Both are None for an `assistant`, whose address no practice may see.
-    `npi_source` says who stated the NPI: the document's `practice`, several `practices`, an `other_practice`, the
-    account's `owner`, or a `signer` without an account. `registry_on` is the day of the public NPI registry that has
-    this NPI and name, or None if no registry has them. `statement` has the facts in words."""
+    address or fax number of the account or code. `supplied_by` is `practice` if the document's practice gave the
+    address or number, and `colleague` if the provider did who handed the document over. Both are None for an
+    `assistant`, whose address no practice may see. `npi_source` says who stated the NPI: the document's `practice`,
+    several `practices`, an `other_practice`, the `colleague`, the account's `owner`, or a `signer` without an account.
+    `registry_on` is the day of the public NPI registry that has this NPI and name, or None if no registry has them.
+    `statement` has the facts in words."""
 
     method: str
     sent_to: str | None
@@ -254,20 +234,34 @@ class DeliveryLine:
 
 class GrantKind(StrEnum):
     FAX_CODE = "fax_code"
-    HANDED_OVER = "handed_over"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
     """The permission by which one account may open one document, given by a person's act on that document (DESIGN 2a).
 
-    `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the addressee
-    handed the document over to the account's person. `email` is the username of the owner who entered the code, because
-    the account may move to another owner."""
+    `fax_code`: the account's owner entered the code of the document's fax while logged in. `email` is the username of
+    the owner who entered the code, because the account may move to another owner."""
 
     kind: GrantKind
     provider_id: str
     email: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandOver:
+    """The act by which a document's addressee, the giver, handed the document over to a colleague (DESIGN 5.6).
+
+    All fields except `at` are facts of the document before the act, by which the giver can take it back. `provider_id`
+    is the giver's provider."""
+
+    at: datetime
+    giver: Addressee
+    provider_id: str
+    delivery: DeliveryChoice
+    granted: Grant | None = None
+    registry: RegistryCheck | None = None
+    viewed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +283,8 @@ class Document:
     document of an earlier release, which nobody is reminded of. `closed_fax` is set while the addressee's fax number is
     closed, because the recipient of a fax reported it as wrong. `registry` is the check of the addressee against the
     public NPI registry, and None if the portal had no registry or the addressee has no NPI. `ready_for` reads `ready`.
-    `is_auto` is true if the practice let the portal choose the way of delivery."""
+    `is_auto` is true if the practice let the portal choose the way of delivery. `handed_over` are the hand-overs to
+    colleagues, the first one first. After a hand-over, `addressee` and `provider_id` are the colleague's."""
 
     id: str
     version: int
@@ -344,6 +339,7 @@ class Document:
     is_auto: bool = False
     granted: Grant | None = None
     ready: ReadyMark | None = None
+    handed_over: tuple[HandOver, ...] = ()
     access: int = 1
     sequence: int = 0
     head: str = ""
@@ -374,6 +370,16 @@ class Document:
 
         A mark that an earlier addressee's office made is for nobody else."""
         return self.ready if self.ready is not None and self.ready.provider_id == provider_id else None
+
+    @property
+    def giver(self) -> Addressee | None:
+        """The provider who handed the document over to its present addressee, or None if nobody did."""
+        return self.handed_over[-1].giver if self.handed_over else None
+
+    @property
+    def named_by_clinic(self) -> Addressee:
+        """The provider to whom the clinic addressed the document, whoever has the document now."""
+        return self.handed_over[0].giver if self.handed_over else self.addressee
 
     def decide(self, decision: Decision) -> Self | None:
         """Return the document with this decision, to be stored, or None if the same decision is already recorded.

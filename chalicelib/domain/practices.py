@@ -4,7 +4,28 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.certification.facts import PayerKind
-from chalicelib.domain.documents import Logo, PracticeCard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logo:
+    """A practice's logo: its key in the bucket, and its size in pixels."""
+
+    key: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PracticeCard:
+    """The details of a document's practice, as they were when the document was sent.
+
+    Each document has a copy of these details, so that a list of documents can be shown without the practices' rows."""
+
+    name: str
+    phone: str | None = None
+    fax: str | None = None
+    time_zone: str = "America/New_York"
+    logo: Logo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

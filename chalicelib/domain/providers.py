@@ -39,6 +39,7 @@ class Provider:
     - `merged_into` is the account to which the mailbox of a person without an account belongs now. The documents of the
       person belong to this account.
     - `practices` are the ids of all practices that ever sent this provider a document.
+    - `handed_over` are ids of documents that the provider handed over to colleagues, the newest first.
     - `factor_declined_at` is the time at which the provider declined the one offer of a second factor."""
 
     id: str
@@ -79,6 +80,7 @@ class Provider:
     kind: AccountKind = AccountKind.PROVIDER
     assistants: tuple[Assistant, ...] = ()
     assists: tuple[str, ...] = ()
+    handed_over: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -159,6 +161,13 @@ def with_link(provider: Provider, delivery_id: str) -> Provider:
     """Return the next version of a provider's row, with one more link. The oldest of too many links stops working."""
     earlier = live_links(provider)[:MAX_EARLIER_LINKS]
     return replace(provider, version=provider.version + 1, link=delivery_id, earlier_links=earlier)
+
+
+def is_same_person(one: Addressee, other: Addressee) -> bool:
+    """Return True if two statements name the same person: by the NPI if both have one, and otherwise by the name."""
+    if one.npi and other.npi:
+        return one.npi == other.npi
+    return is_same_spelling((one.first_name, one.last_name), (other.first_name, other.last_name))
 
 
 def without_sessions(provider: Provider) -> Provider:

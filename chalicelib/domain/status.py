@@ -99,6 +99,12 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
     raise Conflict(f"This document {_DONE[status]}.", code=ConflictCode(f"document-{status}"))
 
 
+def require_decidable(status: Status) -> None:
+    """Raise `Conflict` unless a provider can still approve or decline the document."""
+    if not is_decidable(status):
+        raise Conflict(f"This document {_DONE[status]}.", code=ConflictCode(f"document-{status}"))
+
+
 def status_conflict(status: Status, detail: str) -> Conflict:
     """Return the error for an event of an EMR that the document's status does not allow.
 

@@ -2,7 +2,7 @@
 
 A clinic's statements about a provider never open the documents of another clinic."""
 
-from chalicelib.domain.documents import Addressee, Document, GrantKind
+from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name, is_separated
 
 
@@ -20,12 +20,13 @@ def may_hold(provider: Provider, document: Document) -> bool:
     The document need not be in the lists now: `opens_to` checks that too. The document must name the account's person,
     and one of three conditions must be true: (a) the document was addressed to a proven address of the account, (b) the
     document's practice has itself addressed the person at a proven address, or (c) the owner entered the code of the
-    document's fax. A document that its addressee handed to another person (d) opens to that person's account only."""
+    document's fax. A document that its addressee handed over to a colleague (d) opens only to an account that has
+    proven the address to which the giver handed it."""
     granted = document.granted
-    if granted is not None and granted.kind is GrantKind.HANDED_OVER:
-        return provider.has_account and granted.provider_id == provider.id
     if not names_owner(provider, document):
         return False
+    if document.handed_over:
+        return _is_at(provider, document)
     is_granted = granted is not None and granted.provider_id == provider.id and granted.email in provider.proven_emails
     return is_granted or _is_at(provider, document) or _has_addressed(document.practice_id, provider)
 

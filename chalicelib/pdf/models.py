@@ -177,10 +177,11 @@ class CertificateFacts:
 
     Times are aware, and values that are None or empty are not printed. `patient_name`, `patient_born` and
     `external_id` (the clinic's id) identify a certificate page that got separated from the document. `identity` says
-    how the signer's identity was established. On a certificate of a signature by hand, the uploader named the signer,
-    and `addressed_to` is the person to whom the clinic sent the document. `copy` is where the pages of
-    a copy are from that came back by fax. `chain_head` is the hash of the last audit
-    event. `signed_sha256` (hex) names the signed file if the certificate is a separate file."""
+    how the signer's identity was established. `addressed_to` is the person to whom the clinic sent the document, if
+    that is not the signer for certain: on a certificate of a signature by hand, the uploader named the signer.
+    `handed_over` says who handed the document over to whom. `copy` is where the pages of a copy are from that came back
+    by fax. `chain_head` is the hash of the last audit event. `signed_sha256` (hex) names the signed file if the
+    certificate is a separate file."""
 
     certificate_type: CertificateType
     document_id: str
@@ -200,6 +201,7 @@ class CertificateFacts:
     identity: str | None = None
     addressed_to: str | None = None
     copy: CopyOrigin | None = None
+    handed_over: str | None = None
     note: str | None = None
     decline_reason: str | None = None
     pages_shown: str | None = None

@@ -131,6 +131,9 @@ class Store(Protocol):
 
         `before` is for lists that are sorted by a time. Rows at or after `before` are left out."""
 
+    def documents_by_id(self, ids: Sequence[str]) -> Sequence[Document]:
+        """Return the documents with these ids, in their order, in one call. Missing documents are left out."""
+
     def moved_documents(self, day: date, shard: str, *, limit: int, after: str | None) -> Page[Document]:
         """Return a page of the documents of one shard (one part of four) whose last audit event was on this day (UTC).
 

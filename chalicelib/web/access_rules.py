@@ -30,13 +30,15 @@ class Denial(Enum):
     NO_CODE_ENTERED = auto()
     NO_SECOND_FACTOR = auto()
     IS_ASSISTANT = auto()
+    HANDED_OVER = auto()
 
 
 def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
     """Apply the route's access rule. Return the context with the session, provider, document or practice that it read.
 
-    Return a `Denial` if the person must first log in or enter a code. Raises `NotFound` for another provider's
-    document, and `Unauthenticated` for a wrong API key or signature. `values` are the parameters in the path."""
+    Return a `Denial` if the person must first log in or enter a code, or has handed the document over. Raises
+    `NotFound` for another provider's document, and `Unauthenticated` for a wrong API key or signature. `values` are the
+    parameters in the path."""
     return _RULES[route.access](context, values)
 
 
@@ -117,8 +119,35 @@ def _require_assistant(context: RequestContext) -> "Provider":
 
 
 def _document(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    from chalicelib.domain.colleagues.hand_overs import is_giver
     from chalicelib.domain.visibility import opens_to
 
+    read = _read_document(context, values)
+    if isinstance(read, Denial):
+        return read
+    provider, document = read.require_provider(), read.document
+    if document is not None and opens_to(provider, document):
+        return read
+    if document is not None and is_giver(provider, document):
+        return Denial.HANDED_OVER
+    raise NotFound(NOTHING_HERE)
+
+
+def _giver(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    from chalicelib.domain.colleagues.hand_overs import is_giver
+
+    read = _read_document(context, values)
+    if isinstance(read, Denial):
+        return read
+    if read.document is None or not is_giver(read.require_provider(), read.document):
+        raise NotFound(NOTHING_HERE)
+    return read
+
+
+def _read_document(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    """Return the context with the session, its provider and the document of the path, which may be anybody's or None.
+
+    Return a `Denial` without a session."""
     token = context.cookies.get(SESSION_COOKIE, "")
     visit, _ = run_concurrently(
         lambda: context.services.sessions.visit(token, context.now, values["document_id"]),
@@ -127,11 +156,7 @@ def _document(context: RequestContext, values: dict[str, str]) -> RequestContext
     if visit is None:
         return Denial.NOT_LOGGED_IN_FOR_DOCUMENT
     admitted = replace(context, session=visit.session, provider=visit.provider, document=visit.document)
-    if admitted.require_provider().is_assistant:
-        return Denial.IS_ASSISTANT
-    if admitted.document is None or not opens_to(admitted.require_provider(), admitted.document):
-        raise NotFound(NOTHING_HERE)
-    return admitted
+    return Denial.IS_ASSISTANT if admitted.require_provider().is_assistant else admitted
 
 
 def _prefetch_switches(context: RequestContext, token: str) -> None:
@@ -183,6 +208,7 @@ _RULES: dict[Access, Callable[[RequestContext, dict[str, str]], RequestContext |
     Access.DOCUMENT: _document,
     Access.ASSISTANT: _assistant,
     Access.ASSISTED_DOCUMENT: _assisted_document,
+    Access.GIVER: _giver,
     Access.BY_HAND: _by_hand,
     Access.PRACTICE_KEY: _practice_key,
     Access.PRACTICE_SIGNATURE: _practice_signature,

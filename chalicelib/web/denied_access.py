@@ -21,6 +21,8 @@ def render_denial(denial: Denial, context: RequestContext, values: dict[str, str
         return _redirect_to_second_factor_setup(context)
     if denial is Denial.IS_ASSISTANT:
         return _redirect_to_own_list(context)
+    if denial is Denial.HANDED_OVER:
+        return redirect(f"/documents/{values['document_id']}/handed-over")
     if denial is Denial.NO_CODE_ENTERED:
         return _redirect_to_code_form(context, values["document_id"])
     return _show_document_landing(context, values["document_id"])

@@ -20,13 +20,14 @@ class Access(Enum):
     DOCUMENT = "document"  # session, provider, and a document that is addressed to this provider
     ASSISTANT = "assistant"  # session, provider (the assistant), principals
     ASSISTED_DOCUMENT = "assisted_document"  # session, provider (the assistant), document, principals (whose it is)
+    GIVER = "giver"  # session, provider, and a document that this provider handed over to a colleague
     BY_HAND = "by_hand"  # by_hand, document
     PRACTICE_KEY = "practice_key"  # practice
     PRACTICE_SIGNATURE = "practice_signature"  # practice
     FAX_CARRIER = "fax_carrier"  # nothing
 
 
-SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.ASSISTANT, Access.ASSISTED_DOCUMENT})
+SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.GIVER, Access.ASSISTANT, Access.ASSISTED_DOCUMENT})
 WITH_SESSION = SHOWS_PATIENTS | {Access.ACCOUNT, Access.OWN_ACCOUNT}
 _FOR_PROGRAMS = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE, Access.FAX_CARRIER})
 _PRIVATE = WITH_SESSION | {Access.BY_HAND}

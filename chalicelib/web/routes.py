@@ -6,7 +6,8 @@ from chalicelib.web.route import Access, Route
 
 ANYONE, ACCOUNT, PROVIDER, DOCUMENT = Access.ANYONE, Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT
 OWN_ACCOUNT, ASSISTANT, ASSISTED_DOCUMENT = Access.OWN_ACCOUNT, Access.ASSISTANT, Access.ASSISTED_DOCUMENT
-BY_HAND, PRACTICE_KEY, PRACTICE_SIGNATURE = Access.BY_HAND, Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE
+GIVER, BY_HAND = Access.GIVER, Access.BY_HAND
+PRACTICE_KEY, PRACTICE_SIGNATURE = Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE
 _get, _post, _put = (partial(Route, (method,)) for method in ("GET", "POST", "PUT"))
 
 ROUTES: tuple[Route, ...] = (
@@ -118,6 +119,10 @@ ROUTES: tuple[Route, ...] = (
     _post("/documents/{document_id}/unmark", DOCUMENT, "pages.signing.several_pages:unmark"),
     _post("/documents/{document_id}/forget-signature", DOCUMENT, "pages.review_pages:remove_signature", reads="page"),
     _post("/documents/{document_id}/decline", DOCUMENT, "pages.review_pages:decline", reads="page"),
+    _get("/documents/{document_id}/hand-over", DOCUMENT, "pages.colleagues.hand_over:show_form", reads="page"),
+    _post("/documents/{document_id}/hand-over", DOCUMENT, "pages.colleagues.hand_over:hand_over", reads="page"),
+    _get("/documents/{document_id}/handed-over", GIVER, "pages.colleagues.hand_over:show_state", reads="page"),
+    _post("/documents/{document_id}/take-back", GIVER, "pages.colleagues.hand_over:take_back", reads="page"),
     _get("/documents/{document_id}/original.pdf", DOCUMENT, "pages.review_pages:download_original", reads="original"),
     _get("/documents/{document_id}/signed.pdf", DOCUMENT, "pages.review_pages:download_signed", reads="signed"),
     _get(

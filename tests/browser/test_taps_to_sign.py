@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from chalicelib.domain.documents import Logo
+from chalicelib.domain.practices import Logo
 from tests.browser.conftest import NewContext
 from tests.support.browser.gateway import running_gateway
 from tests.support.browser.people import someone

@@ -203,6 +203,9 @@ class FakeStore:
             matches = [row for row in matches if getattr(row, range_name) < to_text(before)]
         return _page(Document, matches, range_name, ascending=ascending, limit=limit, after=after)
 
+    def documents_by_id(self, ids: Sequence[str]) -> tuple[Document, ...]:
+        return tuple(document for document in map(self.document, ids) if document is not None)
+
     def _worklist(self, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
         key = rows.attention_key(practice_id)
         matches = [*self._where("documents", "provider_pending", key), *self._where("documents", "provider_past", key)]

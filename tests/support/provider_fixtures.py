@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, ReceivedPage
 from chalicelib.domain.certification.facts import Certification
+from chalicelib.domain.colleagues.hand_overs import hand_over
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Document, Kind, Patient, StoredPdf
 from chalicelib.domain.practices import Endpoint, Practice
@@ -77,6 +78,19 @@ def a_document(**changes: Any) -> Document:
         ),
     )
     return replace(document, **changes)
+
+
+COLLEAGUE = Addressee(
+    first_name="Jane", last_name="Okafor", credential="NP", npi=OTHER_PROVIDER.npi, email=OTHER_PROVIDER.email
+)
+"""`OTHER_PROVIDER`, as the addressee of a document names a colleague."""
+
+
+def handed_over(document: Document, colleague: Addressee = COLLEAGUE, *, to: str = OTHER_PROVIDER.id) -> Document:
+    """Return the document after its addressee handed it over, an hour before the tests begin, to this colleague.
+
+    `to` is the id of the colleague's provider."""
+    return hand_over(document, colleague, to, START - timedelta(hours=1))
 
 
 def addressed_to(provider: Provider, document: Document) -> Document:

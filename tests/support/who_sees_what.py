@@ -1,7 +1,7 @@
 """Test cases in which somebody tries to see documents of another person. Two test modules run each case.
 
 One runs the cases on the web function in memory, and the other on the packaged and deployed portal. The cases are ten
-attacks, and the code on a fax."""
+attacks, a hand-over to a colleague, and the code on a fax."""
 
 import base64
 import itertools
@@ -373,6 +373,39 @@ def case_10_a_probe_for_accounts(world: World) -> None:
     refused = [json.loads(answer.body)["code"] for answer in answers[:2]]
     assert refused == ["not-a-pdf", "not-a-pdf"]
     assert [set(json.loads(answer.body)) for answer in answers[2:]] == [{"document_id", "status"}] * 2
+
+
+def case_11_a_document_that_was_handed_over(world: World) -> None:
+    """Check that a hand-over opens one document to the colleague's account, and only at the address that was typed."""
+    person, colleague = Physician(), Physician()
+    clinic, other = Clinic(world), Clinic(world)
+    document, kept = clinic.send(person.at(person.own)), clinic.send(person.at(person.own))
+    owner = world.set_up(person.own)
+    other.send(colleague.at(colleague.strangers))
+    namesake = world.set_up(colleague.strangers)
+
+    named = {"first_name": "Luis", "last_name": colleague.last_name, "credential": "DO", "npi": colleague.npi}
+    page = f"/documents/{document.id}"
+    assert owner.post(f"{page}/hand-over", **named, email=colleague.own).location == f"{page}/handed-over"
+    world.browser().post(f"{page}/setup-link")
+    world.settle()
+    receiver = world.set_up(colleague.own)
+    faxed = clinic.send(colleague.at(fax=True))
+    assert receiver.is_shown(document)
+    for hidden in (kept, faxed, clinic.send(person.at(person.own))):
+        assert not receiver.is_shown(hidden)
+        assert not receiver.may_sign(hidden)
+    assert not namesake.is_shown(document)
+    assert not namesake.may_sign(document)
+
+    owner.post(f"{page}/approve", typed_name="Luis Rivera", pages_shown="1", read_statement="yes")
+    assert [owner.get(path).location for path in (page, f"{page}/original.pdf")] == [f"{page}/handed-over"] * 2
+    assert clinic.read(document)["status"] == "pending"
+    assert clinic.read(document)["handed_over_to"]["email"] == colleague.own
+    assert namesake.post(f"{page}/take-back").status == 404
+    assert owner.post(f"{page}/take-back").location == page
+    assert owner.is_shown(document)
+    assert not receiver.is_shown(document)
 
 
 def fax_case_1_the_code_of_a_fax(world: World) -> None:

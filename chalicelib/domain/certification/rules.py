@@ -17,7 +17,7 @@ from chalicelib.domain.certification.facts import (
     TransmissionChannel,
     VerbalCertification,
 )
-from chalicelib.domain.documents import Document, GrantKind, Kind
+from chalicelib.domain.documents import Document, Kind
 from chalicelib.domain.status import Outcome, is_open, is_readable
 
 WINDOW = timedelta(days=30)
@@ -54,6 +54,15 @@ class CertificationWarning(StrEnum):
     START_DATE_MISSING = "start-date-missing"
     CREDENTIAL_CANNOT_CERTIFY = "credential-cannot-certify"
     VERBAL_DOES_NOT_COUNT = "verbal-certification-does-not-count"
+
+
+_ABOUT_ADDRESSEE = frozenset(
+    {
+        CertificationWarning.ORDER_NPI_MISSING,
+        CertificationWarning.ORDER_NPI_DIFFERS,
+        CertificationWarning.CREDENTIAL_CANNOT_CERTIFY,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -113,9 +122,7 @@ def transmit(document: Document, channel: TransmissionChannel, at: datetime) -> 
     """Return the document marked as transmitted to its addressee at the time `at`. Only the first transmission counts.
 
     After the addressee handed the document to a colleague, the colleague's view transmits nothing to the addressee."""
-    granted = document.granted
-    is_handed_over = granted is not None and granted.kind is GrantKind.HANDED_OVER
-    if document.transmitted_at is not None or is_handed_over:
+    if document.transmitted_at is not None or document.handed_over:
         return document
     return replace(document, transmitted_at=at, transmitted_via=channel)
 
@@ -244,6 +251,13 @@ def find_warnings(document: Document) -> tuple[CertificationWarning, ...]:
     return (*order, *([CertificationWarning.CREDENTIAL_CANNOT_CERTIFY] if is_wrong else []))
 
 
+def find_colleague_warnings(document: Document) -> tuple[CertificationWarning, ...]:
+    """Return the warnings about the colleague to whom a Medicare plan of care was handed over, or nothing.
+
+    They say that the colleague's NPI is unknown or is not the order's, or that the profession cannot certify."""
+    return tuple(warning for warning in find_warnings(document) if warning in _ABOUT_ADDRESSEE)
+
+
 def _order_warnings(document: Document, facts: Certification) -> tuple[CertificationWarning, ...]:
     npis = (facts.order_npi, document.addressee.npi)
     is_known = None not in npis
@@ -300,11 +314,13 @@ def _by_transmission(document: Document) -> CertificationState | None:
 
 
 def _has_full_order(document: Document) -> bool:
-    """Return True if the order (the referral) has the day of its signature, the discipline, and the addressee's NPI."""
+    """Return True if the order (the referral) has the day of its signature, the discipline, and the addressee's NPI.
+
+    The addressee is the provider whom the clinic named, also after a hand-over to a colleague with another NPI."""
     facts = document.certification
     if facts is None or facts.order_signed_on is None or facts.order_discipline is None:
         return False
-    return facts.order_npi is not None and facts.order_npi == document.addressee.npi
+    return facts.order_npi is not None and facts.order_npi == document.named_by_clinic.npi
 
 
 def _by_word(document: Document, now: datetime) -> CertificationState | None:

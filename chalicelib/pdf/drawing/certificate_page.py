@@ -129,6 +129,7 @@ def _signer_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
     return [
         ("Named by uploader" if is_named_by_uploader else "Name", _signer(facts)),
         ("Addressed to", facts.addressed_to),
+        ("Handed over", facts.handed_over),
         ("Identity", facts.identity),
         ("Authenticated by", facts.authentication),
         (f"Consent {facts.consent_version}" if facts.consent_version else "Consent", facts.consent_text),

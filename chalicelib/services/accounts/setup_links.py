@@ -314,10 +314,12 @@ def _as_addressed(provider: Provider, document: Document) -> Provider:
     """Return the provider as the practice of the link's document names the person, for the form of the new account.
 
     The stored row may have another name or NPI, from another practice that sent to the same address first. The NPI is
-    removed if this practice has not stated it."""
+    removed if this practice has not stated it. The statement of a colleague who handed the document over does not
+    count."""
     addressee = document.addressee
     named = replace(provider, first_name=addressee.first_name, last_name=addressee.last_name)
-    if addressee.npi is not None or document.practice_id in provider.npi_stated_by:
+    is_stated = addressee.npi is not None and not document.handed_over
+    if is_stated or document.practice_id in provider.npi_stated_by:
         return named
     return replace(named, npi=None, npi_stated_by=())
 

@@ -32,7 +32,7 @@ from chalicelib.services.reminders.reminder_contents import describe_waiting, fi
 from chalicelib.services.reminders.reminder_rows import hand_over
 from chalicelib.services.reminders.reminder_stops import ReminderStops, is_stopped
 
-_ANNOUNCEMENT = "{practice}: a document is waiting for your signature"
+_ANNOUNCEMENT = "{practice}: {announcement}"
 ENVELOPES: Mapping[str, tuple[str, str]] = {
     "document_ready": (_ANNOUNCEMENT, "Review and sign it online, or on paper."),
     "document_ready_by_hand": (_ANNOUNCEMENT, "Print it, sign it and send it back."),
@@ -155,8 +155,12 @@ class Emails(MessageSender):
             "by_hand_link": self._url(f"/by-hand/{document.id}"),
             "fax": fax,
             "addressee": document.addressee.name_and_credential,
+            "announcement": "a document is waiting for your signature",
+            "giver": document.giver.name_and_credential if document.giver else None,
             "signs_by_code": electronic and self.switches.sign_without_account(practice.id),
         }
+        if document.giver:
+            values["announcement"] = f"{values['giver']} asked you to sign a document"
         has_account = facts.provider is not None and facts.provider.has_account
         is_closed = facts.provider is not None and facts.provider.closed_at is not None
         is_of_other_account = not has_account and self._belongs_to_account(facts.delivery.recipient)

@@ -21,6 +21,9 @@ class NoticeText:
 
 NOTICE_TEXTS: Mapping[str, NoticeText] = {
     NoticeKind.DECLINED: NoticeText("A document was declined", f"A provider declined a document. {_REPORT}"),
+    NoticeKind.HANDED_OVER: NoticeText(
+        "A document was handed over", f"A provider handed a document over to a colleague, or took it back. {_REPORT}"
+    ),
     NoticeKind.NEEDS_ATTENTION: NoticeText(
         "A document needs attention",
         f"A verbal certification ended without a signature, so the plan is no longer certified. {_REPORT}",

@@ -1,8 +1,10 @@
 """The events of the audit trail in words, for the certificate page and for the audit trail on a screen."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from chalicelib.domain.audit import DocumentEventType, Event
+from chalicelib.pdf.text.signer_names import format_signer
 
 EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.SENT: "Sent by the clinic",
@@ -35,14 +37,23 @@ EVENT_LABELS: Mapping[str, str] = {
     DocumentEventType.REMINDED: "Reminder queued",
     DocumentEventType.REMINDERS_STOPPED: "Reminders by email stopped by the recipient",
     DocumentEventType.REMINDERS_RESUMED: "Reminders by email started again by the recipient",
+    DocumentEventType.HANDED_OVER: "Handed over by {giver} to {colleague}",
+    DocumentEventType.TAKEN_BACK: "Taken back by {giver} from {colleague}",
 }
 
 
 def describe_event(event: Event) -> str:
     """Return an audit event as a sentence, such as `Delivered (by fax)`."""
     label, data = EVENT_LABELS.get(event.type, event.type), event.data
+    if event.type in (DocumentEventType.HANDED_OVER, DocumentEventType.TAKEN_BACK):
+        label = label.format(giver=_describe_person(data["giver"]), colleague=_describe_person(data["colleague"]))
     channel, sent_to = data.get("channel"), data.get("sent_to")
     by = f" (by {channel})" if channel else ""
     if assistant := data.get("assistant"):
         by = f" (by {assistant}, assistant)"
-    return f"{label}{by}, sent to {sent_to}, given by the clinic" if sent_to else f"{label}{by}"
+    supplier = "the colleague" if data.get("supplied_by") == "colleague" else "the clinic"
+    return f"{label}{by}, sent to {sent_to}, given by {supplier}" if sent_to else f"{label}{by}"
+
+
+def _describe_person(person: Mapping[str, Any]) -> str:
+    return format_signer(person["name"], person["credential"] or "", person["npi"])

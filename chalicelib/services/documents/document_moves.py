@@ -92,8 +92,8 @@ def _may_move(document: Document, provider: Provider) -> bool:
     """Return True if the document may move from this provider's lists to another provider's.
 
     A document does not move if this provider's account can open it or is closed. `granted` means that the document was
-    opened to one account, by a fax's code or because its addressee handed it to the account. Such a document moves only
-    if support has decided that its addressee is not this provider."""
+    opened to one account by a fax's code. Such a document moves only if support has decided that its addressee is not
+    this provider."""
     if provider.closed_at is not None or opens_to(provider, document):
         return False
     return document.granted is None or is_separated(provider, document.addressee)

@@ -7,11 +7,18 @@ from typing_extensions import TypedDict
 
 from chalicelib.domain.carriers.document_copies import ReturnedCopy
 from chalicelib.domain.certification.facts import AttentionReason, PayerKind
-from chalicelib.domain.certification.rules import CertifiedBy, certify, local_day, needs_attention
+from chalicelib.domain.certification.rules import (
+    CertificationWarning,
+    CertifiedBy,
+    certify,
+    find_colleague_warnings,
+    local_day,
+    needs_attention,
+)
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus, MessageType
-from chalicelib.domain.documents import DeclineReason, Document, Kind, Sealing, StoredPdf
+from chalicelib.domain.documents import Addressee, Decision, DeclineReason, Document, Kind, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url, to_response
+from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url, to_plain, to_response
 
 _Level = Annotated[
     str | None,
@@ -28,13 +35,40 @@ _TRIES = frozenset({MessageType.READY.value, MessageType.FAX.value})
 """The messages that carry or announce a document, which `AttentionResource` counts as tries."""
 
 
+class PersonResource(TypedDict):
+    """A provider whom the clinic or a colleague named. The NPI is null if nobody stated it."""
+
+    name: str
+    credential: str | None
+    npi: str | None
+
+
 class SignerResource(TypedDict):
-    """The person who decided on the document. `method` is `electronic` or `by_hand`."""
+    """The person who decided on the document. `method` is `electronic` or `by_hand`.
+
+    If a colleague decided after a hand-over, `on_behalf_of` is the provider to whom you addressed the document."""
 
     name: str
     credential: str | None
     npi: str | None
     method: str
+    on_behalf_of: PersonResource | None
+
+
+class HandOverResource(TypedDict):
+    """The colleague to whom the provider handed the document over, and who has it now.
+
+    `by` is the provider who did so, and `email` the address that this provider gave. `warnings` has codes as in the
+    response to `document.sent`, such as `order-npi-differs`: the colleague's signature certifies the plan, but its
+    transmission to the colleague does not."""
+
+    name: str
+    credential: str | None
+    npi: str | None
+    email: str | None
+    at: Timestamp
+    by: PersonResource
+    warnings: list[CertificationWarning]
 
 
 class IdentityResource(TypedDict):
@@ -102,7 +136,8 @@ class PayerResource(TypedDict):
 class CallResource(TypedDict):
     """The provider whom the clinic's staff should call about the document.
 
-    `number` is null if the EMR sent no `provider.phone`."""
+    `number` is null if the EMR sent no `provider.phone`. After a hand-over, call the colleague at the office of the
+    provider to whom you addressed the document."""
 
     name: str
     number: str | None
@@ -166,6 +201,7 @@ class DocumentResource(TypedDict):
     attention: AttentionResource | None
     signer: SignerResource | None
     identity: IdentityResource | None
+    handed_over_to: HandOverResource | None
     sealing: Sealing
     signed_pdf: SignedPdf | None
     supersedes: str | None
@@ -195,7 +231,8 @@ def document_resource(document: Document, portal_url: str, now: datetime) -> Doc
         attention=_attention(document, now),
         note=decision.note if decision else None,
         decline_reason=decision.decline_reason if decision else None,
-        signer=to_response(SignerResource, decision.signer) if decision else None,
+        signer=_signer(document, decision) if decision else None,
+        handed_over_to=_hand_over(document),
         identity=to_response(IdentityResource, identity) if identity else None,
         signed_pdf=_signed_pdf(document, portal_url),
         deliveries=[to_response(DeliveryLineResource, line) for line in lines],
@@ -214,6 +251,28 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
         "tries": _count_tries(document),
         "days_left": (document.due_on - local_day(now, document)).days,
     }
+
+
+def _signer(document: Document, decision: Decision) -> SignerResource:
+    behalf = _person(document.named_by_clinic) if document.handed_over else None
+    return to_response(SignerResource, decision.signer, on_behalf_of=behalf)
+
+
+def _hand_over(document: Document) -> HandOverResource | None:
+    if not document.handed_over:
+        return None
+    act = document.handed_over[-1]
+    return to_response(
+        HandOverResource,
+        document.addressee,
+        at=to_plain(act.at),
+        by=_person(act.giver),
+        warnings=list(find_colleague_warnings(document)),
+    )
+
+
+def _person(addressee: Addressee) -> PersonResource:
+    return to_response(PersonResource, addressee)
 
 
 def _copy(copy: ReturnedCopy, document_pages: int, portal_url: str) -> CopyResource:

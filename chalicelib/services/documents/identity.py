@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import date
 
-from chalicelib.domain.documents import Document, GrantKind, Identity
+from chalicelib.domain.documents import Document, Identity
 from chalicelib.domain.providers import Provider, has_same_name
 
 
@@ -11,20 +11,20 @@ def identify_account(provider: Provider, document: Document) -> Identity:
     """Return the facts about the identity of a provider who decides on the document while logged in to an account.
 
     The decision records these facts. They say, for example, whether the owner proved to read the document's address."""
-    email, practice = document.addressee.email, document.practice.name
+    email = document.addressee.email
     is_known = email is not None and email in provider.proven_emails
     sent_to = mask(email or "") if is_known else None
     source, of_npi = _npi_source(provider, document)
     same_npi = provider.npi is not None and provider.npi == document.addressee.npi
     is_addressee = same_npi and has_same_name(provider, document.addressee)
     registry_on, of_registry = _registry_source(document, is_addressee=is_addressee)
-    address = f"at {sent_to}, an address given by {practice}" if is_known else "at another address than this document's"
-    is_added = document.granted is not None and document.granted.kind is GrantKind.FAX_CODE
-    added = f" The owner added the document with {_fax_code(document)}." if is_added else ""
+    address = f"at {sent_to}, an address given by {_supplier(document)}"
+    address = address if is_known else "at another address than this document's"
+    added = f" The owner added the document with {_fax_code(document)}." if document.granted else ""
     return Identity(
         method="account",
         sent_to=sent_to,
-        supplied_by="practice" if is_known else None,
+        supplied_by=_supplied_by(document) if is_known else None,
         npi_source=source,
         registry_on=registry_on,
         statement=f"Account of a person who proved to read email {address}.{added}{of_npi}{of_registry}",
@@ -37,8 +37,8 @@ def identify_visitor(document: Document, email: str | None, *, act: str = "", np
     The decision records these facts. `email` is the address to which the code was sent, or None if the code was on the
     document's fax. `act` says what the person did, such as `Signed on screen`. `npi` is the NPI that the person
     typed."""
-    sent_to, practice = _code_recipient(document, email), document.practice.name
-    route = f"the code sent to {sent_to}, an address given by {practice}" if email else _fax_code(document)
+    sent_to, supplier = _code_recipient(document, email), _supplier(document)
+    route = f"the code sent to {sent_to}, an address given by {supplier}" if email else _fax_code(document)
     source, of_npi = _typed_npi_source(document, npi)
     # Whoever types an NPI signs in the addressee's name.
     is_addressee = npi is not None and npi == document.addressee.npi
@@ -47,7 +47,7 @@ def identify_visitor(document: Document, email: str | None, *, act: str = "", np
     return Identity(
         method="emailed_code" if email else "fax_code",
         sent_to=sent_to,
-        supplied_by="practice",
+        supplied_by=_supplied_by(document),
         npi_source=source,
         registry_on=registry_on,
         statement=f"{start} by someone who entered {route}.{of_npi}{of_registry}",
@@ -80,7 +80,7 @@ def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, 
     if npi is None:
         return None, ""
     if npi == document.addressee.npi:
-        return "practice", f" NPI stated by {document.practice.name}."
+        return _supplied_by(document), f" NPI stated by {_supplier(document)}."
     return "signer", " NPI typed by the signer."
 
 
@@ -98,7 +98,17 @@ def code_data(document: Document, email: str | None) -> dict[str, str]:
     """Return where the document's code was sent and who gave this address, as data for an audit event.
 
     `email` is the address of an emailed code, or None for the code on a fax."""
-    return {"sent_to": _code_recipient(document, email), "supplied_by": "practice"}
+    return {"sent_to": _code_recipient(document, email), "supplied_by": _supplied_by(document)}
+
+
+def _supplied_by(document: Document) -> str:
+    """Return who named the addressee with address and NPI: the `practice`, or after a hand-over the `colleague`."""
+    return "colleague" if document.handed_over else "practice"
+
+
+def _supplier(document: Document) -> str:
+    """Return the name of the practice, or of the colleague, who stated the addressee's address and NPI."""
+    return document.giver.name_and_credential if document.giver else document.practice.name
 
 
 def mask(address: str) -> str:
@@ -113,7 +123,7 @@ def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str
     Without an NPI, return None and an empty text."""
     if provider.npi is None:
         return None, ""
-    states_npi = document.addressee.npi == provider.npi
+    states_npi = document.addressee.npi == provider.npi and not document.handed_over
     practices = {*provider.npi_stated_by, *([document.practice_id] if states_npi else [])}
     if len(practices) > 1:
         return "practices", f" NPI confirmed by {len(practices)} clinics."

@@ -8,6 +8,7 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason
 from chalicelib.domain.certification.rules import certify, drop_transmission, reopen_fax, resolve_wrong_number
 from chalicelib.domain.claim_keys import matching_claims
+from chalicelib.domain.colleagues.hand_overs import as_addressed
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.follow_up.schedule import begin
@@ -172,6 +173,7 @@ class LifecycleEvents:
             raise status_conflict(before.status, "Only a pending document can be sent again")
         after = correct(before, command)
         check_not_needed(command.ignored, after.delivery)
+        before = before if after.handed_over else as_addressed(before)
         provider = self._store.provider(before.provider_id)
         practice_id, addressee = before.practice_id, after.addressee
         owners = self._store.claims((*matching_claims(practice_id, addressee), *number_keys(practice_id, addressee)))
@@ -198,7 +200,7 @@ class LifecycleEvents:
             correction.owners,
             unlinked=correction.unlinked,
         )
-        return matcher.match()
+        return matcher.match_colleague() if after.handed_over else matcher.match()
 
     def _update(
         self, correction: _Correction, provider: Provider, command: ResendCommand, inbound: InboundEvent
@@ -265,23 +267,28 @@ def _resolve_correction(
 def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections, to be stored. Raises `Invalid` if an address is missing.
 
-    A correction raises the counter `access` by one, which invalidates all links to the document and all entered codes.
-    A wrong fax number is no reason to act any more, because the practice acts now. A new address also removes
-    `granted`: the right of one account to open the document, which came from a fax's code or because the addressee
-    handed the document to another person. A new address resolves `attention` too, unless a copy that came back is the
+    The corrections are those of the document as the clinic addressed it. So a correction ends a hand-over to a
+    colleague, and without a correction the colleague keeps the document. A correction raises the counter `access` by
+    one, which invalidates all links to the document and all entered codes. A wrong fax number is no reason to act any
+    more, because the practice acts now. A new address also removes `granted`: the right of one account to open the
+    document, which came from a fax's code. A new address resolves `attention` too, unless a copy that came back is the
     reason."""
-    addressee = replace(
-        document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
-    )
-    stated = command.delivery or (DeliveryChoice.AUTO if document.is_auto else document.delivery)
-    check_reachable(addressee, stated)
-    delivery = _resolve_correction(document, addressee, command, stated)
     document = resolve_wrong_number(document)
-    document = replace(document, is_auto=stated is DeliveryChoice.AUTO)
-    if (addressee, delivery) == (document.addressee, document.delivery):
+    addressed = as_addressed(document)
+    addressee = replace(
+        addressed.addressee,
+        email=command.email or addressed.addressee.email,
+        fax=command.fax or addressed.addressee.fax,
+    )
+    stated = command.delivery or (DeliveryChoice.AUTO if addressed.is_auto else addressed.delivery)
+    check_reachable(addressee, stated)
+    delivery = _resolve_correction(addressed, addressee, command, stated)
+    is_auto = stated is DeliveryChoice.AUTO
+    document, addressed = replace(document, is_auto=is_auto), replace(addressed, is_auto=is_auto)
+    if (addressee, delivery) == (addressed.addressee, addressed.delivery):
         return document
-    corrected = replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)
-    if addressee == document.addressee:
+    corrected = replace(addressed, addressee=addressee, delivery=delivery, access=document.access + 1)
+    if addressee == addressed.addressee:
         return corrected
     attention = document.attention if document.attention in COPY_REASONS else None
     return replace(corrected, granted=None, attention=attention)

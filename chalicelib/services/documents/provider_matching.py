@@ -142,6 +142,25 @@ class ProviderMatcher:
         self._is_newest = is_newest
         self._rows = {unlinked.id: unlinked} if unlinked else {}
 
+    def match_colleague(self) -> ProviderMatch:
+        """Return the person to whom an addressee handed a document over, with the claims that must be stored.
+
+        Only the email address finds an existing person, and nothing is recorded as stated by the practice: a provider's
+        statement about a colleague opens no document of the practice, and confirms no NPI."""
+        addressee = self._addressee
+        stored = self._account_at_address() or self._person_at_address()
+        person = stored or Provider(
+            id=self._ids.new("prv"),
+            version=1,
+            first_name=addressee.first_name,
+            last_name=addressee.last_name,
+            credential=addressee.credential,
+            mailed_to=addressee.email,
+        )
+        practices = tuple(sorted({*person.practices, self._practice_id}))
+        provider = self._separate(replace(person, practices=practices))
+        return ProviderMatch(provider=provider, stored=stored, claims=self._person_claims(provider))
+
     def match(self) -> ProviderMatch:
         """Return the existing provider who is the addressee, or a new provider, with the claims that must be stored."""
         addressee = self._addressee
@@ -318,7 +337,8 @@ class ProviderMatcher:
 def match_again(store: Store, ids: Ids, document: Document) -> ProviderMatch:
     """Return the provider to whom a stored document belongs now, found by a new search. Nothing is stored."""
     owners = store.claims(matching_claims(document.practice_id, document.addressee))
-    return ProviderMatcher(store, ids, document.practice_id, document.addressee, owners, is_newest=False).match()
+    matcher = ProviderMatcher(store, ids, document.practice_id, document.addressee, owners, is_newest=False)
+    return matcher.match_colleague() if document.handed_over else matcher.match()
 
 
 def unlink(provider: Provider, practice_id: str, email: str) -> Provider:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chalicelib.domain.certification.facts import Certification, Payer
+from chalicelib.domain.colleagues.hand_overs import as_addressed
 from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Document, FieldBox, Kind, Patient
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError
 from chalicelib.services.documents.incoming_pdf import PdfSource
@@ -93,7 +94,7 @@ def _certification(source: SendCommand | Document) -> dict[str, Any]:
 
 
 def _differences(earlier: Document, command: SendCommand) -> list[str]:
-    before, now = facts(earlier), facts(command)
+    before, now = facts(as_addressed(earlier)), facts(command)
     ignored = _NEW_FACTS if earlier.payer is None else frozenset()
     return sorted(name for name in (before.keys() | now.keys()) - ignored if before.get(name) != now.get(name))
 

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from chalicelib.domain.audit import Event
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
-from chalicelib.domain.documents import Decision, Document
+from chalicelib.domain.documents import Addressee, Decision, Document
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import describe_device
 from chalicelib.pdf.models import CertificateFacts, CertificateType, SealSpec, SignatureBlock, SignatureBox, TrailEntry
@@ -36,8 +36,11 @@ def seal_spec(document: Document, decision: Decision, now: datetime, reserved_by
 def _seal_reason(document: Document, decision: Decision) -> str:
     """Return the sentence in the seal (the digital signature) that says who decided on the document and how.
 
-    For a signer without an account, the sentence also says what the portal knows about the person."""
+    For a signer without an account, the sentence also says what the portal knows about the person. After a hand-over,
+    it also names the provider to whom the clinic addressed the document."""
     signer, identity = _signer_name(decision), decision.signer.identity
+    if document.handed_over:
+        signer = f"{signer}, on behalf of {_name(document.named_by_clinic)}"
     if identity is not None and decision.signer.is_without_account:
         return f"{signer}. {identity.statement}"
     reason = _SEAL_REASONS[decision.action] if decision.copy is None else _FAX_REASON
@@ -54,9 +57,19 @@ def _signer_name(decision: Decision) -> str:
 
 def _addressee(document: Document) -> str:
     """Return the addressee's name, and the practice that stated the name, for the certificate page of a scan."""
-    addressee = document.addressee
-    name = format_signer(addressee.name, addressee.credential or "", addressee.npi)
-    return f"{name}, as stated by {document.practice.name}"
+    return f"{_name(document.named_by_clinic)}, as stated by {document.practice.name}"
+
+
+def _name(person: Addressee) -> str:
+    return format_signer(person.name, person.credential or "", person.npi)
+
+
+def _hand_overs(document: Document) -> str | None:
+    """Return who handed the document over to whom, for the certificate page, or None if nobody did."""
+    if not document.handed_over:
+        return None
+    givers = ", and then by ".join(_name(act.giver) for act in document.handed_over)
+    return f"By {givers}, to {_name(document.addressee)}"
 
 
 def signature_block(document: Document, decision: Decision) -> SignatureBlock:
@@ -111,7 +124,8 @@ def certificate_facts(
         consent_version=decision.consent_version,
         consent_text=CONSENT_TEXTS.get(decision.consent_version or ""),
         identity=signer.identity.statement if signer.identity else None,
-        addressed_to=_addressee(document) if is_by_hand else None,
+        addressed_to=_addressee(document) if is_by_hand or document.handed_over else None,
+        handed_over=_hand_overs(document),
         copy=copy_origin(document, decision.copy, faxes) if decision.copy else None,
         note=decision.note,
         decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,

@@ -22,10 +22,10 @@ from chalicelib.services.accounts.account_settings import end_sessions, reset_se
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Files, Ids, PdfFunction, SessionKeyRotation, Store, Switches
 from chalicelib.services.practices.logos import set_logo
-from chalicelib.services.practices.practice_names import is_taken, normalize_name
 from chalicelib.services.practices.practices import Practices
 from chalicelib.services.practices.request_authentication import is_practice_id
 from chalicelib.services.practices.visibility_report import VisibilityReport
+from chalicelib.services.shown_names import is_taken, normalize_name
 from chalicelib.services.transaction import Change, Claim
 
 ACTIONS = (

@@ -5,7 +5,7 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.domain.documents import Logo
+from chalicelib.domain.practices import Logo
 from chalicelib.services.pdf_requests import MeasuredLogo, MeasureLogo
 from chalicelib.services.ports import Files, PdfFunction
 from chalicelib.services.practices.practices import Practices

@@ -4,10 +4,12 @@ It is made from the audit trail and the carriers' reports on messages. The proof
 more. A notice and *accepted by gateway* are never a transmission (docs/decisions/050)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.certification.facts import Certification
 from chalicelib.domain.certification.rules import local_day
+from chalicelib.domain.colleagues.hand_overs import as_addressed
 from chalicelib.domain.documents import Document
 from chalicelib.services.documents.document_resource import TrailPosition
 from chalicelib.services.documents.reports import audit_trail
@@ -28,9 +30,11 @@ from chalicelib.services.proof.proof_transmission import prove_transmission
 def proof_resource(evidence: Evidence, now: datetime) -> ProofResource:
     """Return the proof of transmission (that the plan reached its provider) as JSON values.
 
-    `now` is the day of the proof, and decides whether a verbal certification still counts."""
+    `now` is the day of the proof, and decides whether a verbal certification still counts. The addressee is the one
+    whom the clinic named, also after a hand-over, because only a transmission to this provider counts."""
+    attempts = list_attempts(evidence.document, evidence.deliveries, evidence.events)
+    evidence = replace(evidence, document=as_addressed(evidence.document))
     document = evidence.document
-    attempts = list_attempts(document, evidence.deliveries, evidence.events)
     return ProofResource(
         document_id=document.id,
         practice=document.practice.name,

@@ -8,7 +8,7 @@ from datetime import datetime
 from chalicelib.domain.audit import DocumentEventType, Event
 from chalicelib.domain.certification.facts import AttentionReason, Certification, TransmissionChannel
 from chalicelib.domain.certification.rules import WINDOW, certify, local_day
-from chalicelib.domain.documents import Document, GrantKind
+from chalicelib.domain.documents import Document
 from chalicelib.services.json_schema import to_plain
 from chalicelib.services.proof.evidence import Evidence
 from chalicelib.services.proof.proof_attempts import Carries, ProofAttempt, ProofResult
@@ -74,7 +74,7 @@ def _find_download(evidence: Evidence) -> datetime | None:
     corrected_at = max((*_corrections(evidence.events), *_reports(evidence)), default=None)
     document = evidence.document
     accounts = {f"provider:{document.provider_id}"}
-    if document.granted is not None and document.granted.kind is GrantKind.FAX_CODE:
+    if document.granted is not None:
         accounts.add(f"provider:{document.granted.provider_id}")
     for access in evidence.accesses:
         is_current = corrected_at is None or access.at > corrected_at

@@ -9,9 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.documents import Document, PracticeCard
+from chalicelib.domain.documents import Document
 from chalicelib.domain.follow_up.progress import FollowUpStep
 from chalicelib.domain.follow_up.schedule import has_ended
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.services.documents.provider_matching import BY_EMAIL
 from chalicelib.services.labels import KIND_PLURALS, KINDS
 from chalicelib.services.normalization import display_phone

@@ -158,7 +158,8 @@ def _find_guest_errors(guest: GuestForm, document: Document) -> list[FieldError]
     if not npis.is_valid(npi):
         errors.append(FieldError("npi", "Enter your 10-digit NPI. The number has a wrong digit or is incomplete."))
     elif addressee.npi not in (None, npi):
-        message = f"{practice} has another NPI on file for {addressee.name}. Check it, or call {practice}."
+        source = document.giver.name_and_credential if document.giver else practice
+        message = f"{source} gave another NPI for {addressee.name}. Check it, or call {practice}."
         errors.append(FieldError("npi", message))
     if not guest.confirmed:
         errors.append(FieldError("confirmed", f"Confirm that you are {addressee.name}."))

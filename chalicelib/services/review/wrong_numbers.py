@@ -99,7 +99,8 @@ class WrongNumbers:
             fax = self._store.delivery(job.delivery_id)
             return (fax.practice_id, fax.recipient) if fax else None
         document = self._store.document(job.document_id or "none")
-        return (document.practice_id, document.addressee.fax) if document and document.addressee.fax else None
+        number = document.named_by_clinic.fax if document else None
+        return (document.practice_id, number) if document and number else None
 
     def _adjust(self, document_id: str, number: str, now: datetime, *, closed: bool) -> None:
         def step() -> None:
@@ -138,5 +139,5 @@ def _is_waiting_for(document: Document, number: str) -> bool:
 
     The document is pending, was faxed to this number, and is not marked yet."""
     is_faxed = any(line.channel == Channel.FAX and line.recipient == number for line in document.deliveries)
-    is_current = document.addressee.fax == number
+    is_current = document.named_by_clinic.fax == number
     return is_decidable(document.status) and is_faxed and is_current and document.closed_fax is None

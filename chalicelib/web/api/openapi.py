@@ -46,6 +46,8 @@ WEBHOOKS: Mapping[str, str] = {
     "document.approved": "The document was signed, and you can fetch the signed PDF.",
     "document.declined": "The provider declined with a reason and an optional note.",
     "document.recalled": "The practice withdrew or replaced the document.",
+    "document.handed_over": "The provider handed the document over to a colleague, as `handed_over_to` says.",
+    "document.taken_back": "The provider took the document back from the colleague.",
 }
 """The types of webhooks that the portal sends about a document, with their occasion, for the OpenAPI document."""
 

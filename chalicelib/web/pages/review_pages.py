@@ -8,6 +8,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.domain.certification.rules import local_day
+from chalicelib.domain.colleagues.hand_overs import find_colleague
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
 from chalicelib.domain.status import is_decidable, is_readable
@@ -60,8 +61,12 @@ _ID = re.compile(r"[^a-z0-9_]")
 def list_pending(context: RequestContext) -> Response:
     after = decode_cursor(context.query.get("after"), "after", of="pending")
     provider, services = context.require_provider(), context.services
-    pending, marks = run_concurrently(
-        lambda: services.review.pending(provider, after), lambda: services.read_marks.load(provider, context.now)
+    (pending, handed_over), marks = run_concurrently(
+        lambda: run_concurrently(
+            lambda: services.review.pending(provider, after),
+            lambda: services.hand_overs.list_handed_over(provider) if after is None else (),
+        ),
+        lambda: services.read_marks.load(provider, context.now),
     )
     count = f"{MAX_COUNT - 1}+" if pending.count >= MAX_COUNT else str(pending.count)
     rows = [make_row(document, context.now) for document in pending.documents]
@@ -75,6 +80,7 @@ def list_pending(context: RequestContext) -> Response:
         next_after=encode_cursor(pending.next_after, of="pending"),
         first="after" not in context.query,
         groups=group_by_practice(rows),
+        handed_over=[(make_row(document, context.now), find_colleague(provider, document)) for document in handed_over],
         signed=_parse_signed_id(context),
         files_origin=services.files.origin(),
     )

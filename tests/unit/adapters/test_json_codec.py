@@ -17,12 +17,12 @@ from chalicelib.domain.documents import (
     FieldBox,
     Kind,
     Patient,
-    PracticeCard,
     Signer,
     SigningMethod,
     StoredPdf,
 )
 from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action
 from tests.support.provider_fixtures import PROVIDER

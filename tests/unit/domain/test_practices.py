@@ -3,8 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.documents import Logo, PracticeCard
-from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
+from chalicelib.domain.practices import ApiKey, Endpoint, Logo, Practice, PracticeCard, WebhookSecret, is_live
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -174,7 +174,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "services.pdf_jobs.sealer_cache": {"CACHE_LIFETIME": 5 * MINUTE},
     "services.practices.admin_actions": {"MAX_NAME_CHARS": 100},
     "services.practices.logos": {"MAX_BYTES": 20_000, "MAX_SIDE": 1000},
-    "services.practices.practice_names": {"_MAX_CHARS": 120},
+    "services.shown_names": {"_MAX_CHARS": 120},
     "services.practices.practices": {"LIVE_KEYS": 2, "OLD_SECRET_LIFETIME": DAY, "MAX_OLD_SECRETS": 4},
     "services.practices.request_authentication": {"MAX_BODY_BYTES": 6 * MIB, "SIGNATURE_TOLERANCE": 5 * MINUTE},
     "services.practices.visibility_report": {

@@ -32,6 +32,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/documents/{document_id}/approve": {"typed_name": ""},
     "/documents/{document_id}/decline": {"reason": ""},
     "/documents/{document_id}/mark": {"read_statement": ""},
+    "/documents/{document_id}/hand-over": {"email": ""},
     "/by-hand/{document_id}/signed": {"signer_name": ""},
     "/assistant/documents/{document_id}/ready": {"remark": "x" * 301},
     "/assistant/documents/{document_id}/signed": {"signer_name": ""},
@@ -48,7 +49,7 @@ def ask(portal: Portal, method: str, path: str, who: str) -> tuple[bool, list[Ac
     """Send a request as this kind of caller (`who`).
 
     Return whether the response shows or gives the document, and the recorded access events."""
-    portal.store.commit(Change(at=START, documents=(document_for(path),)))
+    portal.store.commit(Change(at=START, documents=(document_for(path, who),)))
     asked = Asked(portal, method, path, who)
     asked.prepare()
     response = asked.answer()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
-from chalicelib.domain.documents import Logo
+from chalicelib.domain.practices import Logo
 from tests.support.browser.states.scene import REVIEW, Scene, state
 from tests.support.provider_fixtures import PRACTICE, PROVIDER
 

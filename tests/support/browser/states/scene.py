@@ -11,16 +11,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from chalicelib.domain.documents import (
-    Decision,
-    DeclineReason,
-    Document,
-    Patient,
-    PracticeCard,
-    Signer,
-    SigningMethod,
-    StoredPdf,
-)
+from chalicelib.domain.documents import Decision, DeclineReason, Document, Patient, Signer, SigningMethod, StoredPdf
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.inspection import inspect_pdf

@@ -134,18 +134,15 @@ def test_two_people_with_one_last_name_are_separated_by_their_whole_names(suppor
     assert support.mail(replace(luis, first_name="L."), "POC-3").provider_id == account.id
 
 
-def test_what_the_code_of_a_fax_opened_moves_too_and_a_document_that_was_handed_over_stays(support: Support) -> None:
+def test_what_the_code_of_a_fax_opened_moves_too(support: Support) -> None:
     account = support.account(support.mail(LUIS, "POC-1"))
-    documents = [support.mail(JANE, f"POC-{number}") for number in (2, 3)]
-    kinds = (GrantKind.FAX_CODE, GrantKind.HANDED_OVER)
-    granted = tuple(
-        replace(document, version=document.version + 1, granted=Grant(kind=kind, provider_id=account.id))
-        for document, kind in zip(documents, kinds, strict=True)
-    )
-    support.store.commit(Change(at=support.now, documents=granted))
+    document = support.mail(JANE, "POC-2")
+    grant = Grant(kind=GrantKind.FAX_CODE, provider_id=account.id)
+    granted = replace(document, version=document.version + 1, granted=grant)
+    support.store.commit(Change(at=support.now, documents=(granted,)))
     support.separate(account, JANE)
-    assert [support.is_shown(document) for document in documents] == [False, True]
-    moved = support.latest(documents[0])
+    assert not support.is_shown(document)
+    moved = support.latest(document)
     assert (moved.provider_id == account.id, moved.granted) == (False, None)
 
 

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.documents import Grant, GrantKind
 from chalicelib.domain.providers import Provider, without_credentials
 from chalicelib.domain.visibility import assists, is_ruled_out, may_hold, names_person
 from chalicelib.services.documents.provider_matching import match_again
 from chalicelib.services.transaction import Change
 from tests.support.assistants import ASSISTANT, OTHER_ASSISTANT, entry_of
-from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, addressed_to
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document, addressed_to, handed_over
 from tests.support.worlds.assistant_world import PHONE, SUSAN, AssistantWorld
 
 HELPED = replace(PROVIDER, assistants=(entry_of(ASSISTANT),))
@@ -92,8 +91,7 @@ def test_a_document_that_is_closed_to_the_provider_is_closed_to_the_assistant(wo
     account = world.join()
     another = replace(a_document().addressee, first_name="Ann", last_name="Other", npi="1000000004")
     assert world.assistance.principal_of(a_document(addressee=another), account) is None
-    handed_over = Grant(kind=GrantKind.HANDED_OVER, provider_id=OTHER_PROVIDER.id)
-    assert world.assistance.principal_of(a_document(granted=handed_over), account) is None
+    assert world.assistance.principal_of(handed_over(a_document()), account) is None
 
 
 def test_a_document_at_an_assistants_address_is_read_by_code_only(world: AssistantWorld) -> None:

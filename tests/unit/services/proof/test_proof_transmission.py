@@ -12,7 +12,7 @@ from chalicelib.domain.certification.facts import Certification, ClosedFax, Tran
 from chalicelib.domain.deliveries import AttemptStatus, DeliveryAttempt, DeliveryStatus, ReceiptFacts
 from chalicelib.domain.documents import Grant, GrantKind
 from tests.support.fakes import START
-from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_delivery, a_fax
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_delivery, a_fax, handed_over
 from tests.support.worlds.delivery_world import World
 from tests.support.worlds.fax_world import NUMBER, FaxWorld
 from tests.support.worlds.proof_world import ORDER, add_message, change, prove, read, record
@@ -114,15 +114,22 @@ def test_the_first_download_counts(world: FaxWorld) -> None:
     assert prove(world)["transmission"]["downloaded_at"] == "2026-11-22T19:05:00.000Z"
 
 
-@pytest.mark.parametrize(("kind", "counts"), [(GrantKind.FAX_CODE, True), (GrantKind.HANDED_OVER, False)])
-def test_a_download_by_a_colleague_counts_only_with_the_code_of_the_fax(
-    world: FaxWorld,
-    kind: GrantKind,
-    counts: bool,  # noqa: FBT001 - a parameter of pytest
-) -> None:
-    change(world, granted=Grant(kind=kind, provider_id=OTHER_PROVIDER.id))
+def test_a_download_by_another_account_counts_with_the_code_of_the_fax(world: FaxWorld) -> None:
     read(world, "original", f"provider:{OTHER_PROVIDER.id}", 5)
-    assert (prove(world)["transmission"]["downloaded_at"] is not None) is counts
+    assert prove(world)["transmission"]["downloaded_at"] is None
+    change(world, granted=Grant(kind=GrantKind.FAX_CODE, provider_id=OTHER_PROVIDER.id))
+    assert prove(world)["transmission"]["downloaded_at"] is not None
+
+
+def test_what_a_colleague_reads_after_a_hand_over_transmits_nothing_to_the_addressee(world: FaxWorld) -> None:
+    handed = replace(handed_over(world.document), viewed_at=START)
+    change(world, **{name: getattr(handed, name) for name in ("addressee", "provider_id", "handed_over", "viewed_at")})
+    read(world, "original", f"provider:{OTHER_PROVIDER.id}", 5)
+    proof = prove(world)
+    assert (proof["transmission"]["opened_at"], proof["transmission"]["downloaded_at"]) == (None, None)
+    assert proof["addressee"]["name"] == "Luis Rivera, MD"
+    read(world, "original", f"provider:{PROVIDER.id}", 6)
+    assert prove(world)["transmission"]["downloaded_at"] is not None
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
-from chalicelib.domain.documents import DeliveryChoice, Document, Kind, PracticeCard
+from chalicelib.domain.documents import DeliveryChoice, Document, Kind
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.status import Status
 from chalicelib.services.reminders.reminder_rows import add_to_reminder
 from chalicelib.services.transaction import Change

@@ -236,10 +236,10 @@ def test_a_document_for_another_person_is_not_added(world: FaxWorld, provider: P
     assert world.document() == before
 
 
-@pytest.mark.parametrize("kind", ["its address", "a code", "a handover"])
+@pytest.mark.parametrize("kind", ["its address", "a code"])
 def test_a_document_in_the_list_of_another_account_stays_there(kind: str) -> None:
-    grant_kind = GrantKind.HANDED_OVER if kind == "a handover" else GrantKind.FAX_CODE
-    granted = None if kind == "its address" else Grant(kind=grant_kind, provider_id=PROVIDER.id, email=PROVIDER.email)
+    code = Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id, email=PROVIDER.email)
+    granted = None if kind == "its address" else code
     addressee = replace(FAXED.addressee, email=PROVIDER.email if kind == "its address" else None)
     document = replace(FAXED, provider_id=PROVIDER.id, granted=granted, addressee=addressee)
     world = FaxWorld(document)

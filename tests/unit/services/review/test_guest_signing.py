@@ -166,7 +166,7 @@ def test_a_recertification_is_certified_by_the_signature(desk: Desk) -> None:
         ({"credential": "M\nD"}, "credential", "such as MD"),
         ({"npi": ""}, "npi", "10-digit NPI"),
         ({"npi": "1234567890"}, "npi", "wrong digit"),
-        ({"npi": "1000000004"}, "npi", f"{CLINIC} has another NPI on file for Luis Rivera"),
+        ({"npi": "1000000004"}, "npi", f"{CLINIC} gave another NPI for Luis Rivera"),
         ({"confirmed": False}, "confirmed", "Confirm that you are Luis Rivera."),
     ],
 )

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.documents import Document, Kind, PracticeCard
+from chalicelib.domain.documents import Document, Kind
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.ports import Page
 from chalicelib.services.review.past_search import MAX_WINDOWS, WINDOW, PastSearch, find_past, parse_search

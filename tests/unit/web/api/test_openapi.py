@@ -96,5 +96,7 @@ def test_every_webhook_of_the_contract_is_described() -> None:
         "document.approved",
         "document.declined",
         "document.recalled",
+        "document.handed_over",
+        "document.taken_back",
         "endpoint.test",
     }

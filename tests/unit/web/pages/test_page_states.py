@@ -1,8 +1,10 @@
 """Test the response of every route to every kind of caller, as a table. A route without a row fails the test.
 
 A cell is a status or the target of a redirect: `login`, `land` (the landing page of the document), `code` (the
-code form), `on` (the requested page), `out` (logged out) or `done` (the decided or closed document). `-` means
-that the cell does not exist, because only the portal's own forms carry a token."""
+code form), `on` (the requested page), `out` (logged out), `over` (the page of a document that was handed over),
+`back` (the document that was taken back) or `done` (the decided or closed document). `-` means that the cell does
+not exist, because only the portal's own forms carry a token. The `giver` has handed the document over to the
+`colleague`."""
 
 import json
 import re
@@ -41,6 +43,7 @@ from tests.support.provider_fixtures import (
     a_document,
     a_received_fax,
     a_store,
+    handed_over,
 )
 
 WHO = (
@@ -54,122 +57,128 @@ WHO = (
     "other_practice",
     "visitor",
     "other_visitor",
+    "giver",
+    "colleague",
     "no_token",
 )
 CELLS = """
-GET  /                                               login on    on    on    on    on    login login login login -
-GET  /F/{name}                                       on    on    on    on    on    on    on    on    on    on    -
-GET  /account                                        login 200   200   200   200   login login login login login -
-GET  /account/activity                               login 200   200   200   200   login login login login login -
-GET  /account/authenticator                          login 200   200   200   200   login login login login login -
-GET  /account/emails                                 login on    on    404   404   login login login login login -
-GET  /account/second-factor                          login 200   200   200   200   login login login login login -
-GET  /by-hand/{document_id}                          200   land  200   200   200   200   200   200   200   200   -
-GET  /by-hand/{document_id}/document                 code  code  code  code  code  code  code  code  200   code  -
-GET  /by-hand/{document_id}/original.pdf             code  code  code  code  code  code  code  code  on    code  -
-GET  /by-hand/{document_id}/uploaded                 code  code  code  code  code  code  code  code  200   code  -
-GET  /documents                                      login 200   200   on    on    login login login login login -
-GET  /documents/marked                               login 200   200   404   404   login login login login login -
-GET  /documents/past                                 login 200   200   404   404   login login login login login -
-GET  /documents/{document_id}                        land  200   404   404   404   land  land  land  land  land  -
-GET  /documents/{document_id}/certificate.pdf        land  404   404   404   404   land  land  land  land  land  -
-GET  /documents/{document_id}/original.pdf           land  on    404   404   404   land  land  land  land  land  -
-GET  /documents/{document_id}/signed.pdf             land  on    404   404   404   land  land  land  land  land  -
-GET  /documents/{document_id}/text                   land  200   404   404   404   land  land  land  land  land  -
-GET  /fax                                            200   200   200   200   200   200   200   200   200   200   -
-GET  /fax/report                                     200   200   200   200   200   200   200   200   200   200   -
-GET  /fax/reported                                   200   200   200   200   200   200   200   200   200   200   -
-GET  /forgot-password                                200   200   200   200   200   200   200   200   200   200   -
-GET  /login                                          200   on    on    on    on    200   200   200   200   200   -
-GET  /login/second                                   410   410   410   410   410   410   410   410   410   410   -
-GET  /login/password                                 login login login login login login login login login login -
-GET  /problems/{code}                                200   200   200   200   200   200   200   200   200   200   -
-GET  /reminders/stop/{token}                         410   410   410   410   410   410   410   410   410   410   -
-GET  /setup                                          410   410   410   410   410   410   410   410   410   410   -
-GET  /setup/{token}                                  on    on    on    on    on    on    on    on    on    on    -
-GET  /static/{name}                                  200   200   200   200   200   200   200   200   200   200   -
-GET  /verify                                         200   200   200   200   200   200   200   200   200   200   -
-GET  /verify/certificates                            404   404   404   404   404   404   404   404   404   404   -
-GET  /verify/checked                                 422   422   422   422   422   422   422   422   422   422   -
-GET  /v1/providers                                   401   401   401   401   401   401   200   200   401   401   -
-GET  /v1/deliveries                                  401   401   401   401   401   401   200   200   401   401   -
-GET  /v1/faxes                                       401   401   401   401   401   401   200   200   401   401   -
-GET  /v1/faxes/{fax_id}/file.pdf                     401   401   401   401   401   401   on    404   401   401   -
-GET  /v1/faxes/{fax_id}/pages/{number}               401   401   401   401   401   401   on    404   401   401   -
-GET  /v1/documents                                   401   401   401   401   401   401   200   200   401   401   -
-GET  /v1/documents/{document_id}                     401   401   401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/events              401   401   401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/accesses            401   401   401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/original.pdf        401   401   401   401   401   401   on    404   401   401   -
-GET  /v1/documents/{document_id}/proof               401   401   401   401   401   401   200   404   401   401   -
-GET  /v1/documents/{document_id}/proof.pdf           401   401   401   401   401   401   202   404   401   401   -
-GET  /v1/documents/{document_id}/signed.pdf          401   401   401   401   401   401   on    404   401   401   -
-GET  /v1/openapi.json                                200   200   200   200   200   200   200   200   200   200   -
-GET  /v1/practice                                    401   401   401   401   401   401   200   200   401   401   -
-GET  /{proxy+}                                       404   404   404   404   404   404   404   404   404   404   -
-GET  /assistant/documents                            login 404   404   200   200   login login login login login -
-GET  /assistant/documents/past                       login 404   404   200   200   login login login login login -
-GET  /assistant/documents/{document_id}              login 404   404   200   404   login login login login login -
-GET  /assistant/documents/{document_id}/original.pdf login 404   404   on    404   login login login login login -
-GET  /assistant/documents/{document_id}/uploaded     login 404   404   200   404   login login login login login -
-GET  /assistant/documents/{document_id}/signed.pdf   login 404   404   on    404   login login login login login -
-GET  /invitation                                     410   410   410   410   410   410   410   410   410   410   -
-GET  /invitation/{token}                             on    on    on    on    on    on    on    on    on    on    -
-POST /account/authenticator                          login 400   400   400   400   login login login login login 403
-POST /account/authenticator/remove                   login 404   404   404   404   login login login login login 403
-POST /account/confirm                                login on    on    on    on    login login login login login 403
-POST /account/emails                                 login 400   400   404   404   login login login login login 403
-POST /account/emails/code                            login 400   400   404   404   login login login login login 403
-POST /account/emails/remove                          login 404   404   404   404   login login login login login 403
-POST /account/log-out-everywhere                     login out   out   out   out   login login login login login 403
-POST /account/passkeys                               login 400   400   400   400   login login login login login 403
-POST /account/passkeys/remove                        login 404   404   404   404   login login login login login 403
-POST /account/name                                   login 400   400   400   400   login login login login login 403
-POST /account/password                               login 400   400   400   400   login login login login login 403
-POST /account/second-factor/later                    login on    on    on    on    login login login login login 403
-POST /account/recovery-codes                         login 404   404   404   404   login login login login login 403
-POST /account/stay                                   login 200   200   200   200   login login login login login 403
-POST /by-hand/{document_id}                          422   422   422   422   422   422   422   422   422   422   403
-POST /by-hand/{document_id}/code                     code  code  code  code  code  code  code  code  code  code  403
-POST /by-hand/{document_id}/account                  code  code  code  code  code  code  code  code  on    code  403
-POST /by-hand/{document_id}/approve                  code  code  code  code  code  code  code  code  done  code  403
-POST /by-hand/{document_id}/decline                  code  code  code  code  code  code  code  code  done  code  403
-POST /by-hand/{document_id}/signed                   code  code  code  code  code  code  code  code  done  code  403
-POST /documents/marked                               login 200   422   404   404   login login login login login 403
-POST /documents/past                                 login 200   200   404   404   login login login login login 403
-POST /documents/{document_id}/approve                land  done  404   404   404   land  land  land  land  land  403
-POST /documents/{document_id}/decline                land  done  404   404   404   land  land  land  land  land  403
-POST /documents/{document_id}/forget-signature       land  200   404   404   404   land  land  land  land  land  403
-POST /documents/{document_id}/mark                   land  on    404   404   404   land  land  land  land  land  403
-POST /documents/{document_id}/unmark                 land  on    404   404   404   land  land  land  land  land  403
-POST /documents/{document_id}/setup-link             land  land  land  land  land  land  land  land  land  land  403
-POST /documents/{document_id}/signature              land  200   404   404   404   land  land  land  land  land  403
-POST /fax                                            422   422   422   422   422   422   422   422   422   422   403
-POST /fax/add                                        login 422   422   404   404   login login login login login 403
-POST /fax/report                                     422   422   422   422   422   422   422   422   422   422   403
-POST /fax/telnyx                                     404   404   404   404   404   404   404   404   404   404   404
-POST /forgot-password                                on    on    on    on    on    on    on    on    on    on    403
-POST /login/password                                 401   401   401   401   401   401   401   401   401   401   403
-POST /login/passkey                                  401   401   401   401   401   401   401   401   401   401   403
-POST /login/second                                   410   410   410   410   410   410   410   410   410   410   403
-POST /logout                                         login out   out   out   out   login login login login login 403
-POST /reminders/stop/{token}                         410   410   410   410   410   410   410   410   410   410   403
-POST /setup                                          410   410   410   410   410   410   410   410   410   410   403
-POST /v1/deliveries/{delivery_id}/retry              401   401   401   401   401   401   202   404   401   401   -
-POST /v1/faxes/{fax_id}/assign                       401   401   401   401   401   401   200   404   401   401   -
-POST /v1/endpoint/test                               401   401   401   401   401   401   202   202   401   401   -
-POST /v1/events                                      401   401   401   401   401   401   done  404   401   401   -
-POST /v1/uploads                                     401   401   401   401   401   401   201   201   401   401   -
-POST /assistant/documents/{document_id}/ready        login 404   404   on    404   login login login login login 403
-POST /assistant/documents/{document_id}/signed       login 404   404   done  404   login login login login login 403
-POST /account/assistants                             login 400   400   404   404   login login login login login 403
-POST /account/assistants/resend                      login 404   404   404   404   login login login login login 403
-POST /account/assistants/remove                      login 404   404   404   404   login login login login login 403
-POST /invitation                                     410   410   410   410   410   410   410   410   410   410   403
-POST /invitation/accept                              login 410   410   410   410   login login login login login 403
-PUT  /v1/endpoint                                    401   401   401   401   401   401   200   200   401   401   -
-PUT  /v1/practice                                    401   401   401   401   401   401   200   200   401   401   -
-"""
+GET  /                                                login on    on    on    on    on    login login login login on    on    -
+GET  /F/{name}                                        on    on    on    on    on    on    on    on    on    on    on    on    -
+GET  /account                                         login 200   200   200   200   login login login login login 200   200   -
+GET  /account/activity                                login 200   200   200   200   login login login login login 200   200   -
+GET  /account/authenticator                           login 200   200   200   200   login login login login login 200   200   -
+GET  /account/emails                                  login on    on    404   404   login login login login login on    on    -
+GET  /account/second-factor                           login 200   200   200   200   login login login login login 200   200   -
+GET  /by-hand/{document_id}                           200   land  200   200   200   200   200   200   200   200   200   land  -
+GET  /by-hand/{document_id}/document                  code  code  code  code  code  code  code  code  200   code  code  code  -
+GET  /by-hand/{document_id}/original.pdf              code  code  code  code  code  code  code  code  on    code  code  code  -
+GET  /by-hand/{document_id}/uploaded                  code  code  code  code  code  code  code  code  200   code  code  code  -
+GET  /documents                                       login 200   200   on    on    login login login login login 200   200   -
+GET  /documents/marked                                login 200   200   404   404   login login login login login 200   200   -
+GET  /documents/past                                  login 200   200   404   404   login login login login login 200   200   -
+GET  /documents/{document_id}                         land  200   404   404   404   land  land  land  land  land  over  200   -
+GET  /documents/{document_id}/certificate.pdf         land  404   404   404   404   land  land  land  land  land  over  404   -
+GET  /documents/{document_id}/hand-over               land  200   404   404   404   land  land  land  land  land  over  200   -
+GET  /documents/{document_id}/handed-over             land  404   404   404   404   land  land  land  land  land  200   404   -
+GET  /documents/{document_id}/original.pdf            land  on    404   404   404   land  land  land  land  land  over  on    -
+GET  /documents/{document_id}/signed.pdf              land  on    404   404   404   land  land  land  land  land  over  on    -
+GET  /documents/{document_id}/text                    land  200   404   404   404   land  land  land  land  land  over  200   -
+GET  /fax                                             200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /fax/report                                      200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /fax/reported                                    200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /forgot-password                                 200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /login                                           200   on    on    on    on    200   200   200   200   200   on    on    -
+GET  /login/second                                    410   410   410   410   410   410   410   410   410   410   410   410   -
+GET  /login/password                                  login login login login login login login login login login login login -
+GET  /problems/{code}                                 200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /reminders/stop/{token}                          410   410   410   410   410   410   410   410   410   410   410   410   -
+GET  /setup                                           410   410   410   410   410   410   410   410   410   410   410   410   -
+GET  /setup/{token}                                   on    on    on    on    on    on    on    on    on    on    on    on    -
+GET  /static/{name}                                   200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /verify                                          200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /verify/certificates                             404   404   404   404   404   404   404   404   404   404   404   404   -
+GET  /verify/checked                                  422   422   422   422   422   422   422   422   422   422   422   422   -
+GET  /v1/providers                                    401   401   401   401   401   401   200   200   401   401   401   401   -
+GET  /v1/deliveries                                   401   401   401   401   401   401   200   200   401   401   401   401   -
+GET  /v1/faxes                                        401   401   401   401   401   401   200   200   401   401   401   401   -
+GET  /v1/faxes/{fax_id}/file.pdf                      401   401   401   401   401   401   on    404   401   401   401   401   -
+GET  /v1/faxes/{fax_id}/pages/{number}                401   401   401   401   401   401   on    404   401   401   401   401   -
+GET  /v1/documents                                    401   401   401   401   401   401   200   200   401   401   401   401   -
+GET  /v1/documents/{document_id}                      401   401   401   401   401   401   200   404   401   401   401   401   -
+GET  /v1/documents/{document_id}/events               401   401   401   401   401   401   200   404   401   401   401   401   -
+GET  /v1/documents/{document_id}/accesses             401   401   401   401   401   401   200   404   401   401   401   401   -
+GET  /v1/documents/{document_id}/original.pdf         401   401   401   401   401   401   on    404   401   401   401   401   -
+GET  /v1/documents/{document_id}/proof                401   401   401   401   401   401   200   404   401   401   401   401   -
+GET  /v1/documents/{document_id}/proof.pdf            401   401   401   401   401   401   202   404   401   401   401   401   -
+GET  /v1/documents/{document_id}/signed.pdf           401   401   401   401   401   401   on    404   401   401   401   401   -
+GET  /v1/openapi.json                                 200   200   200   200   200   200   200   200   200   200   200   200   -
+GET  /v1/practice                                     401   401   401   401   401   401   200   200   401   401   401   401   -
+GET  /{proxy+}                                        404   404   404   404   404   404   404   404   404   404   404   404   -
+GET  /assistant/documents                             login 404   404   200   200   login login login login login 404   404   -
+GET  /assistant/documents/past                        login 404   404   200   200   login login login login login 404   404   -
+GET  /assistant/documents/{document_id}               login 404   404   200   404   login login login login login 404   404   -
+GET  /assistant/documents/{document_id}/original.pdf  login 404   404   on    404   login login login login login 404   404   -
+GET  /assistant/documents/{document_id}/uploaded      login 404   404   200   404   login login login login login 404   404   -
+GET  /assistant/documents/{document_id}/signed.pdf    login 404   404   on    404   login login login login login 404   404   -
+GET  /invitation                                      410   410   410   410   410   410   410   410   410   410   410   410   -
+GET  /invitation/{token}                              on    on    on    on    on    on    on    on    on    on    on    on    -
+POST /account/authenticator                           login 400   400   400   400   login login login login login 400   400   403
+POST /account/authenticator/remove                    login 404   404   404   404   login login login login login 404   404   403
+POST /account/confirm                                 login on    on    on    on    login login login login login on    on    403
+POST /account/emails                                  login 400   400   404   404   login login login login login 400   400   403
+POST /account/emails/code                             login 400   400   404   404   login login login login login 400   400   403
+POST /account/emails/remove                           login 404   404   404   404   login login login login login 404   404   403
+POST /account/log-out-everywhere                      login out   out   out   out   login login login login login out   out   403
+POST /account/passkeys                                login 400   400   400   400   login login login login login 400   400   403
+POST /account/passkeys/remove                         login 404   404   404   404   login login login login login 404   404   403
+POST /account/name                                    login 400   400   400   400   login login login login login 400   400   403
+POST /account/password                                login 400   400   400   400   login login login login login 400   400   403
+POST /account/second-factor/later                     login on    on    on    on    login login login login login on    on    403
+POST /account/recovery-codes                          login 404   404   404   404   login login login login login 404   404   403
+POST /account/stay                                    login 200   200   200   200   login login login login login 200   200   403
+POST /by-hand/{document_id}                           422   422   422   422   422   422   422   422   422   422   422   422   403
+POST /by-hand/{document_id}/code                      code  code  code  code  code  code  code  code  code  code  code  code  403
+POST /by-hand/{document_id}/account                   code  code  code  code  code  code  code  code  on    code  code  code  403
+POST /by-hand/{document_id}/approve                   code  code  code  code  code  code  code  code  done  code  code  code  403
+POST /by-hand/{document_id}/decline                   code  code  code  code  code  code  code  code  done  code  code  code  403
+POST /by-hand/{document_id}/signed                    code  code  code  code  code  code  code  code  done  code  code  code  403
+POST /documents/marked                                login 200   422   404   404   login login login login login 200   422   403
+POST /documents/past                                  login 200   200   404   404   login login login login login 200   200   403
+POST /documents/{document_id}/approve                 land  done  404   404   404   land  land  land  land  land  over  422   403
+POST /documents/{document_id}/decline                 land  done  404   404   404   land  land  land  land  land  over  done  403
+POST /documents/{document_id}/forget-signature        land  200   404   404   404   land  land  land  land  land  over  200   403
+POST /documents/{document_id}/hand-over               land  over  404   404   404   land  land  land  land  land  over  over  403
+POST /documents/{document_id}/mark                    land  on    404   404   404   land  land  land  land  land  over  on    403
+POST /documents/{document_id}/unmark                  land  on    404   404   404   land  land  land  land  land  over  on    403
+POST /documents/{document_id}/setup-link              land  land  land  land  land  land  land  land  land  land  land  land  403
+POST /documents/{document_id}/signature               land  200   404   404   404   land  land  land  land  land  over  200   403
+POST /documents/{document_id}/take-back               land  404   404   404   404   land  land  land  land  land  back  404   403
+POST /fax                                             422   422   422   422   422   422   422   422   422   422   422   422   403
+POST /fax/add                                         login 422   422   404   404   login login login login login 422   422   403
+POST /fax/report                                      422   422   422   422   422   422   422   422   422   422   422   422   403
+POST /fax/telnyx                                      404   404   404   404   404   404   404   404   404   404   404   404   404
+POST /forgot-password                                 on    on    on    on    on    on    on    on    on    on    on    on    403
+POST /login/password                                  401   401   401   401   401   401   401   401   401   401   401   401   403
+POST /login/passkey                                   401   401   401   401   401   401   401   401   401   401   401   401   403
+POST /login/second                                    410   410   410   410   410   410   410   410   410   410   410   410   403
+POST /logout                                          login out   out   out   out   login login login login login out   out   403
+POST /reminders/stop/{token}                          410   410   410   410   410   410   410   410   410   410   410   410   403
+POST /setup                                           410   410   410   410   410   410   410   410   410   410   410   410   403
+POST /v1/deliveries/{delivery_id}/retry               401   401   401   401   401   401   202   404   401   401   401   401   -
+POST /v1/faxes/{fax_id}/assign                        401   401   401   401   401   401   200   404   401   401   401   401   -
+POST /v1/endpoint/test                                401   401   401   401   401   401   202   202   401   401   401   401   -
+POST /v1/events                                       401   401   401   401   401   401   done  404   401   401   401   401   -
+POST /v1/uploads                                      401   401   401   401   401   401   201   201   401   401   401   401   -
+POST /assistant/documents/{document_id}/ready         login 404   404   on    404   login login login login login 404   404   403
+POST /assistant/documents/{document_id}/signed        login 404   404   done  404   login login login login login 404   404   403
+POST /account/assistants                              login 400   400   404   404   login login login login login 400   400   403
+POST /account/assistants/resend                       login 404   404   404   404   login login login login login 404   404   403
+POST /account/assistants/remove                       login 404   404   404   404   login login login login login 404   404   403
+POST /invitation                                      410   410   410   410   410   410   410   410   410   410   410   410   403
+POST /invitation/accept                               login 410   410   410   410   login login login login login 410   410   403
+PUT  /v1/endpoint                                     401   401   401   401   401   401   200   200   401   401   401   401   -
+PUT  /v1/practice                                     401   401   401   401   401   401   200   200   401   401   401   401   -
+"""  # noqa: E501 - one row for each route
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 DENIED = {"login", "land", "code", "401", "403", "404"}
 PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care|Rivera|originals/", re.IGNORECASE)
@@ -184,6 +193,12 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "consent": CONSENT_VERSION,
     },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
+    "/documents/{document_id}/hand-over": {
+        "first_name": "Ana",
+        "last_name": "Silva",
+        "credential": "DO",
+        "email": "ana@example.com",
+    },
     "/documents/{document_id}/mark": {"read_statement": "yes"},
     "/documents/marked": {"documents": a_document().id, "typed_name": "Luis Rivera", "consent": CONSENT_VERSION},
     "/by-hand/{document_id}": {"code": "000000"},
@@ -217,6 +232,9 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/v1/practice": {"time_zone": "America/Chicago"},
     "/v1/endpoint": {"url": "https://emr.example.com/hooks"},
 }
+TAKEN_BACK = handed_over(a_document()).access + 1
+"""The counter `access` of the sample document after it was handed over and taken back."""
+
 SIGNED = a_document(
     status=Status.APPROVED, outcome=Outcome.APPROVED, signed=StoredPdf(key="signed/doc/ab.pdf", sha256="ab", pages=4)
 )
@@ -289,6 +307,12 @@ class Asked:
     def _as_other_assistant(self) -> None:
         self._session(OTHER_ASSISTANT)
 
+    def _as_giver(self) -> None:
+        self._session(PROVIDER)
+
+    def _as_colleague(self) -> None:
+        self._session(OTHER_PROVIDER)
+
     def _as_expired(self) -> None:
         self._session(PROVIDER)
         self.portal.time.pass_time(minutes=15)
@@ -345,11 +369,13 @@ class Asked:
         self.headers["cookie"] = f"{before}; {name}={value}" if before else f"{name}={value}"
 
 
-def document_for(path: str) -> Document:
-    """Return a document in the state that a route needs: signed for the signed PDF, viewed for the text, else
-    pending."""
+def document_for(path: str, who: str = "provider") -> Document:
+    """Return a document in the state that a route needs: signed for the signed PDF, viewed for the text, else pending.
+
+    For some callers (`who`), `PROVIDER` has handed it over to `OTHER_PROVIDER`."""
     viewed_at = START if path.endswith(("/approve", "/mark")) else None
-    return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document(viewed_at=viewed_at)
+    document = SIGNED if path.endswith(("signed.pdf", "/text")) else a_document(viewed_at=viewed_at)
+    return replace(handed_over(document), viewed_at=viewed_at) if who in ("giver", "colleague") else document
 
 
 @pytest.fixture
@@ -390,7 +416,12 @@ def place(response: HTTPResponse) -> str:
     path, _, query = header(response, "location").partition("?")
     if query == "reason=logged-out":
         return "out"
-    names = {"/login": "login", f"/documents/{SIGNED.id}": "land", f"/by-hand/{SIGNED.id}": "code"}
+    names = {
+        "/login": "login",
+        f"/documents/{SIGNED.id}": "land",
+        f"/documents/{SIGNED.id}/handed-over": "over",
+        f"/by-hand/{SIGNED.id}": "code",
+    }
     return names.get(path, "on")
 
 
@@ -400,6 +431,8 @@ def shown(response: HTTPResponse, document: Document | None) -> str:
     The word is its status, `done`, or the word for the target of a redirect."""
     if document != document_for("") and document is not None and document.decided_at and not document.signed:
         return "done"
+    if document is not None and document.access == TAKEN_BACK and not document.handed_over:
+        return "back"
     if "You have a document to review" in text(response):
         return "land"
     return place(response) if response.status_code == 303 else str(response.status_code)
@@ -417,7 +450,7 @@ def test_every_caller_gets_the_response_of_the_table(portal: Portal, method: str
         assert who == "no_token"
         assert path.startswith("/v1/") or method == "GET"
         return
-    portal.store.commit(Change(at=START, documents=(document_for(path),)))
+    portal.store.commit(Change(at=START, documents=(document_for(path, who),)))
     asked = Asked(portal, method, path, who)
     asked.prepare()
     before = portal.fake_store.commits

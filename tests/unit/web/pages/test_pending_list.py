@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.documents import PracticeCard
+from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change

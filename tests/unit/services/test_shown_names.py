@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.services.practices.practice_names import normalize_name
+from chalicelib.services.shown_names import normalize_name
 
 
 def test_a_name_has_at_most_120_characters() -> None:

@@ -1,4 +1,4 @@
-"""The rules for a practice's name, which emails and pages show as the sender of a document."""
+"""The rules for a name that emails and pages show, such as that of the practice which sends a document."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _LOOKALIKES = str.maketrans("0\u00f81i\u0131\u0142", "oollll")
 
 
 def normalize_name(text: str) -> str:
-    """Return the name without surrounding spaces. Raise `ValueError` for a name that could mislead a provider."""
+    """Return the name without surrounding spaces. Raise `ValueError` for a name that could mislead its reader."""
     if len(text) > _MAX_CHARS:
         raise ValueError(f"must have at most {_MAX_CHARS} characters")
     name = normalize_line(text)

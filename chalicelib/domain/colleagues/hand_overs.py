@@ -1,0 +1,121 @@
+"""The rules by which a document's addressee hands it over to a colleague, and takes it back (docs/decisions/056)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, HandOver
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.follow_up.progress import FollowUpProgress
+from chalicelib.domain.providers import Provider, is_same_person
+from chalicelib.domain.visibility import opens_to
+
+MAX_HAND_OVERS = 3
+"""The most hand-overs of one document, one after another. After them, only a decision or taking back is possible."""
+
+
+def hand_over(document: Document, colleague: Addressee, provider_id: str, at: datetime) -> Document:
+    """Return the document after its addressee handed it over at the time `at`, to be stored.
+
+    `colleague` is the new addressee, and `provider_id` the provider to whom the colleague was matched. The status, the
+    due date and the follow-up stay. Links and codes from before stop working, because they open the document to the
+    giver's office. The colleague has not viewed the document yet. The clinic calls the colleague at the giver's
+    office, because it knows no other number."""
+    act = HandOver(
+        at=at,
+        giver=document.addressee,
+        provider_id=document.provider_id,
+        delivery=document.delivery,
+        granted=document.granted,
+        registry=document.registry,
+        viewed_at=document.viewed_at,
+    )
+    return replace(
+        document,
+        addressee=replace(colleague, phone=document.addressee.phone),
+        provider_id=provider_id,
+        delivery=DeliveryChoice.EMAIL,
+        granted=None,
+        registry=None,
+        viewed_at=None,
+        handed_over=(*document.handed_over, act),
+        access=document.access + 1,
+        follow_up=_with_reminders(document.follow_up),
+    )
+
+
+def take_back(document: Document, giver: Provider) -> Document:
+    """Return the document as it was before this provider handed it over, to be stored. Later hand-overs end too.
+
+    Links and codes that the colleague got stop working. Raises `NotFound` unless `is_giver` is true."""
+    before = _before_giver(document, giver)
+    if before is None or not opens_to(giver, before):
+        raise NotFound("There is no such document.")
+    return replace(before, access=document.access + 1, follow_up=_with_reminders(document.follow_up))
+
+
+def is_giver(provider: Provider, document: Document) -> bool:
+    """Return True if this provider handed the document over, and may see what became of it and take it back.
+
+    The document must open to the provider's account if the hand-over is taken away, by the same rule as every read."""
+    before = _before_giver(document, provider)
+    return before is not None and opens_to(provider, before)
+
+
+def find_colleague(giver: Provider, document: Document) -> Addressee:
+    """Return the colleague to whom this provider handed the document over. The colleague may have handed it on."""
+    later = document.handed_over[document.handed_over.index(find_act(giver, document)) + 1 :]
+    return later[0].giver if later else document.addressee
+
+
+def find_act(giver: Provider, document: Document) -> HandOver:
+    """Return the hand-over of the document by this provider. Raises `LookupError` if there is none."""
+    act = _find_act(giver, document)
+    if act is None:
+        raise LookupError("a provider who handed nothing over")
+    return act
+
+
+def _find_act(giver: Provider, document: Document) -> HandOver | None:
+    return next((act for act in document.handed_over if act.provider_id == giver.id), None)
+
+
+def as_addressed(document: Document) -> Document:
+    """Return the document as the clinic addressed it, as if nobody had handed it over to a colleague."""
+    return _as_before(document, document.handed_over[0]) if document.handed_over else document
+
+
+def had_before(document: Document, person: Addressee) -> bool:
+    """Return True if the document is or was addressed to this person or mailbox, so it must not be handed to them.
+
+    Without this rule, a document could go back and forth between two people."""
+    earlier = (*(act.giver for act in document.handed_over), document.addressee)
+    return any(_is_same_reader(person, addressee) for addressee in earlier)
+
+
+def _with_reminders(progress: FollowUpProgress | None) -> FollowUpProgress | None:
+    """Return the progress of the follow-up for another mailbox: only its own reader can stop the reminders there."""
+    return replace(progress, is_stopped=False) if progress else None
+
+
+def _is_same_reader(one: Addressee, other: Addressee) -> bool:
+    return is_same_person(one, other) or (one.email is not None and one.email == other.email)
+
+
+def _before_giver(document: Document, giver: Provider) -> Document | None:
+    """Return the document as it was before this provider handed it over, or None if the provider did not."""
+    act = _find_act(giver, document)
+    return _as_before(document, act) if act else None
+
+
+def _as_before(document: Document, act: HandOver) -> Document:
+    """Return the document as it was before this hand-over, with the present counter of access."""
+    return replace(
+        document,
+        addressee=act.giver,
+        provider_id=act.provider_id,
+        delivery=act.delivery,
+        granted=act.granted,
+        registry=act.registry,
+        viewed_at=act.viewed_at,
+        handed_over=document.handed_over[: document.handed_over.index(act)],
+    )
