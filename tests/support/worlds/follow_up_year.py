@@ -162,7 +162,7 @@ class Year:
         self.store = IndexedStore()
         world = self.world
         world.store, world.inspector = self.store, FakeInspector()
-        world.settings = replace(world.settings, sends_at_any_hour=False)
+        world.settings = replace(world.settings, sends_at_any_hour=False, notice_wait_seconds=120)
         world.carrier_faxes = QuickFaxes(
             **{name: getattr(world.carrier_faxes, name) for name in CarrierFaxes.__dataclass_fields__}
         )
@@ -215,8 +215,9 @@ class Year:
 
     def _note(self, delivery: Delivery, text: str) -> None:
         named = tuple(dict.fromkeys(LINK.findall(text.replace("=\n", ""))))
-        in_call = [self.world.row(fax).document_id for fax in delivery.call.deliveries] if delivery.call else []
-        documents = tuple(filter(None, in_call)) or ((delivery.document_id,) if delivery.document_id else named)
+        together = delivery.call.deliveries if delivery.call else delivery.joint
+        joined = [self.world.row(other).document_id for other in together]
+        documents = tuple(filter(None, joined)) or ((delivery.document_id,) if delivery.document_id else named)
         self.messages.append(
             SentMessage(
                 at=self.world.clock.at,

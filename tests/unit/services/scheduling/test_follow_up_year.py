@@ -18,7 +18,7 @@ BY_DAY = 7
 @pytest.fixture(scope="module")
 def year() -> Year:
     logging.getLogger("portal").setLevel(logging.CRITICAL)
-    year = Year(documents=60, providers=12, practices=8, seed=2026)
+    year = Year(documents=70, providers=12, practices=8, seed=2026)
     year.run()
     return year
 
