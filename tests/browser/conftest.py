@@ -78,22 +78,28 @@ def rows(stack: Stack) -> Rows:
     return Rows(stack)
 
 
+def visit(context: BrowserContext, stack: Stack, mailbox: Mailbox) -> Visitor:
+    """Return a visitor of the portal. The test run checks at its end that no URL names a patient."""
+    context.on("request", lambda request: stack.urls.keep(request.url))
+    return Visitor(context, stack.portal_url, mailbox)
+
+
 @pytest.fixture
 def phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
     """Return a visitor of the portal whose browser has the size of a phone, for the provider."""
-    return Visitor(new_context(**PHONE), stack.portal_url, mailbox)
+    return visit(new_context(**PHONE), stack, mailbox)
 
 
 @pytest.fixture
 def other_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
     """Return a second visitor whose browser has the size of a phone and its own cookies."""
-    return Visitor(new_context(**PHONE), stack.portal_url, mailbox)
+    return visit(new_context(**PHONE), stack, mailbox)
 
 
 @pytest.fixture
 def plain_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
     """Return a visitor of the portal whose phone browser has JavaScript switched off."""
-    return Visitor(new_context(java_script_enabled=False, **PHONE), stack.portal_url, mailbox)
+    return visit(new_context(java_script_enabled=False, **PHONE), stack, mailbox)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from infrastructure.local.stack import DOMAIN, LocalStack
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
 from tests.support.free_ports import free_port
+from tests.support.phi import outputs as phi
 from tests.support.timestamp_server import TimestampServer
 
 MAX_EMAIL_BYTES = 64 * 1024 * 1024
@@ -101,6 +102,7 @@ class Stack:
         self._local = local
         self._mailbox = mailbox
         self._authority = authority
+        self.urls = phi.Urls(local.port)
         self.outputs: Mapping[str, str] = local.outputs()
         self.functions: Mapping[str, str] = local.functions()
         self.http = self._http_client()
@@ -187,7 +189,12 @@ class Stack:
     def _http_client(self) -> httpx.Client:
         # The client sees https, so that it sends Secure cookies. The transport uses plain http.
         port = self._local.port
-        return httpx.Client(base_url=f"https://{DOMAIN}:{port}", transport=LocalhostTransport(), timeout=60.0)
+        return httpx.Client(
+            base_url=f"https://{DOMAIN}:{port}",
+            transport=LocalhostTransport(),
+            timeout=60.0,
+            event_hooks=self.urls.hooks(),
+        )
 
 
 def forward(envelope: Envelope, port: int) -> None:
@@ -241,13 +248,28 @@ def running_stack(
         local.deploy(folder, progress)
         assert not warm or local.warm_up(), f"a function did not wake: {name}"
         stack = Stack(local, mailbox, authority)
+        notices = phi.Notices(local, stack.outputs)
         yield stack
         stack.http.close()
+        refuse_leaks(stack, mailbox, notices, paths.log_of(emulator.NAME))
     finally:
         processes.stop()
         smtp.stop()
         keep_log(paths, name)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def refuse_leaks(stack: Stack, mailbox: Mailbox, notices: phi.Notices, log: Path) -> None:
+    """Fail the test run if an email, a notice, a log line, a metric or a URL of the portal names a patient."""
+    outputs = [
+        *(output for mail in mailbox.mails for output in phi.read_email(mail.message)),
+        *notices.outputs(),
+        *phi.read_logs(stack.client("logs")),
+        *phi.read_log_file(log),
+        *phi.read_metrics(stack.client("cloudwatch")),
+        *phi.read_urls(stack.urls),
+    ]
+    assert phi.find_leaks(outputs) == []
 
 
 def keep_log(paths: LocalPaths, name: str) -> None:
