@@ -158,6 +158,7 @@ def test_staff_assign_a_fax(clinic: Clinic) -> None:
             "received_at": "2026-11-22T19:00:00.000Z",
             "partial": False,
             "pages": [{"page": None, "url": url}],
+            "missing_pages": [1, 2, 3],
         }
     ]
     assert document["attention"]["reason"] == "copy_received"
