@@ -54,6 +54,15 @@ function showStrengthAsTyped() {
   }
 }
 
+// Allows a form to be sent again: its answer may never come (Stop button, lost connection, sleep). The portal takes a
+// repeated form as the same one.
+function allowResend(form) {
+  delete form.dataset.submitted;
+  for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+}
+
+const RESEND_AFTER_MS = 5000;
+
 // Prevents a second tap on a slow network from sending a form twice.
 function sendOnce() {
   for (const form of document.querySelectorAll("form[method=post]:not([data-allows-resubmit])")) {
@@ -66,14 +75,12 @@ function sendOnce() {
       for (const button of form.querySelectorAll("button[type=submit]")) {
         button.setAttribute("aria-disabled", "true");
       }
+      window.setTimeout(() => allowResend(form), RESEND_AFTER_MS);
     });
   }
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    for (const form of document.querySelectorAll("form[data-submitted]")) {
-      delete form.dataset.submitted;
-      for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
-    }
+    for (const form of document.querySelectorAll("form[data-submitted]")) allowResend(form);
   });
 }
 
