@@ -166,8 +166,8 @@ def _held(delivery: Delivery) -> str | None:
     portal finds the others that wait for the same number or email address."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
-    is_joinable = delivery.channel is Channel.FAX or delivery.type == MessageType.READY
-    if is_joinable and delivery.status is DeliveryStatus.QUEUED:
+    is_announcement = delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY
+    if (is_announcement or delivery.channel is Channel.FAX) and delivery.status is DeliveryStatus.QUEUED:
         return waiting_key(delivery.channel, delivery.practice_id, delivery.recipient)
     is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
     return WAITING + delivery.practice_id if is_waiting else None
