@@ -245,7 +245,8 @@ def running_stack(
         trusted = {"SSL_CERT_FILE": str(authority.certificate_file)} if authority else {}
         processes.start(replace(command, environment=command.environment | trusted))
         emulator.wait_until_up(processes, local.port)
-        local.deploy(folder, progress)
+        # Every document is announced at once, because tests run the workers by hand and on a clock of their own.
+        local.deploy(folder, progress, {"NoticeWaitSeconds": "0"})
         assert not warm or local.warm_up(), f"a function did not wake: {name}"
         stack = Stack(local, mailbox, authority)
         notices = phi.Notices(local, stack.outputs)
