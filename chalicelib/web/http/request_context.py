@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,9 +80,9 @@ class RequestContext:
     def _form_page(self) -> str:
         if self.has_page:
             return self.path
-        first, _, rest = self.path.removeprefix("/").partition("/")
-        if first in {"documents", "by-hand"} and rest:
-            return f"/{first}/{rest.partition('/')[0]}"
+        if found := re.match(r"(/assistant)?/(documents|by-hand)/[^/]+", self.path):
+            return found[0]
+        first = self.path.split("/")[1]
         return "/" if first == "logout" else f"/{first}"
 
     @property

@@ -45,6 +45,7 @@ def test_every_post_leads_to_a_page(path: str) -> None:
     ("path", "page"),
     [
         ("/documents/doc_1/decline", "/documents/doc_1"),
+        ("/assistant/documents/doc_1/ready", "/assistant/documents/doc_1"),
         ("/documents/past", "/documents/past"),
         ("/by-hand/doc_1", "/by-hand/doc_1"),
         ("/account/passkeys/remove", "/account"),
