@@ -2,10 +2,9 @@
 
 import os
 
-from bench.fax_webhook import MOST_SECONDS, Answer, answer_webhooks
+from bench.fax_webhook import Answer, answer_webhooks
 from tests.support.worlds.delivery_world import NAMES
 
-TRIES = 3
 ENVIRONMENT = {
     **os.environ,
     **{name: name.lower() for name in NAMES},
@@ -17,17 +16,10 @@ ENVIRONMENT = {
 }
 
 
-def is_in_time(cold: Answer, warm: Answer) -> bool:
-    return cold.estimate("cold") < MOST_SECONDS["cold"] and warm.estimate("warm") < MOST_SECONDS["warm"]
-
-
-def test_a_webhook_is_answered_in_time_after_one_write() -> None:
-    for _ in range(TRIES):  # Another program on a busy machine can slow down one try.
-        cold, warm = answer_webhooks(ENVIRONMENT)
-        assert cold.calls == warm.calls == ("DynamoDB_20120810.TransactWriteItems",)
-        if is_in_time(cold, warm):
-            return
-    raise AssertionError((cold, warm))
+def test_a_webhook_is_answered_after_one_write() -> None:
+    """Check what the time of the answer consists of. `make bench` prints the seconds and their bound."""
+    cold, warm = answer_webhooks(ENVIRONMENT)
+    assert cold.calls == warm.calls == ("DynamoDB_20120810.TransactWriteItems",)
 
 
 def test_the_estimate_adds_the_share_of_the_processor_and_the_calls() -> None:
