@@ -57,7 +57,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/account/recovery-codes", ACCOUNT, "pages.account_settings:create_recovery_codes"),
     _get("/account/second-factor", ACCOUNT, "pages.second_factor_setup:show_setup", trusts_query=True),
     _post("/account/second-factor/later", ACCOUNT, "pages.second_factor_setup:decline_offer"),
-    _post("/account/name", ACCOUNT, "pages.account_settings:correct_name"),
+    _post("/account/name", OWN_ACCOUNT, "pages.account_settings:correct_name"),
     _post("/account/password", ACCOUNT, "pages.account_settings:change_password"),
     _post("/account/log-out-everywhere", ACCOUNT, "pages.account_settings:log_out_everywhere"),
     # A provider's assistants
