@@ -9,6 +9,7 @@ ENVIRONMENT = {
     **os.environ,
     **{name: name.lower() for name in NAMES},
     "PORTAL_URL": "https://portal.test",
+    "NOTICE_WAIT_SECONDS": "120",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
