@@ -38,7 +38,7 @@ test:
 	@echo 'The tests run in parts, three at a time.'
 	@$(MAKE) tools packaged
 	@status=0; \
-	$(MAKE) --jobs=3 --output-sync=line test-browser test-access test-stack test-rules test-web test-pdf types lint || status=$$?; \
+	$(MAKE) --keep-going --jobs=3 --output-sync=line test-browser test-access test-stack test-rules test-web test-pdf types lint || status=$$?; \
 	.venv/bin/python -m infrastructure.suite_times; \
 	exit $$status
 
