@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters import dynamodb_tables as tables
+from chalicelib.adapters.dynamodb_rows import faxes_key
+from chalicelib.domain.claim_keys import email_claim, stopped_reminders_claim
 from chalicelib.services.registry.registry_files import npi_file
 from tests.support.import_graph import parsers_of
 from tests.support.template_conditions import resolve_conditions
 
 Statement = dict[str, Any]
 EVENTS = {"Fn::GetAtt": ["EventsTable", "Arn"]}
+CLAIMS = {"Fn::GetAtt": ["ClaimsTable", "Arn"]}
+RELEASED_CLAIMS = {"AdminRole": ("email#*",), "ApiHandlerRole": ("email#*", "no-reminders#*")}
 
 # The roles and statements that may use `*`, with the reasons.
 EVERYTHING = {
@@ -59,13 +63,23 @@ def test_these_are_the_roles(policies: dict[str, list[Statement]]) -> None:
     assert set(policies) == ROLES
 
 
-def test_only_the_claims_of_email_addresses_are_released(policies: dict[str, list[Statement]]) -> None:
-    claims = {"Fn::GetAtt": ["ClaimsTable", "Arn"]}
-    for statements in policies.values():
-        for statement in statements:
-            if "dynamodb:DeleteItem" in statement["Action"] and claims in statement["Resource"]:
-                assert statement["Resource"] == [claims]
-                assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["email#*"]}}
+def test_only_claims_of_email_addresses_and_of_stopped_reminders_are_released(
+    policies: dict[str, list[Statement]],
+) -> None:
+    """A claim reserves a unique value. Other claims, such as those of sealed files, are never removed.
+
+    Support releases email addresses only. A reader of reminders starts them again on a page."""
+    deletes = {
+        role: statement
+        for role, statements in policies.items()
+        for statement in statements
+        if "dynamodb:DeleteItem" in statement["Action"] and CLAIMS in statement["Resource"]
+    }
+    assert all(statement["Resource"] == [CLAIMS] for statement in deletes.values())
+    released = {role: row["Condition"]["ForAllValues:StringLike"] for role, row in deletes.items()}
+    assert released == {role: {"dynamodb:LeadingKeys": list(keys)} for role, keys in RELEASED_CLAIMS.items()}
+    keys = (email_claim("a@example.com"), stopped_reminders_claim("a@example.com"))
+    assert all(map(fnmatch, keys, RELEASED_CLAIMS["ApiHandlerRole"]))
 
 
 def test_only_lambda_may_take_a_role_and_no_managed_policy_is_attached(production: dict[str, Any]) -> None:
@@ -228,6 +242,18 @@ def test_the_deliveries_function_lists_documents_for_its_jobs_only(policies: dic
     }
     indexes = ("provider_pending", "provider_past", "practice_unsigned")
     assert listed == {str({"Fn::Sub": f"${{DocumentsTable.Arn}}/index/{index}"}) for index in indexes}
+
+
+def test_the_deliveries_function_reads_received_faxes_and_no_audit_trail(policies: dict[str, list[Statement]]) -> None:
+    """A fax that another run of the job may have stored is looked up in the events table, which also has the trails."""
+    (statement,) = (
+        row for row in policies["DeliveriesRole"] if EVENTS in row["Resource"] and "dynamodb:Query" in row["Action"]
+    )
+    assert statement["Action"] == ["dynamodb:Query"]
+    assert statement["Resource"] == [EVENTS]
+    (pattern,) = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert fnmatch(faxes_key("prc_1"), pattern)
+    assert not fnmatch("doc_1", pattern)
 
 
 def test_only_the_deliveries_function_sends_email(policies: dict[str, list[Statement]]) -> None:
