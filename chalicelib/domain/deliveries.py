@@ -38,7 +38,7 @@ class MessageType(StrEnum):
     `ADDRESS_TAKEN` informs an account's owner that somebody tried to add one of the account's addresses to another
     account. `REMINDER` is the day's one email to a mailbox about all documents that still wait there. `INVITATION` has
     the link with which an assistant accepts a provider's invitation. `ASSISTS` and `ASSISTS_NO_MORE` inform an
-    assistant that this has begun or ended for one provider."""
+    assistant that the assistance has begun or ended for one provider."""
 
     READY = "ready"
     SETUP = "setup"

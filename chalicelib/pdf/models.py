@@ -179,8 +179,8 @@ class CertificateFacts:
     `external_id` (the clinic's id) identify a certificate page that got separated from the document. `identity` says
     how the signer's identity was established. `addressed_to` is the person to whom the clinic sent the document, if
     that is not the signer for certain: on a certificate of a signature by hand, the uploader named the signer.
-    `handed_over` says who handed the document over to whom. `copy` is where the pages of a copy are from that came back
-    by fax. `chain_head` is the hash of the last audit event. `signed_sha256` (hex) names the signed file if the
+    `handed_over` says who handed the document over to whom. `copy` says where the pages of a copy that came back by
+    fax are from. `chain_head` is the hash of the last audit event. `signed_sha256` (hex) names the signed file if the
     certificate is a separate file."""
 
     certificate_type: CertificateType

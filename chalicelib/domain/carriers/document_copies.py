@@ -68,10 +68,10 @@ class ConfirmedCopy:
 def choose_sheets(copies: Sequence[ReturnedCopy], pages: int) -> tuple[CopySheet, ...]:
     """Return the sheets of the confirmed copy of a document with this many pages, made from the copies that came back.
 
-    Each page comes from the newest fax that has it, and rather from a complete fax than from one whose call ended too
-    early. A page that is in this fax twice is there twice, because the signature may be on either. A page that is in no
-    fax comes from the original. Sheets whose number could not be read follow, because the signature may be on them. The
-    result is empty without a page of a fax."""
+    Each page comes from the newest fax that has it. A complete fax comes before one whose call ended too early. A page
+    that this fax has twice is in the result twice, because the signature may be on either. A page that no fax has comes
+    from the original. Sheets whose page number could not be read follow, because the signature may be on them. If no
+    page came by fax, the result is empty."""
     newest = sorted(copies, key=attrgetter("received_at"), reverse=True)
     ranked = sorted(newest, key=attrgetter("is_partial"))
     loose = [sheet for copy in newest for sheet in _sheets(copy, None)]

@@ -95,7 +95,7 @@ MEANINGS: Mapping[ReportType, Meaning] = {
     ReportType(name=name, type=kind, sub_type=sub_type): Meaning(kind=receipt, detail=detail)
     for name, kind, sub_type, receipt, detail in _ROWS
 }
-"""The table of all reports. docs/operations.md shows it."""
+"""The table of all reports. docs/emr-integration.md shows it."""
 
 _GENERAL: Mapping[ReportName, ReportType] = {
     ReportName.DELIVERY: ReportType(name=ReportName.DELIVERY),

@@ -43,12 +43,12 @@ class OpenInvitation:
 
     @property
     def is_taken(self) -> bool:
-        """Whether the address belongs to a provider's account. A provider's account can't be an assistant's too."""
+        """True if the address belongs to a provider's account, which can't be an assistant's account too."""
         return self.account is not None and not self.account.is_assistant
 
     @property
     def personal(self) -> tuple[str, ...]:
-        """Texts about the two people of which a password must not mainly consist."""
+        """The names and the address of the two people. A password must not mainly consist of them."""
         return self.entry.name, self.entry.email, self.provider.name
 
 
@@ -72,7 +72,7 @@ class Invitations:
         return token
 
     def open(self, token: str, now: datetime) -> OpenInvitation:
-        """Return the invitation that belongs to a token. The link still works. Raise `LinkExpired` if it does not."""
+        """Return the invitation of a link, given by its token. Raise `LinkExpired` if the link no longer works."""
         secret = self._store.secret(secret_key(SecretKind.INVITATION, token)) if token else None
         if secret is None or not secret.is_live(now):
             raise LinkExpired

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
-from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner
 from chalicelib.services.accounts.account_emails import MAX_EMAILS
 from chalicelib.services.accounts.account_settings import authenticator_uri
 from chalicelib.services.accounts.assistant_list import MAX_ASSISTANTS
 from chalicelib.services.authentication.passwords import min_length
+from chalicelib.services.labels import duration
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
@@ -32,8 +33,8 @@ _DONE: Mapping[str, str] = {
     "password": "Your password was changed. You've been logged out everywhere else.",
     "passkey-added": "Passkey added. You can now log in with it.",
     "name": "Your name was corrected. Your next signatures will show it.",
-    "assistant-invited": "Invitation sent. The link expires in 90 minutes.",
-    "assistant-removed": "Assistant removed. Your documents are closed to this person now.",
+    "assistant-invited": f"Invitation sent. The link expires in {duration(LINK_LIFETIME)}.",
+    "assistant-removed": "Assistant removed. This person can no longer open your documents.",
     "email-added": "Email address added. We've emailed all your addresses.",
     "email-removed": "Email address removed. We've emailed all your addresses.",
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",

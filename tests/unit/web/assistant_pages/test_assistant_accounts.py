@@ -250,7 +250,7 @@ def test_a_removal_ends_the_access_of_an_open_session(portal: Portal, browser: B
     assert susan.get(document).status_code == 200
     answer = browser.post("/account/assistants/remove", id=account(portal).assistants[0].id)
     assert header(answer, "location") == "/account?done=assistant-removed"
-    assert "Your documents are closed to this person now." in text(browser.get(header(answer, "location")))
+    assert "This person can no longer open your documents." in text(browser.get(header(answer, "location")))
     for path in ("", "/original.pdf", "/signed.pdf"):
         assert susan.get(document + path).status_code == 404
     assert "Ada Byron" not in text(susan.get("/assistant/documents"))
