@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -204,11 +204,20 @@ def without_credentials(provider: Provider) -> Provider:
 def is_separated(provider: Provider, addressee: Addressee) -> bool:
     """Return True if support has decided that the addressee is not this provider but another person.
 
-    If support stored only an NPI, the NPI was wrong for the provider: an addressee with this NPI is another person
-    unless the addressee has the provider's name."""
-    if separation_key(provider, addressee) in provider.other_people:
+    Support stored a key of `separation_key` or of `npi_key`. A key without a first name means everybody with this NPI,
+    and usually with this last name, but never an addressee with the provider's own name. The name in a stored key may
+    be spelled in another way, and the provider may have got the other person's last name since."""
+    if not provider.other_people:
+        return False
+    last_names = ("", *searched_spellings("", addressee.last_name))
+    if _has_separated(provider, addressee, last_names) and not has_same_name(provider, addressee):
         return True
-    return npi_key(addressee.npi) in provider.other_people and not has_same_name(provider, addressee)
+    return _has_separated(provider, addressee, searched_spellings(addressee.first_name, addressee.last_name))
+
+
+def _has_separated(provider: Provider, addressee: Addressee, names: Iterable[str]) -> bool:
+    """Return True if support has stored the addressee's NPI with one of these spelling keys of a name."""
+    return any(f"{addressee.npi or ''}|{name}" in provider.other_people for name in names)
 
 
 def separation_key(provider: Provider, person: Addressee) -> str:

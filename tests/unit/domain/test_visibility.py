@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from chalicelib.domain.documents import Document, Grant, GrantKind
-from chalicelib.domain.providers import Provider, with_name
+from chalicelib.domain.providers import Provider, npi_key, separation_key, with_name
 from chalicelib.domain.visibility import may_hold, names_person, opens_to
 from tests.support.provider_fixtures import PROVIDER, a_document, handed_over
 
@@ -165,3 +165,41 @@ def test_a_name_that_the_owner_typed_names_nobody() -> None:
     assert names_person(confirmed, kim, at_address=True)
     assert names_person(confirmed, before, at_address=True)
     assert not names_person(confirmed, okafor, at_address=True)
+
+
+@pytest.mark.parametrize("first_name", ["Anna", ""])
+def test_a_separated_person_stays_another_person_after_the_provider_got_the_same_last_name(first_name: str) -> None:
+    """Luis Rivera marries Anna Kim, who shares his mailbox. A clinic had typed his NPI for her."""
+    anna = replace(a_document().addressee, first_name=first_name, last_name="Kim", npi=NPI)
+    separated = replace(PROVIDER, npi=NPI, other_people=(separation_key(PROVIDER, anna),))
+    married = with_name(separated, "Luis", "Kim")
+    for person in (separated, married):
+        assert not names_person(person, anna, at_address=True)
+        assert not names_person(person, anna, at_address=False)
+    assert names_person(married, replace(anna, first_name="Luis"), at_address=True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "first_name", "last_name"),
+    [
+        ("muller", "Anna", "Müller"),
+        ("muller", "Anna", "Mueller"),
+        ("kimmd", "Anna", "Kim MD"),
+        ("annarivera", "Anna", "Rivera MD"),
+        ("annmuellerrivera", "Ann", "Müller Rivera"),
+    ],
+)
+def test_a_separated_person_is_known_by_every_spelling(stored: str, first_name: str, last_name: str) -> None:
+    other = replace(a_document().addressee, first_name=first_name, last_name=last_name, npi=NPI)
+    for last in (PROVIDER.last_name, "Kim"):
+        person = replace(PROVIDER, npi=NPI, last_name=last, other_people=(f"{NPI}|{stored}",))
+        assert not names_person(person, other, at_address=True)
+    elsewhere = replace(PROVIDER, npi=NPI, other_people=(f"{OTHER_NPI}|{stored}",))
+    assert names_person(elsewhere, other, at_address=True)
+
+
+def test_an_npi_that_was_wrong_separates_everybody_but_the_provider() -> None:
+    person = replace(PROVIDER, npi=NPI, other_people=(npi_key(NPI),))
+    addressee = replace(a_document().addressee, npi=NPI)
+    assert names_person(person, addressee, at_address=True)
+    assert not names_person(person, replace(addressee, first_name="Ann"), at_address=True)
