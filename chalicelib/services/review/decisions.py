@@ -41,7 +41,8 @@ class ApprovalForm:
     `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature. `remember`
     saves the signature for later documents. `pages_shown` has the times at which the browser showed pages, by the
     numbers of the pages from 1. `read_statement` is true if the provider ticked to have read every page. `consents_to`
-    is the version of the consent text above the button."""
+    is the version of the consent text above the button. `access` is the document's counter of corrections and recalls
+    at the time of reading, if the document was read earlier, and otherwise None."""
 
     typed_name: str
     signature: str = "typed"
@@ -51,6 +52,7 @@ class ApprovalForm:
     pages_shown: Mapping[int, datetime] = field(default_factory=dict)
     read_statement: bool = False
     consents_to: str = ""
+    access: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +119,13 @@ def make_decline(form: DeclineForm, signer: Signer, now: datetime) -> Decision:
 def check_approval(
     form: ApprovalForm, document: Document, signature_errors: Sequence[FieldError], *, agreed_to: str | None
 ) -> None:
-    """Raise `Invalid` unless the document was viewed and the form is complete.
+    """Raise `Invalid` unless the document was viewed and the form is complete, and `Conflict` if the document was read
+    earlier and has changed since.
 
     `signature_errors` are the errors of the signature in the form. `agreed_to` is the version of the consent to which
     the signer has agreed earlier."""
+    if form.access not in (None, document.access):
+        raise changed_since()
     _check_viewed(document, NOT_SIGNED)
     errors = [*signature_errors, *_find_approval_errors(form, document, agreed_to)]
     if errors:
@@ -150,6 +155,11 @@ def check_decline(form: DeclineForm) -> None:
     """Raise `Invalid` with the wrong fields of the form, such as a missing reason."""
     if errors := _find_decline_errors(form, _read_reason(form)):
         raise Invalid("Not sent yet. Please fix the following:", errors=errors)
+
+
+def changed_since() -> Conflict:
+    """Return the error to raise for a document that the provider has not read in its present version."""
+    return Conflict("Not marked as read in its present version. Please review it.")
 
 
 def switched_off(document: Document) -> Conflict:

@@ -1,16 +1,24 @@
 """Signing several documents with one signature, after the provider has read and marked each of them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, PortalError, Unavailable
+from chalicelib.domain.errors import Invalid, NotFound, PortalError, Unavailable
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action, move
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently, run_for_each
 from chalicelib.services.ports import Listing, Store
-from chalicelib.services.review.decisions import NOT_SIGNED, ApprovalForm, check_read, find_consent_errors, switched_off
+from chalicelib.services.review.decisions import (
+    NOT_SIGNED,
+    ApprovalForm,
+    changed_since,
+    check_read,
+    find_consent_errors,
+    switched_off,
+)
 from chalicelib.services.review.read_marks import MAX_MARKS, ReadMark, ReadMarks, is_marked
 from chalicelib.services.review.review import ProviderAction, Review
 from chalicelib.services.review.signature_input import read_signature
@@ -62,9 +70,10 @@ class SigningSeveral:
         """Return the provider's pending document that is due first among those without a mark, or None.
 
         The document with the id `besides` is left out, because it has just been marked or signed."""
-        done = {besides, *self._marks.load(action.provider, action.now)}
-        page = read_visible(self._store, Listing.PROVIDER_PENDING, action.provider, limit=len(done) + 1)
-        return next((document for document in page.items if document.id not in done), None)
+        marks = self._marks.load(action.provider, action.now)
+        page = read_visible(self._store, Listing.PROVIDER_PENDING, action.provider, limit=len(marks) + 2)
+        unread = (document for document in page.items if not is_marked(document, marks))
+        return next((document for document in unread if document.id != besides), None)
 
     def mark(self, document: Document, form: ApprovalForm, action: ProviderAction) -> None:
         """Store that the provider has read every page of the document and wants to sign it later.
@@ -101,7 +110,9 @@ class SigningSeveral:
             follow_up, saved = replace(action, provider=latest), replace(form, remember=False)
             signings += run_for_each(lambda key: self._sign(key, marks.get(key), saved, follow_up), rest)
         pairs = zip(chosen, signings, strict=True)
-        self._marks.remove(action.provider, [key for key, result in pairs if not result.keeps_mark], action.now)
+        # What was signed must be shown, although the marks remain. A mark of a signed document has no effect.
+        with suppress(Unavailable):
+            self._marks.remove(action.provider, [key for key, result in pairs if not result.keeps_mark], action.now)
         return tuple(signings)
 
     def _sign(self, document_id: str, mark: ReadMark | None, form: ApprovalForm, action: ProviderAction) -> Signing:
@@ -137,8 +148,8 @@ def _with_count(action: ProviderAction, count: int) -> ProviderAction:
 def _with_mark(form: ApprovalForm, mark: ReadMark | None, document: Document) -> ApprovalForm:
     """Return the form with the pages that the provider was shown of this document. Raises `Conflict` without a mark."""
     if mark is None or not mark.is_about(document):
-        raise Conflict("Not marked as read in its present version. Please review it.")
-    return replace(form, note="", pages_shown=mark.pages_shown, read_statement=mark.read_statement)
+        raise changed_since()
+    return replace(form, note="", pages_shown=mark.pages_shown, read_statement=mark.read_statement, access=mark.access)
 
 
 def _is_signed(document: Document, provider: Provider) -> bool:
@@ -146,7 +157,7 @@ def _is_signed(document: Document, provider: Provider) -> bool:
 
     Raises `Conflict` after any other decision."""
     decision = document.decision
-    is_own = decision is not None and decision.signer.provider_id == provider.id
+    is_own = decision is not None and decision.action is Action.APPROVE and decision.signer.provider_id == provider.id
     return move(document.status, document.outcome, Action.APPROVE, same=is_own) is None
 
 

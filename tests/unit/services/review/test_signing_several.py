@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.documents import DeclineReason, Document
+from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from chalicelib.domain.jobs import JobName
-from chalicelib.domain.status import Outcome, Status
+from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.decisions import CONSENT_VERSION, ApprovalForm, DeclineForm
@@ -148,6 +148,8 @@ def test_the_next_document_is_the_first_without_a_mark(world: World) -> None:
     assert upcoming("doc_3") is None
     world.mark("doc_3")
     assert upcoming("doc_1") is None
+    world.change("doc_2", access=2)
+    assert upcoming("doc_1") == "doc_2", "it has changed since it was marked"
 
 
 def test_the_offer_depends_on_the_marks_and_on_what_waits(world: World) -> None:
@@ -346,6 +348,39 @@ def test_a_decline_at_the_same_moment_wins_or_loses_alone(world: World) -> None:
 
     world.store.before_commit = decline_elsewhere
     assert world.sign() == [("doc_1", "This document has already been declined."), ("doc_2", ""), ("doc_3", "")]
+
+
+def test_a_document_that_changes_at_the_last_moment_is_left_out(world: World) -> None:
+    """A document that was handed over and taken back, or corrected, must be read again."""
+    world.mark("doc_1")
+    world.store.before_commit = lambda: world.change("doc_1", access=3)
+    assert world.sign("doc_1") == [("doc_1", "Not marked as read in its present version. Please review it.")]
+    assert world.signed() == []
+
+
+def test_a_document_that_came_back_signed_by_hand_is_not_reported_as_signed_now(world: World) -> None:
+    world.mark_all()
+    signer = Signer(
+        name="Luis Rivera",
+        credential="MD",
+        npi=None,
+        method=SigningMethod.BY_HAND,
+        authentication="code",
+        provider_id=PROVIDER.id,
+    )
+    decision = Decision(action=Action.SIGN_BY_HAND, signer=signer, decided_at=START, scan_key="scan")
+    world.change("doc_2", status=Status.APPROVED, outcome=Outcome.BY_HAND, decision=decision)
+    assert world.sign() == [("doc_1", ""), ("doc_2", "This document has already been signed."), ("doc_3", "")]
+
+
+def test_marks_that_cannot_be_removed_hide_no_signature(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Unavailable("The database did not respond. Please try again in a moment.")
+
+    world.mark_all()
+    monkeypatch.setattr(world.marks, "remove", fail)
+    assert world.sign() == [(key, "") for key in IDS]
+    assert world.marks.find_documents(PROVIDER, START) == ()
 
 
 def test_a_database_that_does_not_respond_leaves_the_marks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
