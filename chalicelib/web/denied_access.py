@@ -80,4 +80,4 @@ def _show_document_landing(context: RequestContext, document_id: str) -> Respons
 
 
 def _is_decision(context: RequestContext) -> bool:
-    return context.request.method == "POST" and context.path.endswith(("/approve", "/decline"))
+    return context.request.method == "POST" and context.path.endswith(("/approve", "/decline", "/mark"))

@@ -79,6 +79,13 @@ def test_a_late_approval_saves_the_texts_but_no_consent(portal: Portal, late: Br
     assert 'name="pages_shown" value=""' in page
 
 
+def test_the_note_of_a_late_mark_is_restored_after_login(late: Browser) -> None:
+    sent = late.post(f"{REVIEW}/mark", {"note": NOTE, "then": "next"})
+    assert header(sent, "location") == REVIEW
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert NOTE in late.get(REVIEW).body.decode()
+
+
 def test_no_url_and_no_cookie_contains_the_note(late: Browser) -> None:
     sent = late.post(f"{REVIEW}/decline", DECLINED)
     assert "stairs" not in header(sent, "location")
