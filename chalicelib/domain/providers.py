@@ -116,11 +116,11 @@ def has_same_name(provider: Provider, addressee: Addressee) -> bool:
 
     A suffix such as Jr. matters only if both names have one."""
     other = (addressee.first_name, addressee.last_name)
-    return any(is_same_spelling(name, other) for name in _names_of(provider))
+    return any(is_same_spelling(name, other) for name in names_of(provider))
 
 
 def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
-    return any(is_same_spelling(("", last_name), ("", addressee.last_name)) for _, last_name in _names_of(provider))
+    return any(is_same_spelling(("", last_name), ("", addressee.last_name)) for _, last_name in names_of(provider))
 
 
 def with_name(provider: Provider, first_name: str, last_name: str, *, self_stated: bool = False) -> Provider:
@@ -133,13 +133,25 @@ def with_name(provider: Provider, first_name: str, last_name: str, *, self_state
         provider,
         first_name=first_name,
         last_name=last_name,
-        former_names=_names_of(provider),
+        former_names=names_of(provider),
         name_self_stated=self_stated,
         saved_signature=None,
     )
 
 
-def _names_of(provider: Provider) -> tuple[tuple[str, str], ...]:
+def without_typed_name(provider: Provider) -> Provider:
+    """Return the provider's row with the newest name that a clinic or support gave, and not one that the owner typed.
+
+    Other people are compared with this name. The row is the same if the owner typed no name."""
+    if not provider.name_self_stated:
+        return provider
+    (first_name, last_name), *earlier = provider.former_names
+    return replace(
+        provider, first_name=first_name, last_name=last_name, former_names=tuple(earlier), name_self_stated=False
+    )
+
+
+def names_of(provider: Provider) -> tuple[tuple[str, str], ...]:
     """Return the names (first, last) by which a document names this provider, the newest first."""
     own = () if provider.name_self_stated else ((provider.first_name, provider.last_name),)
     return (*own, *provider.former_names)
@@ -181,10 +193,10 @@ def without_sessions(provider: Provider) -> Provider:
 def without_credentials(provider: Provider) -> Provider:
     """Return the next version of a provider's row, without sessions, links and everything that logs the owner in.
 
-    The callers close an account or move it to another owner. The saved signature, the consent and the assistants are
-    removed too, because they belong to the person who gave or invited them."""
+    The callers close an account or move it to another owner. The saved signature, the consent, the assistants and the
+    name that the owner typed are removed too, because they belong to the person who gave or invited them."""
     return replace(
-        without_sessions(provider),
+        without_sessions(without_typed_name(provider)),
         password_hash=None,
         short_password=False,
         passkeys=(),

@@ -12,8 +12,16 @@ from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.errors import Conflict, FieldError, invalid_field
-from chalicelib.domain.providers import Provider, npi_key, separation_key, spelling_key, with_name, without_credentials
-from chalicelib.services.accounts.account_moves import owned_claims
+from chalicelib.domain.providers import (
+    Provider,
+    names_of,
+    npi_key,
+    separation_key,
+    spelling_key,
+    with_name,
+    without_credentials,
+)
+from chalicelib.services.accounts.account_moves import jobs_at, owned_claims
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -76,21 +84,22 @@ class AccountAdministration:
     def correct_name(self, provider_id: str, first_name: str, last_name: str, action: SupportAction) -> None:
         """Correct the name of an account's owner, for example after a marriage.
 
-        Documents with the name before still open in the account, and so do documents with the corrected name. The
-        account's event has both names. Raises `Invalid` if there is no such account. Does nothing if the account has
-        this name already."""
+        Documents with the name before still open in the account, and so do documents with the corrected name. Those
+        that came before the correction are in the lists of another row, so a background job moves them. The account's
+        event has both names. Raises `Invalid` if there is no such account. If the account has this name already, only
+        the job runs again."""
 
         def change(before: Provider) -> Change | None:
             _require_account(before)
             is_same = (before.first_name, before.last_name) == (first_name, last_name)
             if is_same and not before.name_self_stated:
-                return None
+                return self._moves_to(before, action)
             after = replace(with_name(before, first_name, last_name), version=before.version + 1)
             corrected = self._change(
                 after, AccountEventType.NAME_CORRECTED, action, before.proven_emails, names=(before.name, after.name)
             )
-            moves = OutboxRow(id=self._ids.new("out"), created_at=action.now, jobs=(move_job(before.id),))
-            return merge(corrected, Change(at=action.now, outbox=(moves,)))
+            moves = self._moves_to(after, action)
+            return merge(corrected, moves) if moves else corrected
 
         self._commit(provider_id, change)
 
@@ -180,6 +189,14 @@ class AccountAdministration:
 
         retry_on_conflict(step, retry_on=_RETRY_ON)
 
+    def _moves_to(self, account: Provider, action: SupportAction) -> Change | None:
+        """Return the row that queues the jobs to move documents into the account, or None if nothing is to move.
+
+        The documents are those at the account's addresses that name its owner and are in other rows' lists."""
+        jobs = dict.fromkeys(job for email in account.proven_emails for job in jobs_at(self._store, account, email))
+        row = OutboxRow(id=self._ids.new("out"), created_at=action.now, jobs=tuple(jobs))
+        return Change(at=action.now, outbox=(row,)) if jobs else None
+
     def _require_free(self, email: str, provider_id: str) -> None:
         key = email_claim(email)
         if self._store.claims([key]).get(key, provider_id) != provider_id:
@@ -234,7 +251,6 @@ def _require_other_person(provider: Provider, person: Addressee, *, remove_npi: 
     if remove_npi and (provider.has_account or person.npi is None):
         raise invalid_field("remove_npi", "needs the npi of the other person, and a provider without an account")
     is_same_npi = person.npi is None or person.npi == provider.npi
-    if is_same_npi and spelling_key(provider.first_name, provider.last_name) == spelling_key(
-        person.first_name, person.last_name
-    ):
+    names = {spelling_key(*name) for name in names_of(provider)}
+    if is_same_npi and spelling_key(person.first_name, person.last_name) in names:
         raise invalid_field("last_name", "and npi are the provider's own, so nothing tells the two people apart")

@@ -30,7 +30,7 @@ def complete_move(
         for address in (email, *old)
     )
     event = account_event(after.id, AccountEventType.ACCOUNT_MOVED, now, origin, unique=event_id)
-    jobs = _jobs_at(store, after, email)
+    jobs = jobs_at(store, after, email)
     rows = (OutboxRow(id=ids.new("out"), created_at=now, jobs=jobs),) if jobs else ()
     return Change(
         at=now,
@@ -49,7 +49,7 @@ def owned_claims(store: Store, provider_id: str, emails: tuple[str, ...]) -> tup
     return tuple(Claim(key=key, owner=provider_id) for key, owner in owners.items() if owner == provider_id)
 
 
-def _jobs_at(store: Store, account: Provider, email: str) -> tuple[Job, ...]:
+def jobs_at(store: Store, account: Provider, email: str) -> tuple[Job, ...]:
     """Return the background jobs that move documents into the account: those sent to `email` that name its owner.
 
     Until now, these documents belong to other provider rows. There is one job for each such row."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.claim_keys import email_claim, known_claims, person_claims
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, names_of, without_typed_name
 from chalicelib.domain.visibility import names_person
 from chalicelib.services.documents.document_moves import check_job, move_job
 from chalicelib.services.documents.provider_matching import complete, unlink
@@ -21,6 +21,11 @@ MAX_PRACTICES = 35
 """The most practices for which one transaction makes future faxes go to another person (DynamoDB limits a transaction).
 
 For a further practice, the next fax does the same."""
+
+MAX_NAMES = 3
+"""The most names of one person, the newest first, under which other rows of the person are looked for.
+
+Each name has up to a dozen keys, and DynamoDB limits one read and one transaction to 100 rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +108,9 @@ def _is_same_person(account: Provider, row: Provider, email: str) -> bool:
 
 
 def _new_person(ids: Ids, account: Provider, email: str) -> Provider:
+    named = without_typed_name(account)
     return Provider(
-        id=ids.new("prv"), version=0, first_name=account.first_name, last_name=account.last_name, mailed_to=email
+        id=ids.new("prv"), version=0, first_name=named.first_name, last_name=named.last_name, mailed_to=email
     )
 
 
@@ -114,7 +120,7 @@ def _claims_at_address(account: Provider, heir: Provider, email: str, owners: Ma
     The account has given up the address, and the `heir`, a provider row without an account, receives it. A claim
     reserves a name or NPI at the address for one provider row. `owners` maps the keys of stored claims to the ids of
     these rows. Claims of other people are left out."""
-    keys = [key for key in keys_at(account, email) if owners.get(key) in (None, account.id)]
+    keys = [key for key in person_claims(_addressee(account, email)) if owners.get(key) in (None, account.id)]
     return [Claim(key=key, owner=heir.id, replaces=account.id) for key in keys]
 
 
@@ -132,8 +138,13 @@ def _claims_of_faxes(store: Store, lost: Provider, heir: Provider, practices: Co
 
 
 def keys_at(account: Provider, email: str) -> tuple[str, ...]:
-    """Return the keys of the reservations (claims) of the owner's name and NPI at this email address."""
-    return person_claims(_addressee(account, email))
+    """Return the keys of the reservations (claims) of the owner's NPI and names at this email address.
+
+    The names are those by which documents name the owner: the present one and those before corrections, but none that
+    the owner typed."""
+    owner = _addressee(account, email)
+    named = (replace(owner, first_name=first, last_name=last) for first, last in names_of(account)[:MAX_NAMES])
+    return tuple(dict.fromkeys(key for addressee in named for key in person_claims(addressee)))
 
 
 def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
@@ -145,9 +156,10 @@ def _stated(person: Provider, email: str, practice_id: str) -> Addressee:
 
 
 def _addressee(person: Provider, email: str | None) -> Addressee:
+    named = without_typed_name(person)
     return Addressee(
-        first_name=person.first_name,
-        last_name=person.last_name,
+        first_name=named.first_name,
+        last_name=named.last_name,
         credential=person.credential,
         npi=person.npi,
         email=email,

@@ -27,6 +27,7 @@ from chalicelib.domain.providers import (
     searched_spellings,
     separation_key,
     spelling_key,
+    without_typed_name,
 )
 from chalicelib.domain.visibility import is_ruled_out, names_person
 from chalicelib.services.ports import Ids, Store
@@ -284,7 +285,8 @@ class ProviderMatcher:
         return replace(provider, other_people=tuple(sorted({*provider.other_people, *others})))
 
     def _as_addressee(self, row: Provider, npi: str | None) -> Addressee:
-        return replace(self._addressee, first_name=row.first_name, last_name=row.last_name, npi=npi)
+        named = without_typed_name(row)
+        return replace(self._addressee, first_name=named.first_name, last_name=named.last_name, npi=npi)
 
     def _first_addressee_claim(self) -> tuple[Claim, ...]:
         email = self._addressee.email

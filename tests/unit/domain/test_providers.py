@@ -12,6 +12,7 @@ from chalicelib.domain.providers import (
     name_key,
     searched_spellings,
     spelling_key,
+    with_name,
     without_credentials,
 )
 from chalicelib.domain.second_factors import Authenticator, Passkey, hash_recovery_code
@@ -156,6 +157,7 @@ def test_an_account_that_is_closed_or_moved_keeps_nothing_of_its_owners_logins_a
         link="dlv_1",
         move_link="dlv_2",
     )
+    account = with_name(account, "Jane", "Okafor", self_stated=True)
     assert without_credentials(account) == replace(person, version=2, session_generation=2)
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from chalicelib.domain.documents import Document, Grant, GrantKind
-from chalicelib.domain.providers import Provider, npi_key, separation_key, with_name
+from chalicelib.domain.providers import Provider, npi_key, separation_key, with_name, without_typed_name
 from chalicelib.domain.visibility import may_hold, names_person, opens_to
 from tests.support.provider_fixtures import PROVIDER, a_document, handed_over
 
@@ -203,3 +203,10 @@ def test_an_npi_that_was_wrong_separates_everybody_but_the_provider() -> None:
     addressee = replace(a_document().addressee, npi=NPI)
     assert names_person(person, addressee, at_address=True)
     assert not names_person(person, replace(addressee, first_name="Ann"), at_address=True)
+
+
+def test_without_the_typed_name_a_row_has_the_newest_name_that_a_clinic_or_support_gave() -> None:
+    corrected = with_name(PROVIDER, "Luis", "Kim")
+    assert without_typed_name(corrected) == corrected
+    typed = with_name(corrected, "Jane", "Okafor", self_stated=True)
+    assert without_typed_name(typed) == replace(corrected, saved_signature=None)

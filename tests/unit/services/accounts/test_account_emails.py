@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.claim_keys import email_claim, known_claims
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.providers import Provider, with_name
 from chalicelib.services.accounts.account_emails import MAX_EMAILS
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import ResendCommand
@@ -309,6 +310,36 @@ def test_a_document_of_the_person_still_asks_for_no_second_account_at_the_addres
     world.send(WORK, addressee=OKAFOR)
     world.send(WORK)
     assert len(world.sent_mails("setup")) == before
+
+
+# Corrected names
+
+
+def rename(world: EmailWorld, account: Provider, last_name: str, *, self_stated: bool = False) -> Provider:
+    renamed = with_name(account, "Luis", last_name, self_stated=self_stated)
+    world.store.commit(Change(at=world.clock.now(), providers=(replace(renamed, version=account.version + 1),)))
+    return world.provider(account.id)
+
+
+@pytest.mark.parametrize("self_stated", [False, True])
+def test_an_added_address_opens_documents_with_a_name_before_a_correction(
+    world: EmailWorld, *, self_stated: bool
+) -> None:
+    account = rename(world, world.account(addressee=NO_NPI), "Kim", self_stated=self_stated)
+    earlier = world.send(WORK, addressee=NO_NPI, practice=OTHER_PRACTICE)
+    kim = world.send(WORK, addressee=replace(NO_NPI, last_name="Kim"), practice=OTHER_PRACTICE)
+    account = world.add(account)
+    assert (world.is_open(account, earlier), world.is_open(account, kim)) == (True, not self_stated)
+
+
+def test_a_removed_address_goes_to_a_person_with_the_name_that_the_clinic_gave(world: EmailWorld) -> None:
+    account = rename(world, world.add(world.account()), "Okafor", self_stated=True)
+    document = world.send(WORK, practice=OTHER_PRACTICE)
+    account = world.remove(account)
+    person = world.provider(world.latest(document).provider_id)
+    assert (person.id != account.id, person.name, person.name_self_stated) == (True, "Luis Rivera", False)
+    okafor = world.send(WORK, addressee=replace(NO_NPI, last_name="Okafor"), practice=OTHER_PRACTICE)
+    assert okafor.provider_id not in (person.id, account.id)
 
 
 # Races and crashes
