@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import date
 
 from chalicelib.domain.documents import Document, Identity
-from chalicelib.domain.providers import Provider, has_same_name
+from chalicelib.domain.providers import Provider, is_same_spelling, without_typed_name
 
 
 def identify_account(provider: Provider, document: Document) -> Identity:
@@ -16,8 +16,9 @@ def identify_account(provider: Provider, document: Document) -> Identity:
     sent_to = mask(email or "") if is_known else None
     source, of_npi = _npi_source(provider, document)
     same_npi = provider.npi is not None and provider.npi == document.addressee.npi
-    is_addressee = same_npi and has_same_name(provider, document.addressee)
-    registry_on, of_registry = _registry_source(document, is_addressee=is_addressee)
+    is_named = _is_named(provider, document)
+    of_name = " Name typed by the owner of the account." if provider.name_self_stated and not is_named else ""
+    registry_on, of_registry = _registry_source(document, is_addressee=same_npi and is_named)
     address = f"at {sent_to}, an address given by {_supplier(document)}"
     address = address if is_known else "at another address than this document's"
     added = f" The owner added the document with {_fax_code(document)}." if document.granted else ""
@@ -27,8 +28,14 @@ def identify_account(provider: Provider, document: Document) -> Identity:
         supplied_by=_supplied_by(document) if is_known else None,
         npi_source=source,
         registry_on=registry_on,
-        statement=f"Account of a person who proved to read email {address}.{added}{of_npi}{of_registry}",
+        statement=f"Account of a person who proved to read email {address}.{added}{of_name}{of_npi}{of_registry}",
     )
+
+
+def _is_named(provider: Provider, document: Document) -> bool:
+    """Return True if the document names the provider as a signature would: by the present name, not by a former one."""
+    addressee = document.addressee
+    return is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
 
 
 def identify_visitor(document: Document, email: str | None, *, act: str = "", npi: str | None = None) -> Identity:
@@ -69,7 +76,8 @@ def identify_assistant(provider: Provider, assistant: Provider) -> Identity:
     """Return the facts about the identity of an assistant who returns a document that the provider signed by hand.
 
     No address is among the facts, because the practice gave none and sees the facts."""
-    statement = f"Returned by {assistant.name}, an assistant whom {provider.name_and_credential} has invited."
+    name = without_typed_name(assistant).name
+    statement = f"Returned by {name}, an assistant whom {provider.name_and_credential} has invited."
     return Identity(method="assistant", sent_to=None, supplied_by=None, statement=statement)
 
 

@@ -9,7 +9,7 @@ from chalicelib.domain.assistants import ReadyMark
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, without_typed_name
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import assists, opens_to
 from chalicelib.services.documents.document_writer import DocumentWriter
@@ -32,6 +32,11 @@ class AssistantAct:
     actor: Actor
     now: datetime
     authentication: str
+
+    @property
+    def assistant_name(self) -> str:
+        """The assistant's name as the provider or support gave it. An assistant could type somebody else's name."""
+        return without_typed_name(self.assistant).name
 
 
 class AssistantActs:
@@ -71,7 +76,7 @@ class AssistantActs:
             document,
             form,
             lambda current: self._check(current, act),
-            authentication=f"{act.authentication}, by the assistant {act.assistant.name}",
+            authentication=f"{act.authentication}, by the assistant {act.assistant_name}",
             identity=identify_assistant(act.principal, act.assistant),
             actor=act.actor,
             now=act.now,
@@ -87,7 +92,7 @@ class AssistantActs:
 
 def _mark(act: AssistantAct, remark: str | None) -> ReadyMark:
     return ReadyMark(
-        provider_id=act.principal.id, assistant_id=act.assistant.id, name=act.assistant.name, at=act.now, remark=remark
+        provider_id=act.principal.id, assistant_id=act.assistant.id, name=act.assistant_name, at=act.now, remark=remark
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.documents import Identity
+from chalicelib.domain.providers import with_name
 from chalicelib.domain.registry.entries import RegistryCheck
 from chalicelib.services.documents.identity import identify_account, identify_visitor, identity_data, mask
 from tests.support.provider_fixtures import PROVIDER, a_document
@@ -50,6 +51,14 @@ def test_the_source_of_an_npi_is_named(
     identity = identify_account(provider, replace(DOCUMENT, addressee=addressee))
     assert (identity.method, identity.npi_source, identity.supplied_by) == ("account", source, "practice")
     assert identity.statement == f"{ADDRESS} {words}"
+
+
+def test_a_name_that_only_the_owner_gave_is_said_to_be_typed() -> None:
+    typed = with_name(replace(PROVIDER, npi=None), "Luis", "Kim", self_stated=True)
+    assert identify_account(typed, DOCUMENT).statement == f"{ADDRESS} Name typed by the owner of the account."
+    named = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, last_name="Kim"))
+    for provider, document in ((typed, named), (with_name(typed, "Luis", "Kim"), DOCUMENT)):
+        assert identify_account(provider, document).statement == ADDRESS
 
 
 def test_an_account_without_an_npi_says_nothing_about_one() -> None:
@@ -115,12 +124,25 @@ def test_a_visitor_who_types_the_addressees_npi_is_registry_checked() -> None:
         identify_account(PROVIDER, replace(CHECKED, registry=RegistryCheck(dated=date(2026, 11, 2), agrees=False))),
         identify_account(replace(PROVIDER, npi="1000000012"), CHECKED),
         identify_account(replace(PROVIDER, last_name="Gomez"), CHECKED),
+        identify_account(with_name(PROVIDER, "Luis", "Gomez"), CHECKED),
+        identify_account(with_name(PROVIDER, "Luis", "Gomez", self_stated=True), CHECKED),
         identify_account(replace(PROVIDER, npi=None), replace(CHECKED, addressee=replace(CHECKED.addressee, npi=None))),
         identify_visitor(CHECKED, None, npi="1000000012"),
         identify_visitor(CHECKED, None),
         identify_visitor(replace(CHECKED, addressee=replace(CHECKED.addressee, npi=None)), None),
     ],
-    ids=["no-registry", "disagrees", "other-npi", "other-name", "no-npi", "other-typed-npi", "scan", "scan-no-npi"],
+    ids=[
+        "no-registry",
+        "disagrees",
+        "other-npi",
+        "other-name",
+        "corrected-name",
+        "typed-name",
+        "no-npi",
+        "other-typed-npi",
+        "scan",
+        "scan-no-npi",
+    ],
 )
 def test_nobody_else_is_registry_checked(identity: Identity) -> None:
     assert identity.registry_on is None

@@ -10,7 +10,7 @@ from chalicelib.domain.audit import find_break
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, with_name
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.audit_trail import describe_event
 from chalicelib.services.documents.document_resource import document_resource
@@ -82,6 +82,18 @@ def test_the_trail_names_the_assistant_and_has_no_remark(world: World) -> None:
     assert "daughter" not in json.dumps([event.body, dict(event.private)])
     assert event.private["address"] == "203.0.113.9"
     assert find_break([event]) is None
+
+
+def test_a_name_that_the_assistant_typed_is_on_no_mark_and_no_certificate(world: World) -> None:
+    """Otherwise an assistant could act in the name of another one."""
+    typed = replace(world.act(), assistant=with_name(ASSISTANT, "Mary", "Other", self_stated=True))
+    mark = world.acts.mark_ready(world.document(), typed, "").ready
+    assert mark is not None
+    assert mark.name == "Susan Park"
+    decision = world.acts.return_scan(world.document(), typed, SCAN).decision
+    assert decision is not None
+    assert decision.signer.authentication == "account password, by the assistant Susan Park"
+    assert (decision.signer.returned_by or "").startswith("Returned by Susan Park, an assistant")
 
 
 def test_the_clinic_learns_nothing_of_the_remark(world: World) -> None:
