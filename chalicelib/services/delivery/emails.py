@@ -19,6 +19,7 @@ from chalicelib.domain.delivery_attempts import AttemptResult
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import MessageOutdated
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
+from chalicelib.domain.providers import without_typed_name
 from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.accounts.assistant_invitations import Invitations
 from chalicelib.services.delivery.joint_emails import JointEmails
@@ -265,15 +266,17 @@ class Emails(MessageSender):
         return self._render(facts, "address_taken", email=facts.delivery.body, account_link=self._url("/account"))
 
     def _invitation(self, facts: MessageFacts) -> Mail:
-        """Compose the email with the link by which an assistant accepts a provider's invitation."""
+        """Compose the email with the link by which an assistant accepts a provider's invitation.
+
+        The email names the provider as a clinic or support did, because a provider could type any text as a name."""
         token = Invitations(self.store, self.ids).create_token(facts.delivery, facts.now)
-        provider = facts.require_provider()
+        provider = without_typed_name(facts.require_provider())
         link = self._url(f"/invitation/{token}")
         return self._render(facts, "invitation", invited_by=provider.name_and_credential, invitation_link=link)
 
     def _to_assistant(self, facts: MessageFacts) -> Mail:
         """Compose the email to an assistant that says for which provider the assistance has begun or ended."""
-        delivery, provider = facts.delivery, facts.require_provider()
+        delivery, provider = facts.delivery, without_typed_name(facts.require_provider())
         changed_at = _moment(delivery.created_at, self._time_zone(facts))
         values = {"principal": provider.name_and_credential, "changed_at": changed_at, "home_link": self._url("/")}
         return self._render(facts, delivery.type, **values)

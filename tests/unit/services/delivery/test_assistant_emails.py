@@ -8,6 +8,7 @@ from chalicelib.domain.assistants import Assistant
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import Decision, Signer, SigningMethod
 from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.providers import with_name
 from chalicelib.domain.status import Action, Outcome
 from chalicelib.services.accounts.assistant_invitations import Invitations
 from chalicelib.services.delivery.recipient_rations import LINKS, count_message
@@ -48,6 +49,20 @@ def test_every_email_names_the_provider_and_no_clinic(world: World, kind: str) -
         assert "Luis Rivera, MD" in text
         assert "Hill Country" not in text
         assert "Ada" not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_stranger_gets_a_text_that_a_provider_typed_as_a_name(world: World, kind: str) -> None:
+    row_id = queue(world, kind)
+    stored = world.store.provider(PROVIDER.id)
+    assert stored is not None
+    typed = with_name(stored, "Your bank", "Call 8005550199", self_stated=True)
+    world.store.commit(Change(at=world.clock.at, providers=(replace(typed, version=stored.version + 1),)))
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+    mail = world.mail()
+    for text in (str(mail["Subject"]), *both(mail)):
+        assert "Luis Rivera, MD" in text
+        assert "bank" not in text
 
 
 def test_an_invitation_has_a_link_that_opens_it(world: World) -> None:
