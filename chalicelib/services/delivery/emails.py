@@ -3,7 +3,7 @@
 No subject, sender, link or text of an email contains anything about a patient (privacy law)."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -94,9 +94,8 @@ class Emails(MessageSender):
 
         The announcement of a document also announces the other documents that wait, and stores the result for them."""
         others = self.joint_emails.join(facts) if facts.delivery.type == MessageType.READY else ()
-        documents = tuple(other.require_document()[0] for other in others)
         try:
-            result = super()._send_email(replace(facts, others=documents))
+            result = super()._send_email(replace(facts, others=_list_others(facts, others)))
         except Exception:
             self.joint_emails.release(others, facts.delivery.id)
             raise
@@ -307,6 +306,13 @@ class Emails(MessageSender):
         ids = facts.provider.practices[:_MAX_PRACTICES] if facts.provider else ()
         zones = Counter(practice.time_zone for practice in map(self.store.practice, ids) if practice is not None)
         return max(zones, key=zones.__getitem__, default=_EASTERN)
+
+
+def _list_others(facts: MessageFacts, others: Sequence[MessageFacts]) -> tuple[Document, ...]:
+    """Return the documents of the other announcements, each once. A document that was sent again has two."""
+    documents = {document.id: document for document, _ in (other.require_document() for other in others)}
+    documents.pop(facts.delivery.document_id or "", None)
+    return tuple(documents.values())
 
 
 def _moment(at: datetime, time_zone: str) -> str:
