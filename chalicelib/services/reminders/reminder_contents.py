@@ -51,12 +51,24 @@ def find_waiting(
     their providers is added. If none of the due documents waits any more, the result is empty. `reminds` is a function
     that says by the id of a practice whether its documents count, because a practice can switch reminders off."""
     due = find_due(store, delivery, now, reminds=reminds)
-    others = [document for document in _listed(store, due) if _waits_at(document, delivery.recipient, now)]
+    providers = [document.provider_id for document in due]
+    others = [document for document in _listed(store, providers) if _waits_at(document, delivery.recipient, now)]
     documents = {document.id: document for document in (*due, *others) if reminds(document.practice_id)}
     return WaitingDocuments(
         documents=tuple(sorted(documents.values(), key=lambda document: (document.due_on, document.sent_at))),
         is_last=any(_is_last(document) for document in due),
     )
+
+
+def find_listed(store: Store, delivery: Delivery, now: datetime) -> tuple[Document, ...]:
+    """Return everything that waits at the recipient's email address for the providers whom the reminder was for.
+
+    `delivery` is the reminder, which may be old. The documents that were due for it may be decided by now."""
+    named = _named(store, delivery)
+    providers = [delivery.provider_id, *(document.provider_id for document in named)]
+    found = (*named, *_listed(store, [provider_id for provider_id in providers if provider_id]))
+    documents = {document.id: document for document in found}
+    return tuple(document for document in documents.values() if _waits_at(document, delivery.recipient, now))
 
 
 def find_due(
@@ -65,8 +77,7 @@ def find_due(
     """Return the documents that the reminder names and that still wait for a signature at the recipient's address.
 
     `reminds` says by the id of a practice whether its documents count."""
-    named = [document for document in map(store.document, delivery.documents) if document is not None]
-    waiting = [document for document in named if _waits_at(document, delivery.recipient, now)]
+    waiting = [document for document in _named(store, delivery) if _waits_at(document, delivery.recipient, now)]
     return tuple(document for document in waiting if reminds(document.practice_id))
 
 
@@ -86,8 +97,12 @@ def describe_waiting(documents: Sequence[Document], links: Mapping[str, str]) ->
     }
 
 
-def _listed(store: Store, due: Sequence[Document]) -> Iterator[Document]:
-    for provider_id in dict.fromkeys(document.provider_id for document in due):
+def _named(store: Store, delivery: Delivery) -> list[Document]:
+    return [document for document in map(store.document, delivery.documents) if document is not None]
+
+
+def _listed(store: Store, provider_ids: Sequence[str]) -> Iterator[Document]:
+    for provider_id in dict.fromkeys(provider_ids):
         listing = Listing.PROVIDER_PENDING
         yield from store.documents(listing, provider_id, limit=MAX_PENDING_READ, after=None).items
 

@@ -1,8 +1,8 @@
 """The end of reminders by email to an address: its reader stops them by the link in a reminder, or a reminder bounces.
 
 The clinics then learn that their documents are not reminded of by email any more. The same link starts reminders
-again. Opening the link changes nothing,
-because email scanners open links. Only the forms behind the link stop and start reminders."""
+again. Opening the link changes nothing, because email scanners open links. Only the forms behind the link stop and
+start reminders."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_document
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Store
-from chalicelib.services.reminders.reminder_contents import find_waiting
+from chalicelib.services.reminders.reminder_contents import find_listed
 from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
 
 LINK_LIFETIME = timedelta(days=60)
@@ -72,25 +72,20 @@ class ReminderStops:
         """Do the job that follows a stop or a new start of reminders: record it on every document that waits there.
 
         After a stop, staff are asked to act. The job looks at the present state of the mailbox, so a job that comes
-        twice, or late, does no harm."""
+        twice, or late, does no harm. It looks again at its end, because the reader may have changed the state, and the
+        job of that change may run beside this one."""
         reminder = self._require_reminder(job)
-        if is_stopped(self._store, reminder.recipient):
-            self._end_reminders(job, lambda recorder, _reminder: record_stop(recorder))
-        else:
-            self._change_waiting(reminder, stops=False, record=_record_start)
+        stops = is_stopped(self._store, reminder.recipient)
+        self._change_waiting(reminder, stops=stops, record=record_stop if stops else _record_start)
+        if is_stopped(self._store, reminder.recipient) is not stops:
+            self.tell_clinics(job)
 
     def report_bounce(self, job: Job) -> None:
         """Do the job that follows a reminder that could not be delivered: report it for every document that waits.
 
         A job that comes twice does no harm."""
-        self._end_reminders(job, _record_bounce)
-
-    def _end_reminders(self, job: Job, record: Callable[[Recorder, Delivery], object]) -> None:
-        """End the reminders by email of every document that waits at the email address of the job's reminder.
-
-        `record` is a function that adds to the recorder of a document what its clinic learns, such as an event."""
         reminder = self._require_reminder(job)
-        self._change_waiting(reminder, stops=True, record=lambda recorder: record(recorder, reminder))
+        self._change_waiting(reminder, stops=True, record=lambda recorder: _record_bounce(recorder, reminder))
 
     def _change_waiting(self, reminder: Delivery, *, stops: bool, record: Callable[[Recorder], object]) -> None:
         """Store on every document that waits at the reminder's address whether reminders reach its reader.
@@ -110,7 +105,7 @@ class ReminderStops:
             record(recorder)
             self._writer.commit(recorder)
 
-        for document in find_waiting(self._store, reminder, now).documents:
+        for document in find_listed(self._store, reminder, now):
             retry_on_conflict(partial(change, document.id), retry_on=frozenset({"document"}))
 
     def _clinics_row(self, link: Secret, now: datetime) -> OutboxRow:

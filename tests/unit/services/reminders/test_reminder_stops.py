@@ -18,6 +18,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
 from chalicelib.domain.jobs import JobName
+from chalicelib.domain.status import Status
 from chalicelib.services.documents.identity import mask
 from chalicelib.services.reminders.reminder_rows import add_to_reminder
 from chalicelib.services.reminders.reminder_stops import LINK_LIFETIME, is_stopped
@@ -147,6 +148,41 @@ def test_after_a_new_start_reminders_are_sent_and_the_clinic_has_nothing_to_do(w
         assert find_break(events) is None
     world.clock.pass_time(days=1)
     assert remind(world).status is DeliveryStatus.SENT
+
+
+def test_the_link_of_an_old_reminder_holds_for_documents_that_came_later(world: World) -> None:
+    remind(world)
+    link = token(world)
+    other(world)
+    world.change_document(status=Status.APPROVED)
+    for change, is_stopped_then in ((world.reminder_stops.stop, True), (world.reminder_stops.start_again, False)):
+        change(link, world.clock.at)
+        tell(world)
+        later, first = world.store.document("doc_2"), world.document
+        assert later is not None
+        assert later.follow_up is not None
+        assert later.follow_up.is_stopped is is_stopped_then
+        assert first.follow_up is not None
+        assert not first.follow_up.is_stopped
+
+
+def test_a_change_while_the_job_runs_is_not_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    remind(world)
+    link = token(world)
+    world.reminder_stops.stop(link, world.clock.at)
+    commit = world.store.commit
+
+    def start_again_first(change: Change) -> None:
+        monkeypatch.setattr(world.store, "commit", commit)
+        world.reminder_stops.start_again(link, world.clock.at)
+        commit(change)
+
+    (job,) = (job for job in world.relay() if job.name is JobName.REMINDERS_STOPPED)
+    monkeypatch.setattr(world.store, "commit", start_again_first)
+    run_delivery_job(job, world)
+    assert world.document.follow_up is not None
+    assert not world.document.follow_up.is_stopped
+    assert world.document.attention is None
 
 
 def test_a_late_job_of_a_stop_stops_nothing_after_a_new_start(world: World) -> None:
