@@ -104,16 +104,14 @@ class Intake:
             check_same(earlier, command, sha256(pdf.read()))
             return HandledEvent(document=earlier, change=Change(at=inbound.now))
         reachable = _resolve_by_addresses(inbound, command, owners)
+        resolved = replace(command, delivery=reachable)
         number = open_number(
-            owners,
-            inbound.practice.id,
-            replace(command, delivery=reachable),
-            confirmed_at=inbound.now if command.fax_confirmed else None,
+            owners, inbound.practice.id, resolved, confirmed_at=inbound.now if command.fax_confirmed else None
         )
         superseded = self._supersede(inbound, owners, command)
         # The PDF is inspected before the addressee is looked up. So no refusal says anything about accounts.
         inspected, registry = run_concurrently(pdf.inspect_and_store, lambda: self._registry.check(command.addressee))
-        match = self._match(inbound, command, owners, superseded)
+        match = self._match(inbound, resolved, owners, superseded)
         delivery = self._choose_delivery(command, reachable, match.provider, inbound.practice.id)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
         document = replace(document, delivery=delivery, is_auto=command.delivery is DeliveryChoice.AUTO)
@@ -148,7 +146,7 @@ class Intake:
         `reachable` is the way of delivery that the addresses allow."""
         if command.delivery is not DeliveryChoice.AUTO or reachable is not DeliveryChoice.BOTH:
             return reachable
-        best = find_best_channel(self._store, practice_id, provider.id)
+        best = find_best_channel(self._store, practice_id, provider.id, command.addressee)
         return resolve_choice(command.delivery, command.addressee, best=best)
 
     def _claimed(self, inbound: InboundEvent, owners: Mapping[str, str], external_id: str) -> Document | None:

@@ -119,16 +119,18 @@ def summarize(documents: Sequence[Document]) -> list[SilentProvider]:
     return sorted(rows, key=lambda row: row["oldest_sent_at"])
 
 
-def find_best_channel(store: Store, practice_id: str, provider_id: str) -> Channel | None:
+def find_best_channel(store: Store, practice_id: str, provider_id: str, addressee: Addressee) -> Channel | None:
     """Return the channel to which the provider reacted most often to documents of this practice, or None.
 
-    It reads a page of the provider's pending documents and a page of the past ones, and uses those of this practice
-    only."""
+    It reads a page of the provider's pending documents and a page of the past ones. It uses those that this practice
+    sent to the same person and to no other email address. Otherwise the choice would tell the practice which of its
+    addresses lead to the same account."""
     pending, past = run_concurrently(
         lambda: store.documents(Listing.PROVIDER_PENDING, provider_id, limit=MAX_OF_PROVIDER, after=None),
         lambda: store.documents(Listing.PROVIDER_PAST, provider_id, limit=MAX_OF_PROVIDER, after=None),
     )
-    return best_channel([each for each in (*pending.items, *past.items) if each.practice_id == practice_id])
+    documents = [each for each in (*pending.items, *past.items) if each.practice_id == practice_id]
+    return best_channel([each for each in documents if _has_no_other_address(each.addressee, addressee)])
 
 
 def best_channel(documents: Sequence[Document]) -> Channel | None:
@@ -171,6 +173,10 @@ def _person(addressee: Addressee) -> str:
     The portal's own match of people with accounts is not used. It would tell the practice which of its addresses lead
     to the same account."""
     return addressee.npi or spelling_key(addressee.first_name, addressee.last_name)
+
+
+def _has_no_other_address(earlier: Addressee, addressee: Addressee) -> bool:
+    return _person(earlier) == _person(addressee) and earlier.email in (None, addressee.email)
 
 
 def _waits(document: Document) -> bool:

@@ -13,7 +13,7 @@ from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, Invalid, Unprocessable
 from chalicelib.services.documents.closed_numbers import FaxNumberState
 from chalicelib.services.documents.document_refs import DocumentRef
-from chalicelib.services.documents.lifecycle_events import ResendCommand
+from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
 from chalicelib.services.documents.provider_matching import check_reachable, resolve_choice
 from chalicelib.services.documents.silent_providers import MAX_OF_PROVIDER, find_best_channel
 from chalicelib.services.transaction import Change, Claim
@@ -118,9 +118,40 @@ def test_a_stated_choice_does_not_look_at_the_best_channel(emr: Emr) -> None:
 def test_reactions_to_other_practices_do_not_count(emr: Emr) -> None:
     document = emr.send(auto(delivery=BOTH))
     open_by(emr, document, TransmissionChannel.FAX_CODE)
-    assert find_best_channel(emr.store, PRACTICE.id, document.provider_id) is Channel.FAX
-    assert find_best_channel(emr.store, OTHER_PRACTICE.id, document.provider_id) is None
+    assert find_best_channel(emr.store, PRACTICE.id, document.provider_id, RIVERA) is Channel.FAX
+    assert find_best_channel(emr.store, OTHER_PRACTICE.id, document.provider_id, RIVERA) is None
     assert MAX_OF_PROVIDER == 50
+
+
+@pytest.mark.parametrize(
+    ("changes", "best"),
+    [
+        ({"email": "other@example.com"}, None),
+        ({"npi": None, "last_name": "Chen"}, None),
+        ({"phone": "+15125550111"}, Channel.FAX),
+    ],
+)
+def test_the_choice_does_not_tell_which_addresses_lead_to_one_account(
+    emr: Emr, changes: dict[str, Any], best: Channel | None
+) -> None:
+    document = emr.send(auto(delivery=BOTH))
+    open_by(emr, document, TransmissionChannel.FAX_CODE)
+    addressee = replace(RIVERA, **changes)
+    assert find_best_channel(emr.store, PRACTICE.id, document.provider_id, addressee) is best
+
+
+def test_faxes_before_the_practice_stated_an_address_count(emr: Emr) -> None:
+    document = emr.send(auto(addressee=BY_FAX_ONLY))
+    open_by(emr, document, TransmissionChannel.FAX_CODE)
+    assert find_best_channel(emr.store, PRACTICE.id, document.provider_id, RIVERA) is Channel.FAX
+
+
+def test_a_new_setup_link_is_sent_after_the_first_document_is_recalled(emr: Emr) -> None:
+    for number in (1, 2):
+        document = emr.send(auto(number))
+        own = [row.type for row in emr.deliveries() if row.document_id == document.id]
+        assert own.count(MessageType.SETUP) == 1
+        emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(document_id=document.id)))
 
 
 def test_a_closed_number_is_left_out(emr: Emr) -> None:
