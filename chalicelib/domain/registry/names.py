@@ -3,6 +3,7 @@
 There are two questions. `is_same_name` is strict: its answer is printed on certificates. `may_be_same_person` is
 lenient: a warning about another name must not appear for a nickname or for half of a double name."""
 
+import re
 from collections.abc import Iterator
 
 from chalicelib.domain.providers import is_same_spelling, name_key
@@ -21,12 +22,15 @@ _NICKNAMES = tuple(
     for group in (
         "abigail abby gail",
         "alexander alexandra alex sandy sasha lex",
+        "amanda mandy",
         "andrew andy drew",
         "anthony tony",
         "barbara barb babs",
         "catherine katherine kathryn cathy kathy kate katie kitty",
         "charles chuck charlie",
+        "christina christine kristina kristine tina",
         "christopher kit topher",
+        "cynthia cindy",
         "deborah debra debbie deb",
         "dorothy dot dottie",
         "edward ed ted ned eddie",
@@ -34,6 +38,7 @@ _NICKNAMES = tuple(
         "eugene gene",
         "francis francisco frank paco pancho",
         "frederick fred rick",
+        "geoffrey jeffrey jeff",
         "gerald gerard jerry gerry",
         "guillermo william bill billy will memo liam",
         "harold henry hal hank harry",
@@ -47,6 +52,8 @@ _NICKNAMES = tuple(
         "mary maria molly polly",
         "michael mike mick mickey miguel",
         "nancy ann anne anna annie nan",
+        "nathan nathaniel nate",
+        "nicole nikki",
         "patricia pat patty trish tricia",
         "pamela pam",
         "rebecca becky",
@@ -60,9 +67,14 @@ _NICKNAMES = tuple(
         "theresa teresa terry tess",
         "thomas tom tommy",
         "virginia ginny ginger",
+        "zachary zack",
     )
 )
-"""Given names that one person may use for another. Names that begin alike, such as `Dan` and `Daniel`, need no row."""
+"""Given names that one person may use for another. Names that begin alike, such as `Dan` or `Danny` and `Daniel`, need
+no row."""
+
+_PET_ENDING = re.compile(r"(?:(?<=(.))\1|(?<=c)k)?(?:ie|ey|y|i)$")
+"""The ending of a pet form, with the letter that it doubles: `Danny` comes from `Dan`, `Vicky` from `Vic`."""
 
 
 def is_same_name(first_name: str, last_name: str, registered: PersonName) -> bool:
@@ -99,7 +111,13 @@ def _shares_last_name(one: str, other: str) -> bool:
 def _may_be_same(one: str, other: str) -> bool:
     """Return True if two given names are the same, or one may stand for the other."""
     short, long = sorted((one, other), key=len)
-    is_short_form = len(short) == 1 or len(short) >= _SHORTEST_STEM
-    if one == other or (is_short_form and long.startswith(short)):
+    if one == other or (len(short) == 1 and long.startswith(short)):
+        return True
+    if _is_short_form(one, other) or _is_short_form(other, one):
         return True
     return any({one, other} <= group for group in _NICKNAMES)
+
+
+def _is_short_form(short: str, name: str) -> bool:
+    """Return True if a name begins with the short form, or with the form from which a pet form comes."""
+    return any(len(stem) >= _SHORTEST_STEM and name.startswith(stem) for stem in (short, _PET_ENDING.sub("", short)))

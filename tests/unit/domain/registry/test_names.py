@@ -74,6 +74,33 @@ def test_another_first_or_last_name_is_another_person(first: str, last: str) -> 
     assert may_be_same_person(first, last, (LUIS,)) is False
 
 
+@pytest.mark.parametrize(
+    ("typed", "registered"),
+    [
+        ("Jenny", "JENNIFER"),
+        ("Danny", "DANIEL"),
+        ("Kathy", "KATHLEEN"),
+        ("Vicky", "VICTORIA"),
+        ("Judy", "JUDITH"),
+        ("Angie", "ANGELA"),
+        ("Robbie", "ROBERT"),
+        ("Charley", "CHARLENE"),
+        ("Toni", "TONYA"),
+        ("RANDALL", "RANDY"),
+        ("Cindy", "CYNTHIA"),
+    ],
+)
+def test_a_pet_form_may_be_the_same_person(typed: str, registered: str) -> None:
+    assert may_be_same_person(typed, "Cruz", (PersonName(first=registered, middle="", last="CRUZ"),)) is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "registered"), [("Amy", "AMOS"), ("Danny", "DENNIS"), ("Kathy", "KATRINA"), ("Eddy", "EDNA")]
+)
+def test_another_name_with_the_ending_of_a_pet_form_is_another_person(typed: str, registered: str) -> None:
+    assert may_be_same_person(typed, "Cruz", (PersonName(first=registered, middle="", last="CRUZ"),)) is False
+
+
 def test_two_last_names_with_the_same_particle_are_different() -> None:
     registered = (PersonName(first="ANA", middle="", last="DE LA CRUZ"),)
     assert may_be_same_person("Ana", "de la Fuente", registered) is False
