@@ -55,8 +55,9 @@ def account_notice(
 ) -> Delivery:
     """Return an email that no practice may see, about an account, for the caller to store.
 
-    The email informs the owner of a change that somebody else may have made, or has the link that moves the account to
-    another address. The email goes to the `recipient`, or without one to the account's username."""
+    The email informs the owner of a change that somebody else may have made, has the link that moves the account to
+    another address, or tells an assistant of the account about the assistance. The email goes to the `recipient`, or
+    without one to the account's username."""
     return new_delivery(
         Channel.EMAIL,
         message_type,

@@ -10,14 +10,14 @@ from datetime import datetime
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event
 from chalicelib.domain.assistants import AccountKind, Assistant
 from chalicelib.domain.claim_keys import email_claim
-from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.setup_links import LinkExpired
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import find_password_problem, hash_password, min_length
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
+from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change, Claim, merge
@@ -147,15 +147,7 @@ class Invitations:
         provider, entry, event_id = invitation.provider, invitation.entry, self._ids.new("evt")
         joined = replace(entry, account_id=account.id)
         entries = tuple(joined if other.id == entry.id else other for other in provider.assistants)
-        message = new_delivery(
-            Channel.EMAIL,
-            MessageType.ASSISTS,
-            entry.email,
-            event_id=event_id,
-            practice_id=PORTAL_PRACTICE,
-            now=now,
-            provider_id=provider.id,
-        )
+        message = account_notice(event_id, provider, MessageType.ASSISTS, now, recipient=entry.email)
         events = (
             account_event(
                 provider.id, AccountEventType.ASSISTANT_JOINED, now, origin, unique=event_id, email=entry.email

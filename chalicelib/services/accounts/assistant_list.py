@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from chalicelib.domain.account_events import AccountEventType, account_event
 from chalicelib.domain.assistants import Assistant
-from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
+from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.normalization import normalize_email, normalize_line
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.throttling import Quota
@@ -111,7 +111,8 @@ class AssistantList:
             raise _invalid("assistant_email", _CLINICS_ADDRESS)
 
     def _invitation(self, owner: AccountOwner, email: str) -> Delivery:
-        return _email(MessageType.INVITATION, email, owner, self._ids.new("evt"))
+        event_id = self._ids.new("evt")
+        return account_notice(event_id, owner.provider, MessageType.INVITATION, owner.now, recipient=email)
 
     def _sending(self, owner: AccountOwner, message: Delivery) -> Change:
         counts = self._count(owner)
@@ -141,7 +142,8 @@ class AssistantList:
         event = account_event(
             account.id, AccountEventType.PROVIDER_LEFT, owner.now, owner.origin, unique=event_id, email=provider.email
         )
-        message = _email(MessageType.ASSISTS_NO_MORE, account.email, owner, event_id)
+        kind = MessageType.ASSISTS_NO_MORE
+        message = account_notice(event_id, provider, kind, owner.now, recipient=account.email)
         return Change(
             at=owner.now,
             providers=(left,),
@@ -189,19 +191,6 @@ def _find(provider: Provider, assistant_id: str) -> Assistant:
 def _with_entry(provider: Provider, changed: Assistant) -> Provider:
     entries = (changed if entry.id == changed.id else entry for entry in provider.assistants)
     return replace(provider, assistants=tuple(entries))
-
-
-def _email(type: MessageType, recipient: str, owner: AccountOwner, event_id: str) -> Delivery:
-    """Return an email to an assistant, which names the provider and belongs to no practice."""
-    return new_delivery(
-        Channel.EMAIL,
-        type,
-        recipient,
-        event_id=event_id,
-        practice_id=PORTAL_PRACTICE,
-        now=owner.now,
-        provider_id=owner.provider.id,
-    )
 
 
 def _invalid(field: str, message: str) -> Invalid:
