@@ -103,8 +103,12 @@ class VisibilityReport:
 
 
 def _is_proof(provider: Provider, document: Document, own: tuple[str | None, ...]) -> bool:
+    """Return True if the document proves that its practice has addressed the provider at one of the addresses `own`.
+
+    A document that was handed over proves nothing: another provider typed the name and the address."""
     email = document.addressee.email
-    return email is not None and email in own and names_person(provider, document.addressee, at_address=True)
+    is_sent_there = email is not None and email in own and not document.handed_over
+    return is_sent_there and names_person(provider, document.addressee, at_address=True)
 
 
 def _addressed_by(provider: Provider, proofs: list[Document]) -> dict[str, tuple[str, ...]]:

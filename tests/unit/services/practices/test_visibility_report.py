@@ -13,7 +13,7 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.workers import run_delivery_job
 from tests.support.fakes import START
-from tests.support.provider_fixtures import PROVIDER, a_document
+from tests.support.provider_fixtures import COLLEAGUE, PROVIDER, a_document, handed_over
 from tests.support.worlds.delivery_world import World
 
 FAXED = replace(
@@ -89,3 +89,14 @@ def test_a_claim_of_another_person_stays() -> None:
     world.store.commit(Change(at=START, claims=(Claim(key=key, owner="prv_9"),)))
     run(world)
     assert world.store.claims([key]) == {key: "prv_9"}
+
+
+def test_a_colleagues_word_does_not_open_the_practices_other_documents() -> None:
+    giver = replace(PROVIDER, id="prv_9", first_name="Ana", last_name="Silva", npi="1003000126")
+    own = replace(a_document().addressee, fax=None)
+    addressed = a_document(id="doc_handed", practice_id="prc_9", provider_id=giver.id, addressee=COLLEAGUE)
+    world = a_world_from_before(handed_over(addressed, own, to=PROVIDER.id), FOREIGN)
+    run(world)
+    assert account(world).addressed_by == {"prc_1": (PROVIDER.email,)}
+    assert not opens_to(account(world), FOREIGN)
+    assert world.store.claims(known_claims("prc_9", own)) == {}
