@@ -176,7 +176,10 @@ class LifecycleEvents:
         before = before if after.handed_over else as_addressed(before)
         provider = self._store.provider(before.provider_id)
         practice_id, addressee = before.practice_id, after.addressee
-        owners = self._store.claims((*matching_claims(practice_id, addressee), *number_keys(practice_id, addressee)))
+        # Only the practice's own addressee has a fax number, also while a colleague has the document.
+        faxed = replace(after, addressee=after.named_by_clinic)
+        keys = (*matching_claims(practice_id, addressee), *number_keys(practice_id, faxed.addressee))
+        owners = self._store.claims(keys)
         confirmed_at = inbound.now if command.fax_confirmed else None
         return _Correction(
             before=before,
@@ -184,7 +187,7 @@ class LifecycleEvents:
             provider=provider,
             unlinked=_without_old_address(provider, before, after),
             owners=owners,
-            opened=open_number(owners, practice_id, after, confirmed_at=confirmed_at),
+            opened=open_number(owners, practice_id, faxed, confirmed_at=confirmed_at),
         )
 
     def _match(self, correction: _Correction) -> ProviderMatch:

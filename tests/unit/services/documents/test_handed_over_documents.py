@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.claim_keys import email_claim
+from chalicelib.domain.certification.facts import AttentionReason, ClosedFax, TransmissionChannel
+from chalicelib.domain.claim_keys import email_claim, fax_number_claim
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.providers import Provider
@@ -19,7 +20,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.hand_overs import HandOverForm, HandOvers
 from chalicelib.services.review.review import ProviderAction
 from chalicelib.services.transaction import Change, Claim
-from tests.support.emr_fixtures import Emr, sent, with_account
+from tests.support.emr_fixtures import RIVERA, Emr, sent, with_account
 
 FORM = HandOverForm(first_name="Jane", last_name="Okafor", credential="NP", email="jane@example.com", npi="1000000004")
 OWN = "dr.rivera@example.com"
@@ -124,3 +125,27 @@ def test_the_setup_page_shows_no_npi_that_only_a_colleague_stated(office: Office
     shown = _as_addressed(known, office.document)
     assert (shown.first_name, shown.npi) == ("Jane", None)
     assert _as_addressed(known, replace(office.document, handed_over=())).npi == "1679576722"
+
+
+def test_the_practice_confirms_its_closed_fax_number_while_the_colleague_has_the_document(office: Office) -> None:
+    key, faxed_at = fax_number_claim("prc_1", RIVERA.fax or ""), office.emr.now
+    closed = ClosedFax(number=RIVERA.fax or "", transmitted_at=faxed_at, transmitted_via=TransmissionChannel.FAX)
+    marked = replace(
+        office.document, version=office.document.version + 1, closed_fax=closed, attention=AttentionReason.WRONG_NUMBER
+    )
+    office.emr.store.commit(Change(at=faxed_at, documents=(marked,), claims=(Claim(key=key, owner="closed"),)))
+    before = office.mails()
+    resent = office.resend(fax=RIVERA.fax, fax_confirmed=True)
+    assert office.emr.store.claims([key])[key].startswith("confirmed ")
+    assert (resent.closed_fax, resent.attention) == (None, None)
+    assert (resent.transmitted_at, resent.transmitted_via) == (faxed_at, TransmissionChannel.FAX)
+    assert resent.handed_over == office.document.handed_over
+    assert {recipient for _, recipient in office.mails()[len(before) :]} == {"jane@example.com"}
+    assert [delivery for delivery in office.emr.deliveries() if delivery.channel == "fax"] == []
+
+
+def test_a_closed_fax_number_does_not_stop_another_email_to_the_colleague(office: Office) -> None:
+    key = fax_number_claim("prc_1", RIVERA.fax or "")
+    office.emr.store.commit(Change(at=office.emr.now, claims=(Claim(key=key, owner="closed"),)))
+    assert office.resend().handed_over == office.document.handed_over
+    assert office.emr.store.claims([key]) == {key: "closed"}
