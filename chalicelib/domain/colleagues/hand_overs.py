@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, HandOver
+from chalicelib.domain.documents import Addressee, Decision, DeliveryChoice, Document, HandOver
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.follow_up.progress import FollowUpProgress
-from chalicelib.domain.providers import Provider, is_same_person
+from chalicelib.domain.providers import Provider, is_same_person, name_key
 from chalicelib.domain.visibility import opens_to
 
 MAX_HAND_OVERS = 3
@@ -77,6 +77,26 @@ def find_act(giver: Provider, document: Document) -> HandOver:
 
 def _find_act(giver: Provider, document: Document) -> HandOver | None:
     return next((act for act in document.handed_over if act.provider_id == giver.id), None)
+
+
+def find_represented(document: Document, decision: Decision) -> Addressee | None:
+    """Return the provider on whose behalf a colleague decided after a hand-over: the one whom the clinic named.
+
+    Return None without a hand-over, and if the clinic's addressee may have decided: the decision names this provider,
+    or the clinic only reported a returned copy (`name_possible_signers`)."""
+    identity, named = decision.signer.identity, document.named_by_clinic
+    is_unknown = identity is not None and identity.method == "returned_copy"
+    is_own = name_key(decision.signer.name, "") == name_key(named.first_name, named.last_name)
+    return None if is_unknown or is_own or not document.handed_over else named
+
+
+def name_possible_signers(document: Document) -> str:
+    """Return the names of all who may have signed a paper copy, such as `Luis Rivera or Jane Okafor`.
+
+    After a hand-over, the copy can be one that the clinic's addressee got earlier. Without a hand-over, only the
+    addressee has got one."""
+    people = (*(act.giver for act in document.handed_over), document.addressee)
+    return " or ".join(person.name for person in people)
 
 
 def as_addressed(document: Document) -> Document:

@@ -15,6 +15,7 @@ from chalicelib.domain.certification.rules import (
     local_day,
     needs_attention,
 )
+from chalicelib.domain.colleagues.hand_overs import find_represented
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Addressee, Decision, DeclineReason, Document, Kind, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
@@ -254,7 +255,8 @@ def _attention(document: Document, now: datetime) -> AttentionResource | None:
 
 
 def _signer(document: Document, decision: Decision) -> SignerResource:
-    behalf = _person(document.named_by_clinic) if document.handed_over else None
+    represented = find_represented(document, decision)
+    behalf = _person(represented) if represented else None
     return to_response(SignerResource, decision.signer, on_behalf_of=behalf)
 
 

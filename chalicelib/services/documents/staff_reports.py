@@ -9,6 +9,7 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.carriers.document_copies import ConfirmedCopy, choose_sheets
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
+from chalicelib.domain.colleagues.hand_overs import name_possible_signers
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Identity, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import invalid_field
 from chalicelib.domain.jobs import JobName
@@ -200,18 +201,23 @@ def _confirmed_copy(document: Document, command: CopyCommand) -> ConfirmedCopy |
 
 
 def _signer(document: Document) -> Signer:
-    addressee, practice = document.addressee, document.practice.name
+    """Return the person who signed or declined on a returned copy: the addressee.
+
+    After a hand-over, the copy may be from the addressee or from a colleague. So the signer has the names of all, and
+    nobody's credential and NPI."""
+    practice, is_known = document.practice.name, not document.handed_over
+    doubt = "" if is_known else " The report does not say which of them decided."
     return Signer(
-        name=addressee.name,
-        credential=addressee.credential,
-        npi=addressee.npi,
+        name=name_possible_signers(document),
+        credential=document.addressee.credential if is_known else None,
+        npi=document.addressee.npi if is_known else None,
         method=SigningMethod.BY_HAND,
         authentication="copy read by the clinic's staff",
         identity=Identity(
             method="returned_copy",
             sent_to=None,
             supplied_by=None,
-            statement=f"As {practice} read it on a copy that came back.",
+            statement=f"As {practice} read it on a copy that came back.{doubt}",
         ),
     )
 

@@ -6,6 +6,7 @@ from itertools import zip_longest
 
 from chalicelib.domain.audit import Event
 from chalicelib.domain.carriers.received_faxes import ReceivedFax
+from chalicelib.domain.colleagues.hand_overs import find_represented
 from chalicelib.domain.documents import Addressee, Decision, Document
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import describe_device
@@ -36,11 +37,12 @@ def seal_spec(document: Document, decision: Decision, now: datetime, reserved_by
 def _seal_reason(document: Document, decision: Decision) -> str:
     """Return the sentence in the seal (the digital signature) that says who decided on the document and how.
 
-    For a signer without an account, the sentence also says what the portal knows about the person. After a hand-over,
-    it also names the provider to whom the clinic addressed the document."""
+    For a signer without an account, the sentence also says what the portal knows about the person. If a colleague
+    decided after a hand-over, it also names the provider to whom the clinic addressed the document."""
     signer, identity = _signer_name(decision), decision.signer.identity
-    if document.handed_over:
-        signer = f"{signer}, on behalf of {_name(document.named_by_clinic)}"
+    represented = find_represented(document, decision)
+    if represented is not None:
+        signer = f"{signer}, on behalf of {_name(represented)}"
     if identity is not None and decision.signer.is_without_account:
         return f"{signer}. {identity.statement}"
     reason = _SEAL_REASONS[decision.action] if decision.copy is None else _FAX_REASON

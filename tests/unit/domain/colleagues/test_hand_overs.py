@@ -10,15 +10,27 @@ from chalicelib.domain.colleagues.hand_overs import (
     as_addressed,
     find_act,
     find_colleague,
+    find_represented,
     had_before,
     hand_over,
     is_giver,
+    name_possible_signers,
     take_back,
 )
-from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Grant, GrantKind
+from chalicelib.domain.documents import (
+    Addressee,
+    Decision,
+    DeliveryChoice,
+    Document,
+    Grant,
+    GrantKind,
+    Identity,
+    Signer,
+    SigningMethod,
+)
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.follow_up.progress import FollowUpProgress
-from chalicelib.domain.status import Status
+from chalicelib.domain.status import Action, Status
 from chalicelib.domain.visibility import opens_to
 from tests.support.fakes import START
 from tests.support.provider_fixtures import COLLEAGUE, OTHER_PROVIDER, PROVIDER, a_document, handed_over
@@ -165,3 +177,29 @@ def test_the_clinic_is_warned_about_a_colleague(
     handed = handed_over(undated, replace(COLLEAGUE, npi=npi, credential=credential))
     assert find_colleague_warnings(handed) == warnings
     assert find_colleague_warnings(replace(handed, payer=Payer(kind=PayerKind.OTHER))) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "represented"),
+    [
+        ("Ana Silva", "account", TWICE.named_by_clinic),
+        ("Jane Okafor", None, TWICE.named_by_clinic),
+        ("luis rivera", None, None),
+        ("Luis Rivera or Jane Okafor or Ana Silva", "returned_copy", None),
+    ],
+)
+def test_a_colleague_decides_on_behalf_of_the_clinics_addressee(
+    name: str, method: str | None, represented: Addressee | None
+) -> None:
+    identity = Identity(method=method, sent_to=None, supplied_by=None, statement="") if method else None
+    signer = Signer(
+        name=name, credential=None, npi=None, method=SigningMethod.BY_HAND, authentication="", identity=identity
+    )
+    decision = Decision(action=Action.SIGN_BY_HAND, signer=signer, decided_at=START)
+    assert find_represented(TWICE, decision) == represented
+    assert find_represented(BEFORE, decision) is None
+
+
+def test_everybody_who_had_the_document_may_have_signed_a_copy() -> None:
+    assert name_possible_signers(TWICE) == "Luis Rivera or Jane Okafor or Ana Silva"
+    assert name_possible_signers(BEFORE) == "Luis Rivera"

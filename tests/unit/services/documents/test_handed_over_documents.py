@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.certification.facts import AttentionReason, ClosedFax, TransmissionChannel
+from chalicelib.domain.certification.facts import AttentionReason, ClosedFax, CopySeen, TransmissionChannel
 from chalicelib.domain.claim_keys import email_claim, fax_number_claim
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict
@@ -15,8 +16,10 @@ from chalicelib.domain.visibility import opens_to
 from chalicelib.services.accounts.setup_links import _as_addressed
 from chalicelib.services.documents.document_moves import DocumentMoves, move_job
 from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.documents.lifecycle_events import ResendCommand
 from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.documents.staff_reports import CopyCommand, StaffReports
 from chalicelib.services.review.hand_overs import HandOverForm, HandOvers
 from chalicelib.services.review.review import ProviderAction
 from chalicelib.services.transaction import Change, Claim
@@ -149,3 +152,28 @@ def test_a_closed_fax_number_does_not_stop_another_email_to_the_colleague(office
     office.emr.store.commit(Change(at=office.emr.now, claims=(Claim(key=key, owner="closed"),)))
     assert office.resend().handed_over == office.document.handed_over
     assert office.emr.store.claims([key]) == {key: "closed"}
+
+
+@pytest.mark.parametrize("seen", [CopySeen.SIGNED_AND_DATED, CopySeen.DECLINED])
+def test_a_copy_that_came_back_is_nobodys_signature_for_certain(office: Office, seen: CopySeen) -> None:
+    command = CopyCommand(
+        document=DocumentRef(document_id=office.document.id),
+        seen=seen,
+        signed_on=date(2026, 11, 22) if seen is CopySeen.SIGNED_AND_DATED else None,
+        note="Not my patient" if seen is CopySeen.DECLINED else None,
+    )
+    read = office.emr.stored(StaffReports(office.emr.writer).confirm_copy(office.emr.inbound(), command))
+    assert read.decision is not None
+    signer = read.decision.signer
+    assert (signer.name, signer.credential, signer.npi) == ("Luis Rivera or Jane Okafor", None, None)
+    assert signer.identity is not None
+    assert signer.identity.statement == (
+        "As Hill Country Therapy read it on a copy that came back. The report does not say which of them decided."
+    )
+    assert document_resource(read, "https://portal.test", office.emr.now)["signer"] == {
+        "name": "Luis Rivera or Jane Okafor",
+        "credential": None,
+        "npi": None,
+        "method": "by_hand",
+        "on_behalf_of": None,
+    }
