@@ -17,7 +17,7 @@ from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, TooManyRequests
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider, is_same_person
-from chalicelib.domain.status import require_decidable
+from chalicelib.domain.status import is_readable, require_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import mask
@@ -96,11 +96,13 @@ class HandOvers:
         return retry_on_conflict(step, retry_on=_RETRY_ON)
 
     def list_handed_over(self, provider: Provider) -> tuple[Document, ...]:
-        """Return the newest documents that the provider handed over and has not taken back, the newest first."""
+        """Return the newest documents that the provider handed over and has not taken back, the newest first.
+
+        Recalled documents are left out, as in every list of a provider."""
         if not provider.handed_over:
             return ()
         documents = self._store.documents_by_id(provider.handed_over)
-        return tuple(document for document in documents if is_giver(provider, document))
+        return tuple(each for each in documents if is_readable(each.status) and is_giver(provider, each))
 
     def _commit_hand_over(self, current: Document, colleague: Addressee, action: ProviderAction) -> Document:
         count = self._count(action.provider, action.now)

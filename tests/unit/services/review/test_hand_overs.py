@@ -422,6 +422,16 @@ def test_the_list_has_what_the_provider_handed_over_newest_first() -> None:
     assert service.list_handed_over(provider(store, OTHER_PROVIDER.id)) == ()
 
 
+def test_the_list_leaves_out_a_document_that_the_clinic_recalled() -> None:
+    service = hand_overs(store := a_world())
+    handed = service.hand_over(DOCUMENT, FORM, BY)
+    for status in (Status.APPROVED, Status.RECALLED):
+        handed = replace(handed, version=handed.version + 1, status=status)
+        store.commit(Change(at=START, documents=(handed,)))
+        listed = service.list_handed_over(provider(store, PROVIDER.id))
+        assert listed == ((handed,) if status is Status.APPROVED else ())
+
+
 def test_a_document_that_is_handed_over_again_is_listed_once() -> None:
     service = hand_overs(store := a_world())
     service.hand_over(DOCUMENT, FORM, BY)
