@@ -7,7 +7,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.domain.colleagues.hand_overs import find_act, find_colleague
-from chalicelib.domain.errors import Conflict, Invalid, PortalError, TooManyRequests
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, PortalError, TooManyRequests
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.review.hand_overs import MAX_NAME, HandOverForm
 from chalicelib.web.http.error_mapping import error_messages
@@ -46,7 +46,8 @@ def hand_over(context: RequestContext, document_id: str) -> Response:
     try:
         context, cookies = reauthenticate_to_sign(context)
         context.services.hand_overs.hand_over(context.require_document(), form, make_action(context))
-    except Conflict:
+    except (Conflict, NotFound):
+        # If the same form was sent twice, the page of the document leads to the page of the hand-over.
         return redirect(f"/documents/{document_id}", cookies=cookies)
     except (Invalid, TooManyRequests) as trouble:
         return _show_refusal(context, form, trouble, cookies)
@@ -77,6 +78,9 @@ def take_back(context: RequestContext, document_id: str) -> Response:
         context.services.hand_overs.take_back(context.require_document(), make_action(context))
     except Conflict:
         return redirect(f"/documents/{document_id}/handed-over")
+    except NotFound:
+        # If the button was pressed twice, the provider has the document again.
+        return redirect(f"/documents/{document_id}")
     return redirect(f"/documents/{document_id}")
 
 

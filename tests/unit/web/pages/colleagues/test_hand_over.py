@@ -13,7 +13,7 @@ from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from tests.support.accounts import PASSWORD, give_account, logged_in, portal_with
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
-from tests.support.provider_fixtures import COLLEAGUE, OTHER_PROVIDER, PROVIDER, a_document, handed_over
+from tests.support.provider_fixtures import COLLEAGUE, OTHER_PROVIDER, PROVIDER, a_document, handed_over, only_doing
 
 REVIEW = "/documents/doc_abcdef123456"
 HANDED = f"{REVIEW}/handed-over"
@@ -216,3 +216,21 @@ def test_the_giver_sees_that_the_colleague_handed_it_on_and_no_address(portal: P
     page = text(giver.get(HANDED))
     assert "Jane Okafor, NP handed this plan of care on to Ana Silva, DO." in page
     assert "example.com" not in page
+
+
+def meanwhile(portal: Portal, other: Document) -> None:
+    """Let another request change the document into `other` at the moment of the next commit."""
+    changes = ("addressee", "provider_id", "handed_over")
+    changed = {name: getattr(other, name) for name in changes}
+    portal.fake_store.before_commit = only_doing(lambda: change(portal, **changed))
+
+
+def test_a_form_that_was_sent_twice_at_once_leads_to_the_document(portal: Portal, giver: Browser) -> None:
+    meanwhile(portal, handed_over(stored(portal)))
+    posted = giver.post(f"{REVIEW}/hand-over", FORM)
+    assert (posted.status_code, header(posted, "location")) == (303, REVIEW)
+    assert header(giver.get(REVIEW), "location") == HANDED
+    meanwhile(portal, a_document())
+    back = giver.post(f"{REVIEW}/take-back")
+    assert (back.status_code, header(back, "location")) == (303, REVIEW)
+    assert giver.get(REVIEW).status_code == 200
