@@ -15,7 +15,7 @@ from chalicelib.services.delivery.message_sender import look_up
 from chalicelib.services.delivery.settlement import Settlement
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START
-from tests.support.worlds.announcements import make_world, pass_time, send, statuses, subjects
+from tests.support.worlds.announcements import WAIT, make_world, pass_time, send, statuses, subjects
 from tests.support.worlds.delivery_world import World
 
 
@@ -68,6 +68,15 @@ def test_a_released_delivery_keeps_the_time_of_its_next_attempt(world: World) ->
         START + timedelta(minutes=3),
         START + timedelta(hours=1),
     ]
+
+
+def test_a_released_delivery_that_was_due_waits_for_the_leaders_retry(world: World) -> None:
+    leader, second = send(world), send(world)
+    due = requeue(world.row(second), START)
+    world.store.commit(Change(at=START, deliveries=(due,)))
+    world.mailer.failing = True
+    world.when_due(leader)
+    assert world.row(second).next_attempt_at == START + WAIT + timedelta(seconds=30)
 
 
 def test_a_refused_email_does_not_hold_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
