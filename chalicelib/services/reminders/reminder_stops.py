@@ -53,20 +53,26 @@ class ReminderStops:
         """Stop reminders by email to the link's mailbox, and queue the job that tells the clinics.
 
         A second call changes nothing. Raises `Gone` for an unknown or expired link."""
-        link = self._require_link(token, now)
-        email = link.email or ""
-        if is_stopped(self._store, email):
-            return
-        self._store.commit(Change(at=now, claims=(_stop_of(email),), outbox=(self._clinics_row(link, now),)))
+        self._set_stopped(token, now, stops=True)
 
     def start_again(self, token: str, now: datetime) -> None:
         """Start reminders by email to the link's mailbox again, and queue the job that records it on the documents.
 
         A second call changes nothing. Raises `Gone` for an unknown or expired link."""
+        self._set_stopped(token, now, stops=False)
+
+    def _set_stopped(self, token: str, now: datetime, *, stops: bool) -> None:
         link = self._require_link(token, now)
         email = link.email or ""
-        if is_stopped(self._store, email):
-            self._store.commit(Change(at=now, released=(_stop_of(email),), outbox=(self._clinics_row(link, now),)))
+        stop = (_stop_of(email),)
+
+        def step() -> None:
+            if is_stopped(self._store, email) is not stops:
+                added, removed = (stop, ()) if stops else ((), stop)
+                outbox = (self._clinics_row(link, now),)
+                self._store.commit(Change(at=now, claims=added, released=removed, outbox=outbox))
+
+        retry_on_conflict(step, retry_on=frozenset({"claim"}))
 
     def tell_clinics(self, job: Job) -> None:
         """Do the job that follows a stop or a new start of reminders: record it on every document that waits there.

@@ -15,7 +15,7 @@ from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Gone
+from chalicelib.domain.errors import ConcurrentUpdate, Gone
 from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.status import Status
@@ -148,6 +148,28 @@ def test_after_a_new_start_reminders_are_sent_and_the_clinic_has_nothing_to_do(w
         assert find_break(events) is None
     world.clock.pass_time(days=1)
     assert remind(world).status is DeliveryStatus.SENT
+
+
+@pytest.mark.parametrize("name", ["stop", "start_again"])
+def test_a_form_that_is_sent_twice_at_once_does_no_harm(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    remind(world)
+    link, stops = token(world), world.reminder_stops
+    if name == "start_again":
+        stops.stop(link, world.clock.at)
+    commit = world.store.commit
+
+    def lose(_change: Change) -> None:
+        monkeypatch.setattr(world.store, "commit", commit)
+        getattr(stops, name)(link, world.clock.at)
+        raise ConcurrentUpdate(("claim",))
+
+    world.relay()
+    monkeypatch.setattr(world.store, "commit", lose)
+    getattr(stops, name)(link, world.clock.at)
+    assert is_stopped(world.store, EMAIL) is (name == "stop")
+    assert len(world.relay()) == 1
 
 
 def test_the_link_of_an_old_reminder_holds_for_documents_that_came_later(world: World) -> None:
