@@ -39,7 +39,7 @@ EXPECTED_ACCESS = {
     ("POST", "/account/recovery-codes"): Access.ACCOUNT,
     ("GET", "/account/second-factor"): Access.ACCOUNT,
     ("POST", "/account/second-factor/later"): Access.ACCOUNT,
-    ("POST", "/account/name"): Access.ACCOUNT,
+    ("POST", "/account/name"): Access.OWN_ACCOUNT,
     ("POST", "/account/password"): Access.ACCOUNT,
     ("POST", "/account/log-out-everywhere"): Access.ACCOUNT,
     ("POST", "/account/assistants"): Access.OWN_ACCOUNT,
