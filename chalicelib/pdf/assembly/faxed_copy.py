@@ -4,7 +4,9 @@ The scanned pages become pictures, so nothing else in the file of a fax reaches 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
+from itertools import count
 
 from PIL import Image
 from pypdf import PdfWriter
@@ -15,39 +17,35 @@ from chalicelib.pdf.assembly.assemble import append_as_shown, center_on_sheet, d
 from chalicelib.pdf.assembly.flatten import letter_page, write_pdf
 from chalicelib.pdf.assembly.pictures import open_as_shown
 from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open
-from chalicelib.pdf.fax_reading import draw_upright
 from chalicelib.pdf.models import CertificateFacts, FaxedSheet
 
 _POINTS_PER_DOT = 72 / 204
-_TO_GRAY = [(value + 8) // 17 * 17 for value in range(256)]
-"""A table from 256 to 16 levels of gray, with which a page of a fax needs half as many bytes."""
 
 
 def assemble_faxed_copy(
-    original: bytes, faxes: Sequence[bytes], sheets: Sequence[FaxedSheet], certificate: CertificateFacts
+    original: bytes, pictures: Mapping[FaxedSheet, bytes], sheets: Sequence[FaxedSheet], certificate: CertificateFacts
 ) -> bytes:
     """Return the PDF of a copy that came back by fax: its sheets in the given order, and a certificate page.
 
-    `faxes` are the files of the received faxes. Equal input gives equal bytes. Raise `PdfRefused` (damaged) for an
-    unreadable original or fax."""
-    shown, writer = open_as_shown(original), PdfWriter()
-    scanned = [FaxedSheet(index, sheet.number) for index in range(len(faxes)) for sheet in sheets if sheet.fax == index]
-    scans = draw_and_open(lambda canvas: _draw_scans(canvas, faxes, scanned))
-    places = {sheet: index for index, sheet in enumerate(scanned)}
+    `pictures` has a picture (PNG, gray) of each sheet that comes from a fax. Equal input gives equal bytes. Raise
+    `KeyError` for a sheet without its picture, and `PdfRefused` (damaged) for an unreadable original."""
+    shown, writer, places = open_as_shown(original), PdfWriter(), count()
+    scanned = [pictures[sheet] for sheet in sheets if sheet.fax is not None]
+    scans = draw_and_open(lambda canvas: _draw_scans(canvas, scanned))
     for sheet in sheets:
         if sheet.fax is None:
             append_as_shown(writer, shown.pages[sheet.number - 1])
         else:
-            append_pages(writer, scans, places[sheet], places[sheet] + 1)
+            place = next(places)
+            append_pages(writer, scans, place, place + 1)
     append_pages(writer, draw_with_certificate(None, None, certificate))
-    seed = make_seed(original, *faxes, sheets, certificate)
+    seed = make_seed(original, *scanned, sheets, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
 
 
-def _draw_scans(canvas: Canvas, faxes: Sequence[bytes], scanned: Sequence[FaxedSheet]) -> None:
-    """Draw the pictures of the scanned sheets on the canvas, fax by fax, because each fax is opened once."""
-    for index, data in enumerate(faxes):
-        for picture in draw_upright(data, [sheet.number for sheet in scanned if sheet.fax == index]):
+def _draw_scans(canvas: Canvas, scanned: Sequence[bytes]) -> None:
+    for png in scanned:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
             _draw_on_letter(canvas, picture)
 
 
@@ -57,5 +55,5 @@ def _draw_on_letter(canvas: Canvas, picture: Image.Image) -> None:
     sheet = letter_page(landscape=width > height).size
     scale, _, _, _, left, bottom = center_on_sheet((width, height), sheet)
     canvas.setPageSize(sheet)
-    canvas.drawImage(ImageReader(picture.point(_TO_GRAY)), left, bottom, width * scale, height * scale)
+    canvas.drawImage(ImageReader(picture.convert("L")), left, bottom, width * scale, height * scale)
     canvas.showPage()

@@ -11,7 +11,7 @@ The original decides between three ways:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -135,7 +135,7 @@ def prepare_by_hand(scan: bytes, *, certificate: CertificateFacts, seal: SealSpe
 
 def prepare_by_fax(
     original: bytes,
-    faxes: Sequence[bytes],
+    pictures: Mapping[FaxedSheet, bytes],
     sheets: Sequence[FaxedSheet],
     *,
     certificate: CertificateFacts,
@@ -143,9 +143,9 @@ def prepare_by_fax(
 ) -> PreparedDocument:
     """Return the copy of a document that was signed on paper and came back by fax, ready for the digital seal.
 
-    Its `sheets` are pages of the received faxes and, where no fax has the page, of the original. A certificate page
-    follows."""
-    pdf = assemble_faxed_copy(original, faxes, sheets, certificate)
+    Its `sheets` are pages of the received faxes, of which `pictures` has pictures (PNG, gray), and, where no fax has
+    the page, of the original. A certificate page follows."""
+    pdf = assemble_faxed_copy(original, pictures, sheets, certificate)
     return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 

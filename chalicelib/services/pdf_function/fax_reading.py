@@ -1,12 +1,19 @@
-"""The reading of faxes that came in, page by page, in a forked process, because the file may be hostile."""
+"""The reading and drawing of faxes that came in, in forked processes, because the file may be hostile."""
 
+import io
 import json
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 
-from chalicelib.pdf.fax_reading import MAX_FAX_PAGES, ScannedPage, count_fax_pages, draw_notice, read_fax
+from chalicelib.pdf.fax_reading import (
+    MAX_FAX_PAGES,
+    ScannedPage,
+    count_fax_pages,
+    draw_notice,
+    draw_upright,
+    read_fax,
+)
 from chalicelib.pdf.models import PdfRefused
-from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed, run_sandboxed_json
+from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_page_by_page, run_sandboxed_json
 from chalicelib.services.pdf_requests import FaxReadings, PageReading, ReadFax
 from chalicelib.services.ports import LinkedFiles
 
@@ -15,9 +22,6 @@ SECONDS = 6.0
 
 MEMORY = 512 * 1024 * 1024
 """The memory limit in bytes, beyond the memory that the function uses already."""
-
-MAX_CRASHES = 2
-"""The number of pages that may crash the reader or exceed a limit. After that, no further page is read."""
 
 DAMAGED = "The fax could not be read."
 
@@ -28,17 +32,42 @@ def read(request: ReadFax, files: LinkedFiles) -> FaxReadings:
     A page that crashes the reader or exceeds a limit is unreadable, and the others are read. If the whole file cannot
     be read, or if pages at its end are left out, the result says so in words."""
     data, pages = files.read(request.source), list[PageReading]()
-    try:
-        count = run_sandboxed_json(lambda: _count_pages(data), seconds=SECONDS, memory=MEMORY)
-    except SandboxKilled:
-        count = DAMAGED
-    if not isinstance(count, int):
-        return FaxReadings((), str(count))
+    count = _count_sandboxed(data)
+    if isinstance(count, str):
+        return FaxReadings((), count)
     for reading, png in _read_pages(data, min(count, MAX_FAX_PAGES)):
         pages.append(reading)
         files.write(request.images, png, "image/png", name=str(reading.number))
     rest = f"Only the first {len(pages)} of {count} pages were read." if len(pages) < count else ""
     return FaxReadings(tuple(pages), rest)
+
+
+def draw(data: bytes, numbers: Sequence[int]) -> Mapping[int, bytes]:
+    """Return the pictures (PNG, gray, upright) of the pages with these numbers in the file of a received fax.
+
+    A page that crashes the reader or exceeds a limit has the picture of `draw_notice`, as staff saw it. The result is
+    empty if the file cannot be opened."""
+    if isinstance(_count_sandboxed(data), str):
+        return {}
+    drawn = dict(run_page_by_page(numbers, lambda left: _pack_pictures(data, left), seconds=SECONDS))
+    return {number: drawn.get(number) or draw_notice() for number in numbers}
+
+
+def _pack_pictures(data: bytes, numbers: Sequence[int]) -> Iterator[bytes]:
+    with limit_memory(MEMORY):
+        for picture in draw_upright(data, numbers):
+            target = io.BytesIO()
+            picture.save(target, "PNG", compress_level=1)
+            yield target.getvalue()
+
+
+def _count_sandboxed(data: bytes) -> int | str:
+    """Count the pages in a forked process. Return the reason for which the file is refused in place of the number."""
+    try:
+        count = run_sandboxed_json(lambda: _count_pages(data), seconds=SECONDS, memory=MEMORY)
+    except SandboxKilled:
+        return DAMAGED
+    return count if isinstance(count, int) else str(count)
 
 
 def _count_pages(data: bytes) -> int | str:
@@ -53,19 +82,12 @@ def _read_pages(data: bytes, last: int) -> Iterator[tuple[PageReading, bytes]]:
     """Yield what was read on each page of a received fax up to number `last`, with its picture (PNG).
 
     The reading goes on after a page that ends the forked process."""
-    number = crashes = 0
-    while number < last and crashes < MAX_CRASHES:
-        for reading, png in _read_until_crash(data, number + 1):
-            number = reading.number
-            yield reading, png
-        if number < last:
-            number, crashes = number + 1, crashes + 1
+    for number, piece in run_page_by_page(
+        range(1, last + 1), lambda left: _pack_pages(data, left[0]), seconds=SECONDS
+    ):
+        if piece is None:
             yield PageReading(number=number, is_blank=False), draw_notice()
-
-
-def _read_until_crash(data: bytes, first: int) -> Iterator[tuple[PageReading, bytes]]:
-    with suppress(SandboxKilled):
-        for piece in run_sandboxed(lambda: _pack_pages(data, first), seconds=SECONDS):
+        else:
             head, _, png = piece.partition(b"\n")
             yield PageReading(**json.loads(head)), png
 

@@ -11,8 +11,10 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -20,6 +22,9 @@ from typing import Any
 
 _WALL_TIME_FACTOR = 10.0
 """The wall time limit of a piece as a multiple of its CPU time limit, because the machine may be busy."""
+
+MAX_CRASHES = 2
+"""The number of pages of one file that may end a forked process. After that, no further page is worked on."""
 
 _PR_SET_DUMPABLE = 4
 _PAGE_SIZE = resource.getpagesize()
@@ -79,6 +84,27 @@ def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) 
 
     (piece,) = run_sandboxed(pieces, seconds=seconds)
     return json.loads(piece)
+
+
+def run_page_by_page(
+    numbers: Sequence[int], work: Callable[[Sequence[int]], Iterator[bytes]], *, seconds: float
+) -> Iterator[tuple[int, bytes | None]]:
+    """Run `work` for the pages with these numbers in a forked process, and yield each number with its item.
+
+    `work` gets the numbers, and yields one item for each. A page that ends the process, or takes more than `seconds` of
+    CPU time, has no item (None), and another process goes on after it. After `MAX_CRASHES` such pages, the others are
+    left out."""
+    left, crashes = tuple(numbers), 0
+    while left and crashes < MAX_CRASHES:
+        done = 0
+        with suppress(SandboxKilled):
+            for item in islice(run_sandboxed(partial(work, left), seconds=seconds), len(left)):
+                yield left[done], item
+                done += 1
+        if done < len(left):
+            yield left[done], None
+            done, crashes = done + 1, crashes + 1
+        left = left[done:]
 
 
 def _receive(here: Connection, seconds: float) -> Iterator[bytes]:

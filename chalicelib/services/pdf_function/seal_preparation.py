@@ -4,14 +4,14 @@ The file gets the signature block, the certificate page and a placeholder. The c
 the seal's signed message into the placeholder."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 
 from aws_lambda_powertools import Logger
 
 from chalicelib.pdf.assembly.pictures import draw_as_pictures
 from chalicelib.pdf.inspection import is_pdf
-from chalicelib.pdf.models import SignatureBox
+from chalicelib.pdf.models import FaxedSheet, SignatureBox
 from chalicelib.pdf.signing.sealed_document import (
     PreparedDocument,
     prepare_by_fax,
@@ -21,6 +21,7 @@ from chalicelib.pdf.signing.sealed_document import (
     prepare_proof,
     prepare_signed,
 )
+from chalicelib.services.pdf_function import fax_reading
 from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed
 from chalicelib.services.pdf_function.signature_search import find_field, read_box
 from chalicelib.services.pdf_requests import PrepareCertificate, PreparedFile, PrepareDocument, PrepareProof, UploadLink
@@ -38,10 +39,10 @@ MEMORY = 1024 * 1024 * 1024
 def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
     """Write the prepared file, and return the position of the seal's placeholder and the other facts of the file."""
     source = files.read(request.source)
-    faxes = tuple(map(files.read, request.faxes))
+    pictures = _draw_sheets(request, files)
     request = _search_once(request, source)
     searched = PreparedFile(searched=request.searched, found=request.found, is_pdf=is_pdf(source))
-    return _run(lambda: _prepare(request, source, faxes), request.target, files, searched)
+    return _run(lambda: _prepare(request, source, pictures), request.target, files, searched)
 
 
 def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles) -> PreparedFile:
@@ -70,13 +71,26 @@ def _search_once(request: PrepareDocument, source: bytes) -> PrepareDocument:
     return replace(request, searched=True, found=find_field(source, request.pages, request.block))
 
 
-def _prepare(request: PrepareDocument, source: bytes, faxes: Sequence[bytes]) -> PreparedDocument:
+def _draw_sheets(request: PrepareDocument, files: LinkedFiles) -> Mapping[FaxedSheet, bytes]:
+    """Return pictures (PNG) of the sheets that come from faxes.
+
+    The sheets of a fax that cannot be opened are missing. A page that ends a forked process must not end the
+    preparation: it would end every attempt, and the document would never be sealed."""
+    pictures: dict[FaxedSheet, bytes] = {}
+    for fax, link in enumerate(request.faxes):
+        numbers = list(dict.fromkeys(sheet.number for sheet in request.sheets if sheet.fax == fax))
+        drawn = fax_reading.draw(files.read(link), numbers)
+        pictures.update({FaxedSheet(fax, number): png for number, png in drawn.items()})
+    return pictures
+
+
+def _prepare(request: PrepareDocument, source: bytes, pictures: Mapping[FaxedSheet, bytes]) -> PreparedDocument:
     data = draw_as_pictures(source) if request.attempt == "pictures" else source
     certificate, seal, rebuild = request.certificate, request.seal, request.attempt == "rebuilt"
     if request.decision == "by_hand":
         return prepare_by_hand(data, certificate=certificate, seal=seal)
     if request.decision == "by_fax":
-        return prepare_by_fax(data, faxes, request.sheets, certificate=certificate, seal=seal)
+        return prepare_by_fax(data, pictures, request.sheets, certificate=certificate, seal=seal)
     if request.block is None:
         return prepare_declined(data, certificate=certificate, seal=seal, rebuild=rebuild)
     return prepare_signed(

@@ -10,6 +10,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.faxed_copy import assemble_faxed_copy
+from chalicelib.pdf.fax_reading import draw_upright
 from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import CopyOrigin, FaxedSheet, PdfRefused
 from tests.support.pdf import attacks
@@ -44,7 +45,15 @@ def grays_of(pdf: bytes) -> list[int]:
 
 
 def assemble(faxes: Sequence[bytes], *sheets: FaxedSheet, original: bytes = ORIGINAL) -> bytes:
-    return assemble_faxed_copy(original, faxes, sheets, CERTIFICATE)
+    pictures = {sheet: picture_of(faxes[sheet.fax], sheet.number) for sheet in sheets if sheet.fax is not None}
+    return assemble_faxed_copy(original, pictures, sheets, CERTIFICATE)
+
+
+def picture_of(fax: bytes, number: int) -> bytes:
+    target = io.BytesIO()
+    (picture,) = draw_upright(fax, [number])
+    picture.save(target, "PNG")
+    return target.getvalue()
 
 
 def test_the_sheets_come_from_their_faxes_in_the_given_order() -> None:
@@ -118,6 +127,11 @@ def test_nothing_of_a_fax_but_its_picture_reaches_the_copy() -> None:
     copy = assemble([attacks.layers_by_usage()], FaxedSheet(None, 1), FaxedSheet(0, 1))
     assert b"/OCG" not in copy
     assert samples.texts(copy)[1].strip() == ""
+
+
+def test_a_sheet_without_its_picture_is_not_left_out() -> None:
+    with pytest.raises(KeyError):
+        assemble_faxed_copy(ORIGINAL, {}, [FaxedSheet(0, 1)], CERTIFICATE)
 
 
 def test_a_damaged_fax_is_refused() -> None:

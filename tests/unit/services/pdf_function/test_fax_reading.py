@@ -133,6 +133,49 @@ def test_a_bad_page_is_unreadable_and_the_others_are_read(
     assert files.objects[f"faxes/prc_1/fax_1/{bad}"] == (draw_notice(), "image/png")
 
 
+def drawn_as(monkeypatch: pytest.MonkeyPatch, draw: Callable[[int], Image.Image], *, pages: int) -> None:
+    """Let the reader find `pages` pages in every file, and draw each with `draw` from its number."""
+    monkeypatch.setattr(fax_reading, "count_fax_pages", lambda _data: pages)
+    monkeypatch.setattr(fax_reading, "draw_upright", lambda _data, numbers: map(draw, numbers))
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        return picture.size
+
+
+def test_pages_are_drawn_by_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_as(monkeypatch, lambda number: Image.new("L", (number, 9)), pages=3)
+    assert {number: size_of(png) for number, png in fax_reading.draw(DATA, [3, 1]).items()} == {3: (3, 9), 1: (1, 9)}
+
+
+@pytest.mark.parametrize("fault", [crash, spin, swallow])
+def test_a_bad_page_has_the_picture_that_staff_saw(monkeypatch: pytest.MonkeyPatch, fault: Callable[[], None]) -> None:
+    def draw(number: int) -> Image.Image:
+        if number == 2:
+            fault()
+        return Image.new("L", (number, 9))
+
+    monkeypatch.setattr(fax_reading, "SECONDS", 0.1)
+    drawn_as(monkeypatch, draw, pages=3)
+    first, bad, last = (fax_reading.draw(DATA, [1, 2, 3])[number] for number in (1, 2, 3))
+    assert (size_of(first), bad, size_of(last)) == ((1, 9), draw_notice(), (3, 9))
+
+
+def test_after_two_crashes_no_further_page_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(number: int) -> Image.Image:
+        if number < 3:
+            crash()
+        return Image.new("L", (number, 9))
+
+    drawn_as(monkeypatch, draw, pages=3)
+    assert fax_reading.draw(DATA, [1, 2, 3]) == dict.fromkeys((1, 2, 3), draw_notice())
+
+
+def test_a_file_that_cannot_be_opened_has_no_pictures() -> None:
+    assert fax_reading.draw(b"%PDF-1.7 and nothing else", [1]) == {}
+
+
 def test_after_two_crashes_no_further_page_is_read(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     def draw(number: int) -> ScannedPage:
         if number > 1:

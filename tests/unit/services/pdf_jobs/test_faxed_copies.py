@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,11 +16,12 @@ from chalicelib.domain.carriers.received_faxes import received_fax_id
 from chalicelib.domain.documents import Document, Identity, Sealing, SigningMethod
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action
+from chalicelib.pdf.fax_files import FaxFile
 from chalicelib.pdf.models import FaxedSheet
 from chalicelib.pdf.reader import open_pdf
 from chalicelib.pdf.signing import verification
 from chalicelib.services.documents.document_resource import document_resource
-from chalicelib.services.pdf_function import release_checks
+from chalicelib.services.pdf_function import fax_reading, release_checks
 from chalicelib.services.pdf_jobs.faxed_copies import copy_origin, faxed_sheets, read_faxes
 from chalicelib.services.pdf_requests import CheckRelease, PrepareDocument
 from chalicelib.services.ports import StoredFileCorrupt
@@ -208,6 +210,26 @@ def test_a_hostile_fax_is_not_sealed_and_harms_nothing(caplog: pytest.LogCapture
         portal.seal()
     assert portal.document.signed is None
     assert "preparation for the seal lost" in caplog.messages
+
+
+@pytest.mark.parametrize("seconds", [None, 0.1], ids=["crashes", "takes too long"])
+def test_a_page_that_nobody_can_draw_does_not_keep_the_copy_from_its_seal(
+    monkeypatch: pytest.MonkeyPatch, seconds: float | None
+) -> None:
+    draw = FaxFile.draw
+
+    def fail(file: FaxFile, index: int) -> Any:
+        if index == 0:
+            os._exit(9) if seconds is None else sum(iter(int, 1))
+        return draw(file, index)
+
+    monkeypatch.setattr(FaxFile, "draw", fail)
+    monkeypatch.setattr(fax_reading, "SECONDS", seconds or fax_reading.SECONDS)
+    portal = a_portal()
+    portal.seal()
+    pages = open_pdf(portal.files.get(portal.signed.key)).pages
+    sizes = [image.image.size for page in pages[:3] for image in page.images if image.image]
+    assert (portal.document.sealing, sizes) == (Sealing.SEALED, [(340, 425), (1734, 2244)])
 
 
 # The parts
