@@ -10,6 +10,9 @@ from chalicelib.domain.status import Status
 from chalicelib.pdf.fax_pages import COVER_PAGE, version_of
 from chalicelib.services.pdf_requests import PageReading
 
+_NAMELESS = frozenset({PageMatch.COVER, PageMatch.UNREADABLE, PageMatch.BLANK})
+"""The pages that are of no document. A cover may have been faxed with other documents too."""
+
 MAX_DOCUMENTS = 10
 """The most documents that one fax is matched with. Further pages wait for staff, because one transaction takes up all
 documents."""
@@ -62,13 +65,12 @@ def copy_pages(pages: Sequence[ReceivedPage], document_id: str) -> tuple[CopyPag
 
     A page that came twice is there twice, because the signature may be on either. If all readable pages are of this
     document, pages without a readable QR code belong to it too, without a number: the signature may be on such a page.
-    The result is empty if no page is matched."""
-    of_documents = {page.document_id for page in pages if page.match is PageMatch.MATCHED}
-    if document_id not in of_documents:
+    With a page of another practice's document, they may be that practice's. The result is empty if no page is
+    matched."""
+    if document_id not in {page.document_id for page in pages if page.match is PageMatch.MATCHED}:
         return ()
-    own = {PageMatch.MATCHED, PageMatch.DUPLICATE} | (
-        {PageMatch.UNREADABLE} if of_documents == {document_id} else set()
-    )
+    is_alone = {page.document_id for page in pages if page.match not in _NAMELESS} == {document_id}
+    own = {PageMatch.MATCHED, PageMatch.DUPLICATE} | ({PageMatch.UNREADABLE} if is_alone else set())
     return tuple(
         CopyPage(number=page.number, page=page.page)
         for page in pages

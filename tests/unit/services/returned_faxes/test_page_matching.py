@@ -125,6 +125,20 @@ def test_a_page_without_a_code_belongs_to_the_only_document() -> None:
     assert copy_pages(pages, DOCUMENT.id) == (CopyPage(number=1, page=2), CopyPage(number=2, page=None))
 
 
+@pytest.mark.parametrize(
+    "other", [reading(3, 1, FOREIGN), reading(3, 1, OTHER), reading(3, 1, OTHER, version="9f86d1")]
+)
+def test_a_page_without_a_code_may_be_of_any_document_of_the_fax(other: PageReading) -> None:
+    pages = match(reading(1, 2), replace_number(STRAY, 2), other)
+    assert copy_pages(pages, DOCUMENT.id) == (CopyPage(number=1, page=2),)
+
+
+@pytest.mark.parametrize("other", [reading(3, 0, OTHER), reading(3, 1, version="9f86d1")])
+def test_a_cover_and_an_older_version_are_of_no_other_document(other: PageReading) -> None:
+    pages = match(reading(1, 2), replace_number(STRAY, 2), other)
+    assert copy_pages(pages, DOCUMENT.id) == (CopyPage(number=1, page=2), CopyPage(number=2, page=None))
+
+
 @pytest.mark.parametrize("readings", [(STRAY,), (reading(1, 0),), (reading(1, 9),), (reading(1, 1, FOREIGN),)])
 def test_without_a_matched_page_there_is_no_copy(readings: tuple[PageReading, ...]) -> None:
     assert copy_pages(match(*readings), DOCUMENT.id) == ()
