@@ -148,14 +148,17 @@ class TrailEntry:
 class FaxOrigin:
     """A fax by which pages of a signed copy came back. `sender` is its number, or None if the number was withheld.
 
-    `pages` are the numbers of the document's pages that are taken from this fax, and `loose` is the count of its other
-    sheets, whose page number could not be read. `sha256` (hex) is the hash of the fax's file."""
+    `pages` are the numbers of the document's pages that are taken from this fax. `loose` is the count of its sheets
+    whose page number could not be read, and `foreign` of those that name another version or document. `sha256` (hex)
+    is the hash of the fax's file. `by_email` is true for a file in an email, whose sender nobody has verified."""
 
     sender: str | None
     received_at: dt.datetime
     sha256: str
     pages: tuple[int, ...]
     loose: int
+    foreign: int = 0
+    by_email: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,12 +166,14 @@ class CopyOrigin:
     """The facts about a copy that was signed on paper and came back by fax, for its certificate.
 
     `confirmed_by` says who read the copy, and `signed_on` is the date that this person read beside the signature.
-    `original_pages` are the pages that came with no fax and are taken from the original."""
+    `original_pages` are the pages that came with no fax and are taken from the original. `way` says in words how the
+    copy came: by `fax`, `email`, or `fax and email`."""
 
     confirmed_by: str
     signed_on: dt.date | None
     faxes: tuple[FaxOrigin, ...]
     original_pages: tuple[int, ...]
+    way: str = "fax"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _STATEMENTS: dict[CertificateType, str] = {
     "signed": "{who} signed this document electronically on {when}.",
     "declined": "{who} declined to sign this document on {when}.",
     "by_hand": "This document was received as signed by hand on {when}. The uploader named {who} as the signer.",
-    "by_fax": "This document was received by fax, signed by hand. {reader} confirmed the signature and date on {when}.",
+    "by_fax": "This document was received by {way}, signed by hand. {reader} confirmed the signature and date on {when}.",
 }
 _TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN = 0.0, 118.0, 330.0
 
@@ -39,8 +39,8 @@ def _signer(facts: CertificateFacts) -> str:
 def _statement(facts: CertificateFacts) -> str:
     who = _signer(facts)
     when = f"{format_local_time(facts.decided_at, facts.time_zone)} ({format_utc_time(facts.decided_at)})"
-    reader = isolate(facts.copy.confirmed_by) if facts.copy else None
-    return _STATEMENTS[facts.certificate_type].format(who=who, when=when, reader=reader)
+    reader, way = (isolate(facts.copy.confirmed_by), facts.copy.way) if facts.copy else (None, None)
+    return _STATEMENTS[facts.certificate_type].format(who=who, when=when, reader=reader, way=way)
 
 
 def _add_signature(flow: Flow, block: SignatureBlock) -> None:

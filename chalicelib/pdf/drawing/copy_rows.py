@@ -23,17 +23,24 @@ def list_copy_rows(origin: CopyOrigin, time_zone: str) -> list[tuple[str, str | 
 
 def _list_fax_rows(fax: FaxOrigin, time_zone: str) -> Iterator[tuple[str, str]]:
     at = f"{format_local_time(fax.received_at, time_zone)} ({format_utc_time(fax.received_at)})"
-    yield "Received by fax", f"{at}, from {fax.sender or 'a number that was withheld'}"
-    yield "Pages by fax", ". ".join(filter(None, (_name_pages(fax.pages), _describe_loose(fax.loose))))
+    if fax.by_email:
+        yield "Received by email", f"{at}, at the clinic's address for faxes. The sender was not verified"
+    else:
+        yield "Received by fax", f"{at}, from {fax.sender or 'a number that was withheld'}"
+    loose = _describe_loose(fax.loose, "without a readable page number")
+    foreign = _describe_loose(fax.foreign, "of another version or document")
+    yield "Pages by fax", ". ".join(filter(None, (_name_pages(fax.pages), loose, foreign)))
     yield "SHA-256, fax", group_digits(fax.sha256)
 
 
-def _describe_loose(count: int) -> str:
-    """Return a sentence without its period about the sheets whose page number could not be read, or an empty text."""
+def _describe_loose(count: int, what: str) -> str:
+    """Return a sentence without its period about the sheets that are no page of the document, or an empty text.
+
+    `what` describes them."""
     if not count:
         return ""
     sheets, follow = ("1 sheet", "follows") if count == 1 else (f"{count} sheets", "follow")
-    return f"{sheets} without a readable page number {follow} the last page"
+    return f"{sheets} {what} {follow} the last page"
 
 
 def _describe_original_pages(pages: Sequence[int]) -> str | None:

@@ -145,7 +145,7 @@ class ReleaseMaker:
             target=UploadLink("", {}),
             pages=document.original.pages,
             certificate=certificate,
-            seal=seal_contents.seal_spec(document, decision, self.now, self.sealer.reserved_bytes),
+            seal=seal_contents.seal_spec(document, decision, self.now, self.sealer.reserved_bytes, faxes),
             block=seal_contents.signature_block(document, decision) if approved else None,
             field=seal_contents.requested_field(document) if approved else None,
             faxes=tuple(source_link(self.files, fax.file_key, fax.sha256) for fax in faxes),

@@ -14,7 +14,7 @@ from chalicelib.pdf.models import CertificateFacts, CertificateType, SealSpec, S
 from chalicelib.pdf.text.signer_names import format_signer
 from chalicelib.services.documents.audit_trail import describe_event
 from chalicelib.services.labels import CONSENT_TEXTS, DECLINE_REASONS, KINDS
-from chalicelib.services.pdf_jobs.faxed_copies import copy_origin
+from chalicelib.services.pdf_jobs.faxed_copies import copy_origin, name_ways
 
 _CERTIFICATE_TYPES: Mapping[Action, CertificateType] = {
     Action.APPROVE: "signed",
@@ -26,15 +26,19 @@ _SEAL_REASONS: Mapping[Action, str] = {
     Action.DECLINE: "Declined by {signer}",
     Action.SIGN_BY_HAND: "Received as signed by hand; the uploader named {signer}",
 }
-_FAX_REASON = "Received by fax, signed by hand; {clinic} read the signature of {signer}"
+_FAX_REASON = "Received by {way}, signed by hand; {clinic} read the signature of {signer}"
 
 
-def seal_spec(document: Document, decision: Decision, now: datetime, reserved_bytes: int) -> SealSpec:
-    """Return the contents of the seal: reason, document id, time, and the bytes reserved for the signed message."""
-    return SealSpec(_seal_reason(document, decision), document.id, now, reserved_bytes)
+def seal_spec(
+    document: Document, decision: Decision, now: datetime, reserved_bytes: int, faxes: Sequence[ReceivedFax] = ()
+) -> SealSpec:
+    """Return the contents of the seal: reason, document id, time, and the bytes reserved for the signed message.
+
+    `faxes` are the faxes of which a confirmed copy consists."""
+    return SealSpec(_seal_reason(document, decision, faxes), document.id, now, reserved_bytes)
 
 
-def _seal_reason(document: Document, decision: Decision) -> str:
+def _seal_reason(document: Document, decision: Decision, faxes: Sequence[ReceivedFax]) -> str:
     """Return the sentence in the seal (the digital signature) that says who decided on the document and how.
 
     For a signer without an account, the sentence also says what the portal knows about the person. If a colleague
@@ -46,7 +50,7 @@ def _seal_reason(document: Document, decision: Decision) -> str:
     if identity is not None and decision.signer.is_without_account:
         return f"{signer}. {identity.statement}"
     reason = _SEAL_REASONS[decision.action] if decision.copy is None else _FAX_REASON
-    return reason.format(signer=signer, clinic=document.practice.name)
+    return reason.format(signer=signer, clinic=document.practice.name, way=name_ways(faxes))
 
 
 def _signer_name(decision: Decision) -> str:

@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,12 @@ def test_every_fax_has_its_own_rows() -> None:
         (fax(1, 2, 2, 4), "Pages 1, 2, 2 and 4"),
         (fax(1, loose=1), "Page 1. 1 sheet without a readable page number follows the last page"),
         (fax(loose=2), "2 sheets without a readable page number follow the last page"),
+        (replace(fax(1), foreign=1), "Page 1. 1 sheet of another version or document follows the last page"),
+        (
+            replace(fax(loose=1), foreign=2),
+            "1 sheet without a readable page number follows the last page. "
+            "2 sheets of another version or document follow the last page",
+        ),
     ],
 )
 def test_the_pages_of_a_fax_in_words(origin: FaxOrigin, words: str) -> None:
@@ -65,3 +72,11 @@ def test_several_pages_of_the_original() -> None:
 def test_a_number_that_was_withheld_is_not_invented() -> None:
     _, text = rows(fax(1, sender=None))[2]
     assert (text or "").endswith("from a number that was withheld")
+
+
+def test_a_file_in_an_email_came_by_no_fax_number() -> None:
+    assert rows(replace(fax(1, sender=None), by_email=True))[2] == (
+        "Received by email",
+        "November 24, 2026, 1:05:33 PM CST (2026-11-24 19:05:33 UTC), at the clinic's address for faxes. "
+        "The sender was not verified",
+    )

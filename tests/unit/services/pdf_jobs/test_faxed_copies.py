@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.adapters import json_codec
 from chalicelib.domain.carriers.document_copies import ConfirmedCopy, CopySheet
-from chalicelib.domain.carriers.received_faxes import received_fax_id
+from chalicelib.domain.carriers.received_faxes import Arrival, PageMatch, ReceivedPage, received_fax_id
 from chalicelib.domain.documents import Document, Identity, Sealing, SigningMethod
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action
@@ -272,6 +272,39 @@ def test_the_origin_counts_the_pages_of_each_fax() -> None:
         0,
     )
     assert (second.sender, second.pages, second.loose) == (None, (), 2)
+
+
+def test_a_page_of_another_version_is_not_called_unreadable() -> None:
+    sheets = tuple(CopySheet(page=None, fax_id=FAX.id, number=number) for number in range(1, 5))
+    matches = (PageMatch.UNREADABLE, PageMatch.OLDER_VERSION, PageMatch.LEFT_OVER)
+    pages = tuple(ReceivedPage(number=number, match=match) for number, match in enumerate(matches, start=1))
+    (fax,) = copy_origin(a_document(), ConfirmedCopy(sheets=sheets), (replace(FAX, pages=pages),)).faxes
+    assert (fax.pages, fax.loose, fax.foreign) == ((), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "way"),
+    [([Arrival.CARRIER], "fax"), ([Arrival.EMAIL], "email"), ([Arrival.EMAIL, Arrival.CARRIER], "fax and email")],
+)
+def test_the_origin_says_how_the_copy_came(arrivals: list[Arrival], way: str) -> None:
+    origin = copy_origin(a_document(), COPY, [replace(FAX, arrival=arrival) for arrival in arrivals])
+    assert (origin.way, [fax.by_email for fax in origin.faxes]) == (way, [it is Arrival.EMAIL for it in arrivals])
+
+
+def test_a_copy_that_came_by_email_is_not_sealed_as_one_by_fax() -> None:
+    portal = a_portal()
+    emailed = replace(FAX, id=received_fax_id(99), sort_key=99, sender=None, arrival=Arrival.EMAIL)
+    decision = confirmed(ConfirmedCopy(sheets=(CopySheet(page=1, fax_id=emailed.id, number=1),))).decision
+    document = replace(portal.document, version=2, decision=decision)
+    portal.store.commit(Change(at=START, received_faxes=(emailed,), documents=(document,)))
+    portal.seal()
+    text = sealed_text(portal)
+    assert "This document was received by email, signed by hand." in text
+    assert "at the clinic's address for faxes. The sender was not verified" in text
+    assert "withheld" not in text
+    finding = verification.verify(portal.files.get(portal.signed.key), OURS)
+    assert finding.seal is not None
+    assert finding.seal.reason.startswith("Received by email, signed by hand; ")
 
 
 def test_a_stored_decision_of_an_earlier_release_has_no_copy() -> None:
