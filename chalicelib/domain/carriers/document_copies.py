@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-MAX_LOOSE_SHEETS = 40
-"""The most sheets of a confirmed copy whose page number could not be read. A fax has at most as many pages."""
+MAX_EXTRA_SHEETS = 40
+"""The most sheets of a confirmed copy beside one for each page of the document. One fax has at most as many pages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +71,13 @@ def choose_sheets(copies: Sequence[ReturnedCopy], pages: int) -> tuple[CopySheet
     Each page comes from the newest fax that has it. A complete fax comes before one whose call ended too early. A page
     that this fax has twice is in the result twice, because the signature may be on either. A page that no fax has comes
     from the original. Sheets whose page number could not be read follow, because the signature may be on them. If no
-    page came by fax, the result is empty."""
+    page came by fax, the result is empty. Several faxes may have more sheets than `MAX_EXTRA_SHEETS` allows."""
     newest = sorted(copies, key=attrgetter("received_at"), reverse=True)
     ranked = sorted(newest, key=attrgetter("is_partial"))
-    loose = [sheet for copy in newest for sheet in _sheets(copy, None)]
+    # Staff may have assigned a sheet that already belonged to the copy.
+    loose = dict.fromkeys(sheet for copy in newest for sheet in _sheets(copy, None))
     numbered = [sheet for page in range(1, pages + 1) for sheet in _find_page(ranked, page)]
-    sheets = (*numbered, *loose[:MAX_LOOSE_SHEETS])
+    sheets = (*numbered, *loose)
     return sheets if any(sheet.fax_id for sheet in sheets) else ()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.carriers.document_copies import ConfirmedCopy, choose_sheets
+from chalicelib.domain.carriers.document_copies import MAX_EXTRA_SHEETS, ConfirmedCopy, choose_sheets
 from chalicelib.domain.certification.facts import COPY_REASONS, AttentionReason, CallResult, CopySeen
 from chalicelib.domain.certification.rules import CertificationWarning, certify, certify_verbally, local_day
 from chalicelib.domain.colleagues.hand_overs import name_possible_signers
@@ -79,8 +79,8 @@ class StaffReports:
 
         A dated signature on the copy is recorded as the decision *sign by hand*. If the copy came back by fax, a job
         then seals the faxed pages. If a scan of the signed page was uploaded before, the report confirms the scan.
-        Raises `Invalid` for a fax that brought no copy of the document, and for a date in the future or before the
-        document was sent."""
+        Raises `Invalid` for a fax that brought no copy of the document, for faxes with too many pages of which the report
+        names none, and for a date in the future or before the document was sent."""
         return handle_once(self._store, inbound, lambda: self._confirm_copy(inbound, command))
 
     def _note_call(self, inbound: InboundEvent, command: CallCommand) -> HandledEvent:
@@ -194,9 +194,12 @@ def _decision(document: Document, command: CopyCommand, now: datetime) -> Decisi
 def _confirmed_copy(document: Document, command: CopyCommand) -> ConfirmedCopy | None:
     """Return the copy that the staff confirmed, to be sealed, or None if no page of the document came by fax.
 
-    If the report names a fax, all pages that this fax lacks come from the original."""
-    copies = [copy for copy in document.copies if command.fax_id in (None, copy.fax_id)]
-    sheets = choose_sheets(copies, document.original.pages)
+    If the report names a fax, all pages that this fax lacks come from the original. Raises `Invalid` if the report
+    names none and all faxes together have more sheets than can be sealed."""
+    copies, pages = [copy for copy in document.copies if command.fax_id in (None, copy.fax_id)], document.original.pages
+    sheets = choose_sheets(copies, pages)
+    if len(sheets) > pages + MAX_EXTRA_SHEETS:
+        raise invalid_field("data.fax_id", "must name the fax with the signature, because the faxes have too many pages")
     return ConfirmedCopy(sheets=sheets, confirmed_by=command.by) if sheets else None
 
 

@@ -1,7 +1,8 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.domain.carriers.document_copies import (
-    MAX_LOOSE_SHEETS,
+    MAX_EXTRA_SHEETS,
     ConfirmedCopy,
     CopyPage,
     CopySheet,
@@ -58,11 +59,18 @@ def test_a_fax_without_any_readable_number_is_enough() -> None:
     assert choose_sheets([came(None)], 1) == (CopySheet(page=1), sheet(None, 1))
 
 
-def test_the_loose_sheets_are_bounded() -> None:
-    copies = [came(*[None] * MAX_LOOSE_SHEETS), came(None, fax_id="fax_2", hour=1)]
+def test_no_sheet_is_left_out_because_the_signature_may_be_on_it() -> None:
+    copies = [came(*[None] * MAX_EXTRA_SHEETS), came(None, fax_id="fax_2", hour=1)]
     sheets = choose_sheets(copies, 1)
-    assert len(sheets) == 1 + MAX_LOOSE_SHEETS
-    assert (sheets[1], sheets[-1]) == (sheet(None, 1, "fax_2"), sheet(None, MAX_LOOSE_SHEETS - 1))
+    assert len(sheets) == 2 + MAX_EXTRA_SHEETS
+    assert (sheets[1], sheets[-1]) == (sheet(None, 1, "fax_2"), sheet(None, MAX_EXTRA_SHEETS))
+
+
+def test_a_sheet_that_staff_assigned_again_is_there_once() -> None:
+    assert choose_sheets([came(1, None), replace(came(), pages=came(1, None).pages[1:])], 1) == (
+        sheet(1, 1),
+        sheet(None, 2),
+    )
 
 
 def test_without_a_fax_there_is_no_copy() -> None:

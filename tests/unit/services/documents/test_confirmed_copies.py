@@ -85,6 +85,32 @@ def test_the_named_fax_or_else_the_newest_one_is_sealed(fax_id: str | None, take
     assert decision.copy.fax_ids == (taken,)
 
 
+def long_faxes(last: int) -> list[ReturnedCopy]:
+    """Return two faxes: 40 sheets without a readable number, and `last` sheets with page 1."""
+    loose = tuple(CopyPage(number=number, page=None) for number in range(1, 41))
+    return [replace(FIRST, pages=loose), replace(SECOND, pages=(CopyPage(number=1, page=1),) * last)]
+
+
+def test_a_report_must_name_a_fax_if_all_faxes_have_too_many_pages() -> None:
+    emr = Emr()
+    faxed_plan(emr, *long_faxes(2))
+    with pytest.raises(Invalid) as refused:
+        confirm(emr, CopySeen.SIGNED_AND_DATED)
+    assert [error.field for error in refused.value.errors] == ["data.fax_id"]
+    assert latest(emr).status is Status.PENDING
+    assert confirm(emr, CopySeen.SIGNED_AND_DATED, fax_id="fax_1")["status"] == "approved"
+
+
+def test_forty_sheets_more_than_the_document_are_sealed() -> None:
+    emr = Emr()
+    faxed_plan(emr, *long_faxes(1))
+    confirm(emr, CopySeen.SIGNED_AND_DATED)
+    decision = latest(emr).decision
+    assert decision is not None
+    assert decision.copy is not None
+    assert len(decision.copy.sheets) == 41
+
+
 @pytest.mark.parametrize("seen", list(CopySeen))
 def test_a_fax_that_brought_no_copy_of_the_document_is_refused(seen: CopySeen) -> None:
     emr = Emr()
