@@ -232,6 +232,14 @@ def test_a_page_that_nobody_can_draw_does_not_keep_the_copy_from_its_seal(
     assert (portal.document.sealing, sizes) == (Sealing.SEALED, [(340, 425), (1734, 2244)])
 
 
+def test_a_copy_on_paper_has_no_file_to_seal() -> None:
+    document = confirmed(sealing=Sealing.NONE)
+    assert document.decision is not None
+    portal = a_portal(replace(document, decision=replace(document.decision, copy=None)))
+    portal.seal()
+    assert (portal.pdf.asked, portal.document.signed, portal.events("document.approved")) == ([], None, 0)
+
+
 # The parts
 
 
