@@ -71,8 +71,8 @@ def read_fax(data: bytes, first: int = 1) -> Iterator[ScannedPage]:
 def draw_upright(data: bytes, numbers: Sequence[int]) -> Iterator[Image.Image]:
     """Yield a picture of each page with one of these numbers (from 1) in the file of a fax that came in.
 
-    The picture has 16 levels of gray. The page is upright if its QR code can be read. A page that cannot be shown has the picture of `draw_notice`. Raise
-    `PdfRefused` (damaged) if the file cannot be opened."""
+    The picture has 16 levels of gray. The page is upright if its QR code can be read. A page that cannot be shown has
+    the picture of `draw_notice`. Raise `PdfRefused` (damaged) if the file cannot be opened."""
     with open_fax(data) as file:
         for number in numbers:
             picture = file.draw(number - 1)

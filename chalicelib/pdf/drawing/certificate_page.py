@@ -27,7 +27,9 @@ _STATEMENTS: dict[CertificateType, str] = {
     "signed": "{who} signed this document electronically on {when}.",
     "declined": "{who} declined to sign this document on {when}.",
     "by_hand": "This document was received as signed by hand on {when}. The uploader named {who} as the signer.",
-    "by_fax": "This document was received by {way}, signed by hand. {reader} confirmed the signature and date on {when}.",
+    "by_fax": (
+        "This document was received by {way}, signed by hand. {reader} confirmed the signature and date on {when}."
+    ),
 }
 _TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN = 0.0, 118.0, 330.0
 

@@ -79,8 +79,8 @@ class StaffReports:
 
         A dated signature on the copy is recorded as the decision *sign by hand*. If the copy came back by fax, a job
         then seals the faxed pages. If a scan of the signed page was uploaded before, the report confirms the scan.
-        Raises `Invalid` for a fax that brought no copy of the document, for faxes with too many pages of which the report
-        names none, and for a date in the future or before the document was sent."""
+        Raises `Invalid` for a fax that brought no copy of the document, for faxes with too many pages if none is named,
+        and for a date in the future or before the document was sent."""
         return handle_once(self._store, inbound, lambda: self._confirm_copy(inbound, command))
 
     def _note_call(self, inbound: InboundEvent, command: CallCommand) -> HandledEvent:
@@ -199,7 +199,9 @@ def _confirmed_copy(document: Document, command: CopyCommand) -> ConfirmedCopy |
     copies, pages = [copy for copy in document.copies if command.fax_id in (None, copy.fax_id)], document.original.pages
     sheets = choose_sheets(copies, pages)
     if len(sheets) > pages + MAX_EXTRA_SHEETS:
-        raise invalid_field("data.fax_id", "must name the fax with the signature, because the faxes have too many pages")
+        raise invalid_field(
+            "data.fax_id", "must name the fax with the signature, because the faxes have too many pages"
+        )
     return ConfirmedCopy(sheets=sheets, confirmed_by=command.by) if sheets else None
 
 

@@ -4,14 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from chalicelib.pdf.fax_reading import (
-    MAX_FAX_PAGES,
-    ScannedPage,
-    count_fax_pages,
-    draw_notice,
-    draw_upright,
-    read_fax,
-)
+from chalicelib.pdf.fax_reading import MAX_FAX_PAGES, ScannedPage, count_fax_pages, draw_notice, draw_upright, read_fax
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_page_by_page, run_sandboxed_json
 from chalicelib.services.pdf_requests import FaxReadings, PageReading, ReadFax
@@ -82,9 +75,7 @@ def _read_pages(data: bytes, last: int) -> Iterator[tuple[PageReading, bytes]]:
     """Yield what was read on each page of a received fax up to number `last`, with its picture (PNG).
 
     The reading goes on after a page that ends the forked process."""
-    for number, piece in run_page_by_page(
-        range(1, last + 1), lambda left: _pack_pages(data, left[0]), seconds=SECONDS
-    ):
+    for number, piece in run_page_by_page(range(1, last + 1), lambda left: _pack_pages(data, left[0]), seconds=SECONDS):
         if piece is None:
             yield PageReading(number=number, is_blank=False), draw_notice()
         else:

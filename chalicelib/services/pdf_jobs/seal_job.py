@@ -44,8 +44,8 @@ class SealJob:
     def seal(self, job: Job) -> None:
         """Make and release the sealed PDF of a decided document. Do nothing if the document is already sealed.
 
-        A copy on paper has no file, so it is not sealed either. Raises `StoredFileCorrupt`, and any error of the storage
-        or of the key service."""
+        A copy on paper has no file, so it is not sealed either. Raises `StoredFileCorrupt`, and any error of the
+        storage or of the key service."""
         document = self._store.document(job.document_id or "")
         if document is None or document.decision is None or document.sealing in (Sealing.NONE, Sealing.SEALED):
             return

@@ -53,8 +53,10 @@ def test_every_fax_has_its_own_rows() -> None:
         (replace(fax(1), foreign=1), "Page 1. 1 sheet of another version or document follows the last page"),
         (
             replace(fax(loose=1), foreign=2),
-            "1 sheet without a readable page number follows the last page. "
-            "2 sheets of another version or document follow the last page",
+            (
+                "1 sheet without a readable page number follows the last page. "
+                "2 sheets of another version or document follow the last page"
+            ),
         ),
     ],
 )
@@ -77,6 +79,8 @@ def test_a_number_that_was_withheld_is_not_invented() -> None:
 def test_a_file_in_an_email_came_by_no_fax_number() -> None:
     assert rows(replace(fax(1, sender=None), by_email=True))[2] == (
         "Received by email",
-        "November 24, 2026, 1:05:33 PM CST (2026-11-24 19:05:33 UTC), at the clinic's address for faxes. "
-        "The sender was not verified",
+        (
+            "November 24, 2026, 1:05:33 PM CST (2026-11-24 19:05:33 UTC), at the clinic's address for faxes. "
+            "The sender was not verified"
+        ),
     )

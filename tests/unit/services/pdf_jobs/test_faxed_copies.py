@@ -302,7 +302,8 @@ def test_the_origin_says_how_the_copy_came(arrivals: list[Arrival], way: str) ->
 def test_a_copy_that_came_by_email_is_not_sealed_as_one_by_fax() -> None:
     portal = a_portal()
     emailed = replace(FAX, id=received_fax_id(99), sort_key=99, sender=None, arrival=Arrival.EMAIL)
-    decision = confirmed(ConfirmedCopy(sheets=(CopySheet(page=1, fax_id=emailed.id, number=1),))).decision
+    sheets = tuple(replace(sheet, fax_id=emailed.id if sheet.fax_id else None) for sheet in COPY.sheets)
+    decision = confirmed(ConfirmedCopy(sheets=sheets)).decision
     document = replace(portal.document, version=2, decision=decision)
     portal.store.commit(Change(at=START, received_faxes=(emailed,), documents=(document,)))
     portal.seal()
