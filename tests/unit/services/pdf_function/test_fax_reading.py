@@ -88,6 +88,17 @@ def test_a_long_fax_says_how_much_was_read(
     assert (len(readings.pages), readings.refused) == (40, rest)
 
 
+def test_a_fax_that_takes_too_long_is_read_in_part(files: FakeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_as(monkeypatch, blank, pages=3)
+    monkeypatch.setattr(fax_reading, "ALL_SECONDS", 0.0)
+    readings = run(files)
+    assert ([page.number for page in readings.pages], readings.refused) == (
+        [1],
+        "Only the first 1 of 3 pages were read.",
+    )
+    assert files.keys("faxes/prc_1/fax_1/") == ["faxes/prc_1/fax_1/1"]
+
+
 @pytest.mark.parametrize("kind", ["pdf", "tiff"])
 def test_a_fax_of_500_pages_is_read_up_to_its_fortieth_page(kind: str) -> None:
     data = samples.blank_pdf(pages=500, size=(20, 20)) if kind == "pdf" else blank_tiff(pages=500)
