@@ -199,7 +199,7 @@ def called(document_id: str) -> BaseResponse:
 @PAGES.post("/documents/<document_id>/copy")
 def copy_confirmed(document_id: str) -> BaseResponse:
     """Report to the portal what a person read on a copy that the provider returned. Redirect back to the document."""
-    report = read_given("seen", "signed_on", "note")
+    report = read_given("seen", "signed_on", "note", "fax_id")
     return _send(
         document_id, "document.copy_confirmed", {"document_id": document_id, **report}, done="copy", report=report
     )

@@ -215,6 +215,21 @@ def test_a_copy_is_shown_with_its_pictures_newest_first(
     assert (picture.mimetype, picture.data) == ("image/png", b"/bucket/faxes/fax_1/2")
 
 
+@pytest.mark.parametrize(("faxes", "named"), [([], 0), (["fax_1"], 1), (["fax_1", "fax_2"], 0)])
+def test_the_form_names_the_only_fax_that_was_read(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str, faxes: list[str], named: int
+) -> None:
+    fake_portal.documents[sent]["copies"] = [
+        {"fax_id": fax, "received_at": "2026-11-24T12:00:00Z", "partial": False, "missing_pages": [], "pages": []}
+        for fax in faxes
+    ]
+    page = browser.get(f"/documents/{sent}").text
+    assert page.count('name="fax_id"') == named
+    assert page.count('name="fax_id" value="fax_1"') == named
+    browser.post(f"/documents/{sent}/copy", data={"seen": "not_readable", "fax_id": "fax_1"})
+    assert fake_portal.events[-1]["data"]["fax_id"] == "fax_1"
+
+
 def test_a_copy_is_confirmed_with_what_was_read(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
     form = {"seen": "signed_and_dated", "signed_on": "2026-11-24", "note": ""}
     answer = browser.post(f"/documents/{sent}/copy", data=form)
