@@ -32,7 +32,7 @@ from tests.support.stack import wait_until
 
 SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 60.0
-SECONDS_TO_FAX = 60.0
+SECONDS_TO_FAX = 120.0
 FAX = "+15125550100"
 
 
