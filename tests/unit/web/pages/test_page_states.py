@@ -131,7 +131,7 @@ POST /account/emails/remove                           login 404   404   404   40
 POST /account/log-out-everywhere                      login out   out   out   out   login login login login login out   out   403
 POST /account/passkeys                                login 400   400   400   400   login login login login login 400   400   403
 POST /account/passkeys/remove                         login 404   404   404   404   login login login login login 404   404   403
-POST /account/name                                    login 400   400   400   400   login login login login login 404   404   403
+POST /account/name                                    login 400   400   404   404   login login login login login 400   400   403
 POST /account/password                                login 400   400   400   400   login login login login login 400   400   403
 POST /account/second-factor/later                     login on    on    on    on    login login login login login on    on    403
 POST /account/recovery-codes                          login 404   404   404   404   login login login login login 404   404   403
