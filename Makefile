@@ -36,7 +36,7 @@ run:
 test:
 	@rm -rf build/times
 	@echo 'The tests run in parts, three at a time.'
-	@$(MAKE) tools packaged
+	@$(MAKE) --jobs=2 --output-sync=line tools packaged
 	@status=0; \
 	$(MAKE) --keep-going --jobs=3 --output-sync=line test-browser test-access test-stack test-rules test-web test-pdf types lint || status=$$?; \
 	.venv/bin/python -m infrastructure.suite_times; \
