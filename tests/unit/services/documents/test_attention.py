@@ -23,7 +23,7 @@ from chalicelib.services.documents.lifecycle_events import RecallCommand, Resend
 from chalicelib.services.documents.reports import Reports
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent
-from tests.unit.services.documents.test_staff_reports import MEDICARE, NAMED, ORDER, call, confirm, open_as_addressee
+from tests.support.worlds.plans import MEDICARE, NAMED, ORDER, call, confirm, open_as_addressee
 
 BY_FAX = replace(RIVERA, email=None)
 

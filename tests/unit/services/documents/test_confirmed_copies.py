@@ -15,7 +15,7 @@ from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import Emr
 from tests.support.fakes import START
-from tests.unit.services.documents.test_staff_reports import confirm, data, latest, plan, types
+from tests.support.worlds.plans import confirm, data, latest, plan, types
 
 FIRST = ReturnedCopy(fax_id="fax_1", received_at=START, pages=(CopyPage(number=2, page=1),))
 SECOND = replace(FIRST, fax_id="fax_2", received_at=START + timedelta(hours=1), pages=(CopyPage(number=1, page=1),))

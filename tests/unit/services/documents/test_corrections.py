@@ -17,7 +17,7 @@ from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import Emr, sent
 from tests.support.fakes import START
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
-from tests.unit.services.documents.test_staff_reports import MEDICARE, ORDER
+from tests.support.worlds.plans import MEDICARE, ORDER
 
 GRANT = Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id)
 BEFORE = a_document(access=2, delivery=DeliveryChoice.EMAIL, granted=GRANT)

@@ -1,3 +1,5 @@
+"""Test the intake of a document from an EMR: what is stored and sent, what is repeated, and what is refused."""
+
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -24,6 +26,7 @@ from chalicelib.services.transaction import Change, RequestRecord
 from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.fakes import START
 from tests.support.provider_fixtures import only_doing
+from tests.support.worlds.plans import MEDICARE, ORDER, plan
 
 
 def nothing_was_kept(emr: Emr) -> bool:
@@ -398,95 +401,55 @@ def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hashed == [PDF]
 
 
-# Who a document is for
+# What the practice and the EMR state
 
 
-def other(**changes: Any) -> Any:
-    """Return the data of a `document.sent` event for another document. `changes` replace fields of its addressee."""
-    return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
-
-
-def test_the_npi_matches_an_account_at_another_address() -> None:
+def test_the_practices_default_payer_applies_to_a_document_without_one() -> None:
     emr = Emr()
-    provider = with_account(emr, emr.send(), "dr.rivera@example.com")
-    assert emr.send(other(email="luis@clinic.example")).provider_id == provider.id
+    practice = replace(emr.inbound().practice, default_payer=PayerKind.MEDICARE)
+    inbound = replace(emr.inbound(), practice=practice)
+    document = emr.stored(emr.intake.receive(inbound, sent(certification=ORDER)))
+    assert document.payer == Payer(kind=PayerKind.MEDICARE, stated=False)
+    assert document.due_on == date(2026, 12, 20)
+    # The default changes, and the EMR sends the same document again.
+    again = emr.intake.receive(emr.inbound(), sent(certification=ORDER))
+    assert again["document_id"] == document.id
+    with pytest.raises(Conflict) as refused:
+        emr.intake.receive(emr.inbound(), sent(certification=ORDER, payer=MEDICARE))
+    assert [error.field for error in refused.value.errors] == ["data.payer.kind"]
 
 
-def test_without_an_account_another_address_with_the_npi_is_another_provider() -> None:
+def test_a_document_of_an_earlier_release_is_the_same_with_facts_that_were_ignored_then() -> None:
     emr = Emr()
-    first, second = emr.send(), emr.send(other(email="mistyped@clinic.example"))
-    assert second.provider_id != first.provider_id
-    again = emr.send(sent(external_id="POC-3"))
-    assert again.provider_id == first.provider_id
+    old = emr.send(sent(certification=Certification(order_signed_on=ORDER.order_signed_on)))
+    emr.store.commit(Change(at=emr.now, documents=(replace(old, version=old.version + 1, payer=None),)))
+    facts = Certification(order_signed_on=ORDER.order_signed_on, order_discipline="PT", order_npi=RIVERA.npi)
+    again = sent(payer=MEDICARE, certification=facts, addressee=replace(RIVERA, phone="+15125550190"))
+    assert emr.intake.receive(emr.inbound(), again)["document_id"] == old.id
+    with pytest.raises(Conflict):
+        emr.intake.receive(emr.inbound(), replace(again, title="Another title"))
 
 
-def test_a_faxed_provider_is_matched_by_npi_when_the_first_address_arrives() -> None:
+def test_a_warning_about_the_order_comes_with_the_response() -> None:
     emr = Emr()
-    faxed = emr.send(sent(addressee=replace(RIVERA, email=None), delivery=DeliveryChoice.FAX))
-    assert emr.send(other(fax=None)).provider_id == faxed.provider_id
+    facts = replace(ORDER, order_discipline=None, order_npi="1000000004")
+    answer = emr.intake.receive(emr.inbound(), sent(payer=MEDICARE, certification=facts))
+    assert [warning["code"] for warning in answer["warnings"]] == ["order-without-discipline", "order-npi-differs"]
 
 
-def test_the_same_name_at_the_same_address_is_the_same_person_without_an_npi() -> None:
+def test_the_trail_commits_to_the_facts_of_the_certification() -> None:
     emr = Emr()
-    event = other(npi=None, first_name="LUÍS", fax=None)
-    assert emr.send(event).provider_id == emr.send().provider_id
-
-
-def test_the_same_name_at_the_same_fax_is_the_same_person() -> None:
-    emr = Emr()
-    first = emr.send(sent(addressee=replace(RIVERA, npi=None, email=None), delivery=DeliveryChoice.FAX))
-    assert emr.send(other(npi=None, email="new@clinic.example")).provider_id == first.provider_id
-
-
-def test_two_people_who_share_an_address_without_an_account_are_two_providers() -> None:
-    emr = Emr()
-    assert emr.send(other(npi="1000000004", first_name="Jane")).provider_id != emr.send().provider_id
-
-
-def test_the_npi_distinguishes_two_people_with_one_name_at_one_address() -> None:
-    emr = Emr()
-    assert emr.send(other(npi="1000000004")).provider_id != emr.send().provider_id
-
-
-def test_an_npi_that_comes_later_completes_a_provider_without_an_account() -> None:
-    emr = Emr()
-    first = emr.send(sent(addressee=replace(RIVERA, npi=None, credential=None)))
-    emr.send(other())
-    provider = emr.store.provider(first.provider_id)
-    assert provider is not None
-    assert (provider.npi, provider.credential) == ("1234567893", "MD")
-    assert provider.npi_stated_by == (PRACTICE.id,)
-
-
-def test_no_clinic_can_give_an_account_an_npi() -> None:
-    emr = Emr()
-    provider = with_account(emr, emr.send(sent(addressee=replace(RIVERA, npi=None))), "dr.rivera@example.com")
-    assert emr.send(other()).provider_id == provider.id
-    assert emr.store.provider(provider.id) == provider
-
-
-@pytest.mark.parametrize("changes", [{"npi": "1000000004"}, {"npi": None, "first_name": "Jane"}])
-def test_another_person_at_an_accounts_address_is_accepted_and_kept_apart(changes: Mapping[str, Any]) -> None:
-    emr = Emr()
-    account = with_account(emr, emr.send(), "dr.rivera@example.com")
-    document = emr.send(other(**changes, fax=None))
-    assert document.provider_id != account.id
-    assert emr.messages(document) == [("email", "ready", "dr.rivera@example.com")]
-    again = emr.send(sent(external_id="POC-3", addressee=replace(RIVERA, **changes)))
-    assert again.provider_id == document.provider_id
-
-
-def test_a_warning_says_that_the_same_practice_named_another_person_at_the_address() -> None:
-    emr = Emr()
-    jane = other(npi="1000000004", first_name="Jane")
-    first = emr.intake.receive(emr.inbound(), sent())
-    second = emr.intake.receive(emr.inbound(), jane)
-    elsewhere = emr.intake.receive(emr.inbound(practice=OTHER_PRACTICE), jane)
-    spelled = emr.intake.receive(
-        emr.inbound(), sent(external_id="POC-3", addressee=replace(RIVERA, last_name="Ribera"))
-    )
-    assert second["warnings"] == [{"code": "other-person-at-address"}]
-    assert [set(response) for response in (first, elsewhere, spelled)] == [{"document_id", "status"}] * 3
+    document = plan(emr)
+    (event,) = emr.store.events(document.id)
+    assert event.private == {
+        "address": "192.0.2.10",
+        "payer": "medicare",
+        "initial_visit_on": "2026-11-20",
+        "order.signed_on": "2026-11-10",
+        "order.discipline": "PT",
+        "order.npi": RIVERA.npi,
+    }
+    assert "2026-11-20" not in event.body
 
 
 def test_numbers_that_were_left_out_are_warnings() -> None:
@@ -497,16 +460,7 @@ def test_numbers_that_were_left_out_are_warnings() -> None:
     assert emr.intake.receive(emr.inbound(), command)["warnings"] == [{"code": code} for code in codes]
 
 
-def test_the_warning_says_nothing_about_accounts() -> None:
-    """An account's owner has typed an NPI that no practice stated. No warning may reveal this to a practice."""
-    emr = Emr()
-    named = sent(addressee=replace(RIVERA, npi=None))
-    account = with_account(emr, emr.send(named), "dr.rivera@example.com")
-    typed = replace(account, version=account.version + 1, npi="1000000004", npi_self_stated=True)
-    emr.store.commit(Change(at=emr.now, providers=(typed,)))
-    document = emr.intake.receive(emr.inbound(), other())
-    assert set(document) == {"document_id", "status"}
-    assert emr.stored(document).provider_id != account.id
+# What follows
 
 
 def test_the_newest_document_of_an_address_is_claimed_for_link_requests() -> None:

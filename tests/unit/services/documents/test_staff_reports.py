@@ -1,3 +1,5 @@
+"""Test the reports of a clinic's staff on calls and returned copies, and what transmits and certifies a plan."""
+
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,87 +12,36 @@ from chalicelib.domain.audit import find_break
 from chalicelib.domain.certification.facts import (
     AttentionReason,
     CallResult,
-    Certification,
     CopySeen,
     Payer,
     PayerKind,
     TransmissionChannel,
 )
 from chalicelib.domain.deliveries import Channel, DeliveryStatus
-from chalicelib.domain.documents import Decision, Document, Kind, ReturnedMethod, Sealing, Signer, SigningMethod
+from chalicelib.domain.documents import Kind, ReturnedMethod, Sealing
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.delivery.settlement import Settlement
 from chalicelib.services.documents.document_refs import DocumentRef
-from chalicelib.services.documents.idempotent_events import EventResponse
 from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand, ReturnCommand
-from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand, StaffReports
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import a_fax
-
-NAMED = DocumentRef(external_id="POC-1001")
-MEDICARE = Payer(kind=PayerKind.MEDICARE)
-ORDER = Certification(
-    initial_visit_on=date(2026, 11, 20), order_signed_on=date(2026, 11, 10), order_discipline="PT", order_npi=RIVERA.npi
+from tests.support.worlds.plans import (
+    MEDICARE,
+    NAMED,
+    ORDER,
+    TODAY,
+    call,
+    confirm,
+    data,
+    decide,
+    latest,
+    open_as_addressee,
+    plan,
+    types,
 )
-TODAY = date(2026, 11, 22)
-
-
-def plan(emr: Emr, **changes: Any) -> Document:
-    """Send an initial plan under Medicare with a signed order (a referral), and return the stored document.
-
-    `changes` replace fields of the event's data."""
-    return emr.send(sent(**{"payer": MEDICARE, "certification": ORDER, **changes}))
-
-
-def call(emr: Emr, result: CallResult = CallResult.CERTIFIED_VERBALLY, **changes: Any) -> EventResponse:
-    command = CallCommand(document=NAMED, at=emr.now, by="Sam Lee", result=result, note="Dr. Rivera agreed.")
-    return StaffReports(emr.writer).note_call(emr.inbound(), replace(command, **changes))
-
-
-def confirm(emr: Emr, seen: CopySeen, **changes: Any) -> EventResponse:
-    signed_on = TODAY if seen is CopySeen.SIGNED_AND_DATED else None
-    command = CopyCommand(document=NAMED, seen=seen, signed_on=signed_on)
-    if seen is CopySeen.DECLINED:
-        command = replace(command, note="Not my patient")
-    return StaffReports(emr.writer).confirm_copy(emr.inbound(), replace(command, **changes))
-
-
-def latest(emr: Emr) -> Document:
-    (document,) = emr.documents()
-    return document
-
-
-def data(emr: Emr, document: Document, number: int = -1) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(emr.store.events(document.id)[number].body)["data"]
-    return found
-
-
-def types(emr: Emr, document: Document) -> list[str]:
-    return [event.type for event in emr.store.events(document.id)]
-
-
-def open_as_addressee(emr: Emr, document: Document, via: TransmissionChannel = TransmissionChannel.ACCOUNT) -> Document:
-    practice = emr.store.practice(document.practice_id)
-    assert practice is not None
-    actor = Actor("provider:prv_1")
-    return emr.writer.record_first_view(latest(emr), practice, actor, emr.now, lambda _: None, via=via)
-
-
-def decide(emr: Emr, action: Action, **changes: Any) -> Document:
-    """Store the provider's decision on the document, made in the portal, and return the document.
-
-    `changes` replace further fields of the document."""
-    document = latest(emr)
-    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="p")
-    after = document.decide(Decision(action=action, signer=signer, decided_at=emr.now))
-    assert after is not None
-    after = replace(after, version=document.version + 1, **changes)
-    emr.store.commit(Change(at=emr.now, documents=(after,)))
-    return after
-
 
 # Transmission
 
@@ -508,54 +459,3 @@ def test_a_signing_day_is_between_the_sending_and_today(signed_on: date, *, acce
         with pytest.raises(Invalid) as refused:
             confirm(emr, CopySeen.SIGNED_AND_DATED, signed_on=signed_on)
         assert [error.field for error in refused.value.errors] == ["data.signed_on"]
-
-
-# What the practice and the EMR state
-
-
-def test_the_practices_default_payer_applies_to_a_document_without_one() -> None:
-    emr = Emr()
-    practice = replace(emr.inbound().practice, default_payer=PayerKind.MEDICARE)
-    inbound = replace(emr.inbound(), practice=practice)
-    document = emr.stored(emr.intake.receive(inbound, sent(certification=ORDER)))
-    assert document.payer == Payer(kind=PayerKind.MEDICARE, stated=False)
-    assert document.due_on == date(2026, 12, 20)
-    # The default changes, and the EMR sends the same document again.
-    again = emr.intake.receive(emr.inbound(), sent(certification=ORDER))
-    assert again["document_id"] == document.id
-    with pytest.raises(Conflict) as refused:
-        emr.intake.receive(emr.inbound(), sent(certification=ORDER, payer=MEDICARE))
-    assert [error.field for error in refused.value.errors] == ["data.payer.kind"]
-
-
-def test_a_document_of_an_earlier_release_is_the_same_with_facts_that_were_ignored_then() -> None:
-    emr = Emr()
-    old = emr.send(sent(certification=Certification(order_signed_on=ORDER.order_signed_on)))
-    emr.store.commit(Change(at=emr.now, documents=(replace(old, version=old.version + 1, payer=None),)))
-    facts = Certification(order_signed_on=ORDER.order_signed_on, order_discipline="PT", order_npi=RIVERA.npi)
-    again = sent(payer=MEDICARE, certification=facts, addressee=replace(RIVERA, phone="+15125550190"))
-    assert emr.intake.receive(emr.inbound(), again)["document_id"] == old.id
-    with pytest.raises(Conflict):
-        emr.intake.receive(emr.inbound(), replace(again, title="Another title"))
-
-
-def test_a_warning_about_the_order_comes_with_the_response() -> None:
-    emr = Emr()
-    facts = replace(ORDER, order_discipline=None, order_npi="1000000004")
-    answer = emr.intake.receive(emr.inbound(), sent(payer=MEDICARE, certification=facts))
-    assert [warning["code"] for warning in answer["warnings"]] == ["order-without-discipline", "order-npi-differs"]
-
-
-def test_the_trail_commits_to_the_facts_of_the_certification() -> None:
-    emr = Emr()
-    document = plan(emr)
-    (event,) = emr.store.events(document.id)
-    assert event.private == {
-        "address": "192.0.2.10",
-        "payer": "medicare",
-        "initial_visit_on": "2026-11-20",
-        "order.signed_on": "2026-11-10",
-        "order.discipline": "PT",
-        "order.npi": RIVERA.npi,
-    }
-    assert "2026-11-20" not in event.body
