@@ -16,7 +16,7 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import identify_assistant
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.normalization import normalize_paragraphs
-from chalicelib.services.review.scans import ScanForm, Scans
+from chalicelib.services.review.scans import ScanForm, Scans, Uploader
 
 MAX_REMARK_CHARS = 300
 
@@ -72,15 +72,13 @@ class AssistantActs:
 
         Raises `Invalid` with the wrong field of the form, `Conflict` after another decision, and `NotFound` if the
         provider has removed the assistant in the meantime."""
-        return self._scans.take(
-            document,
-            form,
-            lambda current: self._check(current, act),
+        uploader = Uploader(
             authentication=f"{act.authentication}, by the assistant {act.assistant_name}",
             identity=identify_assistant(act.principal, act.assistant),
             actor=act.actor,
             now=act.now,
         )
+        return self._scans.take(document, form, uploader, lambda current: self._check(current, act))
 
     def _check(self, document: Document, act: AssistantAct) -> None:
         """Raise `NotFound` unless the document is in the provider's lists and the provider has not removed the

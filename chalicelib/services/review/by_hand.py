@@ -21,7 +21,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.review import hand_codes
 from chalicelib.services.review.hand_codes import CODES_PER_DAY, CODES_PER_HOUR, CodeEntry
-from chalicelib.services.review.scans import ScanForm, Scans
+from chalicelib.services.review.scans import ScanForm, Scans, Uploader
 from chalicelib.services.throttling import network
 from chalicelib.services.transaction import Change
 
@@ -119,15 +119,13 @@ class ByHand:
 
         A second upload of the same file changes nothing. Raises `Invalid` with the wrong field of the form, `Conflict`
         after another decision, and `Gone` if the visit (the hour after a code was entered) has ended."""
-        return self._scans.take(
-            document,
-            form,
-            lambda current: check_visit(current, visit, visitor.now),
+        uploader = Uploader(
             authentication=describe_code(visit),
             identity=identify_visitor(document, visit.email),
             actor=visitor.actor,
             now=visitor.now,
         )
+        return self._scans.take(document, form, uploader, lambda current: check_visit(current, visit, visitor.now))
 
     def _record_view(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         practice, now = self._writer.practice_of(document), visitor.now

@@ -12,6 +12,7 @@ from chalicelib.domain.documents import Decision, Document, Identity, Signer, Si
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME
 from chalicelib.domain.jobs import JobName
+from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable
 from chalicelib.pdf import models
@@ -34,6 +35,18 @@ class ScanForm:
 
     key: str
     signer_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploader:
+    """The person who uploads a scan, at the time `now`.
+
+    `authentication` (in words for the certificate page) and `identity` say how the person was authenticated."""
+
+    authentication: str
+    identity: Identity
+    actor: Actor
+    now: datetime
 
 
 class Scans:
@@ -62,38 +75,25 @@ class Scans:
         return is_scan_key and self._files.exists(key)
 
     def take(
-        self,
-        document: Document,
-        form: ScanForm,
-        check: Callable[[Document], None],
-        *,
-        authentication: str,
-        identity: Identity,
-        actor: Actor,
-        now: datetime,
+        self, document: Document, form: ScanForm, uploader: Uploader, check: Callable[[Document], None]
     ) -> Document:
         """Record the document as signed by hand, with the uploaded scan, and return the document.
 
-        `check` raises an error if the uploader may not return the latest version of the document. `authentication` and
-        `identity` describe the uploader. A second upload of the same file changes nothing. Raises `Invalid` with the
-        wrong field of the form, and `Conflict` after another decision."""
+        `check` raises an error if the uploader may not return the latest version of the document. A second upload of
+        the same file changes nothing. Raises `Invalid` with the wrong field of the form, and `Conflict` after another
+        decision."""
         check(document)
-        signer = _signer(document, _read_signer_name(form.signer_name), authentication, identity)
+        signer = _signer(document, _read_signer_name(form.signer_name), uploader)
         practice, (key, sha256) = run_concurrently(
             lambda: self._writer.practice_of(document), lambda: self._inspect_and_store(document, form.key)
         )
-        decision = Decision(action=Action.SIGN_BY_HAND, signer=signer, decided_at=now, scan_key=key, scan_sha256=sha256)
+        decision = Decision(
+            action=Action.SIGN_BY_HAND, signer=signer, decided_at=uploader.now, scan_key=key, scan_sha256=sha256
+        )
 
         def step(current: Document) -> Document:
             check(current)
-            is_repeated = current.decision is not None and current.decision.scan_sha256 == sha256
-            decided = None if is_repeated else current.decide(decision)
-            if decided is None:
-                return current
-            data = {"signer": {"name": signer.name}, "scan_sha256": sha256, **identity_data(signer.identity)}
-            recorder = self._writer.recorder(decided, practice, actor, now)
-            recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
-            return self._writer.commit(self._writer.report_to_owner(recorder, decided))
+            return self._record(current, decision, practice, uploader)
 
         return self._writer.apply_to_latest(document, step)
 
@@ -118,13 +118,25 @@ class Scans:
             self._files.delete(copy)
         return key, sha256
 
+    def _record(self, current: Document, decision: Decision, practice: Practice, uploader: Uploader) -> Document:
+        """Commit the decision, and return the decided document. The same scan again changes nothing."""
+        is_repeated = current.decision is not None and current.decision.scan_sha256 == decision.scan_sha256
+        decided = None if is_repeated else current.decide(decision)
+        if decided is None:
+            return current
+        signer = decision.signer
+        data = {"signer": {"name": signer.name}, "scan_sha256": decision.scan_sha256, **identity_data(signer.identity)}
+        recorder = self._writer.recorder(decided, practice, uploader.actor, uploader.now)
+        recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
+        return self._writer.commit(self._writer.report_to_owner(recorder, decided))
+
 
 def scan_prefix(document_id: str) -> str:
     """Return the S3 prefix of a document's uploaded scans, before inspection."""
     return f"uploads/scans/{document_id}/"
 
 
-def _signer(document: Document, name: str, authentication: str, identity: Identity) -> Signer:
+def _signer(document: Document, name: str, uploader: Uploader) -> Signer:
     """Return the person who signed on paper, with the typed `name`, for the audit trail and the certificate page.
 
     The credential and NPI come from the document, and only if the name is that of the provider to whom the clinic sent
@@ -136,9 +148,9 @@ def _signer(document: Document, name: str, authentication: str, identity: Identi
         credential=addressee.credential if is_addressee else None,
         npi=addressee.npi if is_addressee else None,
         method=SigningMethod.BY_HAND,
-        authentication=authentication,
+        authentication=uploader.authentication,
         provider_id=document.provider_id if is_addressee else None,
-        identity=identity,
+        identity=uploader.identity,
     )
 
 
