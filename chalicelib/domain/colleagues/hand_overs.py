@@ -47,9 +47,9 @@ def take_back(document: Document, giver: Provider) -> Document:
     """Return the document as it was before this provider handed it over, to be stored. Later hand-overs end too.
 
     Links and codes that the colleague got stop working. Raises `NotFound` unless `is_giver` is true."""
-    before = _before_giver(document, giver)
-    if before is None or not opens_to(giver, before):
+    if not is_giver(giver, document):
         raise NotFound("There is no such document.")
+    before = _as_before(document, find_act(giver, document))
     return replace(before, access=document.access + 1, follow_up=_with_reminders(document.follow_up))
 
 
@@ -57,8 +57,8 @@ def is_giver(provider: Provider, document: Document) -> bool:
     """Return True if this provider handed the document over, and may see what became of it and take it back.
 
     The document must open to the provider's account if the hand-over is taken away, by the same rule as every read."""
-    before = _before_giver(document, provider)
-    return before is not None and opens_to(provider, before)
+    act = _find_act(provider, document)
+    return act is not None and opens_to(provider, _as_before(document, act))
 
 
 def find_colleague(giver: Provider, document: Document) -> Addressee:
@@ -119,12 +119,6 @@ def _with_reminders(progress: FollowUpProgress | None) -> FollowUpProgress | Non
 
 def _is_same_reader(one: Addressee, other: Addressee) -> bool:
     return is_same_person(one, other) or (one.email is not None and one.email == other.email)
-
-
-def _before_giver(document: Document, giver: Provider) -> Document | None:
-    """Return the document as it was before this provider handed it over, or None if the provider did not."""
-    act = _find_act(giver, document)
-    return _as_before(document, act) if act else None
 
 
 def _as_before(document: Document, act: HandOver) -> Document:

@@ -84,10 +84,8 @@ class HandOvers:
 
         def step() -> Document:
             current = require_document(self._store, document.id)
-            if not is_giver(action.provider, current):
-                raise NotFound("There is no such document.")
-            require_decidable(current.status)
             returned = take_back(current, action.provider)
+            require_decidable(current.status)
             recorder = self._recorder(returned, action)
             facts = _event_facts(returned.addressee, current.addressee, action)
             recorder.event(DocumentEventType.TAKEN_BACK, facts, webhook=True).notice(NoticeKind.HANDED_OVER)

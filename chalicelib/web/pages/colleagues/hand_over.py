@@ -1,6 +1,7 @@
 """The pages on which a provider hands a document over to a colleague, sees what became of it, and takes it back."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -75,12 +76,11 @@ def show_state(context: RequestContext, document_id: str) -> Response:
 
 def take_back(context: RequestContext, document_id: str) -> Response:
     try:
-        context.services.hand_overs.take_back(context.require_document(), make_action(context))
+        # If the button was pressed twice, the provider has the document again, so `NotFound` is no failure.
+        with suppress(NotFound):
+            context.services.hand_overs.take_back(context.require_document(), make_action(context))
     except Conflict:
         return redirect(f"/documents/{document_id}/handed-over")
-    except NotFound:
-        # If the button was pressed twice, the provider has the document again.
-        return redirect(f"/documents/{document_id}")
     return redirect(f"/documents/{document_id}")
 
 
