@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chalicelib.domain.documents import Document
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.visibility import assists, opens_to
+from chalicelib.services.concurrency import run_for_each
 from chalicelib.services.ports import Store
 
 
@@ -18,7 +19,7 @@ class Assistance:
 
     def principals(self, assistant: Provider) -> Sequence[Provider]:
         """Return the providers who have invited this assistant and have not removed the assistant, in order of name."""
-        rows = (self._store.provider(provider_id) for provider_id in assistant.assists)
+        rows = run_for_each(self._store.provider, assistant.assists)
         principals = (row for row in rows if row is not None and assists(assistant, row))
         return sorted(principals, key=lambda provider: (provider.last_name, provider.first_name, provider.id))
 
