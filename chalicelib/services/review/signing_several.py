@@ -1,6 +1,6 @@
 """Signing several documents with one signature, after the provider has read and marked each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -96,24 +96,35 @@ class SigningSeveral:
     def sign(self, document_ids: Sequence[str], form: ApprovalForm, action: ProviderAction) -> tuple[Signing, ...]:
         """Sign the marked documents among these ids, each like a single approval, and return the result for each.
 
-        Raises `Invalid` with the wrong fields of the form. No document is then signed. The first signature also saves
-        what the form changes in the account, so the others follow it, side by side."""
+        Raises `Invalid` with the wrong fields of the form. No document is then signed."""
         _check_form(form, action.provider)
         chosen = list(dict.fromkeys(document_ids))[:MAX_MARKS]
-        marks, action = self._marks.load(action.provider, action.now), _with_count(action, len(chosen))
-        signings: list[Signing] = []
-        while len(signings) < len(chosen) and not any(signing.is_new for signing in signings):
-            document_id = chosen[len(signings)]
-            signings.append(self._sign(document_id, marks.get(document_id), form, action))
-        if rest := chosen[len(signings) :]:
-            latest = self._store.provider(action.provider.id) or action.provider
-            follow_up, saved = replace(action, provider=latest), replace(form, remember=False)
-            signings += run_for_each(lambda key: self._sign(key, marks.get(key), saved, follow_up), rest)
+        marks = self._marks.load(action.provider, action.now)
+        signings = self._sign_all(chosen, marks, form, _with_count(action, len(chosen)))
         pairs = zip(chosen, signings, strict=True)
         # What was signed must be shown, although the marks remain. A mark of a signed document has no effect.
         with suppress(Unavailable):
             self._marks.remove(action.provider, [key for key, result in pairs if not result.keeps_mark], action.now)
         return tuple(signings)
+
+    def _sign_all(
+        self, document_ids: Sequence[str], marks: Mapping[str, ReadMark], form: ApprovalForm, action: ProviderAction
+    ) -> list[Signing]:
+        """Sign one document after another until a signature is recorded, and then the others side by side.
+
+        Return the result for each document. The first signature also saves what the form changes in the account, so the
+        others use the account as it is afterwards."""
+        signings: list[Signing] = []
+        for document_id in document_ids:
+            signings.append(self._sign(document_id, marks.get(document_id), form, action))
+            if signings[-1].is_new:
+                break
+        rest = document_ids[len(signings) :]
+        if not rest:
+            return signings
+        latest = self._store.provider(action.provider.id) or action.provider
+        follow_up, saved = replace(action, provider=latest), replace(form, remember=False)
+        return signings + run_for_each(lambda key: self._sign(key, marks.get(key), saved, follow_up), rest)
 
     def _sign(self, document_id: str, mark: ReadMark | None, form: ApprovalForm, action: ProviderAction) -> Signing:
         document = self._store.document(document_id)
