@@ -4,7 +4,6 @@ There are two questions. `is_same_name` is strict: its answer is printed on cert
 lenient: a warning about another name must not appear for a nickname or for half of a double name."""
 
 import re
-from collections.abc import Iterator
 
 from chalicelib.domain.providers import is_same_spelling, name_key
 from chalicelib.domain.registry.entries import PersonName
@@ -96,9 +95,9 @@ def may_be_same_person(first_name: str, last_name: str, registered: tuple[Person
     return is_given and any(_shares_last_name(last_name, name.last) for name in registered)
 
 
-def _given(names: str) -> Iterator[str]:
-    """Return the given names as a list of words, for a comparison."""
-    return iter(name_key(names, "").split())
+def _given(names: str) -> list[str]:
+    """Return the words of given names, for a comparison."""
+    return name_key(names, "").split()
 
 
 def _shares_last_name(one: str, other: str) -> bool:
