@@ -44,7 +44,7 @@ class World:
         self.use(self.store)
 
     def use(self, store: Any) -> None:
-        """Create the services with this database, such as a slow one."""
+        """Create the services again, with another database such as a slow one."""
         writer = DocumentWriter(store=store, ids=FakeIds(), portal_url="https://portal.test")
         self.review = Review(writer, self.switches)
         self.marks = ReadMarks(store)
@@ -351,7 +351,7 @@ def test_a_decline_at_the_same_moment_wins_or_loses_alone(world: World) -> None:
 
 
 def test_a_document_that_changes_at_the_last_moment_is_left_out(world: World) -> None:
-    """A document that was handed over and taken back, or corrected, must be read again."""
+    """Check with the counter `access`, which rises if a document is corrected, or handed over and taken back."""
     world.mark("doc_1")
     world.store.before_commit = lambda: world.change("doc_1", access=3)
     assert world.sign("doc_1") == [("doc_1", "Not marked as read in its present version. Please review it.")]
