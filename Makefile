@@ -32,11 +32,11 @@ run:
 	@exec infrastructure/local/run.sh $(PORT)
 
 # Three parts run at a time, the longest first. The parts with a stack often wait for it, and the others use that time.
+# While the tools are installed and the app is packaged, quick parts run already.
 # The browser tests need a process of their own, because Playwright keeps an event loop running.
 test:
 	@rm -rf build/times
 	@echo 'The tests run in parts, three at a time.'
-	@$(MAKE) --jobs=2 --output-sync=line tools packaged
 	@status=0; \
 	$(MAKE) --keep-going --jobs=3 --output-sync=line test-browser test-access test-stack test-rules test-web test-pdf types lint || status=$$?; \
 	.venv/bin/python -m infrastructure.suite_times; \
