@@ -303,7 +303,7 @@ def contract(text: str) -> str:
 def _without_degrees(words: list[str]) -> list[str]:
     """Return the words of a last name without degrees at its end, such as `MD` or `P.A.-C`. One word remains."""
     for count in (1, 2, 3):
-        if len(words) > count and "".join(words[-count:]) in _DEGREES:
+        if len(words) > count and "".join(words[-count:]) in DEGREES:
             return _without_degrees(words[:-count])
     return words
 
@@ -311,30 +311,12 @@ def _without_degrees(words: list[str]) -> list[str]:
 def _suffix(last_name: str) -> str | None:
     """Return a last name's suffix in its standard spelling, such as `jr`, or None. A suffix alone does not count."""
     words = _without_degrees(name_key("", last_name).split())
-    return _SUFFIXES.get(words[-1]) if len(words) > 1 else None
+    return SUFFIXES.get(words[-1]) if len(words) > 1 else None
 
 
-_DEGREES = frozenset(
-    {
-        "md",
-        "do",
-        "np",
-        "pa",
-        "pac",
-        "dpm",
-        "od",
-        "phd",
-        "dnp",
-        "aprn",
-        "arnp",
-        "fnp",
-        "cnp",
-        "cns",
-        "rn",
-        "mbbs",
-        "facs",
-    }
-)
+_DEGREE_WORDS = "md do np pa pac dpm od phd dnp aprn arnp fnp cnp cns rn mbbs facs"
+DEGREES = frozenset(_DEGREE_WORDS.split())
+"""Degrees that may follow a last name, without punctuation and spaces."""
 
 _TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 
@@ -345,7 +327,7 @@ _PLAIN_LETTERS = str.maketrans(
     | dict.fromkeys(map(chr, range(0x2B9, 0x2D0)), "")
 )
 
-_SUFFIXES = {
+SUFFIXES = {
     "jr": "jr",
     "junior": "jr",
     "sr": "sr",
@@ -357,6 +339,7 @@ _SUFFIXES = {
     "iv": "4",
     "4th": "4",
 }
+"""The standard spelling of each suffix of a last name."""
 
 
 def name_key(first_name: str, last_name: str) -> str:

@@ -5,16 +5,15 @@ lenient: a warning about another name must not appear for a nickname or for half
 
 import re
 
-from chalicelib.domain.providers import is_same_spelling, name_key
+from chalicelib.domain.providers import DEGREES, SUFFIXES, is_same_spelling, name_key
 from chalicelib.domain.registry.entries import PersonName
 
 _SHORTEST_STEM = 3
 """The number of letters that a short form such as `Ben` must have to count as the beginning of a name."""
 
-_SUFFIXES_AND_CREDENTIALS = "jr junior sr senior ii iii iv 2nd 3rd 4th md do np pa pac c fnp aprn arnp dnp cns dpm od"
 _PARTICLES = "de del la las los da di dos van von der den el al bin st san santa y e mc mac"
-_NO_NAMES = frozenset([*_SUFFIXES_AND_CREDENTIALS.split(), *_PARTICLES.split()])
-"""Suffixes, credentials and particles, which two different last names may share."""
+_NO_NAMES = frozenset([*SUFFIXES, *DEGREES, "c", *_PARTICLES.split()])
+"""Suffixes, degrees (`c` is the end of `PA-C`) and particles, which two different last names may share."""
 
 _NICKNAMES = tuple(
     frozenset(group.split())

@@ -108,6 +108,13 @@ def test_two_last_names_with_the_same_particle_are_different() -> None:
     assert may_be_same_person("Ana", "Delacruz", registered) is True
 
 
+@pytest.mark.parametrize("addition", ["PhD", "RN", "MD", "PA-C", "Jr.", "2nd"])
+def test_two_last_names_with_the_same_degree_or_suffix_are_different(addition: str) -> None:
+    registered = (PersonName(first="ANA", middle="", last=f"CRUZ {addition.upper()}"),)
+    assert may_be_same_person("Ana", f"Lopez, {addition}", registered) is False
+    assert may_be_same_person("Ana", f"Cruz, {addition}", registered) is True
+
+
 def test_a_last_name_that_is_only_a_particle_counts_as_a_whole() -> None:
     assert may_be_same_person("Ana", "Do", (PersonName(first="ANA", middle="", last="DO"),)) is True
 
