@@ -121,4 +121,9 @@ def changed_elsewhere() -> Invalid:
 
     Its message asks the owner to try again."""
     message = "Your account was changed in another place at the same time. Please try again."
-    return Invalid(message, errors=[FieldError("form", message)])
+    return wrong_entry("form", message)
+
+
+def wrong_entry(field: str, message: str) -> Invalid:
+    """Return the error to raise for one wrong field of a form, with a sentence for the person who filled it in."""
+    return Invalid(message, errors=[FieldError(field, message)])

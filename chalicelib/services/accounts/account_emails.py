@@ -6,10 +6,10 @@ documents name the owner of the account."""
 from datetime import datetime
 
 from chalicelib.domain.account_events import AccountEventType
-from chalicelib.domain.errors import FieldError, Invalid, NotFound
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter
+from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, wrong_entry
 from chalicelib.services.accounts.address_codes import AddressCodes, wrong_code
 from chalicelib.services.accounts.address_transfers import AddressTransfer, gain, lose
 from chalicelib.services.normalization import describe_wrong_email, normalize_email
@@ -39,7 +39,7 @@ class AccountEmails:
         try:
             email = normalize_email(typed)
         except ValueError as error:
-            raise _invalid(describe_wrong_email(typed)) from error
+            raise wrong_entry("email", describe_wrong_email(typed)) from error
         _check_new(owner.provider, email)
         self._codes.request(owner.provider.id, email, owner.now)
 
@@ -107,10 +107,6 @@ class AccountEmails:
 
 def _check_new(provider: Provider, email: str) -> None:
     if email in provider.proven_emails:
-        raise _invalid("This address is already in your account.")
+        raise wrong_entry("email", "This address is already in your account.")
     if len(provider.proven_emails) >= MAX_EMAILS:
-        raise _invalid(f"An account can have {MAX_EMAILS} email addresses. Remove one first.")
-
-
-def _invalid(message: str) -> Invalid:
-    return Invalid(message, errors=[FieldError("email", message)])
+        raise wrong_entry("email", f"An account can have {MAX_EMAILS} email addresses. Remove one first.")

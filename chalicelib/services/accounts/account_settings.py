@@ -8,11 +8,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEventType, account_event
-from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
+from chalicelib.domain.errors import ConcurrentUpdate, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider, with_name, without_sessions
 from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
-from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, changed_elsewhere
+from chalicelib.services.accounts.account_changes import (
+    AccountChange,
+    AccountOwner,
+    AccountWriter,
+    changed_elsewhere,
+    wrong_entry,
+)
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     MIN_LENGTH,
@@ -56,12 +62,12 @@ class AccountSettings:
         Raise `Invalid` if the verification fails or the account already has `MAX_PASSKEYS` passkeys."""
         provider = owner.provider
         if len(provider.passkeys) >= MAX_PASSKEYS:
-            raise _invalid("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
+            raise wrong_entry("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
         label = " ".join(name.split())[:MAX_PASSKEY_NAME_CHARS] or "Passkey"
         try:
             passkey, challenge = self._passkeys.verify_registration(provider, response, label, owner.now)
         except Unauthenticated as error:
-            raise _invalid("form", "The passkey could not be added. Please try again.") from error
+            raise wrong_entry("form", "The passkey could not be added. Please try again.") from error
         changed = replace(provider, passkeys=(*provider.passkeys, passkey))
         return self._commit(owner, changed, AccountEventType.PASSKEY_ADDED, secrets=(challenge,))
 
@@ -103,11 +109,11 @@ class AccountSettings:
         Raise `Invalid` for a wrong code or an expired secret."""
         row = self._store.secret(_enrolment_key(owner.session))
         if row is None or not row.is_live(owner.now) or row.link is None:
-            raise _invalid("code", "That took too long. Scan the new code and try again.")
+            raise wrong_entry("code", "That took too long. Scan the new code and try again.")
         app = Authenticator(secret=row.link, since=owner.now)
         step = find_matching_step(app, code, owner.now)
         if step is None:
-            raise _invalid("code", "That isn't the code that the app shows. Try the next one.")
+            raise wrong_entry("code", "That isn't the code that the app shows. Try the next one.")
         changed = replace(owner.provider, authenticator=replace(app, last_step=step))
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_ADDED, dropped=(row,))
 
@@ -136,7 +142,7 @@ class AccountSettings:
         names = _read_names(first_name, last_name)
         provider = owner.provider
         if names == (provider.first_name, provider.last_name):
-            raise _invalid("last_name", "This is already the name in your account.")
+            raise wrong_entry("last_name", "This is already the name in your account.")
         changed = with_name(provider, *names, self_stated=True)
         return self._commit(owner, changed, AccountEventType.NAME_CHANGED, names=(provider.name, changed.name))
 
@@ -148,7 +154,7 @@ class AccountSettings:
         least = min_length(second_factor=provider.has_second_factor)
         problem = find_password_problem(password, self._personal_words(provider), least=least)
         if problem:
-            raise _invalid("new_password", problem)
+            raise wrong_entry("new_password", problem)
         changed = replace(provider, password_hash=hash_password(password), short_password=is_short(password))
         counters = second_factor_counters(provider.id, owner.now)
         return self._commit(owner, changed, AccountEventType.PASSWORD_CHANGED, dropped=counters)
@@ -263,16 +269,12 @@ def _after_removal(provider: Provider) -> Provider:
     if provider.has_second_factor:
         return provider
     if provider.short_password:
-        raise _invalid("form", _SHORT)
+        raise wrong_entry("form", _SHORT)
     return replace(provider, recovery=())
 
 
 def _enrolment_key(session: Secret) -> str:
     return secret_key(SecretKind.AUTHENTICATOR, session.key)
-
-
-def _invalid(name: str, message: str) -> Invalid:
-    return Invalid(message, errors=[FieldError(name, message)])
 
 
 def _read_names(first_name: str, last_name: str) -> tuple[str, str]:
@@ -281,7 +283,7 @@ def _read_names(first_name: str, last_name: str) -> tuple[str, str]:
     Raise `Invalid` with the field if there is no name, or if a name is too long or has hidden characters."""
     names = (_read_name("first_name", first_name), _read_name("last_name", last_name))
     if names == ("", ""):
-        raise _invalid("last_name", "Enter your name.")
+        raise wrong_entry("last_name", "Enter your name.")
     return names if names[1] else ("", names[0])
 
 
@@ -291,7 +293,7 @@ def _read_name(field: str, text: str) -> str:
     try:
         name = normalize_line(text)
     except ValueError as error:
-        raise _invalid(field, "Type the name again: it has hidden characters.") from error
+        raise wrong_entry(field, "Type the name again: it has hidden characters.") from error
     if len(name) > MAX_NAME_CHARS:
-        raise _invalid(field, f"A name has at most {MAX_NAME_CHARS} characters.")
+        raise wrong_entry(field, f"A name has at most {MAX_NAME_CHARS} characters.")
     return name

@@ -14,6 +14,7 @@ from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.providers import Provider
+from chalicelib.services.accounts.account_changes import wrong_entry
 from chalicelib.services.accounts.setup_links import LinkExpired
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import find_password_problem, hash_password, min_length
@@ -99,7 +100,7 @@ class Invitations:
 
         def step(current: OpenInvitation) -> Provider:
             if current.account is not None:
-                raise _invalid("form", _TAKEN)
+                raise wrong_entry("form", _TAKEN)
             account = _new_account(account_id, current, password_hash, now)
             claim = Claim(key=email_claim(current.entry.email), owner=account_id)
             event = account_event(account_id, AccountEventType.PASSWORD_SET, now, origin, unique=self._ids.new("evt"))
@@ -118,10 +119,10 @@ class Invitations:
 
         def step(current: OpenInvitation) -> Provider:
             if current.account is None or current.account.id != account.id or current.is_taken:
-                raise _invalid("form", _NOT_YOURS)
+                raise wrong_entry("form", _NOT_YOURS)
             others = tuple(id for id in current.account.assists if id != current.provider.id)
             if len(others) >= MAX_PROVIDERS:
-                raise _invalid("form", f"An assistant can assist {MAX_PROVIDERS} providers.")
+                raise wrong_entry("form", f"An assistant can assist {MAX_PROVIDERS} providers.")
             changed = replace(
                 current.account, version=current.account.version + 1, assists=(*others, current.provider.id)
             )
@@ -138,7 +139,7 @@ class Invitations:
                 step, initial=invitation, read=lambda: self.open(token, now), retry_on=frozenset({"secret", "provider"})
             )
         except ConcurrentUpdate as conflict:
-            raise _invalid("form", _TAKEN) from conflict
+            raise wrong_entry("form", _TAKEN) from conflict
 
     def _join(self, invitation: OpenInvitation, account: Provider, now: datetime, origin: Origin) -> Change:
         """Return the rows of an accepted invitation: both people's rows and events, the used link, and an email.
@@ -199,7 +200,3 @@ def _check_form(invitation: OpenInvitation, password: str, *, confirmed: bool) -
         errors.append(FieldError("password", problem))
     if errors:
         raise Invalid("Please check the highlighted fields.", errors=errors)
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(message, errors=[FieldError(field, message)])

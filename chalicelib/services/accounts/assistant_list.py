@@ -11,7 +11,7 @@ from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter
+from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, wrong_entry
 from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.normalization import normalize_email, normalize_line
 from chalicelib.services.ports import Ids, Store
@@ -108,7 +108,7 @@ class AssistantList:
         The reader of a clinic's mailbox would see the documents of all other clinics."""
         practices = self._store.practices(provider.practices[:_MAX_PRACTICES]) if provider.practices else ()
         if email in {(practice.reply_to or "").lower() for practice in practices}:
-            raise _invalid("assistant_email", _CLINICS_ADDRESS)
+            raise wrong_entry("assistant_email", _CLINICS_ADDRESS)
 
     def _invitation(self, owner: AccountOwner, email: str) -> Delivery:
         event_id = self._ids.new("evt")
@@ -126,7 +126,7 @@ class AssistantList:
         hour = INVITATIONS_PER_HOUR.count_use(rows.get(hour_key), hour_key, owner.now)
         day = INVITATIONS_PER_DAY.count_use(rows.get(day_key), day_key, owner.now)
         if hour is None or day is None:
-            raise _invalid("assistant_email", _TOO_MANY)
+            raise wrong_entry("assistant_email", _TOO_MANY)
         return hour, day
 
     def _leaving(self, owner: AccountOwner, entry: Assistant) -> Change:
@@ -174,11 +174,11 @@ def _read_form(name: str, email: str) -> tuple[str, str]:
 
 def _check_new(provider: Provider, email: str) -> None:
     if email in provider.proven_emails:
-        raise _invalid("assistant_email", "This is your own address. An assistant needs another one.")
+        raise wrong_entry("assistant_email", "This is your own address. An assistant needs another one.")
     if email in {entry.email for entry in provider.assistants}:
-        raise _invalid("assistant_email", "You have already invited this address. See the list above.")
+        raise wrong_entry("assistant_email", "You have already invited this address. See the list above.")
     if len(provider.assistants) >= MAX_ASSISTANTS:
-        raise _invalid("assistant_email", f"You can have {MAX_ASSISTANTS} assistants. Remove one first.")
+        raise wrong_entry("assistant_email", f"You can have {MAX_ASSISTANTS} assistants. Remove one first.")
 
 
 def _find(provider: Provider, assistant_id: str) -> Assistant:
@@ -191,7 +191,3 @@ def _find(provider: Provider, assistant_id: str) -> Assistant:
 def _with_entry(provider: Provider, changed: Assistant) -> Provider:
     entries = (changed if entry.id == changed.id else entry for entry in provider.assistants)
     return replace(provider, assistants=tuple(entries))
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(message, errors=[FieldError(field, message)])
