@@ -130,13 +130,22 @@ def change_account(
     change made recovery codes, it is a page that shows the codes once. If the change is refused, it is a page with the
     error, from `render_error` if given. If the owner has not entered the password or a passkey recently, change nothing
     and redirect to the account page, which asks for one of the two."""
-    session, provider = context.session, context.require_provider()
+    session = context.session
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
     try:
-        changed = change(AccountOwner(session, provider, context.now, context.origin))
+        changed = change(AccountOwner(session, context.require_provider(), context.now, context.origin))
     except (Invalid, Unauthenticated, TooManyRequests) as error:
         return render_error(context, session, error) if render_error else _render_error(context, error)
+    return _show_change(context, changed, done)
+
+
+def _show_change(context: RequestContext, changed: AccountChange, done: str) -> Response:
+    """Return the page after a change, with the cookies of the renewed session.
+
+    It is the page with the new recovery codes if there are any, and otherwise the account page with the message
+    `done`."""
+    provider = context.require_provider()
     device = known_device_cookie(context, provider.id, provider.session_generation + 1)
     cookies = [format_cookie(SESSION_COOKIE, changed.cookie), device]
     if not changed.codes:
