@@ -8,7 +8,6 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone, NotFound
 from chalicelib.domain.providers import Provider
@@ -22,7 +21,7 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages.login_form import ASSISTANT_HOME
-from chalicelib.web.pages.view_models import describe_due_date, is_preparing, list_page_images, make_row, refresh_header
+from chalicelib.web.pages.view_models import describe_document, list_page_images, make_row
 
 _RECALLED = "The clinic has recalled this document, so it can no longer be opened."
 
@@ -91,24 +90,21 @@ def show_page(context: RequestContext, document: Document, errors: Mapping[str, 
 
     `errors` are those of a refused form of this page."""
     undecided, principal = is_decidable(document.status), context.require_principal()
-    waiting = undecided and is_preparing(document, context.now)
     ready = document.ready_for(principal.id)
     return render_page(
         context,
         "assistant_document.html",
         status=status,
-        headers=refresh_header(waiting=waiting),
         section="pending" if undecided else "past",
-        document=document,
         principal=principal,
         undecided=undecided,
         readable=is_readable(document.status),
-        waiting=waiting,
         errors=errors,
         ready=ready,
         remark=context.form.get("remark", "") if errors else (ready.remark or "") if ready else "",
         max_remark=MAX_REMARK_CHARS,
         history_url=context.history_url(f"{ASSISTANT_HOME}/{document.id}"),
+        **describe_document(document, context.now),
         **_describe_pages(context, document),
         **(_describe_upload(context, document) if undecided else {}),
     )
@@ -121,13 +117,7 @@ def _describe_upload(context: RequestContext, document: Document) -> dict[str, A
 
 
 def _describe_pages(context: RequestContext, document: Document) -> dict[str, Any]:
-    """Return the values of the page of a document: its page images, dates and outcome."""
+    """Return the page images of a document, unless it was recalled, and the time `at` of its outcome."""
     files, at = context.services.files, document.decided_at or document.recalled_at
     images = list_page_images(document, files, page_texts(document, files)) if is_readable(document.status) else []
-    return {
-        "images": images,
-        "prepared": document.are_pages_ready,
-        "due": describe_due_date(document, context.now),
-        "sent_on": local_day(document.sent_at, document),
-        "at": format_time(at, document.practice.time_zone) if at else None,
-    }
+    return {"images": images, "at": format_time(at, document.practice.time_zone) if at else None}

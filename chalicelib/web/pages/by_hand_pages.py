@@ -28,7 +28,7 @@ from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages.decision_forms import FORM_VALUES, GuestForms, read_guest_fields, visit_reader, with_tokens
-from chalicelib.web.pages.view_models import describe_due_date, is_preparing, list_page_images, refresh_header
+from chalicelib.web.pages.view_models import describe_document, list_page_images
 
 
 def show_code_form(context: RequestContext, document_id: str, errors: Mapping[str, str] | None = None) -> Response:
@@ -140,23 +140,19 @@ def show_visit(
     late. `forms` are the refused forms of a decision on the screen."""
     document, texts, ways = _open(context, latest)
     undecided = is_decidable(document.status)
-    waiting = undecided and is_preparing(document, context.now)
     images = list_page_images(document, context.services.files, texts)
     return render_page(
         context,
         "by_hand_document.html",
         status=status,
-        headers=refresh_header(waiting=waiting),
-        document=document,
         undecided=undecided,
         images=with_tokens(context, images, visit_reader(context)) if undecided and ways.code else images,
-        prepared=document.are_pages_ready,
-        waiting=waiting,
         errors=errors,
         can_sign=ways.account,
         signs_here=ways.code,
         entered=forms or read_guest_fields(context, {}),
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
+        **describe_document(document, context.now),
         **(_describe_forms(context, document) if undecided else _describe_outcome(context, document)),
     )
 
@@ -174,11 +170,9 @@ def _open(context: RequestContext, latest: Document) -> tuple[Document, Sequence
 
 
 def _describe_forms(context: RequestContext, document: Document) -> dict[str, Any]:
-    """Return the values of the page of an undecided document: its due date, and what its forms need."""
+    """Return what the forms on the page of an undecided document need."""
     upload_url, upload_fields = context.services.by_hand.upload_form(document)
     return {
-        "due": describe_due_date(document, context.now),
-        "sent_on": local_day(document.sent_at, document),
         "upload_url": upload_url,
         "upload_fields": upload_fields,
         "max_bytes": MAX_SCAN_BYTES,

@@ -7,7 +7,6 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib.domain.certification.rules import local_day
 from chalicelib.domain.colleagues.hand_overs import find_colleague
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
@@ -43,9 +42,8 @@ from chalicelib.web.pages.reauthentication import (
 )
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
-    describe_due_date,
+    describe_document,
     group_by_practice,
-    is_preparing,
     list_page_images,
     make_row,
     refresh_header,
@@ -237,12 +235,9 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         lambda: page_texts(context.require_document(), files),
     )
     document = opened.document
-    waiting = is_preparing(document, context.now)
     return render_page(
         context,
         "review.html",
-        headers=refresh_header(waiting=waiting),
-        document=document,
         can_sign=opened.can_sign,
         offer=offer,
         ask_password=not is_recently_authenticated(context),
@@ -251,10 +246,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         saved=signing.read_saved_signature(context.require_provider()),
         block_size=block_size(document),
         images=with_tokens(context, list_page_images(document, files, texts), _reader(context)),
-        prepared=document.are_pages_ready,
-        waiting=waiting,
-        due=describe_due_date(document, context.now),
-        sent_on=local_day(document.sent_at, document),
+        **describe_document(document, context.now),
         **FORM_VALUES,
         section="pending",
         signed=_parse_signed_id(context),

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate, zip_longest
+from typing import Any
 
 from chalicelib.domain.certification.rules import PLANS, local_day
 from chalicelib.domain.documents import Document
+from chalicelib.domain.status import is_decidable
 from chalicelib.services.labels import KINDS
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
@@ -100,6 +102,22 @@ def describe_due_date(document: Document, now: datetime) -> Due:
     return Due(f"Due in {days} days", "soon" if days <= SOON_DAYS else "neutral", late=False)
 
 
+def describe_document(document: Document, now: datetime) -> dict[str, Any]:
+    """Return the values and the `headers` that every page with a document's page images needs, besides the images.
+
+    `prepared` means that all images exist. `waiting` means that missing images are still expected, so the page of an
+    undecided document reloads."""
+    waiting = is_decidable(document.status) and _is_preparing(document, now)
+    return {
+        "headers": refresh_header(waiting=waiting),
+        "document": document,
+        "prepared": document.are_pages_ready,
+        "waiting": waiting,
+        "due": describe_due_date(document, now),
+        "sent_on": local_day(document.sent_at, document),
+    }
+
+
 def list_page_images(document: Document, files: Files, texts: Sequence[str] | None = None) -> list[PageImage]:
     """Return all pages of the document's PDF for the review page, with presigned URLs of their images.
 
@@ -110,8 +128,8 @@ def list_page_images(document: Document, files: Files, texts: Sequence[str] | No
     return [replace(image, text=text) for image, text in zip_longest(images, shown) if image]
 
 
-def is_preparing(document: Document, now: datetime) -> bool:
-    """Return True if page images are missing and are still expected, so that the page should reload.
+def _is_preparing(document: Document, now: datetime) -> bool:
+    """Return True if page images are missing and are still expected.
 
     They are expected for `PREPARED_WITHIN` after the document was sent."""
     return not document.are_pages_ready and now < document.sent_at + PREPARED_WITHIN
