@@ -86,6 +86,11 @@ def present_error(error: PortalError) -> ErrorPresentation:
     raise LookupError(f"{type(error).__name__} is not in the table of errors")
 
 
+def form_status(error: PortalError) -> int:
+    """Return the HTTP status of a page that shows a refused form again: 422 for wrong fields, else as for the error."""
+    return 422 if isinstance(error, Invalid) else present_error(error).status
+
+
 def error_messages(error: PortalError | None) -> dict[str, str]:
     """Return the message of every wrong field by the field's name, for a form. Empty if there is no error."""
     return {item.field: item.message for item in error.errors} if error else {}

@@ -20,6 +20,7 @@ from chalicelib.services.review.past_search import PastSearch, parse_search
 from chalicelib.services.review.read_marks import is_marked
 from chalicelib.services.review.review import MAX_COUNT
 from chalicelib.services.review.signature_input import block_size
+from chalicelib.web.http.error_mapping import form_status
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, redirect_to_file, render_page
@@ -285,8 +286,7 @@ def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[s
             note = forms.decline_note if declining else forms.note
             details = {"conflict": trouble.detail, "unsent_note": note}
             return _show_decision(context, latest, status=409, cookies=cookies, **details)
-    status = {Conflict: 409, TooManyRequests: 429}.get(type(trouble), 422)
-    return _show_review(context, forms, status=status, cookies=cookies)
+    return _show_review(context, forms, status=form_status(trouble), cookies=cookies)
 
 
 def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewForms:

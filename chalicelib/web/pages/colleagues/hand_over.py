@@ -11,7 +11,7 @@ from chalicelib.domain.colleagues.hand_overs import find_act, find_colleague
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, PortalError, TooManyRequests
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.review.hand_overs import MAX_NAME, HandOverForm
-from chalicelib.web.http.error_mapping import error_messages
+from chalicelib.web.http.error_mapping import error_messages, form_status
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.http.templating import format_time
@@ -86,8 +86,7 @@ def take_back(context: RequestContext, document_id: str) -> Response:
 
 def _show_refusal(context: RequestContext, form: HandOverForm, trouble: PortalError, cookies: list[str]) -> Response:
     filled = _FilledForm(values=asdict(form), errors=error_messages(trouble), trouble=trouble.detail)
-    status = 429 if isinstance(trouble, TooManyRequests) else 422
-    return _show_form(context, filled, status=status, cookies=cookies)
+    return _show_form(context, filled, status=form_status(trouble), cookies=cookies)
 
 
 def _show_form(context: RequestContext, filled: _FilledForm, **page: Any) -> Response:

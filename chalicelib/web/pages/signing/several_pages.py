@@ -7,6 +7,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid, TooManyRequests
 from chalicelib.services.review.signing_several import Signing
+from chalicelib.web.http.error_mapping import form_status
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.decision_forms import FORM_VALUES, ReviewForms, read_fields, with_trouble
@@ -42,8 +43,7 @@ def sign_marked(context: RequestContext) -> Response:
         signings = context.services.signing_several.sign(document_ids, given, make_action(context))
     except (Invalid, TooManyRequests) as trouble:
         forms = with_trouble(_read_form(context), trouble, declining=False)
-        status = 429 if isinstance(trouble, TooManyRequests) else 422
-        return _show_form(context, forms, status=status, cookies=cookies)
+        return _show_form(context, forms, status=form_status(trouble), cookies=cookies)
     return _show_results(context, signings, cookies)
 
 
