@@ -199,4 +199,9 @@ def invalid_field(name: str, problem: str) -> Invalid:
     """Return the error to raise for one wrong field. Its message is the field's name with the problem.
 
     An example of a problem is `must be text`."""
-    return Invalid(f"{name} {problem}.", errors=(FieldError(name, problem),))
+    return invalid_fields([FieldError(name, problem)])
+
+
+def invalid_fields(errors: Errors) -> Invalid:
+    """Return the error to raise for several wrong fields. Its message has each field's name with the problem."""
+    return Invalid("; ".join(f"{error.field} {error.message}" for error in errors) + ".", errors=errors)

@@ -6,7 +6,7 @@ out, and the response has a warning."""
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.documents import DeliveryChoice
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.errors import FieldError, invalid_fields
 
 PROVIDER_FAX = "data.provider.fax"
 PROVIDER_PHONE = "data.provider.phone"
@@ -28,4 +28,4 @@ def check_not_needed(ignored: Sequence[FieldError], delivery: DeliveryChoice) ->
     """Raise `Invalid` if the delivery needs a fax number that was left out because it cannot be used."""
     errors = [error for error in ignored if error.field == PROVIDER_FAX and delivery is not DeliveryChoice.EMAIL]
     if errors:
-        raise Invalid("; ".join(f"{error.field} {error.message}" for error in errors) + ".", errors=errors)
+        raise invalid_fields(errors)

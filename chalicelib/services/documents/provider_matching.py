@@ -18,7 +18,7 @@ from chalicelib.domain.claim_keys import (
 )
 from chalicelib.domain.deliveries import Channel
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.errors import FieldError, invalid_fields
 from chalicelib.domain.providers import (
     Provider,
     has_same_name,
@@ -82,8 +82,7 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
     if delivery is DeliveryChoice.AUTO and addressee.email is None and addressee.fax is None:
         errors.append(FieldError("data.provider.email", "or data.provider.fax is needed for delivery by auto"))
     if errors:
-        detail = "; ".join(f"{error.field} {error.message}" for error in errors)
-        raise Invalid(f"{detail}.", errors=errors)
+        raise invalid_fields(errors)
 
 
 def resolve_choice(

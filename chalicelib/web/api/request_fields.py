@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from chalicelib.domain import npi
-from chalicelib.domain.errors import FieldError, Invalid, NotJson
+from chalicelib.domain.errors import FieldError, NotJson, invalid_fields
 from chalicelib.services import normalization as formats
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
@@ -165,7 +165,7 @@ def read_model(model: type[M], body: bytes, context: Mapping[str, Any]) -> M:
     if details[0]["type"] == "json_invalid":
         raise NotJson(f"The body is not JSON in UTF-8: {details[0]['ctx']['error']}.")
     errors = tuple(FieldError(_path(detail), _message(detail)) for detail in details)
-    raise Invalid("; ".join(f"{error.field} {error.message}" for error in errors) + ".", errors=errors)
+    raise invalid_fields(errors)
 
 
 def _path(detail: ErrorDetails) -> str:
