@@ -1,5 +1,6 @@
 """Builders of a delivery (an outgoing message) and its rows: the job, the outbox row, and the entry on the document."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.deliveries import Channel, Delivery, NoticeKind, delivery_id
@@ -23,17 +24,13 @@ def new_delivery(
     document_id: str | None = None,
     provider_id: str | None = None,
     access: int = 1,
-    body: str | None = None,
 ) -> Delivery:
-    """Return a new delivery (one outgoing message) that is queued and due now, for the caller to store.
+    """Return the new delivery of an email, fax or notice, queued and due now, for the caller to store.
 
-    The same event, channel, type and recipient always give the same id, so a job that runs twice writes one row. The id
-    of a webhook contains the practice and not the recipient, because the URL may change. `access` is the document's
-    counter, which rises with a correction or recall: a message with an older number is cancelled. `body` is the JSON of
-    a webhook, or the address that an email about an account's addresses names."""
-    is_webhook = channel is Channel.WEBHOOK
+    The same event, channel, type and recipient always give the same id, so a job that runs twice writes one row. A
+    message is cancelled if the document's counter of corrections and recalls has risen above `access`."""
     return Delivery(
-        id=delivery_id(event_id, channel, message_type, practice_id if is_webhook else recipient),
+        id=delivery_id(event_id, channel, message_type, recipient),
         version=1,
         practice_id=practice_id,
         document_id=document_id,
@@ -42,12 +39,35 @@ def new_delivery(
         type=message_type,
         recipient=recipient,
         created_at=now,
-        body=body,
-        message_id=event_id if is_webhook else None,
         provider_id=provider_id,
         access=access,
         next_attempt_at=now,
     )
+
+
+def new_webhook(
+    event_type: str,
+    url: str,
+    body: str,
+    *,
+    event_id: str,
+    practice_id: str,
+    now: datetime,
+    document_id: str | None = None,
+) -> Delivery:
+    """Return the new delivery of a webhook, queued and due now, for the caller to store. `body` is its JSON.
+
+    The delivery's id contains the practice and not the URL, because the URL may change."""
+    row = new_delivery(
+        Channel.WEBHOOK,
+        event_type,
+        practice_id,
+        event_id=event_id,
+        practice_id=practice_id,
+        now=now,
+        document_id=document_id,
+    )
+    return replace(row, recipient=url, body=body, message_id=event_id)
 
 
 def account_notice(

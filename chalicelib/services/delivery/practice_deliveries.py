@@ -12,7 +12,7 @@ from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
+from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_webhook
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.json_schema import Timestamp, to_response
@@ -81,16 +81,8 @@ class PracticeDeliveries:
         """Queue an `endpoint.test` webhook and return its delivery. Raises `Conflict` if no endpoint is switched on."""
         event_id = self._ids.new("evt")
         body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
-        url = _live_endpoint(practice).url
-        delivery = new_delivery(
-            Channel.WEBHOOK,
-            _TEST,
-            url,
-            event_id=event_id,
-            practice_id=practice.id,
-            now=now,
-            body=json.dumps(body, separators=(",", ":")),
-        )
+        url, text = _live_endpoint(practice).url, json.dumps(body, separators=(",", ":"))
+        delivery = new_webhook(_TEST, url, text, event_id=event_id, practice_id=practice.id, now=now)
         self._store.commit(Change(at=now, deliveries=(delivery,), outbox=(self._job(delivery, now),)))
         return delivery
 

@@ -17,7 +17,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_job, delivery_line, new_delivery
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_job, delivery_line, new_delivery, new_webhook
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.ports import Ids
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -181,4 +181,6 @@ class Recorder:
         # The webhook is queued even while the endpoint is off, and the attempt then holds it. A webhook that
         # started as held could miss the release by an endpoint that was set again a moment ago.
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-        return self._delivery(Channel.WEBHOOK, type, url, event_id, body=text)
+        return new_webhook(
+            type, url, text, event_id=event_id, practice_id=document.practice_id, now=self._now, document_id=document.id
+        )
