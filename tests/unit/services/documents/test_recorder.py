@@ -7,7 +7,7 @@ from chalicelib.domain.audit import DocumentEventType, Event, find_break, make_e
 from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
-from chalicelib.domain.practices import Practice
+from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE
 from chalicelib.services.documents.audit_trail import EVENT_LABELS, describe_event
 from chalicelib.services.documents.recorder import PORTAL, Actor, Recorder
@@ -65,6 +65,17 @@ def test_a_webhook_has_the_state_after_all_changes_and_waits_for_the_endpoint() 
     body = json.loads(webhook.body or "")
     assert (body["type"], body["timestamp"]) == ("document.declined", "2026-11-22T19:00:00.000Z")
     assert body["data"]["trail"]["sequence"] == 2
+
+
+def test_the_webhook_of_an_event_keeps_its_id_after_the_endpoint_has_moved() -> None:
+    moved = replace(PRACTICE, endpoint=Endpoint(url="https://new.example.com/hooks"))
+    (before,), (after,) = (
+        recorder(practice=practice).event(DocumentEventType.DECLINED, webhook=True).change().deliveries
+        for practice in (PRACTICE, moved)
+    )
+    assert (before.event_id, before.message_id) == (after.event_id, before.event_id)
+    assert before.recipient != after.recipient
+    assert before.id == after.id
 
 
 def test_a_webhook_has_the_letters_of_other_languages_as_they_are() -> None:
