@@ -1,6 +1,7 @@
 """The contents of a sealed PDF: the signature block, the certificate page, and the facts in the seal."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 
@@ -112,6 +113,16 @@ def certificate_facts(
     The audit trail on the page ends with the decision, so that another try of the seal job makes the same page. `faxes`
     are the faxes of which a confirmed copy consists."""
     trail = [event for event in events if event.at <= decision.decided_at]
+    return replace(
+        _describe_decision(_describe_document(document, decision, verify_url), document, decision),
+        copy=copy_origin(document, decision.copy, faxes) if decision.copy else None,
+        chain_head=trail[-1].hash if trail else None,
+        trail=tuple(map(trail_entry, trail)),
+    )
+
+
+def _describe_document(document: Document, decision: Decision, verify_url: str) -> CertificateFacts:
+    """Return a certificate that says only which document was decided, by whom and when."""
     signer, is_by_hand = decision.signer, decision.action is Action.SIGN_BY_HAND
     return CertificateFacts(
         certificate_type=_CERTIFICATE_TYPES[decision.action] if decision.copy is None else "by_fax",
@@ -126,22 +137,27 @@ def certificate_facts(
         decided_at=decision.decided_at,
         time_zone=document.practice.time_zone,
         verify_url=verify_url,
-        authentication=decision.signer.authentication,
+        patient_name=document.patient.name,
+        patient_born=document.patient.date_of_birth,
+        external_id=document.external_id,
+    )
+
+
+def _describe_decision(facts: CertificateFacts, document: Document, decision: Decision) -> CertificateFacts:
+    """Return the certificate with what is known about the signer, and what the signer saw, agreed to and wrote."""
+    signer, is_by_hand = decision.signer, decision.action is Action.SIGN_BY_HAND
+    return replace(
+        facts,
+        authentication=signer.authentication,
         consent_version=decision.consent_version,
         consent_text=CONSENT_TEXTS.get(decision.consent_version or ""),
         identity=signer.identity.statement if signer.identity else None,
         addressed_to=_addressee(document) if is_by_hand or document.handed_over else None,
         handed_over=_hand_overs(document),
-        copy=copy_origin(document, decision.copy, faxes) if decision.copy else None,
         note=decision.note,
         decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,
         pages_shown=_pages_shown(decision),
         read_statement=_read_statement(document, decision),
-        chain_head=trail[-1].hash if trail else None,
-        trail=tuple(map(trail_entry, trail)),
-        patient_name=document.patient.name,
-        patient_born=document.patient.date_of_birth,
-        external_id=document.external_id,
     )
 
 
