@@ -11,7 +11,7 @@ from chalicelib.services.documents.anchors import Anchor
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Everything that the portal has stored about a document and that the proof of transmission is made from.
+    """The stored facts about a document from which its proof of transmission is made.
 
     `deliveries` are the messages to the provider, `anchors` the positions of the audit trail under Object Lock, and
     `accesses` the oldest entries of the log of who read the document."""
