@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from chalicelib.services.proof.proofs import Proofs
     from chalicelib.services.registry.npi_registry import NpiRegistry
     from chalicelib.services.reminders.reminder_stops import ReminderStops
+    from chalicelib.services.returned_faxes.fax_keeping import FaxKeeper
     from chalicelib.services.returned_faxes.fax_mail_reception import FaxMailReception
     from chalicelib.services.returned_faxes.fax_mail_reports import FaxMailReports
     from chalicelib.services.returned_faxes.fax_reception import FaxReception
@@ -184,13 +185,12 @@ class Services:
     faxes: Faxes = _service("delivery.faxes")
     carrier_faxes: CarrierFaxes = _service("delivery.carrier_faxes", carrier="fax_carrier")
     fax_reports: FaxReports = _service("delivery.fax_reports", faxes="carrier_faxes")
-    fax_reception: FaxReception = _service(
-        "returned_faxes.fax_reception", carrier="fax_carrier", writer="document_writer"
-    )
+    fax_keeper: FaxKeeper = _service("returned_faxes.fax_keeping", writer="document_writer")
+    fax_reception: FaxReception = _service("returned_faxes.fax_reception", carrier="fax_carrier", keeper="fax_keeper")
     fax_mail_reports: FaxMailReports = _service(
         "returned_faxes.fax_mail_reports", fax_mail_domain="settings.fax_mail_domain"
     )
-    fax_mail_reception: FaxMailReception = _service("returned_faxes.fax_mail_reception", reception="fax_reception")
+    fax_mail_reception: FaxMailReception = _service("returned_faxes.fax_mail_reception", keeper="fax_keeper")
     received_faxes: ReceivedFaxes = _service("returned_faxes.received_faxes", writer="document_writer")
     emr_webhooks: Webhooks = _service("delivery.webhooks", http="webhook_sender")
     staff_notices: StaffNotices = _service("delivery.staff_notices")

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FILE_TYPE, WORK_PREFIX, MailContents, ReadMail
 from chalicelib.services.ports import Files, PdfFunction, Store
-from chalicelib.services.returned_faxes.fax_reception import MAX_FAX_BYTES, Arrived, FaxReception
+from chalicelib.services.returned_faxes.fax_keeping import MAX_FAX_BYTES, Arrived, FaxKeeper
 from chalicelib.services.transaction import Claim, Job
 
 INBOUND_PREFIX = "inbound/"
@@ -41,7 +41,7 @@ class FaxMailReception:
     store: Store
     files: Files
     pdf: PdfFunction
-    reception: FaxReception
+    keeper: FaxKeeper
 
     def receive(self, job: Job) -> None:
         """Take the faxes out of one email, and store, read and match them. A refused email is shown in the practice's
@@ -91,7 +91,7 @@ class FaxMailReception:
         fax = Arrived(
             id=f"mail-{mail.practice_id}-{sha256}", at=mail.at, sender=None, is_partial=False, arrival=Arrival.EMAIL
         )
-        self.reception.keep(fax, mail.practice_id, data, refused=refused, claims=(claim,) if claim else ())
+        self.keeper.keep(fax, mail.practice_id, data, refused=refused, claims=(claim,) if claim else ())
 
 
 def _work_prefix(mail: FaxMail) -> str:

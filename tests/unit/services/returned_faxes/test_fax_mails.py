@@ -194,6 +194,12 @@ def test_a_forwarded_fax_is_matched_like_one_of_the_carrier(world: MailWorld) ->
     assert [key for key in world.files.objects if key.startswith("work/")] == []
 
 
+def test_an_installation_without_a_fax_carrier_takes_faxes_by_email(world: MailWorld) -> None:
+    del world.fax_carrier
+    world.forward(PDF)
+    assert only_fax(world).arrival is Arrival.EMAIL
+
+
 def test_a_fax_of_another_practices_document_is_reported_and_not_shown(world: MailWorld) -> None:
     world.mail_pdf.readings = (world.reading(1, 2),)
     world.forward(PDF, to=f"prc_2.fax_two@{DOMAIN}")
