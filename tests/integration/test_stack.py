@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,46 @@ def test_the_stream_wakes_the_relay_immediately(stack: Stack) -> None:
         seconds,
         "the relay to take a row",
     )
+
+
+def forwarded(file: bytes) -> bytes:
+    """Return an email from a fax service, with this PDF of a fax."""
+    message = EmailMessage()
+    message["From"], message["Message-ID"] = "service@fax.example", "<1@fax.example>"
+    message.set_content("A fax is attached.")
+    message.add_attachment(file, maintype="application", subtype="pdf", filename="fax.pdf")
+    return message.as_bytes()
+
+
+def report_email(stack: Stack, mail_id: str, recipient: str) -> None:
+    """Publish SES's report on an email that came in. The local SES receives no emails."""
+    checks = {name: {"status": "PASS"} for name in ("virusVerdict", "spamVerdict")}
+    receipt = {"timestamp": datetime.now(UTC).isoformat(), "recipients": [recipient], **checks}
+    report = {"notificationType": "Received", "mail": {"messageId": mail_id}, "receipt": receipt}
+    stack.client("sns").publish(TopicArn=stack.outputs["MailFeedbackTopic"], Message=json.dumps(report))
+
+
+def test_a_fax_that_a_service_forwards_by_email_reaches_its_practice(stack: Stack) -> None:
+    """Check by the deployed functions' own roles how an email that SES stored becomes a fax in the practice's list."""
+    s3, bucket, mail_id = stack.client("s3"), stack.outputs["Bucket"], "mailofastacktest"
+    owner, other = stack.practice(), stack.practice()
+    address = stack.invoke_admin({"action": "rotate_fax_address", "practice_id": owner.id})["fax_email"]
+
+    def ask(path: str, key: str = owner.api_key) -> httpx.Response:
+        return stack.http.get(path, headers={"authorization": f"Bearer {key}"})
+
+    s3.put_object(Bucket=bucket, Key=f"inbound/{mail_id}", Body=forwarded(ONE_PAGE))
+    report_email(stack, mail_id, address)
+    wait_until(lambda: ask("/v1/faxes").json()["faxes"], 60.0, "the practice's list to show the fax")
+    stack.outbox_drained()
+    (fax,) = ask("/v1/faxes").json()["faxes"]
+    assert (fax["arrival"], fax["sender"], fax["refused"]) == ("email", None, "")
+    (page,) = fax["pages"]
+    picture, file = (ask(httpx.URL(url).path).headers["location"] for url in (page["url"], fax["file_url"]))
+    assert httpx.get(picture).content.startswith(b"\x89PNG")
+    assert httpx.get(file).content == ONE_PAGE
+    assert ask("/v1/faxes", other.api_key).json()["faxes"] == []
+    assert s3.list_objects_v2(Bucket=bucket, Prefix=f"work/faxes/{owner.id}")["KeyCount"] == 0
 
 
 def test_local_event_sources_have_the_same_limits_and_filters(stack: Stack) -> None:
