@@ -24,8 +24,8 @@ class Result:
     """The result of the random round trips.
 
     `matched` counts the faxes of which every page was read right, and `wrong` the pages read as another page, or turned
-    the wrong way. `seconds`
-    is the processor's time for reading each page. `missed` has the damage of each page that was not read."""
+    the wrong way. `seconds` is the processor's time for reading each page. `missed` has the damage of each page that
+    was not read."""
 
     faxes: int
     matched: int
