@@ -192,16 +192,10 @@ def show_account(context: RequestContext, error: PortalError | None = None) -> R
         least=min_length(second_factor=owner.has_second_factor),
         max_emails=MAX_EMAILS,
         max_assistants=MAX_ASSISTANTS,
-        new_assistant=_typed_assistant(context) if error else ("", ""),
         principals=context.services.assistance.principals(owner) if owner.is_assistant else (),
-        new_email=context.form.get("email", "") if error else "",
+        typed=context.form,
         history_url=context.history_url(ACCOUNT_PATH),
     )
-
-
-def _typed_assistant(context: RequestContext) -> tuple[str, str]:
-    """Return the name and email address that were typed into the form for an invitation."""
-    return context.form.get("assistant_name", ""), context.form.get("assistant_email", "")
 
 
 def _render_authenticator_setup(context: RequestContext, session: Secret, error: PortalError | None = None) -> Response:

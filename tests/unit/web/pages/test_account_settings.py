@@ -353,6 +353,7 @@ def test_a_wrong_name_is_refused(
     page = browser.post("/account/name", first_name=first_name, last_name=last_name)
     assert page.status_code in (400, 422)
     assert message in text(page)
+    assert f'name="last_name" type="text" value="{last_name}"' in page.body.decode(), "what was typed is kept"
     assert provider(portal).name == "Luis Rivera"
 
 
