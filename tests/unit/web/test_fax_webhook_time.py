@@ -2,7 +2,9 @@
 
 import os
 
-from bench.fax_webhook import Answer, answer_webhooks
+import pytest
+
+from bench.fax_webhook import MOST_SECONDS, Answer, answer_webhooks
 from tests.support.worlds.delivery_world import NAMES
 
 ENVIRONMENT = {
@@ -17,10 +19,22 @@ ENVIRONMENT = {
 }
 
 
-def test_a_webhook_is_answered_after_one_write() -> None:
-    """Check what the time of the answer consists of. `make bench` prints the seconds and their bound."""
-    cold, warm = answer_webhooks(ENVIRONMENT)
-    assert cold.calls == warm.calls == ("DynamoDB_20120810.TransactWriteItems",)
+@pytest.fixture(scope="module")
+def runs() -> list[list[Answer]]:
+    """Return how three new web functions answer a webhook: each first cold, then warm."""
+    return [answer_webhooks(ENVIRONMENT) for _ in range(3)]
+
+
+def test_a_webhook_is_answered_after_one_write(runs: list[list[Answer]]) -> None:
+    for cold, warm in runs:
+        assert cold.calls == warm.calls == ("DynamoDB_20120810.TransactWriteItems",)
+
+
+@pytest.mark.parametrize(("place", "state"), list(enumerate(MOST_SECONDS)))
+def test_a_webhook_is_answered_in_time(runs: list[list[Answer]], place: int, state: str) -> None:
+    """Check the fastest run, because the other processes of a test run slow the processor. `make bench` prints the
+    seconds."""
+    assert min(run[place].estimate(state) for run in runs) < MOST_SECONDS[state]
 
 
 def test_the_estimate_adds_the_share_of_the_processor_and_the_calls() -> None:
