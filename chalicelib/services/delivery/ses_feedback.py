@@ -163,7 +163,10 @@ def read(notification: Mapping[str, Any]) -> Receipt | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """The part of a report that has its details: the part's key, and the keys of the type and the sub-type in it."""
+    """The place of the details in one kind of report by SES, such as a bounce.
+
+    The details are the JSON object at `key` in the report. `type` and `sub_type` are the fields of this object that
+    have the type and the sub-type of the report. They are empty if such reports have none."""
 
     key: str
     type: str = ""
