@@ -174,9 +174,7 @@ def _held(delivery: Delivery) -> str | None:
 
 
 def waiting_key(channel: Channel, practice_id: str, recipient: str) -> str:
-    """Return the partition key of a practice's faxes or announcements that wait for a recipient.
-
-    It is the key in the index of waiting messages."""
+    """Return the key, in the index of waiting messages, of a practice's faxes or announcements for one recipient."""
     return f"{WAITING}{channel}-{practice_id}-{recipient}"
 
 
