@@ -34,6 +34,7 @@ from chalicelib.services.reminders.reminder_rows import hand_over
 from chalicelib.services.reminders.reminder_stops import ReminderStops, is_stopped
 
 _ANNOUNCEMENT = "{practice}: {announcement}"
+_WAITS = "a document is waiting for your signature"
 ENVELOPES: Mapping[str, tuple[str, str]] = {
     "document_ready": (_ANNOUNCEMENT, "Review and sign it online, or on paper."),
     "document_ready_by_hand": (_ANNOUNCEMENT, "Print it, sign it and send it back."),
@@ -151,16 +152,15 @@ class Emails(MessageSender):
         document, practice = facts.require_document()
         fax = display_phone(practice.fax) if practice.fax else None
         electronic = self.switches.electronic_signature(practice.id)
+        giver = document.giver.name_and_credential if document.giver else None
         values = {
             "by_hand_link": self._url(f"/by-hand/{document.id}"),
             "fax": fax,
             "addressee": document.addressee.name_and_credential,
-            "announcement": "a document is waiting for your signature",
-            "giver": document.giver.name_and_credential if document.giver else None,
+            "announcement": f"{giver} asked you to sign a document" if giver else _WAITS,
+            "giver": giver,
             "signs_by_code": electronic and self.switches.sign_without_account(practice.id),
         }
-        if document.giver:
-            values["announcement"] = f"{values['giver']} asked you to sign a document"
         has_account = facts.provider is not None and facts.provider.has_account
         is_closed = facts.provider is not None and facts.provider.closed_at is not None
         is_of_other_account = not has_account and self._belongs_to_account(facts.delivery.recipient)
