@@ -114,8 +114,8 @@ class Intake:
         match = self._match(inbound, resolved, owners, superseded)
         delivery = self._choose_delivery(command, reachable, match.provider, inbound.practice.id)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
-        document = replace(document, delivery=delivery, is_auto=command.delivery is DeliveryChoice.AUTO)
-        document = replace(document, registry=registry.check if registry else None)
+        is_auto, check = command.delivery is DeliveryChoice.AUTO, registry.check if registry else None
+        document = replace(document, delivery=delivery, is_auto=is_auto, registry=check)
         document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
         data = {**_audit_data(command, inspected), **_registry_data(document), **confirmation(number)}
@@ -285,9 +285,8 @@ def _new_document(
     inbound: InboundEvent, command: SendCommand, match: ProviderMatch, document_id: str, pdf: StoredPdf
 ) -> Document:
     """Return the new document with version 0, for the recorder, which makes it version 1 with the first event."""
+    payer = command.payer or Payer(kind=inbound.practice.default_payer or PayerKind.OTHER, stated=False)
     sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
-    default = Payer(kind=inbound.practice.default_payer or PayerKind.OTHER, stated=False)
-    payer = command.payer or default
     return Document(
         id=document_id,
         version=0,
