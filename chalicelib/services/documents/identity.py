@@ -19,8 +19,8 @@ def identify_account(provider: Provider, document: Document) -> Identity:
     is_named = _is_named(provider, document)
     of_name = " Name typed by the owner of the account." if provider.name_self_stated and not is_named else ""
     registry_on, of_registry = _registry_source(document, is_addressee=same_npi and is_named)
-    address = f"at {sent_to}, an address given by {_supplier(document)}"
-    address = address if is_known else "at another address than this document's"
+    own = f"{sent_to}, an address given by {_supplier(document)}"
+    address = own if is_known else "another address than this document's"
     added = f" The owner added the document with {_fax_code(document)}." if document.granted else ""
     return Identity(
         method="account",
@@ -28,7 +28,7 @@ def identify_account(provider: Provider, document: Document) -> Identity:
         supplied_by=_supplied_by(document) if is_known else None,
         npi_source=source,
         registry_on=registry_on,
-        statement=f"Account of a person who proved to read email {address}.{added}{of_name}{of_npi}{of_registry}",
+        statement=f"Account of a person who proved to read email at {address}.{added}{of_name}{of_npi}{of_registry}",
     )
 
 
