@@ -1,4 +1,4 @@
-"""Test which events and settings of an EMR are accepted, and which errors name which field."""
+"""Test which events of an EMR are accepted, and which errors name which field."""
 
 import base64
 import copy
@@ -17,7 +17,6 @@ from chalicelib.services.documents.lifecycle_events import RecallCommand, Resend
 from chalicelib.services.documents.send_command import SendCommand
 from chalicelib.services.documents.staff_reports import CallCommand, CopyCommand
 from chalicelib.web.api.event_schemas import MAX_INLINE_BYTES, read_event
-from chalicelib.web.api.settings_schemas import read_endpoint, read_settings
 
 TODAY = date(2026, 11, 22)
 EXAMPLE: dict[str, Any] = {
@@ -450,82 +449,3 @@ def test_an_event_holds_at_most_4_mb_of_pdf() -> None:
     with pytest.raises(Invalid) as refused:
         read_event(event("data.content.base64", larger), TODAY)
     assert "upload_id" in refused.value.detail
-
-
-# Settings
-
-
-def test_only_the_settings_in_the_body_are_returned() -> None:
-    assert read_settings(b"{}") == {}
-    assert read_settings(b'{"fax": "512-555-0188", "reply_to": null, "electronic_signature": false}') == {
-        "fax": "+15125550188",
-        "reply_to": None,
-        "electronic_signature": False,
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("name", None),
-        ("name", ""),
-        ("name", "a\nb"),
-        ("phone", "12"),
-        ("fax", "+19005550123"),
-        ("reply_to", "a@b.example\r\nBcc: c@d.example"),
-        ("time_zone", "Texas"),
-        ("time_zone", "../../etc/passwd"),
-        ("time_zone", None),
-        ("electronic_signature", "on"),
-        ("electronic_signature", None),
-    ],
-)
-def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
-    with pytest.raises(Invalid) as refused:
-        read_settings(json.dumps({name: value}).encode())
-    assert [error.field for error in refused.value.errors] == [name]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://emr.example.com/hooks",
-        "ftp://emr.example.com",
-        "https://127.0.0.1/",
-        "https://10.1.2.3/",
-        "https://169.254.169.254/latest",
-        "https://[::1]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://2130706433/",
-        "https://0x7f.1/",
-        "https://127.1/",
-        "https://localhost/",
-        "https://user:pass@emr.example.com/",
-        "https://emr.example.com/#part",
-        "https://emr example.com/",
-        "https://emr.example.com:99999/",
-        "https://emr.example.com/\r\nX: y",
-        "emr.example.com",
-        "",
-        "https://" + "x" * 2100,
-    ],
-)
-def test_an_endpoint_must_be_public_https(url: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        read_endpoint(json.dumps({"url": url}).encode(), allow_loopback=False)
-    assert [error.field for error in refused.value.errors] == ["url"]
-
-
-def test_a_loopback_endpoint_is_for_the_local_run_only() -> None:
-    body = b'{"url": "http://127.0.0.1:4576/webhooks"}'
-    assert read_endpoint(body, allow_loopback=True) == "http://127.0.0.1:4576/webhooks"
-    with pytest.raises(Invalid):
-        read_endpoint(body, allow_loopback=False)
-    for url in ("http://emr.example.com/", "https://10.1.2.3/"):
-        with pytest.raises(Invalid):
-            read_endpoint(json.dumps({"url": url}).encode(), allow_loopback=True)
-
-
-def test_a_public_endpoint_is_accepted() -> None:
-    body = b'{"url": "https://emr.example.com:8443/hooks?practice=1"}'
-    assert read_endpoint(body, allow_loopback=False) == "https://emr.example.com:8443/hooks?practice=1"
