@@ -1,6 +1,6 @@
 """The fake of the database (`Store` of `services/ports.py`) in memory, which unit tests use in place of DynamoDB.
 
-`tests/integration/test_store.py` runs the same tests against `FakeStore` and the real store."""
+`tests/integration/store` runs the same tests against `FakeStore` and the real store."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
