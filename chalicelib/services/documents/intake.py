@@ -103,6 +103,20 @@ class Intake:
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, command, sha256(pdf.read()))
             return HandledEvent(document=earlier, change=Change(at=inbound.now))
+        return self._accept(inbound, command, pdf, owners, earlier)
+
+    def _accept(
+        self,
+        inbound: InboundEvent,
+        command: SendCommand,
+        pdf: IncomingPdf,
+        owners: Mapping[str, str],
+        recalled: Document | None,
+    ) -> HandledEvent:
+        """Return a new document with its transaction and the response's warnings. Raises an error for a wrong event.
+
+        `owners` maps the keys of claims (rows that lead from an id or address to its owner) to the owners' ids.
+        `recalled` is an older document with the same `external_id`."""
         reachable = _resolve_by_addresses(inbound, command, owners)
         resolved = replace(command, delivery=reachable)
         number = open_number(
@@ -117,7 +131,7 @@ class Intake:
         is_auto, check = command.delivery is DeliveryChoice.AUTO, registry.check if registry else None
         document = replace(document, delivery=delivery, is_auto=is_auto, registry=check)
         document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
-        claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
+        claims = (_external_id_claim(document, recalled), *mailbox_claim(document, owners), *match.claims, *number)
         data = {**_audit_data(command, inspected), **_registry_data(document), **confirmation(number)}
         change = self._first_change(inbound, document, match, data)
         reopening = reopening_rows(self._writer.ids, number, document, inbound.now)
