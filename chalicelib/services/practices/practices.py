@@ -98,14 +98,14 @@ class Practices:
 
         The address before it works until the next rotation, or no longer with `end_others`. Raises `Conflict` if the
         installation takes no such emails."""
+        if not self._fax_mail_domain:
+            raise Conflict("This installation takes no faxes by email. Set the parameter FaxMailDomain.")
         token = self._ids.new("fax")
 
         def rotate(practice: Practice) -> Practice:
             old_tokens = () if end_others else practice.fax_tokens[: LIVE_TOKENS - 1]
             return replace(practice, fax_tokens=(token, *old_tokens))
 
-        if not self._fax_mail_domain:
-            raise Conflict("This installation takes no faxes by email. Set the parameter FaxMailDomain.")
         return str(fax_address(self.change(practice_id, now, rotate), self._fax_mail_domain))
 
     def resource(self, practice: Practice) -> resources.PracticeResource:
