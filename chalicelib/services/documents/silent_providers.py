@@ -122,9 +122,9 @@ def summarize(documents: Sequence[Document]) -> list[SilentProvider]:
 def find_best_channel(store: Store, practice_id: str, provider_id: str, addressee: Addressee) -> Channel | None:
     """Return the channel to which the provider reacted most often to documents of this practice, or None.
 
-    It reads a page of the provider's pending documents and a page of the past ones. It uses those that this practice
-    sent to the same person and to no other email address. Otherwise the choice would tell the practice which of its
-    addresses lead to the same account."""
+    The channel comes from a page of the provider's pending documents and a page of the past ones. Only documents count
+    that this practice sent to the same person and to no other email address. Otherwise the choice would tell the
+    practice which of its addresses lead to the same account."""
     pending, past = run_concurrently(
         lambda: store.documents(Listing.PROVIDER_PENDING, provider_id, limit=MAX_OF_PROVIDER, after=None),
         lambda: store.documents(Listing.PROVIDER_PAST, provider_id, limit=MAX_OF_PROVIDER, after=None),

@@ -44,9 +44,9 @@ def _first_time(
 ) -> str | None:
     """Return the first time (RFC 3339 text) at which a message or call ended with this result, or None if none did.
 
-    Only messages or calls with the kind of contents `carries` count, such as notices by email. They
-    must have gone to the addressee's present address or number, because an address that was corrected was somebody
-    else's. A number that was reported as wrong does not count either."""
+    Only messages or calls with the kind of contents `carries` count, such as notices by email. They must have gone to
+    the addressee's present address or number, because an address that was corrected was somebody else's. A number that
+    was reported as wrong does not count either."""
     closed = document.closed_fax.number if document.closed_fax else None
     present = {document.addressee.email, document.addressee.fax} - {None, closed}
     times = (
