@@ -131,6 +131,9 @@ def header(response: HTTPResponse, name: str) -> str:
 
 
 def text(response: HTTPResponse) -> str:
-    """Return the text of a page as a person reads it: without tags, scripts and repeated spaces."""
-    body = re.sub(r"<(script|style|title)\b.*?</\1>", " ", response.body.decode(), flags=re.DOTALL)
+    """Return the text of a page as a person reads it: without tags, scripts and repeated spaces.
+
+    A place at which the page may break a word, such as after the @ of an email address, is no space."""
+    body = response.body.decode().replace("<wbr>", "")
+    body = re.sub(r"<(script|style|title)\b.*?</\1>", " ", body, flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())

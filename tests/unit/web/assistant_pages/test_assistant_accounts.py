@@ -10,8 +10,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change, Claim
 from tests.support.accounts import EMAIL, PASSWORD, logged_in, portal_with_account
 from tests.support.assistants import ASSISTANT, OTHER_ASSISTANT, assist
-from tests.support.portal import Browser, Portal, header
-from tests.support.portal import text as text_of
+from tests.support.portal import Browser, Portal, header, text
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER
 
 SUSAN = "susan@office.example"
@@ -27,11 +26,6 @@ def browser(portal: Portal) -> Browser:
     made = portal.browser()
     made.log_in(EMAIL, PASSWORD)
     return made
-
-
-def text(response: HTTPResponse) -> str:
-    """Return the text of a page as a person reads it, without the line breaks that a page allows in email addresses."""
-    return text_of(response).replace("@ ", "@")
 
 
 def account(portal: Portal, provider_id: str = PROVIDER.id) -> Provider:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from chalice.test import HTTPResponse
 
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.providers import Provider
@@ -11,8 +10,7 @@ from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.transaction import Change, Claim
 from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.support.fakes import START
-from tests.support.portal import Browser, Portal, header
-from tests.support.portal import text as text_of
+from tests.support.portal import Browser, Portal, header, text
 from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER
 
 SECOND, OTHER = "luis@clinic.example", "jane@example.com"
@@ -28,11 +26,6 @@ def browser(portal: Portal) -> Browser:
     made = portal.browser()
     made.log_in(EMAIL, PASSWORD)
     return made
-
-
-def text(response: HTTPResponse) -> str:
-    """Return the text of a page as a person reads it, without the line breaks that a page allows in email addresses."""
-    return text_of(response).replace("@ ", "@")
 
 
 def account(portal: Portal) -> Provider:
