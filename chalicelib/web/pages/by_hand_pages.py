@@ -4,7 +4,6 @@ A code by email or fax opens one document to its reader for `BY_HAND_LIFETIME`. 
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from chalice.app import Response
 
@@ -20,7 +19,7 @@ from chalicelib.services.review.by_hand import CodeVisitor
 from chalicelib.services.review.decisions import WaysToSign, ways_to_sign
 from chalicelib.services.review.guest_signing import confirmation, find_proven_email, is_by_visit
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
-from chalicelib.services.review.scans import MAX_SCAN_BYTES, ScanForm
+from chalicelib.services.review.scans import MAX_SCAN_BYTES
 from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
@@ -28,6 +27,7 @@ from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages.decision_forms import FORM_VALUES, GuestForms, read_guest_fields, visit_reader, with_tokens
+from chalicelib.web.pages.signing import scan_confirmation
 from chalicelib.web.pages.view_models import describe_document, list_page_images
 
 
@@ -101,26 +101,18 @@ def download_original(context: RequestContext, document_id: str) -> Response:
 
 
 def confirm_upload(context: RequestContext, document_id: str) -> Response:
-    """Return the page that asks for the signer's name, to which the bucket redirects the browser after the upload.
-
-    The query has the `key` of the uploaded scan. Another website can link here too, and a page with a patient's name
-    must not repeat text that an attacker chooses (the BREACH attack). So if no upload has this key, or the document is
-    already decided, return a redirect to the document."""
-    document, key = context.require_document(), context.query.get("key", "")
-    if not is_decidable(document.status) or not context.services.scans.has_upload(document_id, key):
-        return redirect(f"/by-hand/{document_id}/document")
-    return _show_confirmation(context, key, document.addressee.name, {})
+    return scan_confirmation.confirm_upload(context, *_scan_paths(document_id))
 
 
 def submit_scan(context: RequestContext, document_id: str) -> Response:
-    scan = ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
+    scan = scan_confirmation.read_scan_form(context)
     visit, visitor = context.require_visit(), make_visitor(context)
     try:
         context.services.by_hand.take_scan(context.require_document(), scan, visit, visitor)
     except Invalid as trouble:
         errors = error_messages(trouble)
         if "signer_name" in errors:
-            return _show_confirmation(context, scan.key, scan.signer_name, errors)
+            return scan_confirmation.show_confirmation(context, scan, errors, *_scan_paths(document_id))
         return show_visit(context, context.require_document(), errors, status=422)
     except Conflict as trouble:
         return show_visit(context, read_latest(context), {"conflict": trouble.detail}, status=409)
@@ -196,20 +188,9 @@ def _describe_outcome(context: RequestContext, document: Document) -> dict[str, 
     }
 
 
-def _show_confirmation(context: RequestContext, key: str, signer_name: str, errors: Mapping[str, str]) -> Response:
-    document = context.require_document()
-    return render_page(
-        context,
-        "by_hand_confirm.html",
-        status=422 if errors else 200,
-        document=document,
-        key=key,
-        signer_name=signer_name,
-        errors=errors,
-        place=f"/by-hand/{document.id}",
-        document_page=f"/by-hand/{document.id}/document",
-        history_url=context.history_url(f"/by-hand/{document.id}/uploaded?key={quote(key, safe='/')}"),
-    )
+def _scan_paths(document_id: str) -> tuple[str, str]:
+    """Return the path with which the paths of an uploaded scan begin, and the path of the document's page."""
+    return f"/by-hand/{document_id}", f"/by-hand/{document_id}/document"
 
 
 def read_latest(context: RequestContext) -> Document:

@@ -1,0 +1,50 @@
+"""The page that asks who signed an uploaded scan. A reader with a code and an assistant return documents on it."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from chalice.app import Response
+
+from chalicelib.domain.status import is_decidable
+from chalicelib.services.review.scans import ScanForm
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import redirect, render_page
+
+
+def confirm_upload(context: RequestContext, place: str, document_page: str, **page: Any) -> Response:
+    """Return the page that asks for the signer's name, to which the bucket redirects the browser after the upload.
+
+    The query has the `key` of the uploaded scan. Another website can link here too, and a page with a patient's name
+    must not repeat text that an attacker chooses (the BREACH attack). So if no upload has this key, or the document is
+    already decided, return a redirect to `document_page`. For the other parameters, see `show_confirmation`."""
+    document, key = context.require_document(), context.query.get("key", "")
+    if not is_decidable(document.status) or not context.services.scans.has_upload(document.id, key):
+        return redirect(document_page)
+    form = ScanForm(key=key, signer_name=document.addressee.name)
+    return show_confirmation(context, form, {}, place, document_page, **page)
+
+
+def show_confirmation(
+    context: RequestContext, form: ScanForm, errors: Mapping[str, str], place: str, document_page: str, **page: Any
+) -> Response:
+    """Return the page that asks for the signer's name, with the values of the form and its errors.
+
+    The paths of the upload and of the form begin with `place`. `page` are further values of the page."""
+    return render_page(
+        context,
+        "by_hand_confirm.html",
+        status=422 if errors else 200,
+        document=context.require_document(),
+        key=form.key,
+        signer_name=form.signer_name,
+        errors=errors,
+        place=place,
+        document_page=document_page,
+        history_url=context.history_url(f"{place}/uploaded?key={quote(form.key, safe='/')}"),
+        **page,
+    )
+
+
+def read_scan_form(context: RequestContext) -> ScanForm:
+    return ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
