@@ -1,5 +1,6 @@
 """The assistants of a provider: people in the provider's office who have accounts of their own (DESIGN 2a, 5.6)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,3 +41,8 @@ class Assistant:
     invited_at: datetime
     invitation: str
     account_id: str | None = None
+
+
+def with_entry(assistants: Iterable[Assistant], changed: Assistant) -> tuple[Assistant, ...]:
+    """Return a provider's list of assistants with `changed` in the place of the entry that has the same id."""
+    return tuple(changed if entry.id == changed.id else entry for entry in assistants)

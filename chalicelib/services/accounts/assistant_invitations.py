@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event
-from chalicelib.domain.assistants import AccountKind, Assistant
+from chalicelib.domain.assistants import AccountKind, Assistant, with_entry
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, MessageOutdated
@@ -146,8 +146,7 @@ class Invitations:
 
         The email tells the assistant whom the account assists now, in case somebody else has used the link."""
         provider, entry, event_id = invitation.provider, invitation.entry, self._ids.new("evt")
-        joined = replace(entry, account_id=account.id)
-        entries = tuple(joined if other.id == entry.id else other for other in provider.assistants)
+        entries = with_entry(provider.assistants, replace(entry, account_id=account.id))
         message = account_notice(event_id, provider, MessageType.ASSISTS, now, recipient=entry.email)
         events = (
             account_event(

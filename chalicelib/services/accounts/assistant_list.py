@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.domain.account_events import AccountEventType, account_event
-from chalicelib.domain.assistants import Assistant
+from chalicelib.domain.assistants import Assistant, with_entry
 from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
@@ -77,7 +77,7 @@ class AssistantList:
                 raise NotFound("This assistant has accepted already.")
             message = self._invitation(current, entry.email)
             renewed = replace(entry, invitation=message.id, invited_at=current.now)
-            changed = _with_entry(current.provider, renewed)
+            changed = replace(current.provider, assistants=with_entry(current.provider.assistants, renewed))
             more = self._sending(current, message)
             return self._commit(current, changed, AccountEventType.ASSISTANT_INVITED, entry.email, more)
 
@@ -186,8 +186,3 @@ def _find(provider: Provider, assistant_id: str) -> Assistant:
     if entry is None:
         raise NotFound("There is no such assistant.")
     return entry
-
-
-def _with_entry(provider: Provider, changed: Assistant) -> Provider:
-    entries = (changed if entry.id == changed.id else entry for entry in provider.assistants)
-    return replace(provider, assistants=tuple(entries))
