@@ -199,9 +199,15 @@ def test_every_other_page_is_shown(world: ReturnedFaxWorld, match: PageMatch) ->
     assert is_shown(replace(page, match=match))
 
 
-def test_a_fax_to_a_number_of_no_practice_is_not_fetched(world: ReturnedFaxWorld) -> None:
+def test_a_fax_to_a_number_of_no_practice_is_not_fetched(
+    world: ReturnedFaxWorld, caplog: pytest.LogCaptureFixture
+) -> None:
     world.fax_reception.receive(world.come_in(world.reading(1, 1), to="+15125550999"))
     assert (world.inbound.downloads, faxes(world), world.document.copies) == (0, (), ())
+    # An alarm counts this line.
+    (line,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert (line.getMessage(), vars(line)["fax"]) == ("fax to a number of no practice", "0ccc7b54")
+    assert "5550999" not in str(vars(line))
 
 
 def test_a_fax_that_cannot_be_read_is_listed_with_the_reason(world: ReturnedFaxWorld) -> None:
