@@ -103,20 +103,6 @@ class Intake:
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, command, sha256(pdf.read()))
             return HandledEvent(document=earlier, change=Change(at=inbound.now))
-        return self._accept(inbound, command, pdf, owners, earlier)
-
-    def _accept(
-        self,
-        inbound: InboundEvent,
-        command: SendCommand,
-        pdf: IncomingPdf,
-        owners: Mapping[str, str],
-        recalled: Document | None,
-    ) -> HandledEvent:
-        """Return a new document with its transaction and the response's warnings. Raises an error for a wrong event.
-
-        `owners` maps the keys of claims (rows that lead from an id or address to its owner) to the owners' ids.
-        `recalled` is an older document with the same `external_id`."""
         reachable = _resolve_by_addresses(inbound, command, owners)
         resolved = replace(command, delivery=reachable)
         number = open_number(
@@ -131,11 +117,9 @@ class Intake:
         is_auto, check = command.delivery is DeliveryChoice.AUTO, registry.check if registry else None
         document = replace(document, delivery=delivery, is_auto=is_auto, registry=check)
         document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
-        claims = (_external_id_claim(document, recalled), *mailbox_claim(document, owners), *match.claims, *number)
-        data = {**_audit_data(command, inspected), **_registry_data(document), **confirmation(number)}
-        change = self._first_change(inbound, document, match, data)
-        reopening = reopening_rows(self._writer.ids, number, document, inbound.now)
-        change = replace(change, claims=claims, outbox=(*change.outbox, *reopening))
+        claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
+        change = self._first_change(inbound, document, match, _audit_data(command, inspected), number)
+        change = replace(change, claims=claims)
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
         warnings = (*ignored_warnings(command.ignored), *warnings_of(match), *find_warnings(document))
@@ -168,16 +152,26 @@ class Intake:
         return self._store.document(owner) if owner else None
 
     def _first_change(
-        self, inbound: InboundEvent, document: Document, match: ProviderMatch, data: Mapping[str, Any]
+        self,
+        inbound: InboundEvent,
+        document: Document,
+        match: ProviderMatch,
+        data: Mapping[str, Any],
+        opened: tuple[Claim, ...],
     ) -> Change:
-        """Return the transaction with the new document, its first event, its messages and the `prepare` job."""
+        """Return the transaction with the new document, its first event, its messages and the jobs that follow.
+
+        `data` is the event's data about the PDF. `opened` is the row that opens a closed fax number again, if the
+        practice confirms the number."""
         recorder = self._recorder(document, inbound)
+        data = {**data, **_registry_data(document), **confirmation(opened)}
         recorder.event(DocumentEventType.SENT, data, private=certification_data(document))
         setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, fax=is_faxed_at_once(document), now=inbound.now)
         change = recorder.job(JobName.PREPARE).change()
         moves = move_rows(self._writer.ids, match.displaced, inbound)
-        return replace(change, providers=match.changed_rows(), outbox=(*change.outbox, *moves))
+        reopening = reopening_rows(self._writer.ids, opened, document, inbound.now)
+        return replace(change, providers=match.changed_rows(), outbox=(*change.outbox, *moves, *reopening))
 
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
