@@ -30,9 +30,9 @@ def make_registry(main: Path, locations: Path | None, folder: Path) -> BuiltRegi
         raise UserError(f"The files of NPPES cannot be read: {error}") from error
 
 
-def refuse_part(built: BuiltRegistry, fewest: int) -> None:
+def refuse_part(built: BuiltRegistry) -> None:
     """Raise UserError if the registry has too few NPIs, because the portal would warn about everybody else."""
-    if built.npis < fewest:
+    if built.npis < FEWEST_NPIS:
         raise UserError(
             f"The file has only {built.npis:,} NPIs, so nothing was uploaded. Use the complete monthly file "
             "(npidata_pfile_20050523-….csv), not a weekly one. See docs/operations.md, The NPI registry."
@@ -51,7 +51,7 @@ def main() -> int:
     progress.say("Reading the files of NPPES, which takes about ten minutes")
     built = make_registry(arguments.file, arguments.faxes, arguments.out)
     progress.say(f"The registry of {built.dated} has {built.npis:,} NPIs and {built.faxes:,} fax numbers")
-    refuse_part(built, FEWEST_NPIS)
+    refuse_part(built)
     if arguments.stage:
         _upload(arguments.stage, arguments.out)
         progress.say(f"Uploaded to the portal of the stage {arguments.stage}")

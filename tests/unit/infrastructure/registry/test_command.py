@@ -67,9 +67,9 @@ def test_a_file_that_is_not_complete_is_not_uploaded(
 
 def test_a_registry_of_five_million_npis_is_complete() -> None:
     complete = BuiltRegistry(date(2026, 11, 2), npis=5_000_000, faxes=1, filled=())
-    command.refuse_part(complete, command.FEWEST_NPIS)
+    command.refuse_part(complete)
     with pytest.raises(UserError, match="only 4,999,999 NPIs"):
-        command.refuse_part(BuiltRegistry(date(2026, 11, 2), 4_999_999, 1, ()), command.FEWEST_NPIS)
+        command.refuse_part(BuiltRegistry(date(2026, 11, 2), 4_999_999, 1, ()))
 
 
 @pytest.mark.usefixtures("s3")
