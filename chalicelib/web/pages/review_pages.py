@@ -1,7 +1,7 @@
 """The pages on which a logged-in provider reads and decides documents: the lists, review, decision and files."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from chalice.app import Response
 from chalicelib.domain.colleagues.hand_overs import find_colleague
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable, is_readable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
@@ -17,9 +18,10 @@ from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.page_tokens import ShownPage
 from chalicelib.services.review.past_search import PastSearch, parse_search
-from chalicelib.services.review.read_marks import is_marked
-from chalicelib.services.review.review import MAX_COUNT
+from chalicelib.services.review.read_marks import ReadMark, is_marked
+from chalicelib.services.review.review import MAX_COUNT, OpenedDocument, PendingDocuments
 from chalicelib.services.review.signature_input import block_size
+from chalicelib.services.review.signing_several import Offer
 from chalicelib.web.http.error_mapping import form_status
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
@@ -59,14 +61,8 @@ _ID = re.compile(r"[^a-z0-9_]")
 
 def list_pending(context: RequestContext) -> Response:
     after = decode_cursor(context.query.get("after"), "after", of="pending")
-    provider, services = context.require_provider(), context.services
-    (pending, handed_over), marks = run_concurrently(
-        lambda: run_concurrently(
-            lambda: services.review.pending(provider, after),
-            lambda: services.hand_overs.list_handed_over(provider) if after is None else (),
-        ),
-        lambda: services.read_marks.load(provider, context.now),
-    )
+    provider = context.require_provider()
+    pending, handed_over, marks = _read_pending(context, provider, after)
     count = f"{MAX_COUNT - 1}+" if pending.count >= MAX_COUNT else str(pending.count)
     rows = [make_row(document, context.now) for document in pending.documents]
     return render_page(
@@ -81,7 +77,7 @@ def list_pending(context: RequestContext) -> Response:
         groups=group_by_practice(rows),
         handed_over=[(make_row(document, context.now), find_colleague(provider, document)) for document in handed_over],
         signed=_parse_signed_id(context),
-        files_origin=services.files.origin(),
+        files_origin=context.services.files.origin(),
     )
 
 
@@ -206,6 +202,23 @@ def show_text(context: RequestContext, document_id: str) -> Response:
     return render_page(context, "document_text.html", document=document, texts=texts, section="pending")
 
 
+def _read_pending(
+    context: RequestContext, provider: Provider, after: str | None
+) -> tuple[PendingDocuments, tuple[Document, ...], Mapping[str, ReadMark]]:
+    """Read one page of the pending list, and the marks of documents as read, with concurrent reads.
+
+    For the first page, also read the documents that the provider handed over to colleagues."""
+    services = context.services
+    (pending, handed_over), marks = run_concurrently(
+        lambda: run_concurrently(
+            lambda: services.review.pending(provider, after),
+            lambda: services.hand_overs.list_handed_over(provider) if after is None else (),
+        ),
+        lambda: services.read_marks.load(provider, context.now),
+    )
+    return pending, handed_over, marks
+
+
 def _show_past(
     context: RequestContext, after: str | None, sought: Mapping[str, str], search: PastSearch | None
 ) -> Response:
@@ -227,14 +240,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
     """Return the review page, on which a provider reads a document and approves or declines it.
 
     The first view of the document is recorded. `page` may contain the response's `status` and `cookies`."""
-    files, action = context.services.files, make_action(context)
-    (opened, offer), texts = run_concurrently(
-        lambda: run_concurrently(
-            lambda: context.services.review.open(context.require_document(), action),
-            lambda: context.services.signing_several.offer(context.require_document(), action),
-        ),
-        lambda: page_texts(context.require_document(), files),
-    )
+    opened, offer, texts = _open(context, context.require_document())
     document = opened.document
     return render_page(
         context,
@@ -246,13 +252,25 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         entered=forms,
         saved=signing.read_saved_signature(context.require_provider()),
         block_size=block_size(document),
-        images=with_tokens(context, list_page_images(document, files, texts), _reader(context)),
+        images=with_tokens(context, list_page_images(document, context.services.files, texts), _reader(context)),
         **describe_document(document, context.now),
         **FORM_VALUES,
         section="pending",
         signed=_parse_signed_id(context),
         **page,
     )
+
+
+def _open(context: RequestContext, document: Document) -> tuple[OpenedDocument, Offer, Sequence[str] | None]:
+    """Record the first view, and return the document, the offer to sign several, and the texts of the pages."""
+    services, action = context.services, make_action(context)
+    (opened, offer), texts = run_concurrently(
+        lambda: run_concurrently(
+            lambda: services.review.open(document, action), lambda: services.signing_several.offer(document, action)
+        ),
+        lambda: page_texts(document, services.files),
+    )
+    return opened, offer, texts
 
 
 def _show_decision(context: RequestContext, document: Document, **details: Any) -> Response:
