@@ -185,7 +185,7 @@ OF_PROVIDERS = [
     (method, route.path)
     for route in ROUTES
     for method in route.methods
-    if route.access in (Access.PROVIDER, Access.DOCUMENT, Access.OWN_ACCOUNT)
+    if route.access in (Access.PROVIDER, Access.DOCUMENT, Access.GIVER, Access.OWN_ACCOUNT)
 ]
 
 
