@@ -105,8 +105,8 @@ class AccountWriter:
     ) -> Change:
         """Return the rows that report a change: an email to each recipient, and an event of the account's activity.
 
-        `provider` is the row after the change. Without `recipients`, the email goes to the username. `email` is the
-        address that the owner added or removed."""
+        `provider` is the row after the change. Without `recipients`, the email goes to the username. For `email` and
+        `names`, see `commit`."""
         event_id, now = self._ids.new("evt"), owner.now
         notices = tuple(
             replace(account_notice(event_id, provider, event_type.value, now, recipient=recipient), body=email)
