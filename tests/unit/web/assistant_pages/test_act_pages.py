@@ -111,7 +111,9 @@ def test_the_upload_leads_to_the_question_who_signed(portal: Portal, susan: Brow
     page = susan.get(PLACE).body.decode()
     assert f"https://portal.test{PLACE}/uploaded" in page
     assert f'name="key" value="{scan_prefix(DOCUMENT.id)}' in page
-    page = susan.get(f"{PLACE}/uploaded?key={KEY}").body.decode()
+    answer = susan.get(f"{PLACE}/uploaded?key={KEY}")
+    page = answer.body.decode()
+    assert answer.status_code == 200
     assert f'action="{PLACE}/signed"' in page
     assert f'href="{PLACE}"' in page
     assert 'value="Luis Rivera"' in page
