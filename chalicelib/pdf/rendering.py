@@ -8,6 +8,7 @@ from PIL import Image, ImageChops
 
 from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.reader import refuse_malformed
+from chalicelib.pdf.substitute_fonts import use_own_fonts
 
 _MAX_HEIGHT = 8000
 _GRAYS = 16
@@ -70,7 +71,9 @@ def _render_page(document: pypdfium2.PdfDocument, number: int, width: int) -> Re
 def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
     """Open a PDF so that its rendered pages include the form fields, as in a viewer. The caller closes the document.
 
+    Fonts that are not in the PDF are the portal's own (`substitute_fonts`), so pages look the same on every machine.
     Raise `PdfRefused` (damaged) if PDFium cannot open the PDF."""
+    use_own_fonts()
     with refuse_malformed():
         document = pypdfium2.PdfDocument(data)
         document.init_forms()

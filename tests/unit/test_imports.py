@@ -50,7 +50,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
     "pdf": (
         {"fax_media", "fax_pages", "geometry"},
         {"models"},
-        {"reader"},
+        {"reader", "substitute_fonts"},
         {"inspection", "rendering", "text"},
         {"drawing", "fax_files", "scan_comparison"},
         {"fax_reading", "placement"},
