@@ -9,7 +9,7 @@ PAGE_FILES := templates/static examples tests/js
 TIMED := .venv/bin/python -m infrastructure.suite_times
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help cost screenshots lighthouse mutants run test test-browser test-stack test-access test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide registry package deploy requirements clean-local
+.PHONY: help corpus cost screenshots lighthouse mutants run test test-browser test-stack test-access test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide registry package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        run the whole portal on this machine, with a clinic and a mailbox to try it'
@@ -17,6 +17,7 @@ help:
 	@echo 'make check                  run the quick checks: lint, types, unit tests'
 	@echo 'make format                 format the code and fix what lint can fix'
 	@echo 'make bench                  measure import times, AWS calls per page, sealing, and a large practice'
+	@echo 'make corpus DIR=plans       try the portal on a folder of your own PDFs, and say what is refused and why'
 	@echo 'make cost PAGES=4           print what one document costs: AWS and a fax, from unit prices'
 	@echo 'make mutants N=200 SEED=1   change one place of the app at a time, and see whether a quick test fails'
 	@echo 'make lighthouse             rate login, pending and review with Lighthouse, as on a phone'
@@ -98,6 +99,10 @@ format: environment programs
 
 bench: environment
 	.venv/bin/python -m bench
+
+# Each file runs in a process of its own. A run that was interrupted goes on where it ended.
+corpus: environment
+	@.venv/bin/python -m bench.corpus '$(DIR)'
 
 cost: environment
 	.venv/bin/python -m infrastructure.cost --pages $(PAGES)

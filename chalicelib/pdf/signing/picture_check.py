@@ -25,21 +25,21 @@ def compare_pages(
     look like the page in `source` (the file that the signer saw), except inside the signature block `block`. This
     second comparison is left out without a source, for added pages, and for the pages `unseen` (numbers from 1) of the
     source that could not be shown."""
-    hole = _relative_box(source, block) if source is not None and block is not None else None
+    hole = relative_box(source, block) if source is not None and block is not None else None
     with open_for_display(source or sealed) as before, open_for_display(sealed) as after:
         for index in range(len(after)):
             view = _render(after[index])
-            if not _look_alike(view, _render(after[index], "print")):
+            if not look_alike(view, _render(after[index], "print")):
                 yield f"page {index + 1} is printed otherwise than it is shown"
             elif source is None or index >= len(before) or index + 1 in unseen:
                 yield ""
             else:
                 area = hole if block is not None and block.page == index + 1 else None
-                same = _look_alike(_render(before[index]), view, area)
+                same = look_alike(_render(before[index]), view, area)
                 yield "" if same else f"page {index + 1} does not show what the signer saw"
 
 
-def _relative_box(source: bytes, block: SignatureBox) -> tuple[float, float, float, float]:
+def relative_box(source: bytes, block: SignatureBox) -> tuple[float, float, float, float]:
     """Return the box of the signature block (left, top, right, bottom) as fractions of the displayed page."""
     width, height = read_display(open_pdf(source).pages[block.page - 1]).size
     top, bottom = height - block.y - block.height, height - block.y
@@ -51,7 +51,7 @@ def _render(page: pypdfium2.PdfPage, mode: str | None = None) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, float, float] | None = None) -> bool:
+def look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, float, float] | None = None) -> bool:
     """Return True if two page images look alike outside the box `hole` (fractions of the page).
 
     Small differences at the edges of shapes are ignored. The box is painted white in both images."""
