@@ -60,6 +60,7 @@ class UnprocessableCode(StrEnum):
     TOO_MANY_PAGES = "too-many-pages"
     TOO_LARGE = "too-large"
     XFA = "xfa"
+    PORTFOLIO = "portfolio"
     CERTIFIED_NO_CHANGES = "certified-no-changes"
 
 

@@ -13,6 +13,7 @@ from pypdf.filters import ASCII85Decode, ASCIIHexDecode
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, NullObject, PdfObject, StreamObject
 from pypdfium2 import raw
 
+from chalicelib.pdf.earlier_signatures import forbids_changes, is_signed
 from chalicelib.pdf.models import (
     MAX_BYTES,
     MAX_IMAGE_PIXELS,
@@ -25,7 +26,6 @@ from chalicelib.pdf.models import (
 )
 from chalicelib.pdf.reader import (
     open_pdf,
-    read_array,
     read_dictionary,
     read_display,
     read_number,
@@ -52,7 +52,10 @@ _DETAILS: dict[RefusalCode, str] = {
     "no_pages": "The PDF has no pages.",
     "too_many_pages": f"The PDF has more than {MAX_PAGES} pages.",
     "xfa": "The PDF is an XFA form, which most viewers cannot show. Print it to a plain PDF, and send that.",
-    "certified_no_changes": "The PDF is certified against all changes (DocMDP level 1): it cannot be signed.",
+    "portfolio": "The PDF is a portfolio: it holds other files, and its pages are only a cover. Send each PDF in it "
+    "as a document of its own.",
+    "certified_no_changes": "An earlier signature locks the PDF against all changes (certified with DocMDP level 1, "
+    "or *Lock document after signing*): it cannot be signed.",
     "not_a_scan": "A signed scan must be a PDF, JPEG or PNG file.",
     "unsigned_scan": "This is the document as it was sent, without a signature. Print it, sign and date it on paper, "
     "and upload a scan or photo of the signed pages.",
@@ -238,30 +241,16 @@ def _can_be_inflated(stream: StreamObject, before: list[str]) -> bool:
     return True
 
 
-def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
-    pending = list(read_array(read_dictionary(catalog.get("/AcroForm")).get("/Fields")))
-    seen: set[int] = set()
-    while pending:
-        field = read_dictionary(pending.pop())
-        if id(field) not in seen:
-            seen.add(id(field))
-            yield field
-            pending.extend(read_array(field.get("/Kids")))
+def _refuse_what_is_not_shown(catalog: DictionaryObject) -> None:
+    """Refuse a file whose pages are only a cover for the real content: other files inside it, or an XFA form."""
+    if _is_set(catalog.get("/Collection")):
+        raise refuse("portfolio")
+    if _is_set(read_dictionary(catalog.get("/AcroForm")).get("/XFA")):
+        raise refuse("xfa")
 
 
-def _find_signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
-    """Return the dictionaries of all digital signatures in the file: those in signature fields, and the certification.
-
-    A certification is the signature of the file's author."""
-    values = [read_dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
-    certification = read_dictionary(read_dictionary(catalog.get("/Perms")).get("/DocMDP"))
-    return [value for value in (*values, certification) if value]
-
-
-def _forbids_changes(signature: DictionaryObject) -> bool:
-    """Return True if the signature (a certification or a locked field) allows no later change of the file."""
-    references = [read_dictionary(item) for item in read_array(signature.get("/Reference"))]
-    return any(read_number(read_dictionary(item.get("/TransformParams")).get("/P"), 2) == 1 for item in references)
+def _is_set(value: PdfObject | None) -> bool:
+    return not isinstance(resolve(value), (type(None), NullObject))
 
 
 def _active_kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
@@ -280,11 +269,9 @@ def inspect_pdf(data: bytes) -> Inspection:
     reader = _open_unencrypted(data)
     with refuse_malformed():
         catalog = _read_catalog(reader)
-        if not isinstance(resolve(read_dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)):
-            raise refuse("xfa")
+        _refuse_what_is_not_shown(catalog)
         pages = _read_pages(reader, catalog)
-        signatures = _find_signatures(catalog)
-        if any(_forbids_changes(signature) for signature in signatures):
+        if forbids_changes(catalog):
             raise refuse("certified_no_changes")
         _check_sizes(pages)
         _check_pages_agree(data, pages)
@@ -297,7 +284,7 @@ def inspect_pdf(data: bytes) -> Inspection:
             active_content=tuple(
                 sorted({kind for item in walk_dictionaries([catalog]) for kind in _active_kinds(item)})
             ),
-            signed=bool(signatures),
+            signed=is_signed(catalog),
         )
 
 

@@ -20,6 +20,7 @@ RefusalCode = Literal[
     "too_many_pages",
     "too_large",
     "xfa",
+    "portfolio",
     "certified_no_changes",
     "not_a_scan",
     "unsigned_scan",

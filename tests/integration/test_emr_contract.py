@@ -148,6 +148,7 @@ REFUSED_PDFS: Mapping[str, Callable[[], bytes]] = {
     "encrypted": lambda: samples.encrypted(user_password=""),
     "no-pages": samples.without_pages,
     "xfa": samples.xfa,
+    "portfolio": lambda: samples.with_catalog(Collection=samples.pdf_dict()),
     "certified-no-changes": lambda: samples.certified(1),
     "damaged": lambda: samples.plan_of_care()[:2000],
 }

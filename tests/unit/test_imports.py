@@ -51,6 +51,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"fax_media", "fax_pages", "geometry"},
         {"models"},
         {"reader", "substitute_fonts"},
+        {"earlier_signatures"},
         {"inspection", "rendering", "text"},
         {"drawing", "fax_files", "scan_comparison"},
         {"fax_reading", "placement"},

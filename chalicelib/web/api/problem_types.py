@@ -154,9 +154,13 @@ _PDFS = {
     "no-pages": ("The PDF has no pages.", _NEW_PDF),
     "too-many-pages": (f"The PDF has more than {MAX_PAGES} pages.", "Send only the pages that must be signed."),
     "xfa": ("The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
+    "portfolio": (
+        "The PDF is a portfolio: a cover sheet, with the real files inside it.",
+        "Take the files out, and send each PDF as a document of its own.",
+    ),
     "certified-no-changes": (
-        "The PDF is certified against all changes, so it can't be signed.",
-        "Send the PDF without that certification.",
+        "An earlier signature locks the PDF against all changes, so it can't be signed.",
+        "Send the PDF without that lock or certification. A signature that allows further ones is fine.",
     ),
     "signature-field-off-page": (
         "The `signature_field` is not on a page of the PDF.",

@@ -321,7 +321,12 @@ def features() -> Iterator[MalformedPdf]:
         b"<< /Type /Catalog /Pages 2 0 R /Collection << /View /D >> /Names << /EmbeddedFiles << /Names"
         b" [(a) << /Type /Filespec /F (a.txt) /EF << /F 7 0 R >> >>] >> >> >>"
     )
-    yield ("portfolio", write_pdf(objects(o1=portfolio, o7=stream(b"inside", b"/Type /EmbeddedFile"))), "sealed")
+    yield ("portfolio", write_pdf(objects(o1=portfolio, o7=stream(b"inside", b"/Type /EmbeddedFile"))), "portfolio")
+    yield (
+        "portfolio and nothing in it",
+        write_pdf(objects(o1=portfolio.replace(b"<< /View /D >>", b"null"))),
+        "sealed",
+    )
     form = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA [(template) 7 0 R] >> >>"
     yield "XFA", write_pdf(objects(o1=form, o7=stream(b"<xdp/>"))), "xfa"
     yield ("XFA and nothing in it", write_pdf(objects(o1=form.replace(b"[(template) 7 0 R]", b"null"))), "sealed")

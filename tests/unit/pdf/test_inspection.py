@@ -38,6 +38,7 @@ def test_pages_and_their_displayed_sizes_are_returned() -> None:
         ("no_pages", samples.without_pages()),
         ("too_many_pages", samples.plan_of_care(201)),
         ("xfa", samples.xfa()),
+        ("portfolio", samples.with_catalog(Collection=samples.pdf_dict(View=samples.name("H")))),
         ("certified_no_changes", samples.certified(1)),
         ("encrypted", samples.encrypted(user_password="secret")),
         ("encrypted", samples.encrypted(user_password="")),
