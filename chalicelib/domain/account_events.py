@@ -48,6 +48,9 @@ class AccountEventType(StrEnum):
     ASSISTANT_REMOVED = "assistant_removed"
     PROVIDER_ADDED = "provider_added"
     PROVIDER_LEFT = "provider_left"
+    REMINDERS_CHANGED = "reminders_changed"
+    REMINDERS_STOPPED = "reminders_stopped"
+    REMINDERS_STARTED = "reminders_started"
 
 
 BY_SUPPORT = frozenset(
@@ -81,8 +84,8 @@ class AccountEvent:
 
     `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes how the
     owner logged in. `tries` is the number of wrong passwords in a row. `email` is the address that was added or
-    removed, or an assistant's. `operator` is the name that the administrator gave for an action of support. `names`
-    are the account's name before and after its correction."""
+    removed, the address to which reminders were stopped or started, or an assistant's. `operator` is the name that the
+    administrator gave for an action of support. `names` are the account's name before and after its correction."""
 
     provider_id: str
     sort_key: int = field(metadata={"stored_as": "place"})

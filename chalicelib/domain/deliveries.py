@@ -146,6 +146,8 @@ class Delivery:
     looked up and never repeated blindly. `unsent` is true as long as the running attempt of such a delivery has surely
     not reached the carrier. `call` is the telephone call of the last attempt by fax.
     `documents` are the ids of the documents for which a reminder is due.
+    `follows_up` is true for a fax by which the follow-up reminds the provider, so that the fax leaves only at the times
+    that the provider chose.
     `joint` are the ids of the deliveries whose documents the last attempt announced in one email, this one included. It
     is empty if the email announced one document."""
 
@@ -173,6 +175,7 @@ class Delivery:
     unsent: bool = False
     call: FaxCall | None = None
     joint: tuple[str, ...] = ()
+    follows_up: bool = False
 
 
 WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from chalicelib.domain.assistants import AccountKind, Assistant
 from chalicelib.domain.documents import Addressee
+from chalicelib.domain.follow_up.preferences import ReminderPreferences
 from chalicelib.domain.second_factors import Authenticator, Passkey
 
 
@@ -40,7 +41,8 @@ class Provider:
       person belong to this account.
     - `practices` are the ids of all practices that ever sent this provider a document.
     - `handed_over` are ids of documents that the provider handed over to colleagues, the newest first.
-    - `factor_declined_at` is the time at which the provider declined the one offer of a second factor."""
+    - `factor_declined_at` is the time at which the provider declined the one offer of a second factor.
+    - `reminders` are the owner's own choices for reminders of unsigned documents, or None."""
 
     id: str
     version: int
@@ -81,6 +83,7 @@ class Provider:
     assistants: tuple[Assistant, ...] = ()
     assists: tuple[str, ...] = ()
     handed_over: tuple[str, ...] = ()
+    reminders: ReminderPreferences | None = None
 
     @property
     def name(self) -> str:
@@ -193,8 +196,9 @@ def without_sessions(provider: Provider) -> Provider:
 def without_credentials(provider: Provider) -> Provider:
     """Return the next version of a provider's row, without sessions, links and everything that logs the owner in.
 
-    The callers close an account or move it to another owner. The saved signature, the consent, the assistants and the
-    name that the owner typed are removed too, because they belong to the person who gave or invited them."""
+    The callers close an account or move it to another owner. The saved signature, the consent, the assistants, the
+    choices for reminders and the name that the owner typed are removed too, because they belong to the person who gave
+    or invited them."""
     return replace(
         without_sessions(without_typed_name(provider)),
         password_hash=None,
@@ -210,6 +214,7 @@ def without_credentials(provider: Provider) -> Provider:
         move_link=None,
         assistants=(),
         assists=(),
+        reminders=None,
     )
 
 

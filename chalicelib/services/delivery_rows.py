@@ -24,6 +24,7 @@ def new_delivery(
     document_id: str | None = None,
     provider_id: str | None = None,
     access: int = 1,
+    follows_up: bool = False,
 ) -> Delivery:
     """Return the new delivery of an email, fax or notice, queued and due now, for the caller to store.
 
@@ -42,6 +43,7 @@ def new_delivery(
         provider_id=provider_id,
         access=access,
         next_attempt_at=now,
+        follows_up=follows_up,
     )
 
 

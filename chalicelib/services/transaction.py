@@ -28,7 +28,8 @@ class Job:
 
     `after` is the place in a list from which a job continues. `receipt` is a report of SES (the email service) on an
     email. Such a report can come before the portal has stored the id of the email, so a job applies the report later.
-    `fax_report` is a report of the fax carrier (the service that sends faxes). `fax_mail` is an email with faxes."""
+    `fax_report` is a report of the fax carrier (the service that sends faxes). `fax_mail` is an email with faxes.
+    `email` is the address of an account to which its owner stopped or started reminders."""
 
     queue: QueueName
     name: JobName
@@ -41,6 +42,7 @@ class Job:
     practice_id: str | None = None
     fax_report: FaxReport | None = None
     fax_mail: FaxMail | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

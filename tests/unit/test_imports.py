@@ -41,7 +41,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
             "transaction",
         },
         {"ports", "delivery_rows", "pagination"},
-        {"fax_webhooks", "lookups", "pdf_function", "qr_svg", "registry", "shown_names"},
+        {"fax_webhooks", "lookups", "pdf_function", "qr_svg", "registry", "shown_names", "stopped_reminders"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts", "reminders"},
         {"delivery", "proof", "returned_faxes"},

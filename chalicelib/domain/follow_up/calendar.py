@@ -3,11 +3,14 @@
 All times are aware and in UTC. A working day is Monday to Friday without the federal holidays of the United States (5
 U.S.C. 6103), in the local time of the recipient."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+WORK_WEEK = (0, 1, 2, 3, 4)
+"""Monday to Friday, by their numbers in Python."""
 
 _DAY = timedelta(days=1)
 _MONDAY, _THURSDAY, _SATURDAY, _SUNDAY = 0, 3, 5, 6
@@ -39,6 +42,58 @@ OFFICE_HOURS = Hours(time(8), time(17))
 """The hours of faxes and of requests to the clinic's staff."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The times at which messages may reach a recipient: some hours of some working days.
+
+    A time must be in the `hours` in all of the time zones `zones`. There are several if the recipient's time zone is
+    not certain, so that no message comes at night. The hours must overlap in these zones. `weekdays` are numbers from 0
+    (Monday) to 4."""
+
+    hours: Hours
+    zones: tuple[str, ...]
+    weekdays: tuple[int, ...] = WORK_WEEK
+
+    def next_time(self, moment: datetime) -> datetime:
+        """Return the first time (UTC), not before `moment`, at which a message may be sent."""
+        while True:
+            latest = max(self._next_in(moment, ZoneInfo(zone)) for zone in self.zones)
+            if latest == moment:
+                return moment
+            moment = latest
+
+    def next_time_on(self, day: date) -> datetime:
+        """Return the first time (UTC) on this day, or on a later day, at which a message may be sent."""
+        return self.next_time(start_of(day, self.hours, self.zones[0]))
+
+    def next_time_after_today(self, moment: datetime) -> datetime:
+        """Return the first time (UTC) on a later day than that of `moment` at which a message may be sent."""
+        return self.next_time_on(self.day_of(moment) + _DAY)
+
+    def last_time_before(self, day: date, *, not_before: date) -> datetime | None:
+        """Return the first time (UTC) on the last day before `day` on which a message may be sent.
+
+        Return None if there is no such day from the day `not_before` on."""
+        moments = map(self.next_time_on, reversed(_days(not_before, day)))
+        return next((moment for moment in moments if self.day_of(moment) < day), None)
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the recipient's day at this moment, in the first of the time zones."""
+        return moment.astimezone(ZoneInfo(self.zones[0])).date()
+
+    def _next_in(self, moment: datetime, zone: ZoneInfo) -> datetime:
+        local = moment.astimezone(zone)
+        if self._has_day(local.date()) and self.hours.opens <= local.time() < self.hours.closes:
+            return moment
+        day = local.date() + (_DAY if local.time() >= self.hours.closes else timedelta())
+        while not self._has_day(day):
+            day += _DAY
+        return datetime.combine(day, self.hours.opens, zone).astimezone(UTC)
+
+    def _has_day(self, day: date) -> bool:
+        return day.weekday() in self.weekdays and is_working_day(day)
+
+
 def is_working_day(day: date) -> bool:
     """Return True for Monday to Friday, except for federal holidays and for the days on which these are observed."""
     return day.weekday() < _SATURDAY and day not in _holidays(day.year)
@@ -61,23 +116,8 @@ def nearest_working_day(day: date) -> date:
 
 
 def next_allowed(moment: datetime, hours: Hours, zones: Collection[str]) -> datetime:
-    """Return the first time, not before `moment`, at which a message may be sent: within `hours` of a working day.
-
-    This must hold in all of the time zones `zones`. If the recipient's time zone is not certain, these are all possible
-    ones, so that no message comes at night. The hours must overlap in these zones."""
-    while True:
-        latest = max(_next_in(moment, hours, ZoneInfo(zone)) for zone in zones)
-        if latest == moment:
-            return moment
-        moment = latest
-
-
-def following_day(moment: datetime, hours: Hours, zones: Sequence[str]) -> datetime:
-    """Return the first time on a later day than that of `moment` at which a message may be sent.
-
-    The day is that of the first of the time zones `zones`, in which the recipient may be."""
-    day = moment.astimezone(ZoneInfo(zones[0])).date() + _DAY
-    return next_allowed(start_of(day, hours, zones[0]), hours, zones)
+    """Return the first time, not before `moment`, in these hours of a working day in all of these time zones."""
+    return Window(hours=hours, zones=tuple(zones)).next_time(moment)
 
 
 def start_of(day: date, hours: Hours, zone: str) -> datetime:
@@ -85,13 +125,9 @@ def start_of(day: date, hours: Hours, zone: str) -> datetime:
     return datetime.combine(day, hours.opens, ZoneInfo(zone)).astimezone(UTC)
 
 
-def _next_in(moment: datetime, hours: Hours, zone: ZoneInfo) -> datetime:
-    local = moment.astimezone(zone)
-    if is_working_day(local.date()) and hours.opens <= local.time() < hours.closes:
-        return moment
-    is_over = local.time() >= hours.closes
-    day = next_working_day(local.date() + (_DAY if is_over else timedelta()))
-    return datetime.combine(day, hours.opens, zone).astimezone(UTC)
+def _days(first: date, end: date) -> list[date]:
+    """Return the days from `first` on, without the day `end`."""
+    return [first + number * _DAY for number in range((end - first).days)]
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from chalicelib.domain.certification.facts import AttentionReason
+from chalicelib.domain.follow_up.preferences import ReminderPreferences
 
 
 class FollowUpStep(StrEnum):
@@ -64,14 +65,16 @@ MOVABLE = tuple(rule for rule in STEPS if rule.day < PERIOD)
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpPlan:
-    """A practice's settings for the follow-up of unsigned documents: the day of each step, and the allowed messages.
+    """The settings for the follow-up of a practice's unsigned documents: the days of the steps and the messages.
 
     `days` has one day for each row of `MOVABLE`. `emails` allows reminders by email. `faxes` allows faxes that the
-    follow-up sends: the fax of day 3 and repeats."""
+    follow-up sends: the fax of day 3 and repeats. These are the practice's settings. `preferences` are the provider's
+    own choices, or None."""
 
     days: tuple[int, ...] = tuple(rule.day for rule in MOVABLE)
     emails: bool = True
     faxes: bool = True
+    preferences: ReminderPreferences | None = None
 
     @property
     def all_days(self) -> tuple[int, ...]:

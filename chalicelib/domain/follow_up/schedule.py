@@ -7,14 +7,8 @@ from chalicelib.domain.certification.rules import CertifiedBy, certify, local_da
 from chalicelib.domain.deliveries import DeliveryStatus, MessageType
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.follow_up.area_codes import find_time_zones
-from chalicelib.domain.follow_up.calendar import (
-    EMAIL_HOURS,
-    OFFICE_HOURS,
-    nearest_working_day,
-    next_allowed,
-    next_working_day,
-    start_of,
-)
+from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, Window, nearest_working_day, next_working_day, start_of
+from chalicelib.domain.follow_up.preferences import find_window
 from chalicelib.domain.follow_up.progress import (
     MOVABLE,
     PERIOD,
@@ -24,7 +18,9 @@ from chalicelib.domain.follow_up.progress import (
     FollowUpStep,
     StepRule,
 )
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
+from chalicelib.domain.visibility import opens_to
 
 _DAY = timedelta(days=1)
 
@@ -88,9 +84,29 @@ def open_steps(document: Document, plan: FollowUpPlan) -> tuple[tuple[StepRule, 
     if progress is None:
         return ()
     left_out = {rule.step for rule in MOVABLE} if FollowUpStep.LAST_REMINDER in progress.done else set()
-    over = left_out.union(progress.done)
-    timed = [(rule, _time_of(rule, day, document, progress)) for rule, day in zip(STEPS, plan.all_days, strict=True)]
+    over, window = left_out.union(progress.done), message_window(document, plan)
+    first = local_day(progress.since, document)
+    timed = [
+        (rule, _time_of(rule, day, document, window, first)) for rule, day in zip(STEPS, plan.all_days, strict=True)
+    ]
     return tuple((rule, at) for rule, at in timed if rule.step not in over)
+
+
+def add_choices(plan: FollowUpPlan, provider: Provider | None, document: Document) -> FollowUpPlan:
+    """Return the practice's plan with the reminders that the document's provider has chosen, if there are any.
+
+    `provider` is the provider in whose lists the document is. The choices hold only for a document that the provider's
+    account may open."""
+    is_open = provider is not None and opens_to(provider, document)
+    return replace(plan, preferences=provider.reminders if provider is not None and is_open else None)
+
+
+def message_window(document: Document, plan: FollowUpPlan) -> Window:
+    """Return the times at which the follow-up may send messages to the document's provider.
+
+    They are the times that the provider has chosen, or else the afternoons of working days where the provider may
+    be."""
+    return find_window(plan.preferences, provider_zones(document.addressee, document.practice.time_zone))
 
 
 def provider_zones(addressee: Addressee, practice_zone: str) -> tuple[str, ...]:
@@ -107,22 +123,23 @@ def has_bounced(document: Document) -> bool:
     return bool(lines) and lines[-1].status == DeliveryStatus.FAILED
 
 
-def _time_of(rule: StepRule, day: int, document: Document, progress: FollowUpProgress) -> datetime:
-    """Return the time (UTC) of a step of the follow-up, which falls on a working day.
+def _time_of(rule: StepRule, day: int, document: Document, window: Window, first: date) -> datetime:
+    """Return the time (UTC) of a step of the follow-up, which falls on a working day. The days count from `first`.
 
-    A message is sent in the next afternoon that is allowed. A request to staff comes in the morning of the nearest
-    working day, which is at most two days late. So a plan that no channel reached is in the worklist by day 7. The
-    request after the due date is never early."""
-    zone, on = document.practice.time_zone, _day_of(rule, day, document, progress)
+    A message is sent at the next time in `window`. If this is too late to come before the due date, the last reminder
+    is sent on the last day in `window` before the due date, if there is one. A request to staff comes in the morning of
+    the nearest working day, which is at most two days late. So a plan that no channel reached is in the worklist by
+    day 7. The request after the due date is never early."""
+    on = _day_of(rule, day, document, first)
     if not rule.sends_messages:
         find_day = nearest_working_day if day < PERIOD else next_working_day
-        return start_of(find_day(on), OFFICE_HOURS, zone)
-    zones = provider_zones(document.addressee, zone)
-    return next_allowed(start_of(next_working_day(on), EMAIL_HOURS, zone), EMAIL_HOURS, zones)
+        return start_of(find_day(on), OFFICE_HOURS, document.practice.time_zone)
+    at = window.next_time_on(on)
+    is_late = rule.before_due and window.day_of(at) >= document.due_on
+    return (window.last_time_before(document.due_on, not_before=first + _DAY) if is_late else None) or at
 
 
-def _day_of(rule: StepRule, day: int, document: Document, progress: FollowUpProgress) -> date:
-    first = local_day(progress.since, document)
+def _day_of(rule: StepRule, day: int, document: Document, first: date) -> date:
     if rule.only_unopened and has_bounced(document):
         return first
     if not rule.before_due:

@@ -147,7 +147,7 @@ class CarrierFaxes(Faxes):
 
         The call brings all faxes of the practice that wait for this number. If no PDF of all of them can be made, the
         fax goes alone."""
-        companions = [fax for fax in find_companions(self.store, facts) if self._may_have_fax(fax)]
+        companions = [fax for fax in find_companions(self.store, facts) if self._may_leave(fax)]
         try:
             if companions:
                 return self._order(facts, companions), (facts, *companions)
@@ -155,8 +155,12 @@ class CarrierFaxes(Faxes):
             logger.warning("faxes not joined", extra={"delivery": facts.delivery.id, "faxes": len(companions)})
         return self._order(facts, ()), (facts,)
 
-    def _may_have_fax(self, fax: MessageFacts) -> bool:
-        """Count a fax against its recipient's daily limit, and return True. Return False if the limit is reached."""
+    def _may_leave(self, fax: MessageFacts) -> bool:
+        """Count a fax against its recipient's daily limit, and return True.
+
+        Return False if the limit is reached, or if the fax must wait for the times that the provider chose."""
+        if self._postpone(fax):
+            return False
         try:
             count_message(self.store, fax.delivery, fax.now)
         except (Unavailable, Unprocessable):

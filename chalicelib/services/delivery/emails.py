@@ -31,7 +31,8 @@ from chalicelib.services.lookups import require_practice
 from chalicelib.services.normalization import display_phone
 from chalicelib.services.reminders.reminder_contents import describe_waiting, find_due, find_waiting
 from chalicelib.services.reminders.reminder_rows import hand_over
-from chalicelib.services.reminders.reminder_stops import ReminderStops, is_stopped
+from chalicelib.services.reminders.reminder_stops import ReminderStops
+from chalicelib.services.stopped_reminders import is_stopped
 
 _ANNOUNCEMENT = "{practice}: {announcement}"
 _WAITS = "a document is waiting for your signature"
@@ -71,6 +72,9 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.NAME_CHANGED: "The name in your account was changed",
     AccountEventType.ASSISTANT_INVITED: "An assistant was invited to your account",
     AccountEventType.ASSISTANT_REMOVED: "An assistant was removed from your account",
+    AccountEventType.REMINDERS_CHANGED: "Your choices for reminders were changed",
+    AccountEventType.REMINDERS_STOPPED: "Reminder emails were stopped",
+    AccountEventType.REMINDERS_STARTED: "Reminder emails were started again",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """The sentence that reports a change of an account to its owner, by the type of the delivery."""

@@ -8,8 +8,9 @@ from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Document
 from chalicelib.domain.follow_up.area_codes import find_time_zones
-from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, next_allowed
-from chalicelib.domain.follow_up.schedule import has_ended
+from chalicelib.domain.follow_up.calendar import OFFICE_HOURS, Window
+from chalicelib.domain.follow_up.progress import FollowUpPlan
+from chalicelib.domain.follow_up.schedule import add_choices, has_ended
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -96,13 +97,11 @@ class MessageSender(ABC):
         """Return the result of an attempt that must wait for other hours, or None if the message may leave now.
 
         A fax leaves in the office hours of a working day, in the time zone of its number. If the number has no time
-        zone, the practice's zone decides. A subclass may postpone other messages. Only the local run sends at any
-        hour."""
+        zone, the practice's zone decides. A reminder by fax leaves at the times that the provider has chosen, if there
+        are any. A subclass may postpone other messages. Only the local run sends at any hour."""
         if facts.delivery.channel is not Channel.FAX or self.settings.sends_at_any_hour:
             return None
-        _, practice = facts.require_document()
-        zones = find_time_zones(facts.delivery.recipient) or (practice.time_zone,)
-        wait = next_allowed(facts.now, OFFICE_HOURS, zones) - facts.now
+        wait = _fax_window(facts).next_time(facts.now) - facts.now
         if not wait:
             return None
         # The wait is no failed attempt, so it does not use up the retry schedule.
@@ -114,6 +113,16 @@ class MessageSender(ABC):
 
     def _url(self, path: str) -> str:
         return self.settings.portal_url + path
+
+
+def _fax_window(facts: MessageFacts) -> Window:
+    """Return the times at which this fax may leave."""
+    document, practice = facts.require_document()
+    plan = add_choices(FollowUpPlan(), facts.provider, document)
+    if facts.delivery.follows_up and plan.preferences is not None:
+        return plan.preferences.window
+    zones = find_time_zones(facts.delivery.recipient) or (practice.time_zone,)
+    return Window(hours=OFFICE_HOURS, zones=zones)
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:

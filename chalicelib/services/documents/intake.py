@@ -14,7 +14,7 @@ from chalicelib.domain.claim_keys import external_claim, matching_claims
 from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document, FieldBox, StoredPdf
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
-from chalicelib.domain.follow_up.schedule import begin, is_faxed_at_once
+from chalicelib.domain.follow_up.schedule import add_choices, begin, is_faxed_at_once
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
 from chalicelib.services.concurrency import run_concurrently
@@ -116,7 +116,8 @@ class Intake:
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
         is_auto, check = command.delivery is DeliveryChoice.AUTO, registry.check if registry else None
         document = replace(document, delivery=delivery, is_auto=is_auto, registry=check)
-        document = begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
+        plan = add_choices(self._switches.follow_up(inbound.practice.id), match.provider, document)
+        document = begin(document, inbound.now, plan)
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
         change = self._first_change(inbound, document, match, _audit_data(command, inspected), number)
         change = replace(change, claims=claims)

@@ -11,7 +11,7 @@ from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.colleagues.hand_overs import as_addressed
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.follow_up.schedule import begin
+from chalicelib.domain.follow_up.schedule import add_choices, begin
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.registry.rules import RegistryWarning
 from chalicelib.domain.status import is_decidable, status_conflict
@@ -217,7 +217,8 @@ class LifecycleEvents:
         if correction.opened:
             document = reopen_fax(document)
         if _restarts(before, document, command, inbound.now):
-            return begin(document, inbound.now, self._switches.follow_up(inbound.practice.id))
+            plan = add_choices(self._switches.follow_up(inbound.practice.id), provider, document)
+            return begin(document, inbound.now, plan)
         return document
 
     def _record(

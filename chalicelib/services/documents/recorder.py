@@ -107,13 +107,17 @@ class Recorder:
         self._document = replace(self._document, attention=more_urgent(self._document.attention, reason))
         return self.event(DocumentEventType.NEEDS_ATTENTION, {"reason": reason}, webhook=True)
 
-    def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:
+    def message(
+        self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True, follows_up: bool = False
+    ) -> Self:
         """Queue an email or fax to the provider. The recorder's last event is the cause of the message.
 
         `shown` adds the message to the document's list `deliveries`. A message that anyone with a link can request must
         not be shown, because the document's row would grow without limit. An email about an account is never shown, and
-        belongs to no practice."""
-        owner = {"provider_id": self._document.provider_id, "access": self._document.access}
+        belongs to no practice. `follows_up` means that the message is a reminder, which the provider may limit to
+        certain hours and days."""
+        owner: dict[str, Any] = {"provider_id": self._document.provider_id, "access": self._document.access}
+        owner["follows_up"] = follows_up
         is_private = type in ACCOUNT_MESSAGES
         if is_private:
             owner["practice_id"] = PORTAL_PRACTICE

@@ -71,6 +71,11 @@ def find_listed(store: Store, delivery: Delivery, now: datetime) -> tuple[Docume
     return tuple(document for document in documents.values() if _waits_at(document, delivery.recipient, now))
 
 
+def find_listed_at(store: Store, email: str, provider_id: str, now: datetime) -> tuple[Document, ...]:
+    """Return everything in this provider's pending list that waits at this email address."""
+    return tuple(document for document in _listed(store, [provider_id]) if _waits_at(document, email, now))
+
+
 def find_due(
     store: Store, delivery: Delivery, now: datetime, *, reminds: Callable[[str], bool]
 ) -> tuple[Document, ...]:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Document
-from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, following_day, next_allowed
-from chalicelib.domain.follow_up.schedule import provider_zones
+from chalicelib.domain.follow_up.calendar import Window
+from chalicelib.domain.follow_up.progress import FollowUpPlan
+from chalicelib.domain.follow_up.schedule import add_choices, message_window
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery
 from chalicelib.services.ports import Store
 from chalicelib.services.transaction import Change
@@ -50,20 +51,21 @@ def add_to_reminder(
 
 
 def hand_over(store: Store, reminder: Delivery, due: Sequence[Document], now: datetime) -> AttemptResult | None:
-    """Hand the documents of a late reminder over to the reminder of the next afternoon, which may be today's.
+    """Hand the documents of a late reminder over to the next reminder that one of their providers may get.
 
-    `due` are the reminder's documents that still wait, one or more. If a reminder of today may leave now, because it is
-    afternoon for one of their providers, do nothing and return None. Otherwise the result cancels the late reminder. If
-    the other reminder takes no more documents, the late one waits: it is itself the reminder of that day, or another
-    afternoon must come."""
-    leaves, zones = min((next_allowed(now, EMAIL_HOURS, zones), zones) for zones in map(_zones_of, due))
-    if leaves == now and reminder.event_id == _event_of(now, zones[0]):
+    This reminder may be today's. `due` are the late reminder's documents that still wait, one or more. If a reminder of
+    today may leave now, because it is afternoon for one of their providers or the hour that the provider chose, do
+    nothing and return None. Otherwise the result cancels the late reminder. If the other reminder takes no more
+    documents, the late one waits: it is itself the reminder of that day, or another afternoon must come."""
+    window = min(_windows(store, due), key=lambda window: window.next_time(now))
+    leaves, zone = window.next_time(now), window.zones[0]
+    if leaves == now and reminder.event_id == _event_of(now, zone):
         return None
     later = add_to_reminder(
-        store, reminder.documents, reminder.recipient, reminder.provider_id, leaves=leaves, zone=zones[0]
+        store, reminder.documents, reminder.recipient, reminder.provider_id, leaves=leaves, zone=zone
     )
     if later is None:
-        again = leaves if leaves > now else following_day(now, EMAIL_HOURS, zones)
+        again = leaves if leaves > now else window.next_time_after_today(now)
         return AttemptResult(
             verdict=Verdict.RETRY, detail="Waits for the afternoon.", tried=False, retry_after=again - now
         )
@@ -79,5 +81,10 @@ def _event_of(leaves: datetime, zone: str) -> str:
     return f"reminder-{leaves.astimezone(ZoneInfo(zone)).date()}"
 
 
-def _zones_of(document: Document) -> tuple[str, ...]:
-    return provider_zones(document.addressee, document.practice.time_zone)
+def _windows(store: Store, documents: Sequence[Document]) -> list[Window]:
+    """Return, for each document, the times at which its provider may be reminded of it. A provider is read once."""
+    providers = {provider_id: store.provider(provider_id) for provider_id in {each.provider_id for each in documents}}
+    return [
+        message_window(document, add_choices(FollowUpPlan(), providers[document.provider_id], document))
+        for document in documents
+    ]

@@ -1,18 +1,19 @@
-"""The end of reminders by email to an address: its reader stops them by the link in a reminder, or a reminder bounces.
+"""The end of reminders by email to an address: its reader stops them, or a reminder bounces.
 
-The clinics then learn that their documents are not reminded of by email any more. The same link starts reminders
-again. Opening the link changes nothing, because email scanners open links. Only the forms behind the link stop and
-start reminders."""
+The reader stops them by the link in a reminder, or on the account page. Both store the same row. The clinics then learn
+that their documents are not reminded of by email any more. The reader can start reminders again in both places. Opening
+the link changes nothing, because email scanners open links. Only the forms behind the link stop and start
+reminders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason
-from chalicelib.domain.claim_keys import stopped_reminders_claim
 from chalicelib.domain.deliveries import Delivery, NoticeKind
+from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone
 from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.jobs import JobName, QueueName
@@ -20,9 +21,10 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_document
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Clock, Store
-from chalicelib.services.reminders.reminder_contents import find_listed
-from chalicelib.services.transaction import Change, Claim, Job, OutboxRow
+from chalicelib.services.ports import Clock
+from chalicelib.services.reminders.reminder_contents import find_listed, find_listed_at
+from chalicelib.services.stopped_reminders import is_stopped, stop_change
+from chalicelib.services.transaction import Change, Job, OutboxRow
 
 LINK_LIFETIME = timedelta(days=60)
 """The lifetime of the link that stops reminders. Every reminder has a new link."""
@@ -64,41 +66,47 @@ class ReminderStops:
     def _set_stopped(self, token: str, now: datetime, *, stops: bool) -> None:
         link = self._require_link(token, now)
         email = link.email or ""
-        stop = (_stop_of(email),)
 
         def step() -> None:
             if is_stopped(self._store, email) is not stops:
-                added, removed = (stop, ()) if stops else ((), stop)
                 outbox = (self._clinics_row(link, now),)
-                self._store.commit(Change(at=now, claims=added, released=removed, outbox=outbox))
+                self._store.commit(replace(stop_change(email, now, stops=stops), outbox=outbox))
 
         retry_on_conflict(step, retry_on=frozenset({"claim"}))
 
     def tell_clinics(self, job: Job) -> None:
         """Do the job that follows a stop or a new start of reminders: record it on every document that waits there.
 
-        After a stop, staff are asked to act. The job looks at the present state of the mailbox, so a job that comes
-        twice, or late, does no harm. It looks again at its end, because the reader may have changed the state, and the
-        job of that change may run beside this one."""
-        reminder = self._require_reminder(job)
-        stops = is_stopped(self._store, reminder.recipient)
-        self._change_waiting(reminder, stops=stops, record=record_stop if stops else _record_start)
-        if is_stopped(self._store, reminder.recipient) is not stops:
+        The job names the reminder whose link was used, or else the account and its email address. After a stop, staff
+        are asked to act. The job looks at the present state of the mailbox, so a job that comes twice, or late, does no
+        harm. It looks again at its end, because the reader may have changed the state, and the job of that change may
+        run beside this one."""
+        now = self._clock.now()
+        if job.provider_id is not None and job.email is not None:
+            email, documents = job.email, find_listed_at(self._store, job.email, job.provider_id, now)
+        else:
+            reminder = self._require_reminder(job)
+            email, documents = reminder.recipient, find_listed(self._store, reminder, now)
+        stops = is_stopped(self._store, email)
+        self._change_waiting(documents, now, stops=stops, record=record_stop if stops else _record_start)
+        if is_stopped(self._store, email) is not stops:
             self.tell_clinics(job)
 
     def report_bounce(self, job: Job) -> None:
         """Do the job that follows a reminder that could not be delivered: report it for every document that waits.
 
         A job that comes twice does no harm."""
-        reminder = self._require_reminder(job)
-        self._change_waiting(reminder, stops=True, record=lambda recorder: _record_bounce(recorder, reminder))
+        reminder, now = self._require_reminder(job), self._clock.now()
+        documents = find_listed(self._store, reminder, now)
+        self._change_waiting(documents, now, stops=True, record=lambda recorder: _record_bounce(recorder, reminder))
 
-    def _change_waiting(self, reminder: Delivery, *, stops: bool, record: Callable[[Recorder], object]) -> None:
-        """Store on every document that waits at the reminder's address whether reminders reach its reader.
+    def _change_waiting(
+        self, documents: Sequence[Document], now: datetime, *, stops: bool, record: Callable[[Recorder], object]
+    ) -> None:
+        """Store on every document that waits at an address whether reminders reach its reader.
 
         `stops` is true if no reminder reaches the reader any more. `record` adds to the recorder of a document what its
         clinic learns. A document that already has this state does not change."""
-        now = self._clock.now()
 
         def change(document_id: str) -> None:
             document = require_document(self._store, document_id)
@@ -111,7 +119,7 @@ class ReminderStops:
             record(recorder)
             self._writer.commit(recorder)
 
-        for document in find_listed(self._store, reminder, now):
+        for document in documents:
             retry_on_conflict(partial(change, document.id), retry_on=frozenset({"document"}))
 
     def _clinics_row(self, link: Secret, now: datetime) -> OutboxRow:
@@ -129,16 +137,6 @@ class ReminderStops:
         if link is None or not link.is_live(now):
             raise Gone("This link has expired. Every reminder has a new link.")
         return link
-
-
-def is_stopped(store: Store, email: str) -> bool:
-    """Return True if the reader of this mailbox has stopped reminders by email."""
-    key = stopped_reminders_claim(email)
-    return key in store.claims([key])
-
-
-def _stop_of(email: str) -> Claim:
-    return Claim(key=stopped_reminders_claim(email), owner=email)
 
 
 def _record_start(recorder: Recorder) -> None:

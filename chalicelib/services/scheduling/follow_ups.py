@@ -13,9 +13,17 @@ from chalicelib.domain.certification.rules import has_lapsed
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import ConcurrentUpdate
-from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, following_day, next_allowed
+from chalicelib.domain.follow_up.calendar import Window
+from chalicelib.domain.follow_up.preferences import ReminderChannel
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, StepRule
-from chalicelib.domain.follow_up.schedule import due_rules, has_bounced, next_check, open_lapse, provider_zones
+from chalicelib.domain.follow_up.schedule import (
+    add_choices,
+    due_rules,
+    has_bounced,
+    message_window,
+    next_check,
+    open_lapse,
+)
 from chalicelib.domain.practices import Practice
 from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.documents.document_writer import DocumentWriter
@@ -23,7 +31,8 @@ from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.ports import Switches
 from chalicelib.services.reminders.reminder_rows import add_to_reminder
-from chalicelib.services.reminders.reminder_stops import is_stopped, record_stop
+from chalicelib.services.reminders.reminder_stops import record_stop
+from chalicelib.services.stopped_reminders import is_stopped
 from chalicelib.services.transaction import Change
 
 _URGENCY = [AttentionReason.REMINDERS_STOPPED, *(rule.attention for rule in STEPS if rule.attention)]
@@ -62,13 +71,14 @@ class FollowUps:
         return True
 
     def _change(self, document: Document, practice: Practice, now: datetime) -> Change:
-        plan = self._switches.follow_up(practice.id)
+        provider = self._store.provider(document.provider_id)
+        plan = add_choices(self._switches.follow_up(practice.id), provider, document)
         rules = due_rules(document, plan, now)
-        email = _due_email(document, rules, plan)
+        email, fax = self._choose_channels(document, rules, plan)
         # The reader stopped reminders before the document was sent, for example, and the clinic does not know it.
         stops = email is not None and is_stopped(self._store, email)
-        fax = self._fax_of(document, rules, plan)
-        messages, wait_until = self._find_messages(document, None if stops else email, fax, now)
+        window = message_window(document, plan)
+        messages, wait_until = self._find_messages(document, None if stops else email, fax, window, now)
         taken = rules if wait_until is None else tuple(rule for rule in rules if not rule.sends_messages)
         after = _with_progress(document, taken, is_reminded=messages.reminder is not None, stops=stops)
         following = next_check(after, plan, now) if wait_until is None else min((wait_until, *open_lapse(after, now)))
@@ -82,25 +92,49 @@ class FollowUps:
         return replace(change, deliveries=(*change.deliveries, *reminders))
 
     def _find_messages(
-        self, document: Document, email: str | None, fax: str | None, now: datetime
+        self, document: Document, email: str | None, fax: str | None, window: Window, now: datetime
     ) -> tuple[_Messages, datetime | None]:
         """Return the messages of the due steps, and None if they leave now, or else the time at which they may leave.
 
-        They wait outside of the afternoon hours of a working day. They also wait if today's one reminder to the mailbox
-        has already left. `email` is the address to remind and `fax` the number to fax, or None."""
+        They wait outside of `window`, the hours and days of the provider's reminders. They also wait if today's one
+        reminder to the mailbox has already left. `email` is the address to remind and `fax` the number to fax, or
+        None."""
         if email is None and fax is None:
             return _Messages(), None
-        zones = provider_zones(document.addressee, document.practice.time_zone)
-        leaves = next_allowed(now, EMAIL_HOURS, zones)
+        leaves = window.next_time(now)
         if leaves > now:
             return _Messages(), leaves
         if email is None:
             return _Messages(fax=fax), None
         ids, owner = (document.id,), document.provider_id
-        reminder = add_to_reminder(self._store, ids, email, owner, leaves=now, zone=zones[0])
+        reminder = add_to_reminder(self._store, ids, email, owner, leaves=now, zone=window.zones[0])
         if reminder is None:
-            return _Messages(), following_day(now, EMAIL_HOURS, zones)
+            return _Messages(), window.next_time_after_today(now)
         return _Messages(reminder=reminder, fax=fax), None
+
+    def _choose_channels(
+        self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan
+    ) -> tuple[str | None, str | None]:
+        """Return the email address at which a reminder is due, and the number to which the document is faxed again.
+
+        None means that no such message is due. The provider's own choice of a channel holds if the document can reach
+        the provider by this channel. `rules` are the rules of the follow-up's due steps, and `plan` has the settings of
+        the practice and the provider."""
+        email, fax = _due_email(document, rules, plan), self._fax_of(document, rules, plan)
+        channel = plan.preferences.channel if plan.preferences else ReminderChannel.BOTH
+        if channel is ReminderChannel.FAX and fax is not None:
+            return None, fax
+        if channel is ReminderChannel.EMAIL and self._reaches_by_email(document, plan):
+            return email, None
+        return email, fax
+
+    def _reaches_by_email(self, document: Document, plan: FollowUpPlan) -> bool:
+        """Return True if reminders by email can reach the provider, who may have stopped them.
+
+        They cannot reach the provider if an email to the address bounced."""
+        email, progress = document.addressee.email or "", document.follow_up
+        has_ended = progress is not None and progress.is_stopped and not is_stopped(self._store, email)
+        return plan.emails and document.delivery in BY_EMAIL and not has_bounced(document) and not has_ended
 
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the number to which the document is faxed again, or None if no fax is due.
@@ -162,7 +196,7 @@ def _record_messages(recorder: Recorder, messages: _Messages, taken: tuple[StepR
     facts = {"step": step, "reminder": reminder.id if reminder else None, "fax": fax is not None}
     recorder.event(DocumentEventType.REMINDED, facts)
     if fax is not None:
-        recorder.message(Channel.FAX, MessageType.FAX, fax)
+        recorder.message(Channel.FAX, MessageType.FAX, fax, follows_up=True)
 
 
 def _record_attention(recorder: Recorder, before: Document, taken: tuple[StepRule, ...], now: datetime) -> None:

@@ -51,6 +51,9 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.ASSISTANT_REMOVED: "Assistant removed",
     AccountEventType.PROVIDER_ADDED: "Became the assistant of a provider",
     AccountEventType.PROVIDER_LEFT: "Removed as the assistant of a provider",
+    AccountEventType.REMINDERS_CHANGED: "Reminders changed",
+    AccountEventType.REMINDERS_STOPPED: "Reminder emails stopped",
+    AccountEventType.REMINDERS_STARTED: "Reminder emails started again",
     AccountEventType.ACCOUNT_MOVED: "Moved to another email address, and new password set with the link sent there",
 }
 _METHODS: Mapping[str, str] = {

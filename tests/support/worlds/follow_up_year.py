@@ -18,11 +18,14 @@ from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.dynamodb_rows import waiting_key
 from chalicelib.domain.carriers.email_receipts import Receipt, ReceiptKind
 from chalicelib.domain.certification.facts import CallResult, Certification, Payer, PayerKind, TransmissionChannel
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Patient, ReturnedMethod
+from chalicelib.domain.follow_up.preferences import ReminderChannel, ReminderPreferences
 from chalicelib.domain.follow_up.schedule import has_ended
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery.carrier_faxes import CarrierFaxes
 from chalicelib.services.delivery.message_sender import MessageFacts
@@ -32,7 +35,7 @@ from chalicelib.services.documents.incoming_pdf import PdfSource
 from chalicelib.services.documents.lifecycle_events import ReturnCommand
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.documents.staff_reports import CallCommand
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Claim
 from chalicelib.workers import run_delivery_job
 from examples.fax_carrier.exchange import Plan
 from tests.support.emr_fixtures import PDF, sent
@@ -55,6 +58,14 @@ their follow-up. The year has both changes of daylight saving time and every hol
 
 OPENS_EMAIL, SIGNS_OPENED = 0.25, 0.45
 SIGNS_FAX, SIGNS_REMINDED, SIGNS_CALLED = 0.25, 0.2, 0.5
+CHOICES: tuple[dict[str, Any], ...] = (
+    {"hour": 8, "weekdays": (4,), "channel": ReminderChannel.EMAIL},
+    {"weekdays": (0, 2)},
+    {"hour": 16, "weekdays": (1, 3), "channel": ReminderChannel.FAX},
+    {"hour": 11},
+)
+"""The choices for reminders that providers with an account have made, in turn. Every third provider has one."""
+
 LINK = re.compile(r"https://portal\.test/(?:documents|by-hand)/(doc_\w+)")
 
 
@@ -118,23 +129,27 @@ class QuickFaxes(CarrierFaxes):
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """A provider in the simulated year. `bounces` and `has_dead_fax` say that emails or faxes to the provider never
-    arrive."""
+    arrive. `reminders` are the choices of a provider with an account, or None."""
 
     addressee: Addressee
     zone: str
     bounces: bool
     has_dead_fax: bool
+    reminders: ReminderPreferences | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SentMessage:
-    """A message that the portal sent in the simulated year, and the ids of the documents that it names or carries."""
+    """A message that the portal sent in the simulated year, and the ids of the documents that it names or carries.
+
+    `is_reminder` is true for a reminder by email or by fax."""
 
     at: datetime
     channel: Channel
     type: str
     recipient: str
     documents: tuple[str, ...]
+    is_reminder: bool
 
 
 @dataclass(kw_only=True)
@@ -170,6 +185,9 @@ class Year:
         self.people = [self._person(number) for number in range(self.providers)]
         world.clock.at = datetime.combine(FIRST_DAY, time(0), UTC)
         world.store.commit(Change(at=world.clock.at, practices=tuple(self.clinics)))
+        for number, person in enumerate(self.people):
+            if person.reminders:
+                self._open_account(number, person)
         world.switches.on |= {clinic.id for clinic in self.clinics}
 
     def run(self) -> None:
@@ -225,6 +243,8 @@ class Year:
                 type=delivery.type,
                 recipient=delivery.recipient,
                 documents=documents,
+                is_reminder=delivery.type == MessageType.REMINDER
+                or any(self.world.row(other).follows_up for other in together or (delivery.id,)),
             )
         )
         if delivery.channel is Channel.EMAIL and delivery.type in (MessageType.READY, MessageType.REMINDER):
@@ -333,6 +353,21 @@ class Year:
             time_zone=zone,
         )
 
+    def _open_account(self, number: int, person: Person) -> None:
+        """Store the account in which a provider has made choices for reminders."""
+        email = person.addressee.email or ""
+        account = Provider(
+            id=f"prv_{number}",
+            version=1,
+            first_name=person.addressee.first_name,
+            last_name=person.addressee.last_name,
+            email=email,
+            password_hash="x",
+            reminders=person.reminders,
+        )
+        claim = Claim(key=email_claim(email), owner=account.id)
+        self.store.commit(Change(at=self.world.clock.at, providers=(account,), claims=(claim,)))
+
     def _person(self, number: int) -> Person:
         zone, area = ZONES[self._random.randrange(len(ZONES))]
         fax = f"+1{area}555{3000 + number}"
@@ -347,6 +382,9 @@ class Year:
             zone=zone,
             bounces=number % 10 == 3,
             has_dead_fax=number % 10 in (3, 4) and number % 20 != 3,
+            reminders=None
+            if number % 3
+            else ReminderPreferences(time_zone=zone, **CHOICES[number // 3 % len(CHOICES)]),
         )
         if person.has_dead_fax:
             self.world.plan(*[Plan(failure="receiver_unallocated_number")] * 2_000, number=fax)

@@ -12,10 +12,21 @@ from chalicelib.domain.certification.facts import (
     VerbalCertification,
 )
 from chalicelib.domain.documents import DeliveryLine, Document
+from chalicelib.domain.follow_up.calendar import EMAIL_HOURS, Window
+from chalicelib.domain.follow_up.preferences import ReminderPreferences
 from chalicelib.domain.follow_up.progress import STEPS, FollowUpPlan, FollowUpStep
-from chalicelib.domain.follow_up.schedule import begin, due_rules, has_ended, next_check, open_steps, provider_zones
+from chalicelib.domain.follow_up.schedule import (
+    add_choices,
+    begin,
+    due_rules,
+    has_ended,
+    message_window,
+    next_check,
+    open_steps,
+    provider_zones,
+)
 from chalicelib.domain.status import Outcome, Status
-from tests.support.provider_fixtures import a_document
+from tests.support.provider_fixtures import PROVIDER, a_document
 
 PLAN, EMAIL = FollowUpPlan(), "dr.rivera@example.com"
 SENT = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -203,3 +214,40 @@ def test_the_days_count_from_a_later_start() -> None:
     document = begin(sent(), later, PLAN)
     assert times(document)[0] == "fax 12-11 19:00"
     assert len(times(document)) == len(STEPS)
+
+
+# The provider's own choices
+
+FRIDAY = ReminderPreferences(time_zone="America/New_York", hour=8, weekdays=(4,))
+FRIDAYS = FollowUpPlan(preferences=FRIDAY)
+
+
+@pytest.mark.parametrize(
+    ("due_on", "last"),
+    [
+        (date(2026, 12, 31), "12-18 13:00"),
+        (date(2027, 1, 8), "12-18 13:00"),
+        (date(2027, 1, 9), "01-08 13:00"),
+        (date(2026, 12, 4), "12-04 13:00"),
+        (date(2026, 12, 5), "12-04 13:00"),
+    ],
+    ids=["after two holidays", "on a Friday", "after a Friday", "no Friday is left", "the first Friday"],
+)
+def test_messages_come_on_chosen_days_and_the_last_reminder_before_the_due_date(due_on: date, last: str) -> None:
+    planned = times(sent(plan=FRIDAYS, due_on=due_on), FRIDAYS)
+    assert planned[:3] == ["fax 12-04 13:00", "call 12-07 14:00", "reminder 12-11 13:00"]
+    assert f"last_reminder {last}" in planned
+
+
+def test_without_choices_too_the_last_reminder_comes_before_the_due_date() -> None:
+    due_on_monday = times(sent(due_on=date(2026, 12, 28)))
+    assert "last_reminder 12-24 19:00" in due_on_monday, "December 25 is a holiday, and the 28th is the due date"
+
+
+def test_the_choices_hold_only_for_documents_that_the_account_may_open() -> None:
+    document, owner = sent(), replace(PROVIDER, reminders=FRIDAY)
+    assert add_choices(FollowUpPlan(emails=False), owner, document) == replace(FRIDAYS, emails=False)
+    for stranger in (None, replace(owner, id="prv_9"), replace(owner, password_hash=None), PROVIDER):
+        assert add_choices(PLAN, stranger, document) == PLAN
+    assert message_window(document, FRIDAYS) == FRIDAY.window
+    assert message_window(document, PLAN) == Window(hours=EMAIL_HOURS, zones=("America/Chicago",))

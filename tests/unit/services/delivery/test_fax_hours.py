@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
-from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
+from chalicelib.domain.follow_up.preferences import ReminderPreferences
 from chalicelib.services.delivery.faxes import Faxes
+from chalicelib.services.transaction import Change
+from tests.support.provider_fixtures import PROVIDER
 from tests.support.worlds.delivery_world import World
 from tests.support.worlds.fax_world import FaxWorld, store_pdf
 
@@ -107,3 +110,59 @@ def test_an_email_about_a_new_document_leaves_at_any_hour() -> None:
     world = strict(World())
     world.clock.at = utc("2026-11-22T05:00") + timedelta(minutes=1)
     assert world.deliver(world.message(Channel.EMAIL, MessageType.READY)).status is DeliveryStatus.SENT
+
+
+# Reminders by fax, at the times that the provider chose
+
+
+def reminded(world: World, *, follows_up: bool = True, **choices: Any) -> Delivery:
+    """Let the provider choose when reminders come, and return a new fax, which is a reminder if `follows_up`."""
+    provider = world.store.provider(PROVIDER.id)
+    assert provider is not None
+    chosen = ReminderPreferences(time_zone="America/Los_Angeles", **choices)
+    owner = replace(PROVIDER, version=provider.version + 1, reminders=chosen)
+    fax = world.row(world.message(Channel.FAX, MessageType.FAX, CHICAGO))
+    marked = replace(fax, version=fax.version + 1, follows_up=follows_up)
+    world.store.commit(Change(at=world.clock.at, providers=(owner,), deliveries=(marked,)))
+    return marked
+
+
+@pytest.mark.parametrize("kind", [World, FaxWorld], ids=["gateway", "carrier"])
+@pytest.mark.parametrize(
+    ("now", "leaves"),
+    [
+        ("2026-12-04T23:59", "2026-12-05T00:00"),
+        ("2026-12-05T00:59:59", None),
+        ("2026-12-05T01:00", "2026-12-08T00:00"),
+        ("2026-12-02T20:00", "2026-12-05T00:00"),
+    ],
+    ids=["before the hour", "in the hour", "after the hour", "on another day"],
+)
+def test_a_reminder_by_fax_leaves_in_the_chosen_hour_only(kind: type[World], now: str, leaves: str | None) -> None:
+    world = strict(kind())
+    world.clock.at = utc(now)
+    row = world.deliver(reminded(world, hour=16, weekdays=(0, 4)).id)
+    assert len(row.attempts) == (leaves is None)
+    assert leaves is None or row.next_attempt_at == utc(leaves)
+
+
+def test_any_other_fax_leaves_in_the_office_hours_of_its_number() -> None:
+    world = strict(World())
+    world.clock.at = utc("2026-12-02T20:00")
+    assert len(world.deliver(reminded(world, follows_up=False, weekdays=(4,)).id).attempts) == 1
+
+
+def test_a_reminder_without_a_choice_leaves_in_office_hours() -> None:
+    world = strict(World())
+    world.clock.at = utc("2026-12-02T20:00")
+    fax = world.row(world.message(Channel.FAX, MessageType.FAX, CHICAGO))
+    world.store.commit(Change(at=world.clock.at, deliveries=(replace(fax, version=2, follows_up=True),)))
+    assert len(world.deliver(fax.id).attempts) == 1
+
+
+def test_a_call_for_another_fax_does_not_take_a_reminder_along_at_another_time() -> None:
+    world = strict(FaxWorld())
+    world.clock.at = utc("2026-12-02T20:00")
+    reminder, other = reminded(world, weekdays=(4,)), world.message(Channel.FAX, MessageType.FAX, CHICAGO)
+    assert world.deliver(other).call is not None
+    assert world.row(reminder.id).attempts == ()

@@ -17,11 +17,12 @@ from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate, Gone
 from chalicelib.domain.follow_up.progress import FollowUpProgress, FollowUpStep
-from chalicelib.domain.jobs import JobName
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Status
 from chalicelib.services.documents.identity import mask
 from chalicelib.services.reminders.reminder_rows import add_to_reminder
-from chalicelib.services.reminders.reminder_stops import LINK_LIFETIME, is_stopped
+from chalicelib.services.reminders.reminder_stops import LINK_LIFETIME
+from chalicelib.services.stopped_reminders import is_stopped, stop_change
 from chalicelib.services.transaction import Change, Job
 from chalicelib.workers import run_delivery_job
 from tests.support.portal import Browser, Portal, text
@@ -320,3 +321,44 @@ def test_after_a_bounce_no_reminder_follows_and_no_other_reason_is_hidden(world:
     world.clock.at = afternoon
     assert world.scheduled_sweep.run()["follow_ups"] == 1
     assert world.document.follow_up.reminders == 0
+
+
+# The switch on the account page
+
+
+def switch(world: World, *, stops: bool) -> None:
+    """Stop or start the reminders as the account page does, and run the job that follows, twice."""
+    email_job = Job(
+        queue=QueueName.DELIVERIES,
+        name=JobName.REMINDERS_STOPPED,
+        event_id="out_1",
+        provider_id=PROVIDER.id,
+        email=EMAIL,
+    )
+    world.store.commit(stop_change(EMAIL, world.clock.at, stops=stops))
+    for _ in range(2):
+        run_delivery_job(email_job, world)
+
+
+def test_the_account_page_stops_and_starts_the_reminders_of_everything_that_waits_at_the_address(world: World) -> None:
+    elsewhere = replace(world.document.addressee, email="luis@home.example")
+    other(world, addressee=elsewhere)
+    switch(world, stops=True)
+    assert world.document.attention is AttentionReason.REMINDERS_STOPPED
+    assert world.document.follow_up is not None
+    assert world.document.follow_up.is_stopped
+    switch(world, stops=False)
+    assert [event.type for event in world.events()] == [
+        "document.reminders_stopped",
+        "document.needs_attention",
+        "document.reminders_resumed",
+    ]
+    assert world.document.attention is None
+    assert world.store.events("doc_2") == ()
+
+
+def test_a_job_without_an_account_or_a_reminder_is_an_error(world: World) -> None:
+    job = Job(queue=QueueName.DELIVERIES, name=JobName.REMINDERS_STOPPED, event_id="out_1")
+    for incomplete in (job, replace(job, provider_id=PROVIDER.id), replace(job, email=EMAIL)):
+        with pytest.raises(LookupError):
+            run_delivery_job(incomplete, world)

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document, Kind
+from chalicelib.domain.follow_up.preferences import ReminderPreferences
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
 from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.status import Status
@@ -292,3 +293,23 @@ def test_the_first_notice_is_told_apart_by_its_subject_and_its_first_line(world:
     start = "A document is waiting for your signature\n\nFor Luis Rivera, MD\n\nHill Country Therapy has sent you"
     assert sent_text(world).startswith(start)
     assert all(word in html(world) for word in ("For Luis Rivera, MD", "(512) 555-0177"))
+
+
+@pytest.mark.parametrize(
+    ("hour", "now", "status"),
+    [(13, timedelta(minutes=59), DeliveryStatus.SENT), (13, timedelta(hours=1), DeliveryStatus.CANCELLED)],
+    ids=["in the hour", "after the hour"],
+)
+def test_a_reminder_leaves_in_the_hour_that_its_provider_chose(
+    world: World, hour: int, now: timedelta, status: DeliveryStatus
+) -> None:
+    row = remind(world)
+    chosen = ReminderPreferences(time_zone=CHICAGO, hour=hour, weekdays=(AFTERNOON.weekday(),))
+    provider = world.store.provider(PROVIDER.id)
+    assert provider is not None
+    owner = replace(PROVIDER, version=provider.version + 1, reminders=chosen)
+    world.store.commit(Change(at=AFTERNOON, providers=(owner,)))
+    world.clock.at = AFTERNOON + now
+    assert world.deliver(row.id).status is status
+    later = [found.next_attempt_at for found in rows(world) if found.id != row.id]
+    assert later == [] if status is DeliveryStatus.SENT else [AFTERNOON + timedelta(days=7, minutes=10)]
