@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts.assistant_list import AssistantList
     from chalicelib.services.accounts.guest_accounts import GuestAccounts
     from chalicelib.services.accounts.link_requests import LinkRequests
+    from chalicelib.services.accounts.reminder_settings import ReminderSettings
     from chalicelib.services.accounts.setup_links import SetupLinks
     from chalicelib.services.authentication.known_devices import KnownDevices
     from chalicelib.services.authentication.passkey_options import PasskeyOptions
@@ -165,6 +166,7 @@ class Services:
     guest_accounts: GuestAccounts = _service("accounts.guest_accounts")
     link_requests: LinkRequests = _service("accounts.link_requests")
 
+    reminder_settings: ReminderSettings = _service("accounts.reminder_settings", writer="account_writer")
     assistance: Assistance = _service("accounts.assistance")
     assistant_list: AssistantList = _service("accounts.assistant_list", writer="account_writer")
     invitations: Invitations = _service("accounts.assistant_invitations")

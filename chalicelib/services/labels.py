@@ -1,4 +1,5 @@
-"""The words for document kinds and decline reasons, as people read them on pages, in emails and on certificates."""
+"""The words for document kinds, decline reasons and times, as people read them on pages, in emails and on
+certificates."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -31,6 +32,32 @@ DECLINE_REASONS: Mapping[DeclineReason, str] = {
     DeclineReason.NEEDS_A_VISIT: "The patient needs a visit first",
     DeclineReason.OTHER: "Other",
 }
+
+
+TIME_ZONES: Mapping[str, str] = {
+    "America/New_York": "Eastern",
+    "America/Chicago": "Central",
+    "America/Denver": "Mountain",
+    "America/Phoenix": "Arizona",
+    "America/Los_Angeles": "Pacific",
+    "America/Anchorage": "Alaska",
+    "Pacific/Honolulu": "Hawaii",
+    "America/Puerto_Rico": "Atlantic",
+    "Pacific/Guam": "Guam",
+}
+"""The words for the time zones from which a provider can choose."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+
+
+def hour_range(hour: int) -> str:
+    """Return the hour of a day that begins at `hour` (0 to 23) as text, such as `8 to 9 AM` or `11 AM to 12 PM`."""
+    starts, ends = ((part % 12 or 12, "PM" if part % 24 >= _NOON else "AM") for part in (hour, hour + 1))
+    half = "" if starts[1] == ends[1] else f" {starts[1]}"
+    return f"{starts[0]}{half} to {ends[0]} {ends[1]}"
+
+
+_NOON = 12
 
 
 def duration(time: timedelta) -> str:

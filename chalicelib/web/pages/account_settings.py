@@ -6,12 +6,13 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret
+from chalicelib.domain.follow_up.preferences import CHOICE_OF_HOURS
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner
 from chalicelib.services.accounts.account_emails import MAX_EMAILS
 from chalicelib.services.accounts.account_settings import authenticator_uri
 from chalicelib.services.accounts.assistant_list import MAX_ASSISTANTS
 from chalicelib.services.authentication.passwords import min_length
-from chalicelib.services.labels import duration
+from chalicelib.services.labels import TIME_ZONES, WEEKDAYS, duration, hour_range
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
@@ -37,6 +38,9 @@ _DONE: Mapping[str, str] = {
     "assistant-removed": "Assistant removed. This person can no longer open your documents.",
     "email-added": "Email address added. We've emailed all your addresses.",
     "email-removed": "Email address removed. We've emailed all your addresses.",
+    "reminders": "Saved. Your next reminders will come at the times you chose.",
+    "reminders-stopped": "Reminder emails stopped. We've notified the clinics that wait for your signature.",
+    "reminders-started": "Reminder emails will be sent again.",
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
 }
 
@@ -193,6 +197,10 @@ def show_account(context: RequestContext, error: PortalError | None = None) -> R
         max_emails=MAX_EMAILS,
         max_assistants=MAX_ASSISTANTS,
         principals=context.services.assistance.principals(owner) if owner.is_assistant else (),
+        reminders=None if owner.is_assistant else context.services.reminder_settings.describe(owner),
+        hours={hour: hour_range(hour) for hour in CHOICE_OF_HOURS},
+        weekdays=WEEKDAYS,
+        time_zones=TIME_ZONES,
         typed=context.form,
         history_url=context.history_url(ACCOUNT_PATH),
     )

@@ -1,11 +1,14 @@
-"""The page behind the link in a reminder that stops reminders by email, and starts them again."""
+"""The handlers by which a provider stops reminders by email, or chooses when and how reminders come.
+
+One page is behind the link in a reminder and needs no login. The other forms are on the account page."""
 
 from chalice.app import Response
 
 from chalicelib.services.documents.identity import mask
-from chalicelib.services.reminders.reminder_stops import is_stopped
+from chalicelib.services.stopped_reminders import is_stopped
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
+from chalicelib.web.pages.account_settings import change_account
 
 
 def show_stop_form(context: RequestContext, token: str) -> Response:
@@ -23,3 +26,16 @@ def stop_reminders(context: RequestContext, token: str) -> Response:
     change = stops.start_again if context.form.get("change") == "start" else stops.stop
     change(token, context.now)
     return redirect(f"/reminders/stop/{token}")
+
+
+def choose(context: RequestContext) -> Response:
+    """Store when and how the owner of the account wants reminders, and return the next page."""
+    settings = context.services.reminder_settings
+    return change_account(context, lambda owner: settings.choose(owner, context.form), "reminders")
+
+
+def set_emails(context: RequestContext) -> Response:
+    """Stop reminders by email to one address of the account, or start them again, and return the next page."""
+    email, stops = context.form.get("email", ""), context.form.get("change") != "start"
+    settings, done = context.services.reminder_settings, "reminders-stopped" if stops else "reminders-started"
+    return change_account(context, lambda owner: settings.set_emails(owner, email, stops=stops), done)

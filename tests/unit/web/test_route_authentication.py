@@ -40,6 +40,8 @@ EXPECTED_ACCESS = {
     ("GET", "/account/second-factor"): Access.ACCOUNT,
     ("POST", "/account/second-factor/later"): Access.ACCOUNT,
     ("POST", "/account/name"): Access.OWN_ACCOUNT,
+    ("POST", "/account/reminders"): Access.OWN_ACCOUNT,
+    ("POST", "/account/reminders/emails"): Access.OWN_ACCOUNT,
     ("POST", "/account/password"): Access.ACCOUNT,
     ("POST", "/account/log-out-everywhere"): Access.ACCOUNT,
     ("POST", "/account/assistants"): Access.OWN_ACCOUNT,

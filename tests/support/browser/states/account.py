@@ -84,6 +84,23 @@ def account_with_a_refused_address(scene: Scene) -> None:
 
 
 @state
+def account_with_chosen_reminders(scene: Scene) -> None:
+    account_with_more_addresses(scene)
+    scene.page.get_by_label("Time of day").select_option("9 to 10 AM")
+    for day in ("Monday", "Wednesday"):
+        scene.page.get_by_label(day).uncheck()
+    scene.press("Save")
+
+
+@state
+def account_with_refused_reminders(scene: Scene) -> None:
+    account(scene)
+    for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday"):
+        scene.page.get_by_label(day).uncheck()
+    scene.press("Save")
+
+
+@state
 def address_code(scene: Scene) -> None:
     account(scene)
     scene.page.get_by_label("Add an email address").fill("luis.rivera@hillcountryclinic.example")
