@@ -344,9 +344,10 @@ def test_the_account_page_stops_and_starts_the_reminders_of_everything_that_wait
     elsewhere = replace(world.document.addressee, email="luis@home.example")
     other(world, addressee=elsewhere)
     switch(world, stops=True)
-    assert world.document.attention is AttentionReason.REMINDERS_STOPPED
-    assert world.document.follow_up is not None
-    assert world.document.follow_up.is_stopped
+    stopped = world.document
+    assert stopped.attention is AttentionReason.REMINDERS_STOPPED
+    assert stopped.follow_up is not None
+    assert stopped.follow_up.is_stopped
     switch(world, stops=False)
     assert [event.type for event in world.events()] == [
         "document.reminders_stopped",
