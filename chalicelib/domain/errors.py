@@ -62,6 +62,7 @@ class UnprocessableCode(StrEnum):
     XFA = "xfa"
     PORTFOLIO = "portfolio"
     CERTIFIED_NO_CHANGES = "certified-no-changes"
+    CANNOT_BE_SEALED = "cannot-be-sealed"
 
 
 class CommonCode(StrEnum):

@@ -56,6 +56,8 @@ _DETAILS: dict[RefusalCode, str] = {
     "as a document of its own.",
     "certified_no_changes": "An earlier signature locks the PDF against all changes (certified with DocMDP level 1, "
     "or *Lock document after signing*): it cannot be signed.",
+    "cannot_be_sealed": "The PDF could not be made into a signed PDF: that failed or took too long. Print it to a new "
+    "PDF, and send the new PDF.",
     "not_a_scan": "A signed scan must be a PDF, JPEG or PNG file.",
     "unsigned_scan": "This is the document as it was sent, without a signature. Print it, sign and date it on paper, "
     "and upload a scan or photo of the signed pages.",

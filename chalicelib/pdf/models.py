@@ -22,6 +22,7 @@ RefusalCode = Literal[
     "xfa",
     "portfolio",
     "certified_no_changes",
+    "cannot_be_sealed",
     "not_a_scan",
     "unsigned_scan",
     "too_many_pixels",

@@ -125,7 +125,8 @@ class PreparedFile:
     `start` and `end` are the byte offsets of the digits of the seal's placeholder. `place` is the box of the signature
     block, the only part that looks different from the source. `searched` and `found` are the result of the search for a
     place to sign, which the caller copies to its next request, so that the search runs only once. `is_pdf` is false if
-    the source is no PDF, so that another attempt cannot succeed."""
+    the source is no PDF, so that another attempt cannot succeed. `by_time` is true for a fault that is the time limit.
+    """
 
     fault: str = ""
     start: int = 0
@@ -136,6 +137,7 @@ class PreparedFile:
     searched: bool = False
     found: SignatureBox | None = None
     is_pdf: bool = True
+    by_time: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

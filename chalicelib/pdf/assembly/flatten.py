@@ -47,6 +47,8 @@ _ACTIONS = (
     "/RichMediaExecute",
 )
 
+_STREAM_KEYS = frozenset({"/Length", "/Filter", "/DecodeParms", "/F"})
+
 PlacedForm = tuple[IndirectObject, Matrix]
 """A reference to a form XObject, and the matrix from the form to the page's user space."""
 
@@ -97,12 +99,20 @@ def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> I
         stream = cast("StreamObject", content.clone(writer, force_duplicate=True))
     else:
         stream = _join_content(page)
-    resources = read_dictionary(page.get("/Resources")).clone(writer)
-    form = _make_form(stream, display.box, resources)
-    group = page.get("/Group")
-    if group is not None:
-        form[NameObject("/Group")] = group.clone(writer)
+    form = _make_form(stream, display.box, _clone_dictionary(writer, page.get("/Resources")))
+    if page.get("/Group") is not None:
+        form[NameObject("/Group")] = _clone_dictionary(writer, page.get("/Group"))
     return _reference(writer, form)
+
+
+def _clone_dictionary(writer: PdfWriter, value: PdfObject | None) -> PdfObject:
+    """Copy a dictionary into the writer. Of a stream, which only a hostile file has here, copy just its entries.
+
+    The stream itself may be the very stream that gets the copy, and an object inside itself cannot be written."""
+    source = read_dictionary(value)
+    if isinstance(source, StreamObject):
+        source = DictionaryObject({key: entry for key, entry in source.items() if key not in _STREAM_KEYS})
+    return source.clone(writer)
 
 
 def _appearance(annotation: DictionaryObject) -> StreamObject | None:
@@ -215,10 +225,15 @@ def _strip(item: DictionaryObject) -> None:
 
 
 def _scrub(value: PdfObject) -> None:
-    """Remove actions and files from a PDF object and all that is inside it, but not from objects that it refers to."""
-    pending = [value]
+    """Remove actions and files from a PDF object and all that is inside it, but not from objects that it refers to.
+
+    An object that is inside itself is scrubbed once."""
+    pending, seen = [value], set[int]()
     while pending:
         item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
         if isinstance(item, DictionaryObject):
             _strip(item)
             pending.extend(item.values())

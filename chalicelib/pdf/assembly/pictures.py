@@ -41,15 +41,15 @@ def open_as_shown(data: bytes) -> PdfReader:
     return open_pdf(draw_as_pictures(data)) if has_conditional_content(reader) else reader
 
 
-def draw_as_pictures(data: bytes) -> bytes:
-    """Return a PDF with a picture of each page in its displayed size, at up to 200 dots per inch."""
+def draw_as_pictures(data: bytes, *, dpi: float = _DPI) -> bytes:
+    """Return a PDF with a picture of each page in its displayed size, at up to `dpi` dots per inch."""
     sizes = [read_display(page).size for page in open_pdf(data).pages]
 
     def draw(canvas: Canvas) -> None:
         with open_for_display(data) as document:
             for index, size in enumerate(sizes):
                 page = document[index]
-                picture = render_page(page, min(_DPI / 72, _MAX_SIDE / max(page.get_size())))
+                picture = render_page(page, min(dpi / 72, _MAX_SIDE / max(page.get_size())))
                 canvas.setPageSize(size)
                 draw_picture(canvas, picture, (0.0, 0.0, *size))
                 canvas.showPage()

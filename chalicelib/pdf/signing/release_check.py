@@ -47,18 +47,23 @@ def _find_seal_faults(signatures: tuple[SignatureReport, ...], source: bytes, ce
         "the seal does not cover the whole file": seal.covers,
         "the seal allows later changes": seal.locked,
         "the seal is by another certificate": seal.certificate_sha256 == certificate,
-        "an earlier signature is no longer valid": _are_still_valid(earlier, source),
+        "an earlier signature is no longer valid": not earlier or _are_still_valid(earlier, source),
     }
     return [fault for fault, passed in checks.items() if not passed]
+
+
+def keeps_signatures(source: bytes, sealed: bytes) -> bool:
+    """Return True if every digital signature that is valid in the source is still valid in the sealed file.
+
+    The last signature of the sealed file is the portal's seal. Raise `PdfRefused` if a file cannot be read."""
+    return _are_still_valid(list(read_signatures(sealed, strict=True)[:-1]), source)
 
 
 def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
     """Return True if the portal's seal broke none of the digital signatures that the original file already had.
 
     `earlier` are these signatures as read from the sealed file: those valid in `source`, the original, must still be
-    valid. The list is empty for an unsigned original and for a rebuilt file, which is no fault."""
-    if not earlier:
-        return True
+    valid."""
     before = read_signatures(source)
     return len(before) == len(earlier) and all(
         (now.sound and now.permitted) or not (then.sound and then.permitted)

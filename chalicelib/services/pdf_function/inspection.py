@@ -13,6 +13,7 @@ from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.scan_comparison import check_signed
 from chalicelib.services.pdf_function.sandbox import CpuTimeExceeded, SandboxKilled, limit_cpu_time, run_sandboxed_json
+from chalicelib.services.pdf_function.sealing_trial import check_sealable
 
 MAX_FETCHED_BYTES = models.MAX_BYTES + 1024 * 1024
 """The largest download. The limit is above that of a PDF, so that a PDF that is too large is recognized."""
@@ -57,7 +58,20 @@ def inspect(
         )
     except SandboxKilled as killed:
         result = _refusal("damaged", _TOO_LONG if killed.by_time else _CRASHED)
-    return {**result, **_hash(data)} if kind == "seal" else result
+    if kind == "seal":
+        return {**result, **_hash(data)}
+    return _refuse_what_cannot_be_sealed(data, kind, result)
+
+
+def _refuse_what_cannot_be_sealed(data: bytes, kind: str, result: dict[str, Any]) -> dict[str, Any]:
+    """Return the `result` of the inspection, or a refusal if the file is a PDF that the portal cannot seal."""
+    if result.get("media_type") != "application/pdf":
+        return result
+    try:
+        check_sealable(data, is_scan=kind == "scan")
+    except PdfRefused as refusal:
+        return _refusal(refusal.code, refusal.detail)
+    return result
 
 
 def _hash(data: bytes) -> dict[str, Any]:

@@ -30,7 +30,10 @@ from chalicelib.services.ports import LinkedFiles
 logger = Logger(service="portal", child=True)
 
 SECONDS = 90.0
-"""The CPU time limit. Pictures of 200 scanned pages take 40 seconds."""
+"""The CPU time limit of pictures, certificates and proofs. Pictures of 200 scanned pages take 40 seconds."""
+
+PAGE_SECONDS = 30.0
+"""The CPU time limit of a file that is not made from pictures. Its caller then still has time for the pictures."""
 
 MEMORY = 1024 * 1024 * 1024
 """The memory limit in bytes, beyond the memory that the function uses already. The function has 1.7 GB."""
@@ -42,7 +45,8 @@ def prepare_file(request: PrepareDocument, files: LinkedFiles) -> PreparedFile:
     pictures = _draw_sheets(request, files)
     request = _search_once(request, source)
     searched = PreparedFile(searched=request.searched, found=request.found, is_pdf=is_pdf(source))
-    return _run(lambda: _prepare(request, source, pictures), request.target, files, searched)
+    seconds = SECONDS if request.attempt == "pictures" else PAGE_SECONDS
+    return _run(lambda: _prepare(request, source, pictures), request.target, files, searched, seconds)
 
 
 def prepare_separate_certificate(request: PrepareCertificate, files: LinkedFiles) -> PreparedFile:
@@ -105,11 +109,16 @@ def _prepare(request: PrepareDocument, source: bytes, pictures: Mapping[FaxedShe
 
 
 def _run(
-    work: Callable[[], PreparedDocument], target: UploadLink, files: LinkedFiles, facts: PreparedFile
+    work: Callable[[], PreparedDocument],
+    target: UploadLink,
+    files: LinkedFiles,
+    facts: PreparedFile,
+    seconds: float = SECONDS,
 ) -> PreparedFile:
     """Do `work` in a forked process, write the prepared file to `target`, and return `facts` with the file's positions.
 
-    If the work crashes or exceeds a limit, nothing is written, and the result has a `fault`."""
+    If the work crashes or exceeds a limit, such as `seconds` of CPU time, nothing is written, and the result has a
+    `fault`."""
 
     def pieces() -> Iterator[bytes]:
         with limit_memory(MEMORY):
@@ -120,10 +129,10 @@ def _run(
             yield made.data
 
     try:
-        about, data = run_sandboxed(pieces, seconds=SECONDS)
+        about, data = run_sandboxed(pieces, seconds=seconds)
     except SandboxKilled as killed:
         logger.warning("preparation for the seal lost", extra={"by_time": killed.by_time})
-        return replace(facts, fault="the file could not be prepared for its seal")
+        return replace(facts, fault="the file could not be prepared for its seal", by_time=killed.by_time)
     files.write(target, data, "application/pdf")
     start, end, pages, place, needs_certificate = json.loads(about)
     box: SignatureBox | None = read_box(place)

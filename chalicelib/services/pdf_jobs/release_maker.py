@@ -97,15 +97,16 @@ class ReleaseMaker:
         """Make, seal and check the files of a decided document, and return the files. The caller stores the files.
 
         If a file with a seal added to the original fails the checks, the file is rebuilt. The last resort is a file
-        made from pictures of the pages. `faxes` are the faxes of which a confirmed copy consists. Raises
-        `StoredFileCorrupt` if every attempt fails the checks."""
-        request, faults = self._first_request(document, decision, events, faxes), ""
+        made from pictures of the pages, and the only other one if the first attempt took too long. `faxes` are the
+        faxes of which a confirmed copy consists. Raises `StoredFileCorrupt` if every attempt fails the checks."""
+        request, faults, is_slow = self._first_request(document, decision, events, faxes), "", False
         for attempt in get_args(Attempt):
-            if (attempt, decision.action) == ("rebuilt", Action.SIGN_BY_HAND):
-                continue  # A paper copy is always rebuilt.
+            if attempt == "rebuilt" and (is_slow or decision.action is Action.SIGN_BY_HAND):
+                continue  # A paper copy is always rebuilt, and a second slow attempt would leave no time for pictures.
             key, target = self._new_draft(document.id)
             prepared = self.pdf.run(replace(request, attempt=attempt, target=target), PreparedFile)
             request = replace(request, searched=prepared.searched, found=prepared.found)
+            is_slow = prepared.by_time
             try:
                 return self._finish(document, request, key, prepared)
             except SealRefused as refusal:

@@ -162,6 +162,10 @@ _PDFS = {
         "An earlier signature locks the PDF against all changes, so it can't be signed.",
         "Send the PDF without that lock or certification. A signature that allows further ones is fine.",
     ),
+    "cannot-be-sealed": (
+        "The portal tried to make a signed PDF of the file, and that failed or took too long.",
+        _NEW_PDF,
+    ),
     "signature-field-off-page": (
         "The `signature_field` is not on a page of the PDF.",
         "Use points of the page as displayed, with the origin at the bottom left. Or omit the field.",

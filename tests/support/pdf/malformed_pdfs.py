@@ -276,6 +276,37 @@ def masks(levels: int) -> bytes:
     return write_pdf(parts)
 
 
+def loops() -> Iterator[MalformedPdf]:
+    """Yield files whose objects contain themselves, or are streams where only a dictionary makes sense.
+
+    An annotation makes the portal rebuild each file."""
+    note = b"/Annots [<< /Type /Annot /Subtype /Stamp /Rect [300 300 400 340] /AP << /N 7 0 R >> %s >>]"
+    look = stream(b"0 0 20 10 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 20 10] %s")
+    for name, resources, group, parent, own in (
+        ("resources that are the content", b"4 0 R", b"", b"", b""),
+        ("resources that are the page", b"3 0 R", b"", b"", b""),
+        ("resources that are a picture", b"8 0 R", b"", b"", b""),
+        ("group that is the content", b"5 0 R", b"/Group 4 0 R", b"", b""),
+        ("group that is the page", b"5 0 R", b"/Group 3 0 R", b"", b""),
+        ("look whose resources are itself", b"5 0 R", b"", b"", b"/Resources 7 0 R"),
+        ("look whose resources are the content", b"5 0 R", b"", b"", b"/Resources 4 0 R"),
+        ("look whose group is itself", b"5 0 R", b"", b"", b"/Group 7 0 R"),
+        ("note that is its own parent", b"5 0 R", b"", b"/Parent 3 0 R", b""),
+        ("drawings that are a drawing", b"<< /XObject 7 0 R /Font 7 0 R /ColorSpace 7 0 R >>", b"", b"", b""),
+    ):
+        attributes = BOX + b" %s %s" % (group, note % parent)
+        picture = stream(b"", b"/Type /XObject /Subtype /Image /Width 1 /Height 1 /SMask 8 0 R")
+        body = page(attributes=attributes, resources=b"/Resources %s" % resources)
+        yield name, write_pdf(objects(o3=body, o7=look % own, o8=picture)), "sealed"
+    deep = b"[" * 10_000 + b"]" * 10_000
+    for name, entry in (("resources", b"/Resources << /A 7 0 R >>"), ("group", b"/Group << /A 7 0 R >>")):
+        yield (
+            f"deep {name}",
+            write_pdf(objects(o3=page(attributes=BOX + b" " + entry, resources=b""), o7=deep)),
+            "damaged",
+        )
+
+
 def pictures() -> Iterator[MalformedPdf]:
     target = io.BytesIO()
     Image.new("RGB", (64, 64), "black").save(target, "JPEG2000")

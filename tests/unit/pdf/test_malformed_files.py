@@ -24,6 +24,7 @@ SOURCES: tuple[Callable[[], Iterator[MalformedPdf]], ...] = (
     odd.features,
     odd.ciphers,
     odd.harmful,
+    odd.loops,
 )
 FIELD = SignatureBox(page=1, x=40, y=40, width=220, height=48)
 HIDDEN = {"unit 0.01"}

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from chalicelib.pdf.inspection import refuse
 from chalicelib.pdf.models import ScanKind
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_function import inspection
@@ -23,6 +24,22 @@ def test_a_pdf_is_described() -> None:
 
 def test_a_refusal_names_its_code() -> None:
     assert inspection.inspect(b"no PDF", "pdf")["refused"]["code"] == "not_a_pdf"
+
+
+@pytest.mark.parametrize(("kind", "is_scan"), [("pdf", False), ("scan", True)])
+def test_a_pdf_that_cannot_be_sealed_is_refused(monkeypatch: pytest.MonkeyPatch, kind: str, *, is_scan: bool) -> None:
+    tried: list[bool] = []
+
+    def check(_data: bytes, *, is_scan: bool) -> None:
+        tried.append(is_scan)
+        raise refuse("cannot_be_sealed")
+
+    monkeypatch.setattr(inspection, "check_sealable", check)
+    assert inspection.inspect(samples.plan_of_care(), kind)["refused"]["code"] == "cannot_be_sealed"
+    assert inspection.inspect(samples.picture("PNG"), "scan")["media_type"] == "image/png"
+    assert inspection.inspect(b"no PDF", "pdf")["refused"]["code"] == "not_a_pdf"
+    assert inspection.inspect(samples.plan_of_care(), "seal")["verdict"] == "not_signed"
+    assert tried == [is_scan]
 
 
 def test_a_scan_that_is_the_original_again_is_refused() -> None:
@@ -70,6 +87,7 @@ def test_a_comparison_with_the_original_may_take_longer(
 
     monkeypatch.setattr(inspection, "inspect_scan", slow)
     monkeypatch.setattr(inspection, "check_signed", lambda *_: None)
+    monkeypatch.setattr(inspection, "check_sealable", lambda *_, **__: None)
     monkeypatch.setattr(inspection, "SECONDS", 0.1)
     assert ("refused" in inspection.inspect(b"a scan", "scan", original=original)) is refused
 

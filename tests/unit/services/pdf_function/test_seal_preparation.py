@@ -9,7 +9,8 @@ import pytest
 from chalicelib.domain.status import Action
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.services.pdf_function import seal_preparation
-from chalicelib.services.pdf_requests import PrepareDocument
+from chalicelib.services.pdf_function.sandbox import SandboxKilled
+from chalicelib.services.pdf_requests import Attempt, PrepareDocument
 from tests.support.pdf.fake_pdf import FakeLinks
 from tests.unit.services.pdf_jobs.test_seal_job import Portal, decided
 
@@ -61,3 +62,19 @@ def test_a_pdf_that_cannot_be_prepared_is_known_by_its_first_kilobyte(*, offset:
     link = replace(request.source, sha256=hashlib.sha256(source).hexdigest())
     result = seal_preparation.prepare_file(replace(request, source=link), files)
     assert (result.fault, result.is_pdf) == ("the file could not be prepared for its seal", is_pdf)
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [("as_is", 30), ("rebuilt", 30), ("pictures", 90)])
+def test_a_file_has_less_time_than_its_pictures(
+    monkeypatch: pytest.MonkeyPatch, attempt: Attempt, seconds: float
+) -> None:
+    request, files = request_of(Action.DECLINE)
+    limits: list[float] = []
+
+    def run(_work: object, *, seconds: float) -> None:
+        limits.append(seconds)
+        raise SandboxKilled(by_time=attempt != "rebuilt")
+
+    monkeypatch.setattr(seal_preparation, "run_sandboxed", run)
+    result = seal_preparation.prepare_file(replace(request, attempt=attempt), files)
+    assert (limits, bool(result.fault), result.by_time) == ([seconds], True, attempt != "rebuilt")

@@ -127,6 +127,16 @@ def test_a_file_that_breaks_its_preparation_is_tried_in_other_ways(
     assert caplog.messages == ["preparation for the seal lost", "sealed file refused"] * 3
 
 
+def test_after_a_slow_attempt_only_pictures_are_tried() -> None:
+    def change(result: Any) -> Any:
+        return replace(result, fault="too slow", by_time=True) if isinstance(result, PreparedFile) else result
+
+    portal, _ = taken_over(change)
+    assert_nothing_released(portal)
+    attempts = [request.attempt for request in portal.pdf.asked if isinstance(request, PrepareDocument)]
+    assert attempts == ["as_is", "pictures"]
+
+
 def test_a_function_without_a_result_leaves_the_job_for_another_try() -> None:
     portal = Portal(decided(Action.APPROVE))
 
