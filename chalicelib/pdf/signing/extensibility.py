@@ -26,6 +26,7 @@ _NOT_EXTENSIBLE = re.compile(
     rb"|ViewClip)(?![A-Za-z0-9_.+-])"
     rb"|/TR2?\s*[\d<\[]|/[^\s()<>\[\]{}/%#]*#"
 )
+_FIELDS = frozenset({b"/AcroForm", b"/Annots"})
 _ACTIVE_KEYS = frozenset({"/AA", "/AF", "/EF", "/JS", "/JavaScript", "/XFA"})
 _ACTION = re.compile(
     "/(?:GoTo3DView|GoToE|GoToR|Hide|ImportData|JavaScript|Launch|Movie|Named|Rendition|ResetForm|RichMediaExecute"
@@ -41,17 +42,24 @@ _TAIL = 64
 _OBJECT_HEADER = 32
 
 
-def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
+def is_extensible(data: bytes, reader: PdfFileReader, *, with_fields: bool = False) -> bool:
     """Return True if the file can be signed by an incremental update, because nothing must be removed from it.
 
     Return False for a file that is damaged or may have active or conditional content. The check is cautious: a word
-    inside a string counts if the word looks like such content. `reader` reads `data` and must be strict."""
+    inside a string counts if the word looks like such content. `reader` reads `data` and must be strict. `with_fields`:
+    fields and annotations may stay, so that the caller must check them (`may_change_later`)."""
     if not data.startswith(b"%PDF-1.") or not _ENDS.search(data[-_TAIL:]):
         return False
     try:
-        return not any(_NOT_EXTENSIBLE.search(part) for part in (*_structure(data, reader), *_compressed(reader)))
+        parts = (*_structure(data, reader), *_compressed(reader))
+        return not any(_names_unsafe_content(part, with_fields=with_fields) for part in parts)
     except MALFORMED_PDF_ERRORS:
         return False
+
+
+def _names_unsafe_content(part: bytes, *, with_fields: bool) -> bool:
+    names = (match[0] for match in _NOT_EXTENSIBLE.finditer(part))
+    return any(not with_fields or name not in _FIELDS for name in names)
 
 
 def may_change_later(data: bytes) -> bool:

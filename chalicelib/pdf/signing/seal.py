@@ -130,13 +130,6 @@ def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> st
     return name
 
 
-def find_empty_field(writer: IncrementalPdfFileWriter) -> tuple[str, Any] | None:
-    """Return the name and the widget (the field's box on a page) of the first empty signature field, or None."""
-    for name, _, reference in enumerate_sig_fields(writer, filled_status=False):
-        return name, get_single_field_annot(reference.get_object())
-    return None
-
-
 def _free_name(writer: IncrementalPdfFileWriter) -> str:
     taken = {name for name, _, _ in enumerate_sig_fields(writer)}
     if _FIELD not in taken:

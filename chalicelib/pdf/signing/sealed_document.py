@@ -1,12 +1,13 @@
 """The preparation of the file for the seal (the portal's digital signature), after a document was signed or declined.
 
-The original decides between three ways:
+The original decides between these ways:
 
 - An unsigned, well-formed original without active content gets the signature block, the certificate and the
   seal in one incremental update. Every byte of the original stays.
 - An original that already carries signatures, and nothing that could change later, gets only the seal, which
   shows the signature block. Added pages would invalidate the other signatures, so the certificate is a
   separate file.
+- A signature field that waits for the provider gets the seal, in both of these ways.
 - Any other original (with forms, annotations, scripts, layers, or damage) is rebuilt from what its pages show."""
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.pdf_embedded import read_certification_data
@@ -27,7 +27,7 @@ from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.proof_page import draw_proof
 from chalicelib.pdf.drawing.signature_block import draw_block
-from chalicelib.pdf.geometry import Matrix, invert, sort_corners, transform_box
+from chalicelib.pdf.geometry import Matrix, transform_box
 from chalicelib.pdf.models import (
     CertificateFacts,
     FaxedSheet,
@@ -44,7 +44,6 @@ from chalicelib.pdf.reader import open_pdf, read_units
 from chalicelib.pdf.signing.extensibility import is_extensible, may_change_later
 from chalicelib.pdf.signing.incremental_update import (
     NotExtensible,
-    UpdatablePage,
     append,
     declared_page_count,
     find_page,
@@ -56,7 +55,8 @@ from chalicelib.pdf.signing.incremental_update import (
     to_xobject,
 )
 from chalicelib.pdf.signing.placeholder import Placeholder
-from chalicelib.pdf.signing.seal import Prepared, SealFieldSpec, find_empty_field, prepare, prepare_opened
+from chalicelib.pdf.signing.seal import Prepared, SealFieldSpec, prepare, prepare_opened
+from chalicelib.pdf.signing.waiting_field import WaitingField, choose_waiting_field, locate, read_waiting_fields
 
 _TURNS: dict[int, Matrix] = {
     0: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
@@ -111,6 +111,10 @@ def _add_to_original(
 ) -> PreparedDocument:
     if _is_signed(opened):
         return _countersign(opened, block, field, seal)
+    with requires_extensible():
+        waiting = _find_waiting_field(opened, _locate_fields(opened), block, field)
+    if waiting is not None and _has_only_signature_fields(opened):
+        return _fill(opened, waiting, block, certificate, seal)
     return _extend(opened, _Addition(block, _find_place(opened, field, block), certificate), seal)
 
 
@@ -265,6 +269,22 @@ def _extend(opened: _Opened, addition: _Addition, seal: SealSpec) -> PreparedDoc
     return _combine(prepare_opened(writer, seal, field), pages, addition.place)
 
 
+def _has_only_signature_fields(opened: _Opened) -> bool:
+    return is_extensible(opened.data, opened.writer.prev, with_fields=True) and not may_change_later(opened.data)
+
+
+def _fill(
+    opened: _Opened, waiting: WaitingField, block: SignatureBlock, certificate: CertificateFacts, seal: SealSpec
+) -> PreparedDocument:
+    """Return an unsigned original with the certificate page added, and the field `waiting` ready for the seal."""
+    pdf = draw_pdf(_Addition(block, None, certificate).draw)
+    with requires_extensible():
+        append(opened.writer, import_pages(opened.writer, pdf))
+        pages = declared_page_count(opened.writer)
+        spec, place = _use_waiting_field(opened, waiting, block)
+    return _combine(prepare_opened(opened.writer, seal, spec), pages, place)
+
+
 def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
     """Return the box for the signature block: `field` if it is on a page of the file.
 
@@ -282,19 +302,46 @@ def _countersign(
 ) -> PreparedDocument:
     """Return a file that already carries signatures with only a seal added, whose picture is the signature block.
 
-    The certificate must be a separate file. In a certified file the seal is visible only if an empty signature field
-    exists: a new field would break the certification."""
-    certified = _is_certified(opened)
-    place = None if certified else _find_place(opened, field, block)
-    if place is None and not certified:
-        place = find_blank_area(opened.data, opened.units)
+    The certificate must be a separate file. The seal fills the field that waits for the provider. Without such a field,
+    it gets a new one, which would break the certification of a certified file. There, the seal fills the first empty
+    field that is not for another signer, or it is invisible."""
     with requires_extensible():
-        if place is None:
-            spec, place = _use_empty_field(opened, block)
+        certified, fields = _is_certified(opened), _locate_fields(opened)
+        waiting = _find_waiting_field(opened, fields, block, field)
+        if waiting is None and certified:
+            waiting = next((each for each, _ in fields if not each.is_for_other), None)
+        place = None if waiting or certified else _find_free_place(opened, field, block)
+        if waiting is not None:
+            spec, place = _use_waiting_field(opened, waiting, block)
         else:
-            spec = _make_new_field(opened.writer, block, place)
+            spec = _make_new_field(opened.writer, block, place) if place is not None else SealFieldSpec()
     prepared = _combine(prepare_opened(opened.writer, seal, spec), opened.pages, place)
     return replace(prepared, needs_certificate=True)
+
+
+def _find_free_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
+    return _find_place(opened, field, block) or find_blank_area(opened.data, opened.units)
+
+
+def _locate_fields(opened: _Opened) -> list[tuple[WaitingField, SignatureBox | None]]:
+    """Return the file's empty signature fields, each with its box on a page, or None if no page shows it."""
+    fields = read_waiting_fields(opened.writer)
+    return [(field, locate(opened.writer, field.widget, opened.pages)) for field in fields]
+
+
+def _find_waiting_field(
+    opened: _Opened,
+    fields: list[tuple[WaitingField, SignatureBox | None]],
+    block: SignatureBlock,
+    field: SignatureBox | None,
+) -> WaitingField | None:
+    """Return the one of these empty signature fields that waits for the provider, or None.
+
+    `field` is the box that the EMR requested for the signature block, if any."""
+    if not fields:
+        return None
+    is_requested = field is not None and field.is_on(opened.pages)
+    return choose_waiting_field(fields, _find_place(opened, field, block), is_requested=is_requested)
 
 
 def _is_certified(opened: _Opened) -> bool:
@@ -311,32 +358,18 @@ def _make_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, pla
     return SealFieldSpec(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
-def _use_empty_field(opened: _Opened, block: SignatureBlock) -> tuple[SealFieldSpec, SignatureBox | None]:
-    """Return the description of the file's empty signature field for the seal, and the field's box.
+def _use_waiting_field(
+    opened: _Opened, field: WaitingField, block: SignatureBlock
+) -> tuple[SealFieldSpec, SignatureBox | None]:
+    """Return the description of an existing empty signature field for the seal, and the field's box.
 
-    The box is None if the seal will be invisible: without an empty field, or with a field of no area."""
-    empty = find_empty_field(opened.writer)
-    if empty is None:
-        return SealFieldSpec(), None
-    name, widget = empty
-    number, page = _find_page_of(opened, widget)
-    display = page_display(page)
-    corners = sort_corners([float(edge) for edge in widget["/Rect"]])
-    left, bottom, right, top = transform_box(corners, invert(display.to_user))
-    place = SignatureBox(number, left, bottom, right - left, top - bottom)
-    if not place.is_on(opened.pages):
-        return SealFieldSpec(field=name), None
-    size = (place.width, place.height)
-    return SealFieldSpec(field=name, form=_block_form(opened.writer, block, size, display.rotation)), place
-
-
-def _find_page_of(opened: _Opened, widget: Any) -> tuple[int, UpdatablePage]:
-    """Return the number (from 1) and the page that shows a signature field; raise `NotExtensible` if no page does."""
-    for number in range(1, opened.pages + 1):
-        page = find_page(opened.writer, number - 1)
-        if any(item.container_ref == widget.container_ref for item in page.get("/Annots") or ()):
-            return number, page
-    raise NotExtensible("the signature field is on no page")
+    The box is None if the seal will be invisible, because no page shows the field or the field has no area."""
+    place = locate(opened.writer, field.widget, opened.pages)
+    if place is None:
+        return SealFieldSpec(field=field.name), None
+    rotation = page_display(find_page(opened.writer, place.page - 1)).rotation
+    form = _block_form(opened.writer, block, (place.width, place.height), rotation)
+    return SealFieldSpec(field=field.name, form=form), place
 
 
 def _block_form(

@@ -147,9 +147,17 @@ def _examine(signature: Any, data: bytes, pins: Collection[str]) -> SignatureRep
         sound=bool(intact and valid),
         covers=covers,
         permitted=covers or _allows_later_changes(signature),
-        locked=signature.docmdp_level == MDPPerm.NO_CHANGES,
+        locked=signature.docmdp_level == MDPPerm.NO_CHANGES or _locks_all_fields(entry),
         revision=revision,
     )
+
+
+def _locks_all_fields(entry: Any) -> bool:
+    """Return True if the signature itself, as in Acrobat, allows no change and locks all fields.
+
+    A field that waited for the signature cannot get a lock of its own: that change would break earlier signatures."""
+    params = [reference["/TransformParams"] for reference in entry.get("/Reference", ())]
+    return any(item.get("/Action") == "/All" and item.get("/P") == MDPPerm.NO_CHANGES.value for item in params)
 
 
 def _covered_revision(signature: Any, data: bytes) -> int:
