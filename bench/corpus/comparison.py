@@ -1,21 +1,31 @@
-"""The comparison of each page of a document before and after it was sealed, as PDFium and as Poppler draw it."""
+"""The comparison of each page of a document before and after it was sealed, as PDFium and as Poppler draw it.
+
+PDFium, which draws the pages that a signer sees, must draw both pages alike. Poppler must draw the sealed page as it
+draws the original, or as the signer saw it: where the two disagree about the original, such as on a form field without
+an appearance, the sealed file shows what was signed."""
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 from bench.corpus.programs import PAGES_PER_CALL, render_with_poppler
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.rendering import open_for_display, render_page
-from chalicelib.pdf.signing.picture_check import look_alike, relative_box
+from chalicelib.pdf.signing.picture_check import blank, look_alike, relative_box
 
-Render = Callable[[bytes, int], Iterator[Image.Image | None]]
-"""A function that yields the first pages of a PDF as pictures, and None for a page that cannot be drawn."""
+Picture = Image.Image | None
+"""A drawn page, or None for a page that the renderer cannot draw."""
 
-_SIDE = 1000
+_DPI, _MAX_SIDE = 200, 2200
+_ROUGH = 3
+"""The factor by which pictures of two renderers are reduced before they are compared. Each draws edges in its way."""
+
+_ROUGH_TOLERANCE = 64
+"""The largest difference of gray (0 to 255) between two renderers' drawings of the same page, after the reduction."""
 
 
 def find_changed_page(source: bytes, sealed: bytes, place: SignatureBox | None, pages: int) -> tuple[int, str] | None:
@@ -24,33 +34,61 @@ def find_changed_page(source: bytes, sealed: bytes, place: SignatureBox | None, 
     `source` is the file that the signer saw, and `pages` is the number of its pages. Return None if all pages look the
     same. A page that a renderer cannot draw in `source` is not compared."""
     hole = relative_box(source, place) if place is not None else None
-    for name, render in _renderers().items():
-        pairs = zip(render(source, pages), render(sealed, pages), strict=True)
-        for number, (before, after) in enumerate(pairs, 1):
-            area = hole if place is not None and place.page == number else None
-            if before is not None and (after is None or not look_alike(before, after, area)):
-                return number, name
+    drawn = zip(*_render_both(source, sealed, pages), strict=True)
+    for number, (shown, after, poppler_before, poppler_after) in enumerate(drawn, 1):
+        area = hole if place is not None and place.page == number else None
+        if _has_changed(shown, after, area):
+            return number, "PDFium"
+        if _has_changed(poppler_before, poppler_after, area) and not _is_as_shown(shown, poppler_after, area):
+            return number, "Poppler"
     return None
 
 
-def _renderers() -> dict[str, Render]:
-    poppler = {"Poppler": render_poppler} if shutil.which("pdftoppm") else {}
-    return {"PDFium": render_pdfium, **poppler}
+def _render_both(source: bytes, sealed: bytes, pages: int) -> list[Iterator[Picture]]:
+    """Return the pages of the source and of the sealed file, drawn by PDFium and then by Poppler, if it is there."""
+    drawn = [render_pdfium(source, pages), render_pdfium(sealed, pages)]
+    if shutil.which("pdftoppm") is None:
+        return [*drawn, repeat(None, pages), repeat(None, pages)]
+    return [*drawn, render_poppler(source, pages), render_poppler(sealed, pages)]
 
 
-def render_pdfium(data: bytes, pages: int) -> Iterator[Image.Image | None]:
-    """Yield the first `pages` pages of a PDF as PDFium draws them, and None for a page that it cannot draw."""
+def _has_changed(before: Picture, after: Picture, hole: tuple[float, float, float, float] | None) -> bool:
+    return before is not None and (after is None or not look_alike(before, after, hole))
+
+
+def _is_as_shown(shown: Picture, after: Picture, hole: tuple[float, float, float, float] | None) -> bool:
+    """Return True if Poppler draws the sealed page (`after`) roughly as PDFium drew the page for the signer."""
+    if shown is None or after is None:
+        return False
+    size = (max(1, after.width // _ROUGH), max(1, after.height // _ROUGH))
+    one, other = (_reduce(picture, size, hole) for picture in (shown, after))
+    return not (_has_darker(one, other) or _has_darker(other, one))
+
+
+def _reduce(picture: Image.Image, size: tuple[int, int], hole: tuple[float, float, float, float] | None) -> Image.Image:
+    reduced = picture.resize(size, Image.Resampling.BOX)
+    return (blank(reduced, hole) if hole is not None else reduced).convert("L")
+
+
+def _has_darker(one: Image.Image, other: Image.Image) -> bool:
+    """Return True if any pixel of `one` is clearly darker than all nearby pixels of `other`."""
+    _, most = ImageChops.subtract(other.filter(ImageFilter.MinFilter(3)), one).getextrema()
+    return float(most) > _ROUGH_TOLERANCE  # type: ignore[arg-type]
+
+
+def render_pdfium(data: bytes, pages: int) -> Iterator[Picture]:
+    """Yield the first `pages` pages of a PDF as PDFium draws them, at 200 dots per inch or at most 2,200 pixels."""
     with open_for_display(data) as document:
         for index in range(pages):
             try:
                 page = document[index]
-                yield render_page(page, min(2.0, _SIDE / max(page.get_size())))
+                yield render_page(page, min(_DPI / 72, _MAX_SIDE / max(page.get_size())))
             except (RuntimeError, ArithmeticError, ValueError, OSError):
                 yield None
 
 
-def render_poppler(data: bytes, pages: int) -> Iterator[Image.Image | None]:
-    """Yield the first `pages` pages of a PDF as Poppler draws them, and None for a page that it cannot draw."""
+def render_poppler(data: bytes, pages: int) -> Iterator[Picture]:
+    """Yield the first `pages` pages of a PDF as Poppler draws them, at most 1,000 pixels wide and high."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "file.pdf"
         file.write_bytes(data)

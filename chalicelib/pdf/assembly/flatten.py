@@ -161,10 +161,12 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedF
 def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[PlacedForm]:
     """Copy a page's content and visible annotations into the writer, and return the copies as placed forms.
 
-    A placed form is a form XObject with its matrix. The content is first, before the annotations on top of it."""
+    A placed form is a form XObject with its matrix. The content is first, then the annotations, and then the form
+    fields on top of them, as PDFium draws them."""
     layers: list[PlacedForm] = [(import_page_form(writer, page, display), IDENTITY)]
-    for item in read_array(page.get("/Annots")):
-        placed = _annotation_form(writer, read_dictionary(item))
+    annotations = [read_dictionary(item) for item in read_array(page.get("/Annots"))]
+    for annotation in sorted(annotations, key=lambda item: item.get("/Subtype") == "/Widget"):
+        placed = _annotation_form(writer, annotation)
         if placed is not None:
             layers.append(placed)
     return layers

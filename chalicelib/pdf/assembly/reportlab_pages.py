@@ -30,10 +30,12 @@ def draw_pdf(draw: Callable[[Canvas], object]) -> bytes:
 
 
 def draw_picture(canvas: Canvas, picture: Image.Image, box: Box) -> None:
-    """Draw an RGB picture as a JPEG image into the box (left, bottom, right, top)."""
+    """Draw an RGB picture as a JPEG image into the box (left, bottom, right, top).
+
+    The colors have the full resolution: with less, thin colored letters such as links become darker."""
     left, bottom, right, top = box
     encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=82)
+    picture.save(encoded, "JPEG", quality=85, subsampling=0)
     canvas.drawImage(ImageReader(encoded), left, bottom, right - left, top - bottom)
 
 

@@ -9,9 +9,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.reader import open_pdf, read_display
-from chalicelib.pdf.rendering import open_for_display
+from chalicelib.pdf.rendering import open_for_display, render_page
 
 _MAX_SIDE = 1500
+_FINE_SCALE, _FINE_SIDE = 200 / 72, 3000
+"""The scale and the longest side in pixels of the finer comparison: those of pages that are replaced by pictures."""
+
 _TOLERANCE = 96
 """The largest difference of a color channel (0 to 255) that can occur between two drawings of the same page."""
 
@@ -35,7 +38,9 @@ def compare_pages(
                 yield ""
             else:
                 area = hole if block is not None and block.page == index + 1 else None
-                same = look_alike(_render(before[index]), view, area)
+                same = look_alike(_render(before[index]), view, area) or _look_alike_finely(
+                    before[index], after[index], area
+                )
                 yield "" if same else f"page {index + 1} does not show what the signer saw"
 
 
@@ -51,6 +56,17 @@ def _render(page: pypdfium2.PdfPage, mode: str | None = None) -> Image.Image:
     return picture.convert("RGB")
 
 
+def _look_alike_finely(
+    before: pypdfium2.PdfPage, after: pypdfium2.PdfPage, hole: tuple[float, float, float, float] | None
+) -> bool:
+    """Return True if two pages look alike at 200 dots per inch, which shows everything that a coarser image shows.
+
+    A page that was replaced by its picture, or drawn through one more layer, has other edges in a coarse image. In the
+    fine image, an edge is much smaller than anything that a person can read."""
+    one, other = (render_page(page, min(_FINE_SCALE, _FINE_SIDE / max(page.get_size()))) for page in (before, after))
+    return look_alike(one, other, hole)
+
+
 def look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, float, float] | None = None) -> bool:
     """Return True if two page images look alike outside the box `hole` (fractions of the page).
 
@@ -58,13 +74,19 @@ def look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, f
     if one.size != other.size:
         return False
     if hole is not None:
-        left, top, right, bottom = hole
-        width, height = one.size
-        box = (left * width - 2, top * height - 2, right * width + 2, bottom * height + 2)
-        for picture in (one, other):
-            ImageDraw.Draw(picture).rectangle(box, fill="white")
+        one, other = blank(one, hole), blank(other, hole)
     same = one.tobytes() == other.tobytes()
     return same or not (_has_more(one, other) or _has_more(other, one))
+
+
+def blank(picture: Image.Image, hole: tuple[float, float, float, float]) -> Image.Image:
+    """Return the picture of a page with the box `hole` (fractions of the page) and its edge painted white."""
+    left, top, right, bottom = hole
+    width, height = picture.size
+    painted = picture.copy()
+    box = (left * width - 2, top * height - 2, right * width + 2, bottom * height + 2)
+    ImageDraw.Draw(painted).rectangle(box, fill="white")
+    return painted
 
 
 def _has_more(one: Image.Image, other: Image.Image) -> bool:

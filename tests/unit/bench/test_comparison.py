@@ -1,6 +1,7 @@
 """Test the comparison of pages before and after sealing, and the programs of other makers that `make corpus` uses."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,26 @@ def use_poppler_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "render_pdfium", lambda *_: iter([None, None]))
 
 
+@pytest.mark.parametrize(("sealed", "place", "changed"), [("one", None, None), ("On", None, 1), ("On", BOX, None)])
+def test_poppler_may_draw_what_the_signer_saw(
+    monkeypatch: pytest.MonkeyPatch, sealed: str, place: SignatureBox | None, changed: int | None
+) -> None:
+    drawn = {b"source": pages("another"), b"sealed": pages(sealed)}
+    shown, poppler = comparison.render_pdfium, comparison.render_poppler
+    monkeypatch.setattr(comparison, "render_pdfium", lambda *_: shown(pages("one"), 1))
+    monkeypatch.setattr(comparison, "render_poppler", lambda data, count: poppler(drawn[data], count))
+    monkeypatch.setattr(comparison, "relative_box", lambda *_: (0.05, 0.05, 0.9, 0.2))
+    found = find_changed_page(b"source", b"sealed", place and replace(place, page=1), 1)
+    assert found == ((changed, "Poppler") if changed else None)
+
+
+def test_what_poppler_cannot_draw_any_more_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    white = Image.new("RGB", (10, 10), "white")
+    monkeypatch.setattr(comparison, "render_pdfium", lambda *_: iter([white]))
+    monkeypatch.setattr(comparison, "render_poppler", lambda data, _: iter([white if data == b"source" else None]))
+    assert find_changed_page(b"source", b"sealed", None, 1) == (1, "Poppler")
+
+
 def test_poppler_compares_the_pages_too(monkeypatch: pytest.MonkeyPatch) -> None:
     use_poppler_only(monkeypatch)
     assert find_changed_page(pages("one", "two"), pages("one", "2"), None, 2) == (2, "Poppler")
@@ -77,13 +98,13 @@ def test_a_page_that_can_only_be_drawn_before_has_changed(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("render", [render_pdfium, render_poppler])
 def test_a_renderer_draws_as_many_pages_as_asked(render: Any) -> None:
     drawn = list(render(pages(*"abcdefghijkl"), 11))
-    assert [max(picture.size) for picture in drawn] == [1000] * 11
+    assert [max(picture.size) for picture in drawn] == [2200 if render is render_pdfium else 1000] * 11
     assert len({picture.tobytes() for picture in drawn}) == 11
 
 
-def test_a_small_page_is_drawn_at_twice_its_size() -> None:
+def test_a_small_page_is_drawn_at_200_dots_per_inch() -> None:
     small = raw_pdf.page(attributes=b"/MediaBox [0 0 50 20]")
-    assert [page.size for page in render_pdfium(raw_pdf.write_pdf(raw_pdf.objects(o3=small)), 1) if page] == [(100, 40)]
+    assert [page.size for page in render_pdfium(raw_pdf.write_pdf(raw_pdf.objects(o3=small)), 1) if page] == [(139, 56)]
 
 
 def test_a_page_that_cannot_be_drawn_has_no_picture() -> None:
