@@ -64,7 +64,9 @@ def main() -> int:
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # The app's loggers read this variable when they are imported.
     from bench.corpus.file_check import FileCheck
     from bench.sealing import local_key
+    from chalicelib.pdf.signing.trial import warm_up
 
+    warm_up()  # All processes then share the fonts and libraries.
     missing = missing_programs()
     if missing:
         _say(f"Not installed, so their checks are left out: {', '.join(missing)}")
