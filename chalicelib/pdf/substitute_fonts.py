@@ -23,12 +23,14 @@ _BY_NAME: Mapping[str, str] = {
     "webdings": "SubstituteWebdings",
     "symbol": "SubstituteSymbol",
     "symbolmt": "SubstituteSymbol",
-    "zapfdingbats": "SubstituteDingbats",
     "itczapfdingbats": "SubstituteDingbats",
     "monotypesorts": "SubstituteDingbats",
     "dingbats": "SubstituteDingbats",
 }
 """The font files for names of fonts of symbols, without `.ttf`. A name is in lower case, without blanks and styles."""
+
+SYMBOL_FONTS = tuple(dict.fromkeys(_BY_NAME.values()))
+"""The names of the font files with symbols, without `.ttf`."""
 
 _CJK_NAMES = re.compile(
     "adobe(fangsong|heiti|kaiti|song|ming|gothic|myungjo)|arialunicodems|batang|dengxian|dfkai|dotum|fangsong|gulim|"
@@ -63,7 +65,7 @@ def read_font(name: str) -> bytes:
     return (_FOLDER / f"{name}.ttf").read_bytes()
 
 
-_FONTS = (_CJK, *dict.fromkeys(_BY_NAME.values()))
+_FONTS = (_CJK, *SYMBOL_FONTS)
 """The names of all font files. PDFium knows a font by its position in this table, counted from 1."""
 
 

@@ -26,6 +26,7 @@ from pypdf.generic import (
     StreamObject,
 )
 
+from chalicelib.pdf.assembly.symbol_fonts import embed_symbols
 from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, invert, multiply, transform_box
 from chalicelib.pdf.reader import Display, read_array, read_box, read_dictionary, read_number, resolve
 
@@ -244,12 +245,13 @@ def _scrub(value: PdfObject) -> None:
 
 
 def write_pdf(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> bytes:
-    """Return the bytes of the writer's file, with all actions and embedded files removed.
+    """Return the bytes of the writer's file, without actions and embedded files, and with all fonts of symbols.
 
     `seed` determines the file's identifier. The same content, title, time and seed give the same bytes."""
     for item in writer._objects:  # noqa: SLF001 - the only way to all objects
         if item is not None:
             _scrub(item)
+    embed_symbols(writer)
     stamp = at.astimezone(UTC).strftime("D:%Y%m%d%H%M%S+00'00'")
     writer.add_metadata({"/Title": title, "/Producer": "Provider Portal", "/CreationDate": stamp, "/ModDate": stamp})
     identity = ByteStringObject(hashlib.sha256(seed).digest()[:16])

@@ -14,7 +14,7 @@ from tests.support.pdf.absent_fonts import NONSYMBOLIC, composite_text, simple_t
 
 _WIN_ANSI = "/Encoding /WinAnsiEncoding"
 _TICKED, _CROSSED, _EMPTY = b"\xfe", b"\xfd", b"\xa8"
-_ALIKE = 20.0
+_ALIKE = 40.0
 """The largest mean difference of two pictures of one shape. Two different boxes differ by 90 or more."""
 
 
