@@ -277,6 +277,8 @@ class Document:
     corrections and the recall. A link or a visit (the time after a code was entered) stores the `access` of its
     creation, and stops working when `access` changes.
 
+    `sliced_pages` has a pair for each very long page: its number, and the number of images in which it is shown.
+
     `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic read
     on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the scheduled sweep
     checks whether a step of the follow-up is due or a verbal certification has lapsed. `follow_up` is None for a
@@ -314,6 +316,7 @@ class Document:
     superseded_by: str | None = None
     pages_ready: int | None = None
     broken_pages: tuple[int, ...] = ()
+    sliced_pages: tuple[tuple[int, int], ...] = ()
     viewed_at: datetime | None = None
     transmitted_at: datetime | None = None
     transmitted_via: TransmissionChannel | None = None

@@ -72,13 +72,17 @@ class ScanKind:
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """An image of page `number` (from 1), with its size in pixels; `data` is None if the page cannot be rendered."""
+    """An image of page `number` (from 1), with its size in pixels; `data` is None if the page cannot be rendered.
+
+    A very long page has several images: `piece` is the number of this slice (from 1, at the top) of `pieces`."""
 
     number: int
     width: int
     height: int
     data: bytes | None
     media_type: str
+    piece: int = 1
+    pieces: int = 1
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import pypdfium2
 from PIL import Image, ImageChops
 
 from chalicelib.pdf.models import RenderedPage
+from chalicelib.pdf.page_slices import MAX_SLICES, plan_slices
 from chalicelib.pdf.reader import refuse_malformed
 from chalicelib.pdf.substitute_fonts import use_own_fonts
 
-_MAX_HEIGHT = 8000
 _GRAYS = 16
 _TO_GRAY = [(value + 8) // 17 for value in range(256)]
 _GRAY_PALETTE = [level * 17 for level in range(_GRAYS) for _ in range(3)]
@@ -51,21 +51,40 @@ def encode(picture: Image.Image) -> tuple[bytes, str]:
     return target.getvalue(), "image/png"
 
 
-def render_page(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
-    """Return an RGB picture of the page, with `scale` pixels per point."""
-    picture: Image.Image = page.render(scale=scale).to_pil()
+def render_page(
+    page: pypdfium2.PdfPage, scale: float, crop: tuple[float, float, float, float] = (0, 0, 0, 0)
+) -> Image.Image:
+    """Return an RGB picture of the page, with `scale` pixels per point.
+
+    `crop` is what is cut off, in points from the left, the bottom, the right and the top of the displayed page."""
+    picture: Image.Image = page.render(scale=scale, crop=crop).to_pil()
     return picture.convert("RGB")
 
 
-def _render_page(document: pypdfium2.PdfDocument, number: int, width: int) -> RenderedPage:
+def _count_slices(document: pypdfium2.PdfDocument, number: int) -> int:
+    """Return in how many slices a page is shown: 1 for a page that has no slices, or that cannot be shown."""
+    try:
+        count = plan_slices(document.get_page_size(number - 1), 1).count
+    except (pypdfium2.PdfiumError, ArithmeticError):
+        return 1
+    return count if count <= MAX_SLICES else 1
+
+
+def _render_slice(document: pypdfium2.PdfDocument, number: int, width: int, piece: int) -> RenderedPage:
     try:
         page = document[number - 1]
-        page_width, page_height = page.get_size()
-        picture = render_page(page, min(width / page_width, _MAX_HEIGHT / page_height))
+        slices = plan_slices(page.get_size(), width)
+        if slices.count > MAX_SLICES:
+            return _missing_image(number, width, piece)
+        picture = render_page(page, slices.scale, slices.crop(piece))
     except (pypdfium2.PdfiumError, ArithmeticError, ValueError, OSError, MemoryError):
-        return RenderedPage(number=number, width=width, height=0, data=None, media_type="image/png")
+        return _missing_image(number, width, piece)
     data, media_type = encode(picture)
-    return RenderedPage(number, picture.width, picture.height, data, media_type)
+    return RenderedPage(number, picture.width, picture.height, data, media_type, piece, slices.count)
+
+
+def _missing_image(number: int, width: int, piece: int) -> RenderedPage:
+    return RenderedPage(number=number, width=width, height=0, data=None, media_type="image/png", piece=piece)
 
 
 def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
@@ -91,13 +110,16 @@ def render_pages(
 ) -> Iterator[RenderedPage]:
     """Yield an image of every page from number `first` to `last` (from 1) at every width in pixels, page by page.
 
+    A very long page is yielded in slices (`page_slices`), each at every width.
+
     Without `last`, the images go to the end of the document. The images show the pages as a viewer does: rotated,
     cropped and on white. The image of a page that cannot be rendered has no data. Raise `PdfRefused` (damaged) if
     PDFium cannot open the PDF."""
     with open_for_display(data) as document:
         for number in range(first, min(last or len(document), len(document)) + 1):
-            for width in widths:
-                yield _render_page(document, number, width)
+            for piece in range(1, _count_slices(document, number) + 1):
+                for width in widths:
+                    yield _render_slice(document, number, width, piece)
 
 
 def extract_page_texts(data: bytes) -> list[str]:

@@ -52,12 +52,17 @@ class UploadLink:
     fields: Mapping[str, str]
 
 
+def image_name(page: int, width: int, piece: int = 1) -> str:
+    """Return the last part of the key of a page image, such as `2-750`, or `2-750-3` for the third slice of a page."""
+    return f"{page}-{width}" if piece == 1 else f"{page}-{width}-{piece}"
+
+
 @dataclass(frozen=True)
 class RenderPages:
     """Make the images of the pages from `first` to `last` in these widths in pixels, and the texts of all pages.
 
-    The images show the document to its provider. `images` writes objects named `<page>-<width>`. Only the request for
-    the document's last page has `texts`. Without `texts`, no text is extracted."""
+    The images show the document to its provider. `images` writes objects with the names of `image_name`. Only the
+    request for the document's last page has `texts`. Without `texts`, no text is extracted."""
 
     source: SourceLink
     images: UploadLink
@@ -69,9 +74,12 @@ class RenderPages:
 
 @dataclass(frozen=True)
 class RenderedPages:
-    """The result of `RenderPages`: the numbers of the pages that cannot be rendered."""
+    """The result of `RenderPages`: the numbers of the pages that cannot be rendered.
+
+    `sliced` has a pair for each very long page: its number, and the number of slices in which it is shown."""
 
     broken: tuple[int, ...]
+    sliced: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,9 @@ const sheets = Array.from(document.querySelectorAll("[data-page]"));
 const approval = document.querySelector("[data-approve]");
 const dock = document.querySelector("[data-dock]");
 
-// A page counts as shown when its image has loaded and both its top and its bottom have been on screen.
-const edgesSeen = new Map(sheets.map((sheet) => [Number(sheet.dataset.page), { top: false, bottom: false }]));
+// A page counts as shown when its image has loaded and both its top and its bottom have been on screen. A very long page
+// has several images, and then the edges between them count too. The map has the edges left to see for each page.
+const edgesLeft = new Map(sheets.map((sheet) => [Number(sheet.dataset.page), new Set([sheet])]));
 
 // Each entry is the token of a page, a point, and the seconds from the opening of this page until it was shown.
 function shownEntries() {
@@ -16,7 +17,7 @@ function shownEntries() {
 
 function pagesShown() {
   const recorded = shownEntries().map((entry) => Number.parseInt(entry, 10));
-  return new Set(recorded.filter((page) => edgesSeen.has(page)));
+  return new Set(recorded.filter((page) => edgesLeft.has(page)));
 }
 
 // The buttons that need a document that was read. A button outside the form may belong to the form.
@@ -24,17 +25,22 @@ function signButtons() {
   return Array.from(approval.elements).filter((field) => field.type === "submit" && !field.formNoValidate);
 }
 
-// A page still counts as loaded while the large image replaces the small one.
+function listImages(sheet) {
+  return Array.from(sheet.querySelectorAll("img"));
+}
+
+// A page still counts as loaded while the large images replace the small ones.
 function hasLoaded(sheet) {
-  const image = sheet.querySelector("img");
-  if (image?.complete && image.naturalWidth > 0) sheet.dataset.loaded = "";
-  return "loaded" in sheet.dataset;
+  const images = listImages(sheet);
+  for (const image of images) {
+    if (image.complete && image.naturalWidth > 0) image.dataset.loaded = "";
+  }
+  return images.length > 0 && images.every((image) => "loaded" in image.dataset);
 }
 
 function recordIfShown(sheet) {
   const page = Number(sheet.dataset.page);
-  const seen = edgesSeen.get(page);
-  if (!seen.top || !seen.bottom || !hasLoaded(sheet)) return;
+  if (edgesLeft.get(page).size > 0 || !hasLoaded(sheet)) return;
   if (!pagesShown().has(page)) {
     const entry = `${sheet.dataset.token}.${Math.round(performance.now() / 1000)}`;
     approval.querySelector("[data-pages-shown]").value = [...shownEntries(), entry].join(",");
@@ -57,7 +63,7 @@ function capitalize(text) {
 // Shows the pages left to read. The sign buttons work once no page is left or the statement is ticked.
 function updateReading() {
   const shown = pagesShown();
-  const unread = Array.from(edgesSeen.keys()).filter((page) => !shown.has(page));
+  const unread = Array.from(edgesLeft.keys()).filter((page) => !shown.has(page));
   const line = approval.querySelector("[data-reading]");
   const statement = approval.querySelector("[data-statement]");
   const isConfirmed = statement.querySelector("input").checked;
@@ -71,29 +77,35 @@ function updateReading() {
   for (const button of signButtons()) button.toggleAttribute("data-not-ready", unread.length > 0 && !isConfirmed);
 }
 
-// Observes a mark at the top and a mark at the bottom of every page.
+// Observes a mark at the top and a mark at the bottom of every page, and between the images of a long page.
 function watchPages() {
   const marks = new Map();
   const observer = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((candidate) => candidate.isIntersecting)) {
-      const [sheet, edge] = marks.get(entry.target);
-      edgesSeen.get(Number(sheet.dataset.page))[edge] = true;
+      const sheet = marks.get(entry.target);
+      edgesLeft.get(Number(sheet.dataset.page)).delete(entry.target);
       recordIfShown(sheet);
     }
   });
   for (const sheet of sheets) {
+    const left = edgesLeft.get(Number(sheet.dataset.page));
     const body = sheet.firstElementChild;
-    for (const [edge, position] of [
-      ["top", "beforebegin"],
-      ["bottom", "afterend"],
-    ]) {
+    const places = [
+      [body, "beforebegin"],
+      ...listImages(sheet)
+        .slice(1)
+        .map((image) => [image, "beforebegin"]),
+      [body, "afterend"],
+    ];
+    left.clear();
+    for (const [place, position] of places) {
       const mark = document.createElement("div");
-      body.insertAdjacentElement(position, mark);
-      marks.set(mark, [sheet, edge]);
+      place.insertAdjacentElement(position, mark);
+      marks.set(mark, sheet);
+      left.add(mark);
       observer.observe(mark);
     }
-    const image = sheet.querySelector("img");
-    if (image) image.addEventListener("load", () => recordIfShown(sheet));
+    for (const image of listImages(sheet)) image.addEventListener("load", () => recordIfShown(sheet));
   }
 }
 
@@ -105,10 +117,7 @@ function loadAllImages() {
     for (const image of document.querySelectorAll("[data-page] img")) {
       image.sizes = image.sizes.replace("(scripting: enabled) 50vw, ", "");
     }
-    for (const sheet of sheets.slice(0, 20)) {
-      const image = sheet.querySelector("img");
-      if (image) image.loading = "eager";
-    }
+    for (const image of sheets.slice(0, 20).flatMap(listImages)) image.loading = "eager";
   };
   // Without the delay, a slow phone would decode the large images before it paints the first small one.
   const loadLater = () => window.setTimeout(load, 300);
@@ -199,13 +208,13 @@ function openDecline() {
 // cache. Without that, the page no longer counts as loaded, and a link reloads the whole document.
 function explainMissing() {
   for (const sheet of sheets) {
-    const image = sheet.querySelector("img");
-    if (!image) continue;
-    image.addEventListener("error", () => {
-      delete sheet.dataset.loaded;
-      if (image.srcset) image.removeAttribute("srcset");
-      else if (!("missing" in sheet.dataset)) showMissing(sheet, image);
-    });
+    for (const image of listImages(sheet)) {
+      image.addEventListener("error", () => {
+        delete image.dataset.loaded;
+        if (image.srcset) image.removeAttribute("srcset");
+        else if (!("missing" in sheet.dataset)) showMissing(sheet, image);
+      });
+    }
   }
 }
 

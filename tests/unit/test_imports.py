@@ -50,7 +50,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
     "pdf": (
         {"fax_media", "fax_pages", "geometry"},
         {"models"},
-        {"reader", "substitute_fonts"},
+        {"page_slices", "reader", "substitute_fonts"},
         {"earlier_signatures"},
         {"inspection", "rendering", "text"},
         {"drawing", "fax_files", "scan_comparison"},

@@ -9,7 +9,7 @@ from itertools import cycle
 from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
 from chalicelib.services.pdf_function.sandbox import SandboxKilled, limit_memory, run_sandboxed, run_sandboxed_json
-from chalicelib.services.pdf_requests import RenderedPages, RenderPages
+from chalicelib.services.pdf_requests import RenderedPages, RenderPages, image_name
 from chalicelib.services.ports import LinkedFiles
 
 SECONDS = 8.0
@@ -26,35 +26,39 @@ def render(request: RenderPages, files: LinkedFiles) -> RenderedPages:
     """Write the images of the requested pages, and the texts of all pages if the request asks for them.
 
     The request's links say where to write. The result has the numbers of the pages that cannot be rendered."""
-    data, broken = files.read(request.source), []
+    data, broken, sliced = files.read(request.source), set[int](), dict[int, int]()
     images = render_images(data, request.widths, request.last, first=request.first)
     for image, width in zip(images, cycle(request.widths), strict=False):
         if image.data is None:
-            broken.append(image.number)
-        else:
-            files.write(request.images, image.data, image.media_type, name=f"{image.number}-{width}")
+            broken.add(image.number)
+            continue
+        files.write(request.images, image.data, image.media_type, name=image_name(image.number, width, image.piece))
+        if image.pieces > 1:
+            sliced[image.number] = image.pieces
     if request.texts is not None:
         texts = json.dumps(extract_texts(data, request.last)).encode()
         files.write(request.texts, texts, "application/json")
-    return RenderedPages(tuple(sorted(set(broken))))
+    return RenderedPages(tuple(sorted(broken)), tuple(sorted(sliced.items())))
 
 
 def render_images(data: bytes, widths: Sequence[int], last: int, *, first: int = 1) -> Iterator[RenderedPage]:
-    """Yield the images of the pages up to `last` at every width, page by page.
+    """Yield the images of the pages up to `last` at every width, page by page, and slice by slice of a long page.
 
     A page that cannot be rendered has no image data."""
     killed = 0
     while first <= last and killed < MAX_BROKEN:
-        done = 0
+        done, page = 0, first
         try:
             for image in _render_sandboxed(data, widths, first, last):
                 yield image
                 done += 1
+                is_complete = image.piece == image.pieces and done % len(widths) == 0
+                page = image.number + 1 if is_complete else image.number
         except SandboxKilled:
             killed += 1
         else:
             return
-        page, missing = first + done // len(widths), len(widths) - done % len(widths)
+        missing = len(widths) - done % len(widths)
         yield from (_broken_page(page, width) for width in widths[-missing:])
         first = page + 1
     yield from (_broken_page(page, width) for page in range(first, last + 1) for width in widths)
@@ -73,14 +77,22 @@ def _render_sandboxed(data: bytes, widths: Sequence[int], first: int, last: int)
 
 
 def _pack(image: RenderedPage) -> bytes:
-    about = [image.number, image.width, image.height, image.media_type, image.data is not None]
+    about = [
+        image.number,
+        image.width,
+        image.height,
+        image.media_type,
+        image.data is not None,
+        image.piece,
+        image.pieces,
+    ]
     return json.dumps(about).encode() + b"\n" + (image.data or b"")
 
 
-def _unpack(piece: bytes) -> RenderedPage:
-    about, _, data = piece.partition(b"\n")
-    number, width, height, media_type, there = json.loads(about)
-    return RenderedPage(number, width, height, data if there else None, media_type)
+def _unpack(packed: bytes) -> RenderedPage:
+    about, _, data = packed.partition(b"\n")
+    number, width, height, media_type, there, piece, pieces = json.loads(about)
+    return RenderedPage(number, width, height, data if there else None, media_type, piece, pieces)
 
 
 def extract_texts(data: bytes, pages: int) -> list[str]:

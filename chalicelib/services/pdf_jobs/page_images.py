@@ -4,15 +4,18 @@ import json
 from collections.abc import Sequence
 
 from chalicelib.domain.documents import Document
+from chalicelib.services.pdf_requests import image_name
 from chalicelib.services.ports import Files
 
 WIDTHS = (750, 1500)
 """The widths of page images in pixels: for a phone, and for a desktop or a phone that zooms in."""
 
 
-def page_key(document_id: str, number: int, width: int) -> str:
-    """Return the key of a page's PNG or WebP image. `number` counts from 1, and `width` is in pixels."""
-    return f"{pages_prefix(document_id)}{number}-{width}"
+def page_key(document_id: str, number: int, width: int, piece: int = 1) -> str:
+    """Return the key of a page's PNG or WebP image. `number` counts from 1, and `width` is in pixels.
+
+    `piece` is the number of the slice (from 1) of a very long page."""
+    return pages_prefix(document_id) + image_name(number, width, piece)
 
 
 def pages_prefix(document_id: str) -> str:

@@ -2,7 +2,6 @@
 
 The PDF function, which has no AWS rights, makes the images (`services/pdf_function/page_rendering.py`)."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib.domain.documents import Document
@@ -35,15 +34,16 @@ class PagePreparation:
         document = self._store.document(job.document_id or "")
         if document is None:
             return
-        pages, broken = document.original.pages, set[int]()
+        pages, rendered = document.original.pages, RenderedPages(())
         if pages > 1:
-            broken |= self._render(document, 1, 1)
-            self._mark_ready(document.id, 1, broken)
-        broken |= self._render(document, min(2, pages), pages)
-        self._mark_ready(document.id, pages, broken)
+            rendered = self._render(document, 1, 1)
+            self._mark_ready(document.id, 1, rendered)
+        others = self._render(document, min(2, pages), pages)
+        rendered = RenderedPages(rendered.broken + others.broken, rendered.sliced + others.sliced)
+        self._mark_ready(document.id, pages, rendered)
 
-    def _render(self, document: Document, first: int, last: int) -> set[int]:
-        """Store the images of these pages, and all texts with the last page. Return the pages that cannot be drawn."""
+    def _render(self, document: Document, first: int, last: int) -> RenderedPages:
+        """Store the images of these pages, and all texts with the last page."""
         images = upload_link(
             self._files, pages_prefix(document.id), content_type="image/", max_bytes=_MAX_IMAGE_BYTES, many=True
         )
@@ -55,22 +55,26 @@ class PagePreparation:
             first=first,
             last=last,
         )
-        return set(self._pdf.run(request, RenderedPages).broken)
+        return self._pdf.run(request, RenderedPages)
 
     def _text_upload(self, document_id: str) -> UploadLink:
         return upload_link(
             self._files, text_key(document_id), content_type="application/json", max_bytes=_MAX_TEXT_BYTES
         )
 
-    def _mark_ready(self, document_id: str, pages: int, broken: Iterable[int]) -> None:
-        """Store in the document's row how many pages are ready, and the numbers of pages without an image."""
+    def _mark_ready(self, document_id: str, pages: int, rendered: RenderedPages) -> None:
+        """Store in the document's row how many pages are ready, which have no image, and which have several."""
 
         def step() -> None:
             document = self._store.document(document_id)
             if document is None or (document.pages_ready or 0) >= pages:
                 return
             ready = replace(
-                document, version=document.version + 1, pages_ready=pages, broken_pages=tuple(sorted(broken))
+                document,
+                version=document.version + 1,
+                pages_ready=pages,
+                broken_pages=rendered.broken,
+                sliced_pages=rendered.sliced,
             )
             self._store.commit(Change(at=self._clock.now(), documents=(ready,)))
 

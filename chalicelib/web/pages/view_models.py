@@ -60,18 +60,26 @@ class Row:
 
 
 @dataclass(frozen=True)
-class PageImage:
-    """A page of the document's PDF as the review page shows it: the URLs of a `small` and a `large` image, and a size.
+class ImagePair:
+    """The URLs of a `small` and a `large` image of one page, or of one slice of a very long page."""
 
-    The browser reserves `width` by `height` CSS pixels for the image. `ready` means that the images exist, and `broken`
+    small: str
+    large: str
+
+
+@dataclass(frozen=True)
+class PageImage:
+    """A page of the document's PDF as the review page shows it: the URLs of its images, and its size.
+
+    The browser reserves `width` by `height` CSS pixels for the page. `slices` has one pair of images, several for a
+    very long page (from the top), and none for a page without images. `ready` means that the images exist, and `broken`
     that the page cannot be rendered. `text` is the text of the page, empty for a scanned page, or None if the review
     page does not contain it. `token` is what the form sends back to prove that the provider saw the page."""
 
     number: int
     width: int
     height: int
-    small: str
-    large: str
+    slices: tuple[ImagePair, ...]
     ready: bool
     broken: bool
     text: str | None = None
@@ -141,9 +149,14 @@ def _make_page_image(document: Document, number: int, files: Files) -> PageImage
     width, height = (round(side * _POINTS_TO_PIXELS) for side in size)
     broken = number in document.broken_pages
     ready = number <= (document.pages_ready or 0) and not broken
-    keys = [page_key(document.id, number, pixels) for pixels in WIDTHS]
-    small, large = (files.url(key, seconds=IMAGE_SECONDS) if ready else "" for key in keys)
-    return PageImage(number, width, height, small, large, ready=ready, broken=broken)
+    count = dict(document.sliced_pages).get(number, 1) if ready else 0
+    slices = tuple(_make_pair(document, number, piece, files) for piece in range(1, count + 1))
+    return PageImage(number, width, height, slices, ready=ready, broken=broken)
+
+
+def _make_pair(document: Document, number: int, piece: int, files: Files) -> ImagePair:
+    keys = [page_key(document.id, number, pixels, piece) for pixels in WIDTHS]
+    return ImagePair(*(files.url(key, seconds=IMAGE_SECONDS) for key in keys))
 
 
 def refresh_header(*, waiting: bool) -> Mapping[str, str]:

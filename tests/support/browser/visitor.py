@@ -27,10 +27,12 @@ async () => {
   const decoded = (image) => image.decode().catch(() => image.decode());
   const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   for (const sheet of document.querySelectorAll("[data-page]")) {
-    await decoded(sheet.querySelector("img"));
-    for (const block of ["start", "end"]) {
-      sheet.scrollIntoView({ block, behavior: "instant" });
-      await painted();
+    for (const image of sheet.querySelectorAll("img")) {
+      await decoded(image);
+      for (const block of ["start", "end"]) {
+        image.scrollIntoView({ block, behavior: "instant" });
+        await painted();
+      }
     }
   }
 }

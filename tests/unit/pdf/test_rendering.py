@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 from pypdf import PdfWriter
 from pypdf.generic import NumberObject
 from reportlab.pdfgen.canvas import Canvas
@@ -73,9 +73,40 @@ def test_a_page_that_cannot_be_rendered_has_no_data() -> None:
     assert [image.data is None for image in images] == [False, True, False]
 
 
-def test_a_very_long_page_is_rendered_within_limits() -> None:
-    (image,) = render_pages(samples.blank_pdf(size=(100, 14_000)), (1500,))
-    assert image.height == 8000
+def _ruler(size: tuple[float, float]) -> bytes:
+    """Return a PDF of one page with a number at each inch from the top, and nothing else."""
+
+    def draw(canvas: Canvas, _page: int) -> None:
+        for inch in range(1, int(size[1] // 72)):
+            canvas.drawString(20, size[1] - inch * 72, f"inch {inch}")
+
+    return samples.drawn_pdf(draw, size=size)
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_the_slices_of_a_very_long_page_show_the_whole_page(rotate: int) -> None:
+    size = (612, 4000) if rotate in (0, 180) else (4000, 612)
+    data = samples.shaped(_ruler(size), rotate=rotate)
+    images = list(render_pages(data, (750, 1500)))
+    assert [(image.piece, image.pieces) for image in images] == [(1, 2), (1, 2), (2, 2), (2, 2)]
+    assert [image.width for image in images] == [765, 1500] * 2
+    joined = Image.new("L", (765, sum(image.height for image in images[::2])))
+    for image, above in zip(images[::2], (0, images[0].height), strict=True):
+        joined.paste(opened(image.data), (0, above))
+    whole = samples.raster(data, scale=1.25)
+    assert joined.size == whole.size
+    assert ImageStat.Stat(ImageChops.difference(joined, whole)).extrema[0][1] < 32
+
+
+def test_a_very_long_page_is_cropped_and_its_unit_does_not_matter() -> None:
+    data = samples.shaped(_ruler((800, 5000)), crop=(100, 400, 712, 4400), unit=2)
+    images = list(render_pages(data, (750,)))
+    assert [(image.width, image.pieces) for image in images] == [(765, 2)] * 2
+
+
+def test_a_page_that_needs_too_many_slices_has_no_image() -> None:
+    (image,) = render_pages(samples.blank_pdf(size=(30, 76_900)), (750,))
+    assert (image.data, image.number, image.pieces) == (None, 1, 1)
 
 
 def test_page_texts_are_extracted_in_order() -> None:

@@ -61,6 +61,13 @@ def review_with_a_broken_page(scene: Scene) -> None:
 
 
 @state
+def review_of_a_very_long_page(scene: Scene) -> None:
+    scene.put_long_page()
+    scene.log_in()
+    scene.open(REVIEW)
+
+
+@state
 def review_with_signing_switched_off(scene: Scene) -> None:
     scene.put()
     scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)

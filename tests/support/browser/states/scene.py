@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 from playwright.sync_api import Page
+from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Patient, Signer, SigningMethod, StoredPdf
 from chalicelib.domain.practices import PracticeCard
@@ -27,6 +29,7 @@ from examples.clinic.sample_plans.plans import PLANS
 from tests.support.browser.memory_server import MemoryPortal
 from tests.support.browser.people import PASSWORD
 from tests.support.fakes import START
+from tests.support.pdf.sample_pdfs import drawn_pdf
 from tests.support.provider_fixtures import PROVIDER, a_delivery, a_document
 
 ID = a_document().id
@@ -52,6 +55,16 @@ class Stage:
         for key, (data, kind) in pages.objects(document.id).items():
             self.memory.files.put(key, data, kind)
         self.memory.files.put(original.key, pages.pdf, "application/pdf")
+        return document
+
+    def put_long_page(self) -> Document:
+        """Store a sample document of one page, 80 inches long, and return the document. The page has a line an inch."""
+        pdf, objects = _long_page()
+        original = StoredPdf(key="originals/prc_1/1.pdf", sha256="1", pages=1, page_sizes=(_LONG,))
+        document = self.put(original=original, pages_ready=1, sliced_pages=((1, 2),))
+        for place, (data, kind) in objects.items():
+            self.memory.files.put(page_key(document.id, *place), data, kind)
+        self.memory.files.put(original.key, pdf, "application/pdf")
         return document
 
     def stored(self, document_id: str = ID) -> Document:
@@ -146,6 +159,20 @@ def _sample() -> _Pages:
         for place, image in enumerate(rendered)
     }
     return _Pages(pdf, inspection.pages, inspection.page_sizes, images, extract_page_texts(pdf))
+
+
+_LONG = (612.0, 5760.0)
+
+
+@cache
+def _long_page() -> tuple[bytes, Mapping[tuple[int, int, int], tuple[bytes, str]]]:
+    def draw(canvas: Canvas, _page: int) -> None:
+        for inch in range(1, 80):
+            canvas.drawString(72, _LONG[1] - inch * 72, f"Inch {inch}: the patient walks {inch} feet with a cane.")
+
+    pdf = drawn_pdf(draw, size=_LONG)
+    rendered = [(image, width) for image, width in zip(render_pages(pdf, WIDTHS), cycle(WIDTHS), strict=False)]
+    return pdf, {(1, width, image.piece): (image.data or b"", image.media_type) for image, width in rendered}
 
 
 STATES: dict[str, Callable[[Scene], None]] = {}

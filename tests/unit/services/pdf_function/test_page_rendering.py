@@ -45,6 +45,25 @@ def test_the_pages_after_a_crash_are_rendered(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+def test_a_long_page_that_crashes_in_the_middle_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crashing(data: bytes, widths: tuple[int, ...], *, first: int, last: int) -> Iterator[object]:
+        for image in whole(data, widths, first=first, last=last):
+            if (image.number, image.piece) == (1, 2):
+                os._exit(9)
+            yield image
+
+    whole = render_pages
+    monkeypatch.setattr(rendering, "render_pages", crashing)
+    images = list(render_images(samples.blank_pdf(pages=2, size=(612, 4000)), (100, 200), 2))
+    assert [(image.number, image.piece, image.data is None) for image in images[:4]] == [
+        (1, 1, False),
+        (1, 1, False),
+        (1, 1, True),
+        (1, 1, True),
+    ]
+    assert [(image.number, image.piece) for image in images[4:]] == [(2, 1), (2, 1), (2, 2), (2, 2)]
+
+
 def test_a_file_that_always_crashes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "render_pages", lambda *_args, **_kwargs: os._exit(9))
     images = list(render_images(samples.plan_of_care(10), (100,), 10))

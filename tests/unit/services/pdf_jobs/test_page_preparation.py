@@ -1,5 +1,6 @@
 """Test the `prepare` job: the images and texts of all pages, and what the document's row says about them."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from chalicelib.pdf.rendering import render_pages
 from chalicelib.services.pdf_function import page_rendering
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, page_texts, text_key
 from chalicelib.services.pdf_requests import RenderPages
+from tests.support.pdf import sample_pdfs as samples
 from tests.unit.services.pdf_jobs.test_seal_job import Portal, decided
 
 
@@ -35,6 +37,22 @@ def test_every_page_gets_its_images_and_its_text(portal: Portal) -> None:
     assert texts is not None
     assert json.loads(portal.files.get(text_key(document.id))) == texts
     assert "Page 1" in texts[0]
+
+
+def test_a_very_long_page_gets_an_image_for_each_slice(portal: Portal) -> None:
+    data = samples.blank_pdf(pages=2, size=(612, 4000))
+    original = replace(portal.document.original, pages=2, sha256=hashlib.sha256(data).hexdigest())
+    portal = Portal(decided(Action.APPROVE, pages_ready=None, original=original))
+    portal.files.objects[original.key] = (data, "application/pdf")
+    portal.page_preparation.prepare(portal.job)
+    document = portal.document
+    assert (document.pages_ready, document.sliced_pages) == (2, ((1, 2), (2, 2)))
+    places = [(number, width, piece) for number in (1, 2) for width in WIDTHS for piece in (1, 2)]
+    assert portal.files.keys("pages/") == sorted(
+        [text_key(document.id), *(page_key(document.id, *place) for place in places)]
+    )
+    assert page_key(document.id, 1, 750).endswith("/1-750")
+    assert page_key(document.id, 1, 750, 2).endswith("/1-750-2")
 
 
 def test_the_first_page_is_ready_before_the_others(portal: Portal) -> None:

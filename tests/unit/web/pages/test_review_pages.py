@@ -152,6 +152,18 @@ def test_review_shows_the_pages_and_the_facts(portal: Portal) -> None:
     assert header(page, "Refresh") == ""
 
 
+def test_a_very_long_page_is_shown_in_slices_from_top_to_bottom(portal: Portal) -> None:
+    put(portal, sliced_pages=((2, 3),))
+    body = logged_in(portal).get(REVIEW).body.decode()
+    assert body.count("<img") == 5
+    places = [body.index(f"/doc_abcdef123456/{name}?") for name in ("1-1500", "2-750", "2-750-2", "2-750-3", "3-750")]
+    assert places == sorted(places)
+    assert "/doc_abcdef123456/2-1500-3?" in body
+    assert body.count('width="1224" height="528"') == 3
+    assert body.count('alt="Page 2 of 3') == 1
+    assert body.count("data-page=") == 3
+
+
 def test_the_first_review_is_recorded_as_viewed(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
