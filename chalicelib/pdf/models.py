@@ -192,7 +192,8 @@ class CertificateFacts:
     that is not the signer for certain: on a certificate of a signature by hand, the uploader named the signer.
     `handed_over` says who handed the document over to whom. `copy` says where the pages of a copy that came back by
     fax are from. `chain_head` is the hash of the last audit event. `signed_sha256` (hex) names the signed file if the
-    certificate is a separate file."""
+    certificate is a separate file. `lost_signatures` are the signers of digital signatures that the source has and the
+    signed file shows only as pictures."""
 
     certificate_type: CertificateType
     document_id: str
@@ -223,6 +224,7 @@ class CertificateFacts:
     patient_name: str | None = None
     patient_born: dt.date | None = None
     external_id: str | None = None
+    lost_signatures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

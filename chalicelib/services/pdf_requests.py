@@ -134,7 +134,7 @@ class PreparedFile:
     block, the only part that looks different from the source. `searched` and `found` are the result of the search for a
     place to sign, which the caller copies to its next request, so that the search runs only once. `is_pdf` is false if
     the source is no PDF, so that another attempt cannot succeed. `by_time` is true for a fault that is the time limit.
-    """
+    `lost` is the number of the source's valid signatures that the file has no more, as its certificate says."""
 
     fault: str = ""
     start: int = 0
@@ -146,6 +146,7 @@ class PreparedFile:
     found: SignatureBox | None = None
     is_pdf: bool = True
     by_time: bool = False
+    lost: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +155,9 @@ class CheckRelease:
 
     The seal is a digital signature. The source is the document's original or its scan. A separate certificate has no
     `source`. If `shown` is false, nobody saw the source before, and the pages are not compared with it. `unseen` are
-    the numbers of the source's pages that could not be shown. `certificate` is the fingerprint of the sealing
-    certificate, and `pins` are the fingerprints of the timestamp authority's certificates."""
+    the numbers of the source's pages that could not be shown. `lost` is that of the prepared file. `certificate` is the
+    fingerprint of the sealing certificate, and `pins` are the fingerprints of the timestamp authority's certificates.
+    """
 
     prepared: SourceLink
     start: int
@@ -169,6 +171,7 @@ class CheckRelease:
     shown: bool = False
     place: SignatureBox | None = None
     unseen: tuple[int, ...] = ()
+    lost: int = 0
 
 
 @dataclass(frozen=True)

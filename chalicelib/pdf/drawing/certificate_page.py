@@ -79,7 +79,18 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
         ("SHA-256, signed", group_digits(facts.signed_sha256) if facts.signed_sha256 else None),
         ("Pages shown", facts.pages_shown),
         ("Pages", facts.read_statement),
+        ("Earlier signatures", _describe_lost_signatures(facts)),
     ]
+
+
+def _describe_lost_signatures(facts: CertificateFacts) -> str | None:
+    if not facts.lost_signatures:
+        return None
+    who = ", ".join(isolate(name or "An unnamed signer") for name in facts.lost_signatures)
+    return (
+        f"Signed digitally before by: {who}. This copy shows those signatures as pictures only. "
+        "The file as it was received has the signatures themselves, and the portal keeps it."
+    )
 
 
 def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], list[str]]:

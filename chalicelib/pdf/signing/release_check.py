@@ -9,22 +9,26 @@ from collections.abc import Collection
 from chalicelib.pdf.inspection import is_pdf, recheck_pages
 from chalicelib.pdf.models import Level, PdfRefused
 from chalicelib.pdf.rendering import count_pages
+from chalicelib.pdf.signing.lost_signatures import find_valid_signatures
 from chalicelib.pdf.signing.verification import SignatureReport, find_signature_gap, read_signatures
 
 
 def find_faults(
-    data: bytes, *, pages: int, level: Level, source: bytes, certificate: str, pins: Collection[str] = ()
+    data: bytes, *, pages: int, level: Level, source: bytes, certificate: str, pins: Collection[str] = (), lost: int = 0
 ) -> list[str]:
     """Return the faults of a sealed (digitally signed) PDF in words for an engineer; an empty list allows the release.
 
     `pages` and `level` are the expected number of pages and PAdES level. `source` is the original or the scan (empty
     for a separate certificate). `certificate` is the fingerprint of the certificate that must have made the seal, and
-    `pins` are the fingerprints of the timestamp authorities' certificates. `picture_check.py` compares the pictures."""
+    `pins` are the fingerprints of the timestamp authorities' certificates. `lost` is the number of the source's valid
+    signatures that the certificate page names as lost. `picture_check.py` compares the pictures."""
     try:
         counted, signatures = recheck_pages(data), read_signatures(data, strict=True, pins=pins)
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
     faults = [*_find_page_faults(counted, pages, source), *_find_seal_faults(signatures, source, certificate)]
+    if not signatures[:-1] and len(find_valid_signatures(source)) > lost:
+        faults.append("an earlier signature is missing, and the certificate does not say so")
     if level == "B-T" and not (signatures and signatures[-1].timestamped_at):
         faults.append("the timestamp is not by a pinned authority")
     return faults

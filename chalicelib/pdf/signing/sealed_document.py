@@ -54,6 +54,7 @@ from chalicelib.pdf.signing.incremental_update import (
     stamp,
     to_xobject,
 )
+from chalicelib.pdf.signing.lost_signatures import name_lost_signatures
 from chalicelib.pdf.signing.placeholder import Placeholder
 from chalicelib.pdf.signing.seal import Prepared, SealFieldSpec, prepare, prepare_opened
 from chalicelib.pdf.signing.waiting_field import WaitingField, choose_waiting_field, locate, read_waiting_fields
@@ -73,13 +74,15 @@ class PreparedDocument:
     `data` and `placeholder` are those of `seal.Prepared`: a PDF without its digital signature, and the space for it.
     `pages` is the number of pages. `place` is the box of the signature block on a page of the original, or None without
     a block there. Outside this box, the pages must look like the original. `needs_certificate` is True if the
-    certificate must become a separate file, because this file can hold no certificate page."""
+    certificate must become a separate file, because this file can hold no certificate page. `lost` is the number of
+    valid signatures of the source that the file has no more, as its certificate page says."""
 
     data: bytes
     placeholder: Placeholder
     pages: int
     place: SignatureBox | None = None
     needs_certificate: bool = False
+    lost: int = 0
 
 
 def prepare_signed(
@@ -101,9 +104,10 @@ def prepare_signed(
         if not rebuild:
             opened = _Opened(original, open_to_extend(original), find)
             return _add_to_original(opened, block, field, certificate, seal)
+    certificate = name_lost_signatures(certificate, original)
     place = assemble.find_place(original, field, block, find)
     pdf = assemble.assemble_signed(original, block=block, field=place, certificate=certificate, find=lambda *_: None)
-    return replace(_prepare_rebuilt(pdf, original, seal), place=place)
+    return replace(_prepare_rebuilt(pdf, original, certificate, seal), place=place)
 
 
 def _add_to_original(
@@ -128,13 +132,15 @@ def prepare_declined(
         if not rebuild:
             opened = _Opened(original, open_to_extend(original))
             return _extend(opened, _Addition(None, None, certificate), seal)
-    return _prepare_rebuilt(assemble.assemble_declined(original, certificate), original, seal)
+    certificate = name_lost_signatures(certificate, original)
+    return _prepare_rebuilt(assemble.assemble_declined(original, certificate), original, certificate, seal)
 
 
 def prepare_by_hand(scan: bytes, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
     """Return the scan (PDF, JPEG or PNG) of a document signed on paper with a certificate page, ready for the seal."""
+    certificate = name_lost_signatures(certificate, scan)
     pdf = assemble.assemble_by_hand(scan, certificate)
-    return _combine(prepare(pdf, seal), _count_pages(pdf))
+    return _prepare_whole(pdf, certificate, seal)
 
 
 def prepare_by_fax(
@@ -149,8 +155,9 @@ def prepare_by_fax(
 
     Its `sheets` are pages of the received faxes, of which `pictures` has pictures (PNG, gray), and, where no fax has
     the page, of the original. A certificate page follows."""
+    certificate = name_lost_signatures(certificate, original)
     pdf = assemble_faxed_copy(original, pictures, sheets, certificate)
-    return _combine(prepare(pdf, seal), _count_pages(pdf))
+    return _prepare_whole(pdf, certificate, seal)
 
 
 def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
@@ -163,8 +170,7 @@ def prepare_certificate(block: SignatureBlock, *, certificate: CertificateFacts,
         draw_certificate(canvas, certificate, block)
 
     pdf = draw_pdf(draw)
-    prepared = prepare(pdf, replace(seal, reason=f"Certificate: {seal.reason}"))
-    return _combine(prepared, _count_pages(pdf))
+    return _combine(prepare(pdf, replace(seal, reason=f"Certificate: {seal.reason}")), _count_pages(pdf))
 
 
 def prepare_proof(sheet: ProofSheet, *, seal: SealSpec) -> PreparedDocument:
@@ -179,7 +185,11 @@ def prepare_proof(sheet: ProofSheet, *, seal: SealSpec) -> PreparedDocument:
     return _combine(prepare(pdf, seal), _count_pages(pdf))
 
 
-def _prepare_rebuilt(pdf: bytes, original: bytes, seal: SealSpec) -> PreparedDocument:
+def _prepare_whole(pdf: bytes, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
+    return replace(_combine(prepare(pdf, seal), _count_pages(pdf)), lost=len(certificate.lost_signatures))
+
+
+def _prepare_rebuilt(pdf: bytes, original: bytes, certificate: CertificateFacts, seal: SealSpec) -> PreparedDocument:
     """Return a rebuilt file (the pages of `original`, then the certificate), ready for the seal.
 
     The field of the seal goes onto the first page of the certificate."""
@@ -187,7 +197,7 @@ def _prepare_rebuilt(pdf: bytes, original: bytes, seal: SealSpec) -> PreparedDoc
     with requires_extensible():
         field = SealFieldSpec(find_page(writer, _count_pages(original)).reference)
         pages = declared_page_count(writer)
-    return _combine(prepare_opened(writer, seal, field), pages)
+    return replace(_combine(prepare_opened(writer, seal, field), pages), lost=len(certificate.lost_signatures))
 
 
 def _combine(prepared: Prepared, pages: int, place: SignatureBox | None = None) -> PreparedDocument:
@@ -310,17 +320,15 @@ def _countersign(
         waiting = _find_waiting_field(opened, fields, block, field)
         if waiting is None and certified:
             waiting = next((each for each, _ in fields if not each.is_for_other), None)
-        place = None if waiting or certified else _find_free_place(opened, field, block)
+        place = None
+        if waiting is None and not certified:
+            place = _find_place(opened, field, block) or find_blank_area(opened.data, opened.units)
         if waiting is not None:
             spec, place = _use_waiting_field(opened, waiting, block)
         else:
             spec = _make_new_field(opened.writer, block, place) if place is not None else SealFieldSpec()
     prepared = _combine(prepare_opened(opened.writer, seal, spec), opened.pages, place)
     return replace(prepared, needs_certificate=True)
-
-
-def _find_free_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
-    return _find_place(opened, field, block) or find_blank_area(opened.data, opened.units)
 
 
 def _locate_fields(opened: _Opened) -> list[tuple[WaitingField, SignatureBox | None]]:

@@ -50,6 +50,7 @@ def _find_faults(request: CheckRelease, sealed: bytes, source: bytes | None) -> 
         source=source or b"",
         certificate=request.certificate,
         pins=request.pins,
+        lost=request.lost,
     )
     if source is not None:
         yield from compare_pages(source if request.shown else None, sealed, request.place, request.unseen)

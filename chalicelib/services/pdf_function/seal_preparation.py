@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.pdf.assembly.pictures import draw_as_pictures
 from chalicelib.pdf.inspection import is_pdf
 from chalicelib.pdf.models import FaxedSheet, SignatureBox
+from chalicelib.pdf.signing.lost_signatures import name_lost_signatures
 from chalicelib.pdf.signing.sealed_document import (
     PreparedDocument,
     prepare_by_fax,
@@ -89,7 +90,14 @@ def _draw_sheets(request: PrepareDocument, files: LinkedFiles) -> Mapping[FaxedS
 
 
 def _prepare(request: PrepareDocument, source: bytes, pictures: Mapping[FaxedSheet, bytes]) -> PreparedDocument:
-    data = draw_as_pictures(source) if request.attempt == "pictures" else source
+    if request.attempt == "pictures":
+        certificate = name_lost_signatures(request.certificate, source)
+        prepared = _prepare_pages(replace(request, certificate=certificate), draw_as_pictures(source), pictures)
+        return replace(prepared, lost=len(certificate.lost_signatures))
+    return _prepare_pages(request, source, pictures)
+
+
+def _prepare_pages(request: PrepareDocument, data: bytes, pictures: Mapping[FaxedSheet, bytes]) -> PreparedDocument:
     certificate, seal, rebuild = request.certificate, request.seal, request.attempt == "rebuilt"
     if request.decision == "by_hand":
         return prepare_by_hand(data, certificate=certificate, seal=seal)
@@ -124,7 +132,7 @@ def _run(
         with limit_memory(MEMORY):
             made = work()
             place = asdict(made.place) if made.place else None
-            about = [made.placeholder.start, made.placeholder.end, made.pages, place, made.needs_certificate]
+            about = [made.placeholder.start, made.placeholder.end, made.pages, place, made.needs_certificate, made.lost]
             yield json.dumps(about).encode()
             yield made.data
 
@@ -134,6 +142,6 @@ def _run(
         logger.warning("preparation for the seal lost", extra={"by_time": killed.by_time})
         return replace(facts, fault="the file could not be prepared for its seal", by_time=killed.by_time)
     files.write(target, data, "application/pdf")
-    start, end, pages, place, needs_certificate = json.loads(about)
+    start, end, pages, place, needs_certificate, lost = json.loads(about)
     box: SignatureBox | None = read_box(place)
-    return replace(facts, start=start, end=end, pages=pages, place=box, needs_certificate=needs_certificate)
+    return replace(facts, start=start, end=end, pages=pages, place=box, needs_certificate=needs_certificate, lost=lost)

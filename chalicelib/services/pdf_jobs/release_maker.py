@@ -200,6 +200,7 @@ class ReleaseMaker:
             shown=draft.shown,
             place=prepared.place,
             unseen=draft.unseen,
+            lost=prepared.lost,
         )
 
 

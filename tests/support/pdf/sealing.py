@@ -45,12 +45,14 @@ class Sealed:
 class Release:
     """A sealed file, with the number of its pages and the box (`place`) of the visible signature.
 
-    `certificate` is the certificate page as a second sealed file, if the first file could hold no more pages."""
+    `certificate` is the certificate page as a second sealed file, if the first file could hold no more pages. `lost` is
+    the number of earlier signatures that the certificate names as lost."""
 
     sealed: Sealed
     pages: int
     certificate: "Release | None" = None
     place: SignatureBox | None = None
+    lost: int = 0
 
 
 class PyHankoSigner(Signer):
@@ -89,7 +91,7 @@ def seal_opened(writer: IncrementalPdfFileWriter, sealer: Sealer, facts: SealFac
 
 def _release(prepared: PreparedDocument, sealer: Sealer, facts: SealFacts) -> Release:
     sealed = _finish(prepared.data, prepared.placeholder, sealer, facts.at)
-    return Release(sealed, prepared.pages, place=prepared.place)
+    return Release(sealed, prepared.pages, place=prepared.place, lost=prepared.lost)
 
 
 def seal_signed(
@@ -145,7 +147,13 @@ def find_faults(release: Release, *, source: bytes, certificate: x509.Certificat
     An empty list means that the portal would release the files."""
     sealed, by = release.sealed, fingerprint(certificate)
     faults = release_check.find_faults(
-        sealed.data, pages=release.pages, level=sealed.level, source=source, certificate=by, pins=pins
+        sealed.data,
+        pages=release.pages,
+        level=sealed.level,
+        source=source,
+        certificate=by,
+        pins=pins,
+        lost=release.lost,
     )
     if release.certificate is not None:
         faults += find_faults(release.certificate, source=b"", certificate=certificate, pins=pins)

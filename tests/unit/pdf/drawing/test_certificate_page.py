@@ -146,6 +146,13 @@ def test_the_statement_to_have_read_every_page_is_printed() -> None:
     assert "Pages shown" not in text_of(facts, samples.BLOCK)
 
 
+def test_signatures_that_the_file_lost_are_named() -> None:
+    assert "Earlier signatures" not in text_of(samples.CERTIFICATE)
+    facts = replace(samples.CERTIFICATE, lost_signatures=("Sam Lee, PT", ""))
+    expected = "Earlier signatures Signed digitally before by: Sam Lee, PT, An unnamed signer. This copy shows those"
+    assert expected in text_of(facts)
+
+
 @pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
 def test_names_and_notes_of_any_script_are_printed(words: str) -> None:
     facts = replace(samples.CERTIFICATE, signer_name=words, practice_name=words, note=f"{words} " * 30)
