@@ -166,7 +166,9 @@ class Services:
     guest_accounts: GuestAccounts = _service("accounts.guest_accounts")
     link_requests: LinkRequests = _service("accounts.link_requests")
 
-    reminder_settings: ReminderSettings = _service("accounts.reminder_settings", writer="account_writer")
+    reminder_settings: ReminderSettings = _service(
+        "accounts.reminder_settings", writer="account_writer", fax_countries="settings.fax_countries"
+    )
     assistance: Assistance = _service("accounts.assistance")
     assistant_list: AssistantList = _service("accounts.assistant_list", writer="account_writer")
     invitations: Invitations = _service("accounts.assistant_invitations")

@@ -51,6 +51,9 @@ class AccountEventType(StrEnum):
     REMINDERS_CHANGED = "reminders_changed"
     REMINDERS_STOPPED = "reminders_stopped"
     REMINDERS_STARTED = "reminders_started"
+    FAX_CHANGED = "fax_changed"
+    FAX_REMOVED = "fax_removed"
+    FAX_REPORTED = "fax_reported"
 
 
 BY_SUPPORT = frozenset(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from chalicelib.domain.assistants import AccountKind, Assistant
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.follow_up.preferences import ReminderPreferences
+from chalicelib.domain.follow_up.preferences import ReminderChannel, ReminderPreferences
 from chalicelib.domain.second_factors import Authenticator, Passkey
 
 
@@ -42,7 +42,8 @@ class Provider:
     - `practices` are the ids of all practices that ever sent this provider a document.
     - `handed_over` are ids of documents that the provider handed over to colleagues, the newest first.
     - `factor_declined_at` is the time at which the provider declined the one offer of a second factor.
-    - `reminders` are the owner's own choices for reminders of unsigned documents, or None."""
+    - `reminders` are the owner's own choices for reminders of unsigned documents, or None.
+    - `fax` is the owner's own fax number (E.164) for reminders, which the owner typed, or None."""
 
     id: str
     version: int
@@ -84,6 +85,7 @@ class Provider:
     assists: tuple[str, ...] = ()
     handed_over: tuple[str, ...] = ()
     reminders: ReminderPreferences | None = None
+    fax: str | None = None
 
     @property
     def name(self) -> str:
@@ -197,8 +199,8 @@ def without_credentials(provider: Provider) -> Provider:
     """Return the next version of a provider's row, without sessions, links and everything that logs the owner in.
 
     The callers close an account or move it to another owner. The saved signature, the consent, the assistants, the
-    choices for reminders and the name that the owner typed are removed too, because they belong to the person who gave
-    or invited them."""
+    choices for reminders, the fax number and the name that the owner typed are removed too, because they belong to the
+    person who gave or invited them."""
     return replace(
         without_sessions(without_typed_name(provider)),
         password_hash=None,
@@ -215,7 +217,18 @@ def without_credentials(provider: Provider) -> Provider:
         assistants=(),
         assists=(),
         reminders=None,
+        fax=None,
     )
+
+
+def with_fax(provider: Provider, number: str | None) -> Provider:
+    """Return the provider's row with the owner's own fax number (E.164), or without one. The caller raises its version.
+
+    Without a number, the choice of reminders by fax only ends too."""
+    reminders = provider.reminders
+    if number is None and reminders is not None and reminders.channel is ReminderChannel.FAX:
+        reminders = replace(reminders, channel=ReminderChannel.BOTH)
+    return replace(provider, fax=number, reminders=reminders)
 
 
 def is_separated(provider: Provider, addressee: Addressee) -> bool:

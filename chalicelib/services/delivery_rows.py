@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.domain.account_events import UNKNOWN, AccountEventType, account_event
 from chalicelib.domain.deliveries import Channel, Delivery, NoticeKind, delivery_id
 from chalicelib.domain.documents import DeliveryLine
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
-from chalicelib.services.transaction import Job, OutboxRow
+from chalicelib.services.transaction import Change, Job, OutboxRow
 
 PORTAL_PRACTICE = "portal"
 """The practice id of a delivery that no practice may see, such as the email about a changed password."""
@@ -89,6 +90,13 @@ def account_notice(
         now=now,
         provider_id=provider.id,
     )
+
+
+def report_to_owner(event_id: str, provider: Provider, event_type: AccountEventType, now: datetime) -> Change:
+    """Return the rows that report a change of an account which its owner did not make: an email and an event."""
+    notice = account_notice(event_id, provider, event_type.value, now)
+    event = account_event(provider.id, event_type, now, UNKNOWN, unique=event_id)
+    return Change(at=now, deliveries=(notice,), account_events=(event,), outbox=(outbox_row(notice),))
 
 
 def staff_notice(

@@ -50,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/account/emails/code", OWN_ACCOUNT, "pages.account_emails:add_email", failure_statuses=(422,)),
     _post("/account/emails/remove", OWN_ACCOUNT, "pages.account_emails:remove_email"),
     _post("/account/reminders", OWN_ACCOUNT, "pages.reminder_pages:choose"),
+    _post("/account/fax", OWN_ACCOUNT, "pages.reminder_pages:set_fax"),
     _post("/account/reminders/emails", OWN_ACCOUNT, "pages.reminder_pages:set_emails"),
     _post("/account/passkeys", ACCOUNT, "pages.account_settings:add_passkey"),
     _post("/account/passkeys/remove", ACCOUNT, "pages.account_settings:remove_passkey"),

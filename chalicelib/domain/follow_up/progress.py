@@ -69,12 +69,13 @@ class FollowUpPlan:
 
     `days` has one day for each row of `MOVABLE`. `emails` allows reminders by email. `faxes` allows faxes that the
     follow-up sends: the fax of day 3 and repeats. These are the practice's settings. `preferences` are the provider's
-    own choices, or None."""
+    own choices, and `own_fax` is the provider's own fax number, or None."""
 
     days: tuple[int, ...] = tuple(rule.day for rule in MOVABLE)
     emails: bool = True
     faxes: bool = True
     preferences: ReminderPreferences | None = None
+    own_fax: str | None = None
 
     @property
     def all_days(self) -> tuple[int, ...]:
@@ -100,9 +101,11 @@ class FollowUpProgress:
 
     `since` is the time from which the days are counted: the sending, or a later correction of the address. `done` are
     the steps that were taken or left out. `reminders` counts the reminder emails that listed the document. `is_stopped`
-    is true if no reminder email reaches the recipient any more, which the clinic knows."""
+    is true if no reminder email reaches the recipient any more, which the clinic knows. `own_faxes` are the provider's
+    own fax numbers to which reminders were faxed. The clinic did not state these numbers."""
 
     since: datetime
     done: tuple[FollowUpStep, ...] = ()
     reminders: int = 0
     is_stopped: bool = False
+    own_faxes: tuple[str, ...] = ()

@@ -93,12 +93,13 @@ def open_steps(document: Document, plan: FollowUpPlan) -> tuple[tuple[StepRule, 
 
 
 def add_choices(plan: FollowUpPlan, provider: Provider | None, document: Document) -> FollowUpPlan:
-    """Return the practice's plan with the reminders that the document's provider has chosen, if there are any.
+    """Return the practice's plan with the reminders and the fax number that the document's provider has chosen.
 
     `provider` is the provider in whose lists the document is. The choices hold only for a document that the provider's
     account may open."""
-    is_open = provider is not None and opens_to(provider, document)
-    return replace(plan, preferences=provider.reminders if provider is not None and is_open else None)
+    if provider is None or not opens_to(provider, document):
+        return replace(plan, preferences=None, own_fax=None)
+    return replace(plan, preferences=provider.reminders, own_fax=provider.fax)
 
 
 def message_window(document: Document, plan: FollowUpPlan) -> Window:

@@ -7,22 +7,32 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.account_events import AccountEventType
+from chalicelib.domain.claim_keys import fax_number_claim, own_fax_number_claim
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.follow_up.calendar import WORK_WEEK
 from chalicelib.domain.follow_up.preferences import CHOICE_OF_HOURS, ReminderChannel, ReminderPreferences
 from chalicelib.domain.jobs import JobName, QueueName
-from chalicelib.domain.providers import Provider
+from chalicelib.domain.providers import Provider, with_fax
 from chalicelib.services.accounts.account_changes import AccountChange, AccountOwner, AccountWriter, wrong_entry
+from chalicelib.services.documents.closed_numbers import FaxNumberState
 from chalicelib.services.labels import TIME_ZONES
+from chalicelib.services.normalization import normalize_fax
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.stopped_reminders import find_stopped, is_stopped, stop_change
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
+MAX_PRACTICES = 100
+"""The most clinics of a provider whose numbers are compared with the provider's own fax number."""
+
+_WRONG_FAX = "Enter a fax number with its area code, such as (512) 555-0148."
+_REPORTED = (
+    "Someone who got a fax there reported this number as wrong. Enter another number. If it's right, ask the clinic to "
+    "confirm it."
+)
 _PRACTICES_READ = 10
 """The most clinics of a provider that are read to suggest a time zone."""
 
 _EASTERN = "America/New_York"
-_CHANNELS = (ReminderChannel.BOTH, ReminderChannel.EMAIL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +48,8 @@ class ReminderSettings:
 
     Callers check first that the owner has entered the password or a passkey recently."""
 
-    def __init__(self, store: Store, ids: Ids, writer: AccountWriter) -> None:
+    def __init__(self, store: Store, ids: Ids, writer: AccountWriter, *, fax_countries: Collection[str]) -> None:
+        self._fax_countries = fax_countries
         self._store = store
         self._ids = ids
         self._writer = writer
@@ -54,6 +65,8 @@ class ReminderSettings:
         chosen = _read_choices(form)
 
         def step(current: AccountOwner) -> AccountChange:
+            if chosen.channel is ReminderChannel.FAX and current.provider.fax is None:
+                raise wrong_entry("channel", "Add your fax number first.")
             changed = replace(current.provider, reminders=chosen)
             more = Change(at=current.now)
             return AccountChange(self._writer.commit(current, changed, AccountEventType.REMINDERS_CHANGED, more=more))
@@ -74,6 +87,51 @@ class ReminderSettings:
             return AccountChange(self._writer.commit(current, current.provider, event_type, more=more, email=email))
 
         return self._writer.apply_to_latest(owner, step)
+
+    def check_fax(self, provider: Provider, typed: str) -> str:
+        """Return the typed fax number in E.164, for the owner to confirm. Raise `Invalid` for a number to refuse.
+
+        Those are a clinic's number, where one clinic would see the pages of the others, and a number that was reported
+        as wrong to one of the provider's clinics."""
+        try:
+            number = normalize_fax(typed, self._fax_countries)
+        except ValueError as error:
+            raise wrong_entry("own_fax", _WRONG_FAX) from error
+        if number == provider.fax:
+            raise wrong_entry("own_fax", "This is already your fax number.")
+        ids = provider.practices[:MAX_PRACTICES]
+        practices = self._store.practices(ids) if ids else ()
+        carriers_key = own_fax_number_claim(number)
+        claims = self._store.claims([carriers_key, *(fax_number_claim(practice_id, number) for practice_id in ids)])
+        if carriers_key in claims or any(number in (practice.fax, practice.phone) for practice in practices):
+            raise wrong_entry("own_fax", "This is a clinic's number. Enter the fax number of your own office.")
+        if FaxNumberState.CLOSED in claims.values():
+            raise wrong_entry("own_fax", _REPORTED)
+        return number
+
+    def set_fax(self, owner: AccountOwner, typed: str) -> AccountChange:
+        """Store the owner's own fax number, to which reminders are faxed, and email the owner. For errors, see
+        `check_fax`."""
+
+        def step(current: AccountOwner) -> AccountChange:
+            number = self.check_fax(current.provider, typed)
+            return self._store_fax(current, number, AccountEventType.FAX_CHANGED)
+
+        return self._writer.apply_to_latest(owner, step)
+
+    def remove_fax(self, owner: AccountOwner) -> AccountChange:
+        """Remove the owner's own fax number, and email the owner. Raise `NotFound` if there is none."""
+
+        def step(current: AccountOwner) -> AccountChange:
+            if current.provider.fax is None:
+                raise NotFound("There is no fax number.")
+            return self._store_fax(current, None, AccountEventType.FAX_REMOVED)
+
+        return self._writer.apply_to_latest(owner, step)
+
+    def _store_fax(self, owner: AccountOwner, number: str | None, event_type: AccountEventType) -> AccountChange:
+        changed, more = with_fax(owner.provider, number), Change(at=owner.now)
+        return AccountChange(self._writer.commit(owner, changed, event_type, more=more))
 
     def _clinics_row(self, owner: AccountOwner, email: str) -> OutboxRow:
         row_id = self._ids.new("out")
@@ -105,7 +163,7 @@ def _read_choices(form: Mapping[str, str]) -> ReminderPreferences:
         raise wrong_entry("time_zone", "Choose a time zone of the list.")
     if not weekdays:
         raise wrong_entry("days", "Choose at least one day. To get no reminder emails, use the buttons below.")
-    if channel not in _CHANNELS:
+    if channel not in tuple(ReminderChannel):
         raise wrong_entry("channel", "Choose how reminders should come.")
     return ReminderPreferences(
         time_zone=time_zone, hour=hours[hour], weekdays=weekdays, channel=ReminderChannel(channel)

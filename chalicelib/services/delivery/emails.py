@@ -75,6 +75,9 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.REMINDERS_CHANGED: "Your choices for reminders were changed",
     AccountEventType.REMINDERS_STOPPED: "Reminder emails were stopped",
     AccountEventType.REMINDERS_STARTED: "Reminder emails were started again",
+    AccountEventType.FAX_CHANGED: "The fax number for your reminders was changed",
+    AccountEventType.FAX_REMOVED: "The fax number for your reminders was removed",
+    AccountEventType.FAX_REPORTED: "Your fax number was removed, because it was reported as wrong",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """The sentence that reports a change of an account to its owner, by the type of the delivery."""

@@ -152,9 +152,19 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
         return _OUTDATED
     if document is not None and delivery.type in _ASKS_FOR_DECISION and not is_decidable(document.status):
         return "The document was decided meanwhile."
-    if document is not None and delivery.channel is Channel.FAX and _was_certified_since(document, facts):
-        return "The plan was certified meanwhile."
-    return None
+    return _reason_to_cancel_fax(document, facts) if document is not None and delivery.channel is Channel.FAX else None
+
+
+def _reason_to_cancel_fax(document: Document, facts: MessageFacts) -> str | None:
+    if facts.delivery.follows_up and _has_new_number(document, facts):
+        return "The provider has changed the fax number meanwhile."
+    return "The plan was certified meanwhile." if _was_certified_since(document, facts) else None
+
+
+def _has_new_number(document: Document, facts: MessageFacts) -> bool:
+    """Return True if the provider's own fax number, to which this reminder would go, is not the provider's any more."""
+    own_fax = add_choices(FollowUpPlan(), facts.provider, document).own_fax
+    return facts.delivery.recipient not in (document.addressee.fax, own_fax)
 
 
 def _was_certified_since(document: Document, facts: MessageFacts) -> bool:

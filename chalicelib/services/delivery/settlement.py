@@ -92,11 +92,13 @@ class Settlement:
         """Return the document, marked as transmitted if a fax to the present number was confirmed with all pages.
 
         A fax is `DELIVERED` only after this confirmation. A gateway that accepted the fax confirms nothing. A fax to a
-        number that was reported as wrong reached somebody else."""
+        number that was reported as wrong reached somebody else. A reminder to the provider's own number is not the
+        transmission to the number that the clinic stated."""
         is_confirmed = after.channel is Channel.FAX and after.status is DeliveryStatus.DELIVERED
         if not is_confirmed or after.access != document.access or not is_decidable(document.status):
             return document
-        if is_closed(self._writer.store, document.practice_id, after.recipient):
+        is_own = document.follow_up is not None and after.recipient in document.follow_up.own_faxes
+        if is_own or is_closed(self._writer.store, document.practice_id, after.recipient):
             return document
         return transmit(document, TransmissionChannel.FAX, now)
 

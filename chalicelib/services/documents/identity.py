@@ -93,13 +93,23 @@ def _typed_npi_source(document: Document, npi: str | None) -> tuple[str | None, 
 
 
 def _fax_code(document: Document) -> str:
-    number, practice = _code_recipient(document, None), document.practice.name
-    return f"the code on a fax to {number}, a number given by {practice}"
+    number, practice = mask(document.addressee.fax or ""), document.practice.name
+    own = "".join(f", or to {mask(other)}, a number given in the provider's account" for other in _own_faxes(document))
+    return f"the code on a fax to {number}, a number given by {practice}{own}"
 
 
 def _code_recipient(document: Document, email: str | None) -> str:
-    """Return the masked address or fax number to which the document's code was sent."""
-    return mask(email) if email else mask(document.addressee.fax or "")
+    """Return the masked address or fax number to which the document's code was sent.
+
+    All faxes of a document have one code, so there can be several numbers."""
+    if email:
+        return mask(email)
+    return " or ".join(map(mask, (document.addressee.fax or "", *_own_faxes(document))))
+
+
+def _own_faxes(document: Document) -> tuple[str, ...]:
+    """Return the provider's own fax numbers, which no clinic stated, to which the document and its code were faxed."""
+    return document.follow_up.own_faxes if document.follow_up else ()
 
 
 def code_data(document: Document, email: str | None) -> dict[str, str]:

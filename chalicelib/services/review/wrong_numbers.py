@@ -7,6 +7,7 @@ reporter sees no document."""
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.domain.account_events import AccountEventType
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.certification.facts import AttentionReason, ClosedFax
 from chalicelib.domain.certification.rules import close_fax, reopen_fax
@@ -14,7 +15,9 @@ from chalicelib.domain.deliveries import Channel, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError, Invalid
 from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.domain.providers import with_fax
 from chalicelib.domain.status import is_decidable
+from chalicelib.services.delivery_rows import report_to_owner
 from chalicelib.services.documents.closed_numbers import FaxNumberState, closing_claim, is_confirmed_since, read_state
 from chalicelib.services.documents.document_writer import DocumentWriter, record_transmission
 from chalicelib.services.documents.identity import code_data
@@ -24,10 +27,10 @@ from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Listing
 from chalicelib.services.review.by_hand import CodeVisitor
 from chalicelib.services.review.fax_documents import VISITORS, FaxDocuments
-from chalicelib.services.transaction import Change, Job, OutboxRow
+from chalicelib.services.transaction import Change, Job, OutboxRow, merge
 
 PAGE = 25
-_RETRY_ON = frozenset({"document", "claim", "secret"})
+_RETRY_ON = frozenset({"document", "claim", "secret", "provider"})
 _CONFIRMED = FieldError(
     "code", "The clinic has checked this fax number since. If the fax isn't yours, call the clinic at its number."
 )
@@ -45,6 +48,9 @@ class WrongNumbers:
     def report(self, typed: str, visitor: CodeVisitor) -> str:
         """Close the fax number of the code's document for its practice, and return the document's id.
 
+        If the document was also faxed to the provider's own number, the code does not tell the two apart. So this
+        number is closed too, and removed from the account, whose owner gets an email.
+
         A second report about the same number changes nothing. Raises `Invalid` for a code from before the practice
         confirmed the number, because a recipient must not close the number over and over. Wrong codes raise the same
         errors as on the page `/fax`, and count against the same limits."""
@@ -52,11 +58,12 @@ class WrongNumbers:
         def step() -> str:
             document, entry = self._fax_documents.find(typed, VISITORS, visitor.now)
             state = read_state(self._store, document.practice_id, document.addressee.fax or "")
-            if state == FaxNumberState.CLOSED:
-                return document.id
-            if entry.code is not None and is_confirmed_since(state, entry.code.created_at):
+            is_closed = state == FaxNumberState.CLOSED
+            is_confirmed = entry.code is not None and is_confirmed_since(state, entry.code.created_at)
+            if not is_closed and not is_confirmed:
+                self._close(document, state, visitor)
+            elif not self._close_own(document, visitor) and is_confirmed:
                 raise Invalid("The clinic has confirmed this fax number.", errors=[_CONFIRMED])
-            self._close(document, state, visitor)
             return document.id
 
         return retry_on_conflict(step, retry_on=_RETRY_ON)
@@ -72,7 +79,44 @@ class WrongNumbers:
             recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
         change, claim = recorder.change(), closing_claim(document.practice_id, number, state)
         row = OutboxRow(id=self._writer.ids.new("out"), created_at=visitor.now, jobs=mark_jobs(document, number))
-        self._store.commit(replace(change, claims=(claim,), outbox=(*change.outbox, row)))
+        closing = replace(change, claims=(claim,), outbox=(*change.outbox, row))
+        self._store.commit(merge(closing, self._remove_own_number(document, number, visitor.now)))
+
+    def _close_own(self, document: Document, visitor: CodeVisitor) -> bool:
+        """Close only the provider's own fax numbers, to which the document was faxed, and ask the clinic to call.
+
+        The number that the clinic stated is settled. Return False if there is nothing to close."""
+        removal = self._remove_own_number(document, document.addressee.fax or "", visitor.now)
+        if not removal.claims and not removal.providers:
+            return False
+        recorder = self._writer.recorder(document, self._writer.practice_of(document), visitor.actor, visitor.now)
+        facts = {"channel": Channel.FAX, **code_data(document, None)}
+        recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts)
+        if is_decidable(document.status):
+            recorder.attention(AttentionReason.PLEASE_CALL).notice(NoticeKind.NEEDS_ATTENTION)
+        self._store.commit(merge(recorder.change(), removal))
+        return True
+
+    def _remove_own_number(self, document: Document, number: str, now: datetime) -> Change:
+        """Return the rows that close the provider's own fax numbers, to which the document was faxed as well.
+
+        If the account still has one of them, or the reported number, it is removed from the account. The owner gets an
+        email, and no fax of any clinic goes there any more."""
+        practice_id = document.practice_id
+        own = [other for other in document.follow_up.own_faxes if other != number] if document.follow_up else []
+        states = {other: read_state(self._store, practice_id, other) for other in own}
+        claims = tuple(
+            closing_claim(practice_id, other, state)
+            for other, state in states.items()
+            if state != FaxNumberState.CLOSED
+        )
+        provider = self._store.provider(document.provider_id)
+        if provider is None or provider.fax not in (number, *own):
+            return Change(at=now, claims=claims)
+        report = report_to_owner(self._writer.ids.new("evt"), provider, AccountEventType.FAX_REPORTED, now)
+        return replace(
+            report, claims=claims, providers=(replace(with_fax(provider, None), version=provider.version + 1),)
+        )
 
     def mark(self, job: Job) -> None:
         """Do the job that follows a report of a wrong fax number, or the practice's confirmation of the number.

@@ -25,6 +25,7 @@ from chalicelib.domain.follow_up.schedule import (
     open_lapse,
 )
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX
@@ -72,7 +73,7 @@ class FollowUps:
 
     def _change(self, document: Document, practice: Practice, now: datetime) -> Change:
         provider = self._store.provider(document.provider_id)
-        plan = add_choices(self._switches.follow_up(practice.id), provider, document)
+        plan = self._plan_for(document, provider)
         rules = due_rules(document, plan, now)
         email, fax = self._choose_channels(document, rules, plan)
         # The reader stopped reminders before the document was sent, for example, and the clinic does not know it.
@@ -80,7 +81,7 @@ class FollowUps:
         window = message_window(document, plan)
         messages, wait_until = self._find_messages(document, None if stops else email, fax, window, now)
         taken = rules if wait_until is None else tuple(rule for rule in rules if not rule.sends_messages)
-        after = _with_progress(document, taken, is_reminded=messages.reminder is not None, stops=stops)
+        after = _with_progress(document, taken, messages, stops=stops)
         following = next_check(after, plan, now) if wait_until is None else min((wait_until, *open_lapse(after, now)))
         recorder = self._writer.recorder(replace(after, follow_up_at=following), practice, PORTAL, now)
         _record_messages(recorder, messages, taken)
@@ -90,6 +91,17 @@ class FollowUps:
         change = recorder.change()
         reminders = [messages.reminder] if messages.reminder else []
         return replace(change, deliveries=(*change.deliveries, *reminders))
+
+    def _plan_for(self, document: Document, provider: Provider | None) -> FollowUpPlan:
+        """Return the practice's plan with the choices of the document's provider.
+
+        A practice that requires a second factor faxes to no number that was typed in an account without one."""
+        practice_id = document.practice_id
+        plan = add_choices(self._switches.follow_up(practice_id), provider, document)
+        is_weak = provider is not None and not provider.has_second_factor
+        if plan.own_fax and is_weak and self._switches.second_factor((practice_id,)):
+            return replace(plan, own_fax=None)
+        return plan
 
     def _find_messages(
         self, document: Document, email: str | None, fax: str | None, window: Window, now: datetime
@@ -139,15 +151,21 @@ class FollowUps:
     def _fax_of(self, document: Document, rules: tuple[StepRule, ...], plan: FollowUpPlan) -> str | None:
         """Return the number to which the document is faxed again, or None if no fax is due.
 
-        A number at which no fax machine answered gets no other fax. `rules` are the rules of the follow-up's due steps,
-        and `plan` has the practice's settings."""
-        fax = document.addressee.fax
-        is_due = plan.faxes and any(rule.sends_fax and _is_needed(rule, document) for rule in rules)
-        if not is_due or fax is None or document.delivery not in BY_FAX:
+        A reminder goes to the provider's own number, if there is one. The early fax is the first one, and goes to the
+        number that the clinic stated. A number at which no fax machine answered gets no other fax. `rules` are the
+        rules of the follow-up's due steps, and `plan` has the settings of the practice and the provider."""
+        due = [rule for rule in rules if rule.sends_fax and _is_needed(rule, document)]
+        if not plan.faxes or not due or document.addressee.fax is None or document.delivery not in BY_FAX:
             return None
-        lines = [line for line in document.deliveries if line.type == MessageType.FAX and line.recipient == fax]
+        own = None if all(rule.only_unopened for rule in due) else plan.own_fax
+        numbers = dict.fromkeys(number for number in (own, document.addressee.fax) if number)
+        return next((number for number in numbers if self._is_usable(document, number)), None)
+
+    def _is_usable(self, document: Document, number: str) -> bool:
+        """Return True if a fax machine may answer at this number, and nobody reported the number as wrong."""
+        lines = [line for line in document.deliveries if line.type == MessageType.FAX and line.recipient == number]
         is_wrong = bool(lines) and self._is_wrong_number(lines[-1])
-        return None if is_wrong or is_closed(self._store, document.practice_id, fax) else fax
+        return not is_wrong and not is_closed(self._store, document.practice_id, number)
 
     def _is_wrong_number(self, line: DeliveryLine) -> bool:
         delivery = self._store.delivery(line.id) if line.status == DeliveryStatus.FAILED else None
@@ -176,16 +194,23 @@ def _is_needed(rule: StepRule, document: Document) -> bool:
     return not (rule.only_unopened and (is_faxed or is_reached))
 
 
-def _with_progress(document: Document, taken: tuple[StepRule, ...], *, is_reminded: bool, stops: bool) -> Document:
+def _with_progress(document: Document, taken: tuple[StepRule, ...], messages: _Messages, *, stops: bool) -> Document:
     """Return the document after the steps of its follow-up that are `taken` now.
 
-    `is_reminded` is true if a reminder by email lists it. `stops` is true if its reader has stopped these reminders."""
+    `messages` are the messages that leave now. `stops` is true if its reader has stopped reminders by email."""
     progress = document.follow_up
     if progress is None:
         return document
     done = (*progress.done, *(rule.step for rule in taken))
-    reminders, is_stopped_now = progress.reminders + is_reminded, progress.is_stopped or stops
-    return replace(document, follow_up=replace(progress, done=done, reminders=reminders, is_stopped=is_stopped_now))
+    own = messages.fax if messages.fax != document.addressee.fax else None
+    after = replace(
+        progress,
+        done=done,
+        reminders=progress.reminders + (messages.reminder is not None),
+        is_stopped=progress.is_stopped or stops,
+        own_faxes=tuple(dict.fromkeys((*progress.own_faxes, *((own,) if own else ())))),
+    )
+    return replace(document, follow_up=after)
 
 
 def _record_messages(recorder: Recorder, messages: _Messages, taken: tuple[StepRule, ...]) -> None:

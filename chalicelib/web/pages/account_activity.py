@@ -54,6 +54,9 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.REMINDERS_CHANGED: "Reminders changed",
     AccountEventType.REMINDERS_STOPPED: "Reminder emails stopped",
     AccountEventType.REMINDERS_STARTED: "Reminder emails started again",
+    AccountEventType.FAX_CHANGED: "Fax number for reminders changed",
+    AccountEventType.FAX_REMOVED: "Fax number for reminders removed",
+    AccountEventType.FAX_REPORTED: "Fax number for reminders removed, because it was reported as wrong",
     AccountEventType.ACCOUNT_MOVED: "Moved to another email address, and new password set with the link sent there",
 }
 _METHODS: Mapping[str, str] = {

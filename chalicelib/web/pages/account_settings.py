@@ -13,6 +13,7 @@ from chalicelib.services.accounts.account_settings import authenticator_uri
 from chalicelib.services.accounts.assistant_list import MAX_ASSISTANTS
 from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.labels import TIME_ZONES, WEEKDAYS, duration, hour_range
+from chalicelib.services.normalization import display_phone
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
@@ -39,6 +40,8 @@ _DONE: Mapping[str, str] = {
     "email-added": "Email address added. We've emailed all your addresses.",
     "email-removed": "Email address removed. We've emailed all your addresses.",
     "reminders": "Saved. Your next reminders will come at the times you chose.",
+    "fax": "Fax number saved. Reminders by fax will go there.",
+    "fax-removed": "Fax number removed. Reminders by fax will go to the number that each clinic has.",
     "reminders-stopped": "Reminder emails stopped. We've notified the clinics that wait for your signature.",
     "reminders-started": "Reminder emails will be sent again.",
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
@@ -180,7 +183,12 @@ def _render_error(context: RequestContext, error: PortalError) -> Response:
     return render_setup(context, path_after_setup(next_path), error)
 
 
-def show_account(context: RequestContext, error: PortalError | None = None) -> Response:
+def show_account(
+    context: RequestContext, error: PortalError | None = None, *, fax_to_confirm: str | None = None
+) -> Response:
+    """Return the account page, with the error of a refused form, if there is one.
+
+    `fax_to_confirm` is the fax number (E.164) that the owner has typed, and that the page shows to be confirmed."""
     fresh, owner = is_recently_authenticated(context), context.require_provider()
     return render_page(
         context,
@@ -198,6 +206,9 @@ def show_account(context: RequestContext, error: PortalError | None = None) -> R
         max_assistants=MAX_ASSISTANTS,
         principals=context.services.assistance.principals(owner) if owner.is_assistant else (),
         reminders=None if owner.is_assistant else context.services.reminder_settings.describe(owner),
+        fax=display_phone(owner.fax) if owner.fax else None,
+        fax_to_confirm=fax_to_confirm,
+        fax_shown=display_phone(fax_to_confirm) if fax_to_confirm else None,
         hours={hour: hour_range(hour) for hour in CHOICE_OF_HOURS},
         weekdays=WEEKDAYS,
         time_zones=TIME_ZONES,

@@ -4,11 +4,13 @@ One page is behind the link in a reminder and needs no login. The other forms ar
 
 from chalice.app import Response
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.services.documents.identity import mask
 from chalicelib.services.stopped_reminders import is_stopped
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
-from chalicelib.web.pages.account_settings import change_account
+from chalicelib.web.pages.account_settings import ACCOUNT_PATH, change_account, show_account
+from chalicelib.web.pages.reauthentication import is_recently_authenticated
 
 
 def show_stop_form(context: RequestContext, token: str) -> Response:
@@ -39,3 +41,21 @@ def set_emails(context: RequestContext) -> Response:
     email, stops = context.form.get("email", ""), context.form.get("change") != "start"
     settings, done = context.services.reminder_settings, "reminders-stopped" if stops else "reminders-started"
     return change_account(context, lambda owner: settings.set_emails(owner, email, stops=stops), done)
+
+
+def set_fax(context: RequestContext) -> Response:
+    """Show the typed fax number, formatted, for the owner to confirm, or store or remove the number.
+
+    Pages about patients are faxed there, so a number is stored only after the owner has seen it."""
+    settings, confirmed = context.services.reminder_settings, context.form.get("confirmed", "")
+    if context.form.get("change") == "remove":
+        return change_account(context, settings.remove_fax, "fax-removed")
+    if confirmed:
+        return change_account(context, lambda owner: settings.set_fax(owner, confirmed), "fax")
+    if not is_recently_authenticated(context):
+        return redirect(ACCOUNT_PATH)
+    try:
+        number = settings.check_fax(context.require_provider(), context.form.get("own_fax", ""))
+    except Invalid as error:
+        return show_account(context, error)
+    return show_account(context, fax_to_confirm=number)

@@ -56,6 +56,8 @@ def _unwanted(year: Year) -> Iterator[str]:
         if person.reminders.window.next_time(message.at) != message.at:
             yield f"a reminder at {message.at:%a %m-%d %H:%M}, which the provider did not choose"
         yield from _by_other_channel(year, message, person)
+        if message.channel is Channel.FAX and message.recipient not in (person.addressee.fax, person.own_fax):
+            yield "a reminder by fax to a number of nobody"
 
 
 def _by_other_channel(year: Year, message: SentMessage, person: Person) -> Iterator[str]:

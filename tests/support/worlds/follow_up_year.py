@@ -129,13 +129,15 @@ class QuickFaxes(CarrierFaxes):
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """A provider in the simulated year. `bounces` and `has_dead_fax` say that emails or faxes to the provider never
-    arrive. `reminders` are the choices of a provider with an account, or None."""
+    arrive. `reminders` are the choices of a provider with an account, and `own_fax` is the fax number of the provider's
+    own, or None."""
 
     addressee: Addressee
     zone: str
     bounces: bool
     has_dead_fax: bool
     reminders: ReminderPreferences | None = None
+    own_fax: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,6 +366,7 @@ class Year:
             email=email,
             password_hash="x",
             reminders=person.reminders,
+            fax=person.own_fax,
         )
         claim = Claim(key=email_claim(email), owner=account.id)
         self.store.commit(Change(at=self.world.clock.at, providers=(account,), claims=(claim,)))
@@ -382,6 +385,7 @@ class Year:
             zone=zone,
             bounces=number % 10 == 3,
             has_dead_fax=number % 10 in (3, 4) and number % 20 != 3,
+            own_fax=f"+1{area}555{4000 + number}" if number % 6 == 3 else None,
             reminders=None
             if number % 3
             else ReminderPreferences(time_zone=zone, **CHOICES[number // 3 % len(CHOICES)]),

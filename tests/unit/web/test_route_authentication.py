@@ -40,6 +40,7 @@ EXPECTED_ACCESS = {
     ("GET", "/account/second-factor"): Access.ACCOUNT,
     ("POST", "/account/second-factor/later"): Access.ACCOUNT,
     ("POST", "/account/name"): Access.OWN_ACCOUNT,
+    ("POST", "/account/fax"): Access.OWN_ACCOUNT,
     ("POST", "/account/reminders"): Access.OWN_ACCOUNT,
     ("POST", "/account/reminders/emails"): Access.OWN_ACCOUNT,
     ("POST", "/account/password"): Access.ACCOUNT,

@@ -101,6 +101,28 @@ def account_with_refused_reminders(scene: Scene) -> None:
 
 
 @state
+def account_with_a_fax_number_to_confirm(scene: Scene) -> None:
+    account(scene)
+    scene.page.get_by_label("Fax number", exact=True).fill("512 555 0148")
+    scene.page.locator("#fax").get_by_role("button", name="Continue").click()
+    scene.page.get_by_text("Check every digit").wait_for()
+
+
+@state
+def account_with_a_fax_number(scene: Scene) -> None:
+    account_with_a_fax_number_to_confirm(scene)
+    scene.press("Yes, use this number")
+
+
+@state
+def account_with_a_refused_fax_number(scene: Scene) -> None:
+    account(scene)
+    scene.page.get_by_label("Fax number", exact=True).fill("555-0148")
+    scene.page.locator("#fax").get_by_role("button", name="Continue").click()
+    scene.page.get_by_text("Enter a fax number with its area code").first.wait_for()
+
+
+@state
 def address_code(scene: Scene) -> None:
     account(scene)
     scene.page.get_by_label("Add an email address").fill("luis.rivera@hillcountryclinic.example")

@@ -251,3 +251,9 @@ def test_the_choices_hold_only_for_documents_that_the_account_may_open() -> None
         assert add_choices(PLAN, stranger, document) == PLAN
     assert message_window(document, FRIDAYS) == FRIDAY.window
     assert message_window(document, PLAN) == Window(hours=EMAIL_HOURS, zones=("America/Chicago",))
+
+
+def test_the_last_reminder_never_comes_before_the_day_after_the_sending() -> None:
+    friday = datetime(2026, 12, 4, 15, tzinfo=UTC)
+    planned = times(sent(friday, FRIDAYS, due_on=date(2026, 12, 7)), FRIDAYS)
+    assert "last_reminder 12-11 13:00" in planned, "no other Friday is left before the due date"

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.domain.certification.facts import Certification, Payer, PayerKind
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
 from chalicelib.domain.follow_up.preferences import ReminderPreferences
+from chalicelib.domain.follow_up.progress import FollowUpProgress
 from chalicelib.services.delivery.faxes import Faxes
 from chalicelib.services.transaction import Change
 from tests.support.provider_fixtures import PROVIDER
@@ -166,3 +167,38 @@ def test_a_call_for_another_fax_does_not_take_a_reminder_along_at_another_time()
     reminder, other = reminded(world, weekdays=(4,)), world.message(Channel.FAX, MessageType.FAX, CHICAGO)
     assert world.deliver(other).call is not None
     assert world.row(reminder.id).attempts == ()
+
+
+@pytest.mark.parametrize(
+    ("follows_up", "own", "status"),
+    [
+        (True, "+15125550148", DeliveryStatus.SENT),
+        (True, None, DeliveryStatus.CANCELLED),
+        (True, "+15125550149", DeliveryStatus.CANCELLED),
+        (False, None, DeliveryStatus.SENT),
+    ],
+    ids=["the present number", "no number", "another number", "no reminder"],
+)
+def test_a_reminder_is_not_faxed_to_a_number_that_the_provider_has_changed(
+    own: str | None, status: DeliveryStatus, *, follows_up: bool
+) -> None:
+    world = strict(World())
+    world.clock.at = utc("2026-12-02T20:00")
+    fax = world.row(world.message(Channel.FAX, MessageType.FAX, "+15125550148"))
+    provider = world.store.provider(PROVIDER.id)
+    assert provider is not None
+    owner = replace(PROVIDER, version=provider.version + 1, fax=own)
+    marked = replace(fax, version=2, follows_up=follows_up)
+    world.store.commit(Change(at=world.clock.at, providers=(owner,), deliveries=(marked,)))
+    assert world.deliver(fax.id).status is status
+
+
+def test_a_fax_to_the_providers_own_number_transmits_nothing() -> None:
+    for number, is_transmitted in (("+15125550148", False), (CHICAGO, True)):
+        world = FaxWorld()
+        progress = FollowUpProgress(since=world.clock.at, own_faxes=("+15125550148",))
+        world.change_document(follow_up=progress)
+        fax = world.row(world.message(Channel.FAX, MessageType.FAX, number))
+        delivered = replace(fax, version=fax.version + 1, status=DeliveryStatus.DELIVERED)
+        world.settlement.settle(delivered, world.clock.at)
+        assert (world.document.transmitted_at is not None) is is_transmitted

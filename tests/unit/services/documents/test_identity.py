@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.documents import Identity
+from chalicelib.domain.follow_up.progress import FollowUpProgress
 from chalicelib.domain.providers import with_name
 from chalicelib.domain.registry.entries import RegistryCheck
-from chalicelib.services.documents.identity import identify_account, identify_visitor, identity_data, mask
+from chalicelib.services.documents.identity import code_data, identify_account, identify_visitor, identity_data, mask
 from tests.support.provider_fixtures import PROVIDER, a_document
 
 DOCUMENT = a_document()
@@ -159,3 +160,14 @@ def test_an_audit_event_has_every_fact_about_the_signer_except_the_sentence() ->
         }
     }
     assert identity_data(None) == {}
+
+
+def test_a_reminder_to_the_providers_own_number_is_named_beside_the_clinics_number() -> None:
+    progress = FollowUpProgress(since=DOCUMENT.sent_at, own_faxes=("+15125550148",))
+    faxed = identify_visitor(replace(DOCUMENT, follow_up=progress), None)
+    assert faxed.sent_to == "…0100 or …0148"
+    start = "the code on a fax to …0100, a number given by Hill Country Therapy, or to …0148, a number given in the"
+    assert start in faxed.statement
+    assert code_data(replace(DOCUMENT, follow_up=progress), "dr.rivera@example.com")["sent_to"] == "dr.r…@example.com"
+    without = replace(DOCUMENT, follow_up=FollowUpProgress(since=DOCUMENT.sent_at))
+    assert identify_visitor(without, None) == identify_visitor(DOCUMENT, None)

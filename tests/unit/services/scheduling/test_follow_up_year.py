@@ -3,14 +3,16 @@ year."""
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
 
 import pytest
 
 from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import Document
+from chalicelib.domain.follow_up.preferences import ReminderChannel
 from tests.support.worlds.follow_up_checks import find_faults, find_unreached
-from tests.support.worlds.follow_up_year import Year
+from tests.support.worlds.follow_up_year import Person, SentMessage, Year
 
 BY_DAY = 7
 
@@ -18,7 +20,7 @@ BY_DAY = 7
 @pytest.fixture(scope="module")
 def year() -> Year:
     logging.getLogger("portal").setLevel(logging.CRITICAL)
-    year = Year(documents=70, providers=12, practices=8, seed=2026)
+    year = Year(documents=90, providers=12, practices=8, seed=3)
     year.run()
     return year
 
@@ -45,3 +47,11 @@ def test_the_year_has_everything_that_can_go_wrong(year: Year) -> None:
     assert failures["receiver_unallocated_number"]
     assert any(person.bounces for person in year.people)
     assert any(len(message.documents) > 1 for message in year.messages)
+    reminded = [message for message in year.messages if message.is_reminder]
+    chosen = {person.reminders.channel for person in map(_reader_of(year), reminded) if person.reminders}
+    assert chosen == set(ReminderChannel)
+    assert {message.recipient for message in reminded} & {person.own_fax for person in year.people}
+
+
+def _reader_of(year: Year) -> Callable[[SentMessage], Person]:
+    return lambda message: year.sent_by[message.documents[0]]

@@ -8,13 +8,15 @@ import pytest
 
 from chalicelib.domain.certification.facts import AttentionReason
 from chalicelib.domain.claim_keys import stopped_reminders_claim
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType
+from chalicelib.domain.deliveries import AttemptStatus, Channel, Delivery, DeliveryAttempt, DeliveryStatus, MessageType
 from chalicelib.domain.documents import DeliveryChoice, DeliveryLine
 from chalicelib.domain.follow_up.preferences import ReminderChannel, ReminderPreferences
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress, FollowUpStep
 from chalicelib.domain.follow_up.schedule import begin
+from chalicelib.domain.second_factors import Authenticator
+from chalicelib.services.documents.closed_numbers import closing_claim
 from chalicelib.services.transaction import Change, Claim
-from tests.support.provider_fixtures import PRACTICE, PROVIDER
+from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, a_fax
 from tests.support.worlds.delivery_world import World
 
 SENT = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -23,10 +25,14 @@ SENT = datetime(2026, 12, 1, 15, tzinfo=UTC)
 DAY_10 = datetime(2026, 12, 11, 19, tzinfo=UTC)
 """The afternoon of a Friday, on which a reminder by email and by fax is due."""
 
-EMAIL, FAX = "dr.rivera@example.com", "+15125550100"
+EMAIL, FAX, OWN = "dr.rivera@example.com", "+15125550100", "+15125550148"
 BOUNCED = DeliveryLine(
     id="dlv_0", channel=Channel.EMAIL, type=MessageType.READY, recipient=EMAIL, status=DeliveryStatus.FAILED, at=SENT
 )
+
+
+NO_FAX = replace(a_document().addressee, fax=None)
+WRONG_NUMBER = DeliveryAttempt(at=SENT, status=AttemptStatus.FAILED, detail="", reason="receiver_unallocated_number")
 
 
 @pytest.fixture
@@ -40,12 +46,12 @@ def world() -> World:
     return world
 
 
-def choose(world: World, **choices: Any) -> None:
-    """Store the provider's choices for reminders."""
+def choose(world: World, *, fax: str | None = None, **choices: Any) -> None:
+    """Store the provider's choices for reminders, and the provider's own fax number."""
     provider = world.store.provider(PROVIDER.id)
     assert provider is not None
     chosen = ReminderPreferences(time_zone="America/Chicago", **choices)
-    changed = replace(PROVIDER, version=provider.version + 1, reminders=chosen)
+    changed = replace(PROVIDER, version=provider.version + 1, reminders=chosen, fax=fax)
     world.store.commit(Change(at=world.clock.at, providers=(changed,)))
 
 
@@ -152,3 +158,81 @@ def test_a_reminder_after_the_days_own_comes_on_the_next_chosen_day(world: World
     world.store.commit(Change(at=DAY_10, deliveries=(gone,)))
     at_day_10(world)
     assert world.document.follow_up_at == DAY_10 + timedelta(days=7)
+
+
+# The provider's own fax number
+
+
+def numbers(world: World) -> list[str]:
+    return [row.recipient for row in messages(world) if row.channel is Channel.FAX]
+
+
+def fax_line(recipient: str) -> DeliveryLine:
+    return DeliveryLine(
+        id="dlv_9",
+        channel=Channel.FAX,
+        type=MessageType.FAX,
+        recipient=recipient,
+        status=DeliveryStatus.FAILED,
+        at=SENT,
+    )
+
+
+def test_a_reminder_goes_to_the_providers_own_number_which_the_document_remembers(world: World) -> None:
+    choose(world, fax=OWN)
+    at_day_10(world)
+    assert numbers(world) == [OWN]
+    assert world.document.follow_up is not None
+    assert world.document.follow_up.own_faxes == (OWN,)
+    at_day_10(world, follow_up=replace(world.document.follow_up, done=(FollowUpStep.FAX, FollowUpStep.CALL)))
+    assert world.document.follow_up.own_faxes == (OWN,)
+
+
+def test_a_reminder_to_the_clinics_number_is_not_remembered(world: World) -> None:
+    choose(world)
+    at_day_10(world)
+    assert numbers(world) == [FAX]
+    assert world.document.follow_up is not None
+    assert world.document.follow_up.own_faxes == ()
+
+
+def test_the_first_fax_goes_to_the_number_that_the_clinic_stated(world: World) -> None:
+    choose(world, fax=OWN)
+    sweep(world, datetime(2026, 12, 4, 19, tzinfo=UTC))
+    assert numbers(world) == [FAX]
+
+
+def test_a_number_that_was_reported_as_wrong_gets_nothing(world: World) -> None:
+    choose(world, fax=OWN)
+    world.store.commit(Change(at=SENT, claims=(closing_claim(PRACTICE.id, OWN),)))
+    at_day_10(world)
+    assert numbers(world) == [FAX]
+
+
+def test_a_number_without_a_fax_machine_gets_no_other_reminder(world: World) -> None:
+    choose(world, fax=OWN)
+    failed = a_fax(world.document, id="dlv_9", status=DeliveryStatus.FAILED, recipient=OWN, attempts=(WRONG_NUMBER,))
+    world.store.commit(Change(at=SENT, deliveries=(failed,)))
+    at_day_10(world, deliveries=(fax_line(OWN),))
+    assert numbers(world) == [OWN, FAX], "the first of the two is the failed fax"
+
+
+@pytest.mark.parametrize("changes", [{"delivery": DeliveryChoice.EMAIL}, {"addressee": NO_FAX}])
+def test_a_document_that_its_clinic_does_not_fax_is_not_faxed(world: World, changes: dict[str, Any]) -> None:
+    choose(world, fax=OWN)
+    at_day_10(world, **changes)
+    assert numbers(world) == []
+
+
+@pytest.mark.parametrize(("has_factor", "number"), [(False, FAX), (True, OWN)])
+def test_a_clinic_that_requires_a_second_factor_faxes_to_no_number_of_an_account_without_one(
+    world: World, number: str, *, has_factor: bool
+) -> None:
+    choose(world, fax=OWN)
+    owner = world.store.provider(PROVIDER.id)
+    assert owner is not None
+    app = Authenticator(secret="JBSWY3DPEHPK3PXP", since=SENT) if has_factor else None
+    world.store.commit(Change(at=SENT, providers=(replace(owner, version=owner.version + 1, authenticator=app),)))
+    world.switches.requiring.add(PRACTICE.id)
+    at_day_10(world)
+    assert numbers(world) == [number]

@@ -132,6 +132,7 @@ POST /account/log-out-everywhere                      login out   out   out   ou
 POST /account/passkeys                                login 400   400   400   400   login login login login login 400   400   403
 POST /account/passkeys/remove                         login 404   404   404   404   login login login login login 404   404   403
 POST /account/name                                    login 400   400   404   404   login login login login login 400   400   403
+POST /account/fax                                     login 400   400   404   404   login login login login login 400   400   403
 POST /account/reminders                               login 400   400   404   404   login login login login login 400   400   403
 POST /account/reminders/emails                        login 404   404   404   404   login login login login login 404   404   403
 POST /account/password                                login 400   400   400   400   login login login login login 400   400   403

@@ -108,3 +108,57 @@ def test_a_stop_that_another_page_has_made_is_explained(portal: Portal, browser:
     assert page.status_code == 404
     assert "Your reminders have already changed." in text(page)
     assert is_stopped(portal.store, EMAIL)
+
+
+# The provider's own fax number
+
+NUMBER = "+15125550148"
+
+
+def test_a_fax_number_is_stored_after_the_owner_has_seen_it(portal: Portal, browser: Browser) -> None:
+    page = browser.post("/account/fax", own_fax="512.555.0148")
+    assert page.status_code == 200
+    assert "Is this your fax number? Check every digit." in text(page)
+    assert "(512) 555-0148" in text(page)
+    assert f'name="confirmed" value="{NUMBER}"' in page.body.decode()
+    assert provider(portal).fax is None
+    done = browser.post("/account/fax", confirmed=NUMBER)
+    assert header(done, "location") == "/account?done=fax"
+    assert provider(portal).fax == NUMBER
+    account = browser.get("/account?done=fax")
+    assert "Reminders by fax will go there." in text(account)
+    assert "(512) 555-0148" in text(account)
+    assert 'id="channel-fax"' in account.body.decode()
+    assert [mail.type for mail in portal.mails()] == ["fax_changed"]
+    activity = text(browser.get("/account/activity"))
+    assert "Fax number for reminders changed" in activity
+    assert "0148" not in activity
+
+
+def test_a_fax_number_is_removed(portal: Portal, browser: Browser) -> None:
+    assert 'id="channel-fax"' not in browser.get("/account").body.decode()
+    browser.post("/account/fax", confirmed=NUMBER)
+    done = browser.post("/account/fax", change="remove")
+    assert header(done, "location") == "/account?done=fax-removed"
+    assert provider(portal).fax is None
+
+
+@pytest.mark.parametrize("field", ["own_fax", "confirmed"])
+def test_a_refused_fax_number_is_kept_in_its_field(portal: Portal, browser: Browser, field: str) -> None:
+    typed: dict[str, Any] = {field: "555-0148"}
+    page = browser.post("/account/fax", **typed)
+    assert page.status_code == 400
+    assert "Enter a fax number with its area code, such as (512) 555-0148." in text(page)
+    assert ('value="555-0148"' in page.body.decode()) is (field == "own_fax")
+    assert provider(portal).fax is None
+
+
+def test_a_fax_number_needs_a_recent_login(portal: Portal, browser: Browser) -> None:
+    for _ in range(15):
+        portal.time.pass_time(minutes=1)
+        browser.get("/documents")
+    assert "Reminders by fax go to the number that each clinic has." in text(browser.get("/account"))
+    forms: list[dict[str, Any]] = [{"own_fax": NUMBER}, {"confirmed": NUMBER}, {"change": "remove"}]
+    for form in forms:
+        assert header(browser.post("/account/fax", **form), "location") == "/account"
+    assert provider(portal).fax is None
