@@ -53,6 +53,7 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "invitation": ("{invited_by} invited you as an assistant", "The link expires in {link_lifetime}."),
     "assists": ("You're now an assistant of {principal}", "If you didn't accept the invitation, contact us."),
     "assists_no_more": ("You no longer assist {principal}", "You can no longer open {principal}'s documents."),
+    "fax_reported": ("Your fax number was removed from Provider Portal", "Someone reported that it's wrong."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
 """The subject of every email, and the preview that a mailbox shows beside the subject, by the template's name.
@@ -77,7 +78,6 @@ ACCOUNT_CHANGES: Mapping[str, str] = {
     AccountEventType.REMINDERS_STARTED: "Reminder emails were started again",
     AccountEventType.FAX_CHANGED: "The fax number for your reminders was changed",
     AccountEventType.FAX_REMOVED: "The fax number for your reminders was removed",
-    AccountEventType.FAX_REPORTED: "Your fax number was removed, because it was reported as wrong",
     AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """The sentence that reports a change of an account to its owner, by the type of the delivery."""
@@ -125,6 +125,7 @@ class Emails(MessageSender):
             MessageType.ASSISTS: self._to_assistant,
             MessageType.ASSISTS_NO_MORE: self._to_assistant,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
+            AccountEventType.FAX_REPORTED: self._fax_reported,
         }
         composers |= dict.fromkeys(SUPPORT_REPORTS, self._by_support)
         return composers.get(facts.delivery.type, self._account_changed)(facts)
@@ -297,6 +298,11 @@ class Emails(MessageSender):
         delivery = facts.delivery
         change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at, self._time_zone(facts))
         return self._render(facts, "account_changed", change=change, changed_at=changed_at, email=delivery.body)
+
+    def _fax_reported(self, facts: MessageFacts) -> Mail:
+        """Compose the email that tells an account's owner that the account has lost a fax number reported as wrong."""
+        changed_at = _moment(facts.delivery.created_at, self._time_zone(facts))
+        return self._render(facts, "fax_reported", changed_at=changed_at, account_link=self._url("/account"))
 
     def _by_support(self, facts: MessageFacts) -> Mail:
         """Compose the email that reports an action of support, to the account's owner or to a former address."""

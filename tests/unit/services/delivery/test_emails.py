@@ -451,3 +451,32 @@ def test_lines_end_with_crlf_and_are_not_too_long(world: World) -> None:
     lines = world.mailer.sent[0][1].split(b"\r\n")
     assert max(map(len, lines)) <= 998
     assert not any(b"\n" in line for line in lines)
+
+
+def test_the_owner_learns_that_a_fax_number_was_reported_as_wrong(world: World) -> None:
+    with_account(world)
+    world.deliver(world.own_message("fax_reported"))
+    mail = world.mail()
+    assert mail["Subject"] == "Your fax number was removed from Provider Portal"
+    for text in (part(mail, "plain"), part(mail, "html").replace("&#39;", "'")):
+        assert "November 22, 2026, at 2:00 PM EST, someone who got a fax for you reported" in " ".join(text.split())
+        assert "https://portal.test/account" in text
+        assert "logged out" not in text
+        assert "Ada" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        ("reminders_changed", "Your choices for reminders were changed"),
+        ("reminders_stopped", "Reminder emails were stopped"),
+        ("reminders_started", "Reminder emails were started again"),
+        ("fax_changed", "The fax number for your reminders was changed"),
+        ("fax_removed", "The fax number for your reminders was removed"),
+    ],
+)
+def test_a_change_of_reminders_is_reported_to_the_owner(world: World, kind: str, subject: str) -> None:
+    with_account(world)
+    world.deliver(world.own_message(kind))
+    assert str(world.mail()["Subject"]) == f"{subject} on Provider Portal"
+    assert "Wasn't you? Reset your password right away" in part(world.mail(), "plain")
