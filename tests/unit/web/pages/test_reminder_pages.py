@@ -118,9 +118,10 @@ NUMBER = "+15125550148"
 def test_a_fax_number_is_stored_after_the_owner_has_seen_it(portal: Portal, browser: Browser) -> None:
     page = browser.post("/account/fax", own_fax="512.555.0148")
     assert page.status_code == 200
-    assert "Is this your fax number? Check every digit." in text(page)
+    assert "Check every digit. Pages about your patients will be faxed there." in text(page)
     assert "(512) 555-0148" in text(page)
     assert f'name="confirmed" value="{NUMBER}"' in page.body.decode()
+    assert page.body.decode().index("Is this your fax number?") < page.body.decode().index("Your account</h1>")
     assert provider(portal).fax is None
     done = browser.post("/account/fax", confirmed=NUMBER)
     assert header(done, "location") == "/account?done=fax"
