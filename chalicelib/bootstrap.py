@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts.assistant_list import AssistantList
     from chalicelib.services.accounts.guest_accounts import GuestAccounts
     from chalicelib.services.accounts.link_requests import LinkRequests
+    from chalicelib.services.accounts.new_logins import NewLogins
     from chalicelib.services.accounts.reminder_settings import ReminderSettings
     from chalicelib.services.accounts.setup_links import SetupLinks
     from chalicelib.services.authentication.known_devices import KnownDevices
@@ -163,6 +164,7 @@ class Services:
     account_writer: AccountWriter = _service("accounts.account_changes")
     account_emails: AccountEmails = _service("accounts.account_emails", writer="account_writer")
     setup_links: SetupLinks = _service("accounts.setup_links")
+    new_logins: NewLogins = _service("accounts.new_logins")
     guest_accounts: GuestAccounts = _service("accounts.guest_accounts")
     link_requests: LinkRequests = _service("accounts.link_requests")
 

@@ -24,6 +24,7 @@ class AccountEventType(StrEnum):
     LOGGED_OUT = "logged_out"
     LOGGED_OUT_EVERYWHERE = "logged_out_everywhere"
     PASSWORD_SET = "password_set"  # noqa: S105 - a name
+    PASSKEY_SET = "passkey_set"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     PASSKEY_ADDED = "passkey_added"

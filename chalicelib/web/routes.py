@@ -33,7 +33,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/documents/{document_id}/setup-link", ANYONE, "pages.login_actions:request_document_link"),
     _get("/setup/{token}", ANYONE, "pages.login_actions:accept_link"),
     _get("/setup", ANYONE, "pages.login_actions:show_setup"),
-    _post("/setup", ANYONE, "pages.login_actions:choose_password", failure_statuses=(410,)),
+    _post("/setup", ANYONE, "pages.login_actions:choose_login", failure_statuses=(410,), accepts_passkey=True),
     # The account
     _get("/account", ACCOUNT, "pages.account_settings:show_account"),
     _get("/account/activity", ACCOUNT, "pages.account_activity:show_activity"),

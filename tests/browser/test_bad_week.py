@@ -21,7 +21,7 @@ BOUNCES = "bounce@simulator.amazonses.com"
 SECONDS_FOR_NEWS = 30.0
 # A receipt that arrives before the record of its email is retried after 5 s, and 90 s after that.
 SECONDS_FOR_A_RECEIPT = 120.0
-SETUP_FORM = 'action="/setup"'
+SETUP_FORM = 'action="/setup'
 PAGES = "data-page"
 CORRECT_AND_RESEND = "Correct the address or number and resend."
 WAITING = "Waiting for the provider. Call the office, resend, or recall it."

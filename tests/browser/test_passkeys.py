@@ -4,9 +4,10 @@ The browser has a virtual authenticator, which replaces a fingerprint reader."""
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import BrowserContext, CDPSession, Page, expect
 
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
@@ -14,20 +15,16 @@ from chalicelib.services.transaction import Change
 from tests.browser.conftest import NewContext
 from tests.support.accounts import give_account
 from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.states.entry import AUTHENTICATOR
 from tests.support.browser.visitor import PHONE
 from tests.support.fakes import START
 from tests.support.portal import Portal
 from tests.support.provider_fixtures import PROVIDER, a_document
 
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
+
+WITHOUT_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false;"
+"""A script for a browser whose autofill offers no passkeys. A virtual authenticator would choose one at once."""
 
 
 @dataclass
@@ -39,6 +36,7 @@ class Phone:
     page: Page
     devtools: CDPSession
     """Keep this session open: the authenticator ends with the session that made it."""
+    authenticator: str
 
     @property
     def portal(self) -> Portal:
@@ -62,6 +60,15 @@ class Phone:
         self.press("Add a passkey")
         expect(self.page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
 
+    def credentials(self) -> list[dict[str, Any]]:
+        """Return the passkeys of the virtual authenticator, as a person's devices share them."""
+        found = self.devtools.send("WebAuthn.getCredentials", {"authenticatorId": self.authenticator})
+        return list(found["credentials"])
+
+    def add_credential(self, credential: dict[str, Any]) -> None:
+        sent = {"authenticatorId": self.authenticator, "credential": credential}
+        self.devtools.send("WebAuthn.addCredential", sent)
+
     def provider(self) -> Provider:
         provider = self.portal.store.provider(PROVIDER.id)
         assert provider is not None
@@ -79,11 +86,16 @@ def phone(memory: MemoryPortal, new_context: NewContext) -> Phone:
     give_account(portal, PROVIDER, PASSWORD)
     portal.store.commit(Change(at=START, documents=(a_document(),)))
     context = new_context(**PHONE)
+    context.add_init_script(WITHOUT_AUTOFILL)
+    return a_phone(memory, context)
+
+
+def a_phone(memory: MemoryPortal, context: BrowserContext) -> Phone:
     page = context.new_page()
     devtools = context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
-    return Phone(memory, page, devtools)
+    added = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    return Phone(memory, page, devtools, added["authenticatorId"])
 
 
 def test_a_passkey_is_added_and_logs_in_without_a_password(phone: Phone) -> None:
@@ -95,6 +107,18 @@ def test_a_passkey_is_added_and_logs_in_without_a_password(phone: Phone) -> None
     phone.press("Use a passkey")
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
     assert phone.provider().passkeys[0].last_used_at == START
+
+
+def test_the_autofill_of_the_browser_logs_in_with_a_passkey(phone: Phone, new_context: NewContext) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    phone.log_out()
+    (credential,) = phone.credentials()
+    other = a_phone(phone.memory, new_context(**PHONE))
+    other.add_credential(credential)
+    other.open("/documents/past")
+    expect(other.page).to_have_url(f"{phone.memory.url}/documents/past")
+    expect(other.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
 
 
 def test_login_with_a_passkey_returns_to_the_requested_page(phone: Phone) -> None:
@@ -178,6 +202,9 @@ def test_a_removed_passkey_no_longer_works(phone: Phone) -> None:
     phone.press("Remove My phone")
     expect(phone.page.get_by_text("Passkey removed.")).to_be_visible()
     phone.log_out()
+    expect(phone.page.get_by_role("button", name="Use a passkey")).to_have_count(0)
+    phone.page.context.clear_cookies(name="__Host-username")
+    phone.open("/login")
     phone.press("Use a passkey")
     expect(phone.page.get_by_text("We couldn't verify this passkey")).to_be_visible()
     phone.log_in()

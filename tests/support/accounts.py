@@ -10,14 +10,20 @@ from chalicelib import bootstrap
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.documents import Document
 from chalicelib.domain.providers import Provider
+from chalicelib.services.accounts.new_logins import NewLogins
+from chalicelib.services.accounts.setup_links import SetupLinks
+from chalicelib.services.authentication.passkeys import Passkeys
 from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.authentication.sessions import Sessions
+from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
-from tests.support.fakes import START
+from tests.support.fakes import START, FakeKeys
 from tests.support.portal import Browser, Portal
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
 
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
+PORTAL_URL = "https://portal.test"
 
 
 def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -> None:
@@ -60,3 +66,11 @@ def app_with(page: str) -> pyotp.TOTP:
     match = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
     assert match
     return pyotp.TOTP(match[1].replace(" ", ""))
+
+
+def make_new_logins(store: Store, ids: Ids) -> NewLogins:
+    """Return the service by which a person chooses a password or passkey with an emailed link, on fakes in memory."""
+    keys = FakeKeys()
+    sessions = Sessions(store, keys, ids, issuer=PORTAL_URL)
+    passkeys = Passkeys(store, keys, sessions, portal_url=PORTAL_URL)
+    return NewLogins(store, ids, SetupLinks(store, ids), sessions, passkeys)

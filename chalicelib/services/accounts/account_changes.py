@@ -35,9 +35,10 @@ class AccountOwner:
 class AccountChange:
     """The result of a change of an account: the value of the new session cookie, and the new recovery codes, if any.
 
-    The page shows `codes` once. The database has only their hashes."""
+    `account` is the provider's row with the change. The page shows `codes` once. The database has only their hashes."""
 
     cookie: str
+    account: Provider
     codes: tuple[str, ...] = ()
 
 

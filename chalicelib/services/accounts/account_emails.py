@@ -102,7 +102,7 @@ class AccountEmails:
             outbox=(jobs,),
         )
         cookie = self._writer.commit(owner, transfer.account, event_type, more=more, email=email, recipients=recipients)
-        return AccountChange(cookie)
+        return AccountChange(cookie, transfer.account)
 
 
 def _check_new(provider: Provider, email: str) -> None:

@@ -221,7 +221,7 @@ class AccountSettings:
             cookie = self._writer.commit(owner, changed, event_type, more=more, names=names)
         except ConcurrentUpdate as conflict:
             raise changed_elsewhere() from conflict
-        return AccountChange(cookie, codes)
+        return AccountChange(cookie, changed, codes)
 
     def _codes(self) -> tuple[str, ...]:
         """Return `RECOVERY_CODES` new recovery codes, in groups of four characters. Each code has 120 random bits."""

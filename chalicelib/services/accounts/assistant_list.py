@@ -100,7 +100,7 @@ class AssistantList:
     def _commit(
         self, owner: AccountOwner, changed: Provider, event_type: AccountEventType, email: str, more: Change
     ) -> AccountChange:
-        return AccountChange(self._writer.commit(owner, changed, event_type, more=more, email=email))
+        return AccountChange(self._writer.commit(owner, changed, event_type, more=more, email=email), changed)
 
     def _refuse_clinics_address(self, provider: Provider, email: str) -> None:
         """Raise `Invalid` if replies to one of the provider's clinics go to this address.

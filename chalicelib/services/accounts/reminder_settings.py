@@ -69,7 +69,8 @@ class ReminderSettings:
                 raise wrong_entry("channel", "Add your fax number first.")
             changed = replace(current.provider, reminders=chosen)
             more = Change(at=current.now)
-            return AccountChange(self._writer.commit(current, changed, AccountEventType.REMINDERS_CHANGED, more=more))
+            cookie = self._writer.commit(current, changed, AccountEventType.REMINDERS_CHANGED, more=more)
+            return AccountChange(cookie, changed)
 
         return self._writer.apply_to_latest(owner, step)
 
@@ -84,7 +85,8 @@ class ReminderSettings:
                 raise NotFound("Your reminders have already changed. Please reload the page.")
             more = replace(stop_change(email, current.now, stops=stops), outbox=(self._clinics_row(current, email),))
             event_type = AccountEventType.REMINDERS_STOPPED if stops else AccountEventType.REMINDERS_STARTED
-            return AccountChange(self._writer.commit(current, current.provider, event_type, more=more, email=email))
+            cookie = self._writer.commit(current, current.provider, event_type, more=more, email=email)
+            return AccountChange(cookie, current.provider)
 
         return self._writer.apply_to_latest(owner, step)
 
@@ -131,7 +133,7 @@ class ReminderSettings:
 
     def _store_fax(self, owner: AccountOwner, number: str | None, event_type: AccountEventType) -> AccountChange:
         changed, more = with_fax(owner.provider, number), Change(at=owner.now)
-        return AccountChange(self._writer.commit(owner, changed, event_type, more=more))
+        return AccountChange(self._writer.commit(owner, changed, event_type, more=more), changed)
 
     def _clinics_row(self, owner: AccountOwner, email: str) -> OutboxRow:
         row_id = self._ids.new("out")

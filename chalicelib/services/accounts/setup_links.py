@@ -7,27 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain import npi as npis
-from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
-from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCode, Invalid, InvalidCode, MessageOutdated
+from chalicelib.domain.errors import Gone, GoneCode, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.domain.providers import Provider, live_links, with_link, without_sessions
+from chalicelib.domain.providers import Provider, live_links, with_link
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
-from chalicelib.services.accounts.account_moves import complete_move
-from chalicelib.services.authentication.password_login import login_counters
-from chalicelib.services.authentication.passwords import find_password_problem, hash_password, is_short, min_length
-from chalicelib.services.authentication.second_factor import second_factor_counters
+from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.delivery_rows import account_notice, outbox_row
 from chalicelib.services.labels import duration
-from chalicelib.services.normalization import normalize_credential
-from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Listing, Store
-from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.transaction import Change
 
 _MAX_PENDING_READ = 50
 """The most pending documents of a provider that are read to find a document for a setup link.
@@ -75,6 +67,11 @@ class ValidLink:
         return self.secret.kind is SecretKind.NEW_ADDRESS
 
     @property
+    def waits(self) -> bool:
+        """Whether the link's document still waits for a signature, so that it is what the reader came for."""
+        return self.document is not None and is_decidable(self.document.status)
+
+    @property
     def least(self) -> int:
         """The minimum length of the new password, in characters: shorter for an account that has a second factor.
 
@@ -87,19 +84,6 @@ class ValidLink:
         practice = self.document.practice.name if self.document else ""
         words = (self.provider.name, self.secret.email, self.provider.npi, practice)
         return tuple(word for word in words if word)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PasswordForm:
-    """The fields of the form on which a person chooses a password, after opening an emailed link.
-
-    Only a setup link, which creates an account, has `credential` (such as MD) and `npi`. `confirmed` means that the
-    person has confirmed to be the named provider, which a setup and a move of an account require."""
-
-    password: str
-    credential: str = ""
-    npi: str = ""
-    confirmed: bool = False
 
 
 class SetupLinks:
@@ -117,7 +101,8 @@ class SetupLinks:
     def create_token(self, delivery: Delivery, now: datetime) -> str:
         """Store a link for the email that is about to be sent, and return the token for the link's URL.
 
-        Only the token's hash is stored. The link expires after `LINK_LIFETIME`. The links of the provider's earlier
+        The email that announces a document to a person without an account has a setup link too. Only the token's hash
+        is stored. The link expires after `LINK_LIFETIME`. The links of the provider's earlier
         emails keep working until one of them is used. If the same email is sent again, it gets another token, and both
         tokens work.
         Raise `MessageOutdated` if the email must not be sent: a clinic has corrected the address, the account has
@@ -176,52 +161,6 @@ class SetupLinks:
         is_setup = secret.kind is SecretKind.SETUP
         return _read_pending(self._store, secret.provider_id or "") if is_setup else ()
 
-    def choose_password(self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN) -> ValidLink:
-        """Store the password of the form, use up the link, end all sessions of the account, and email its owner.
-
-        A setup link creates the account, and a move link gives the account its new address. Return the link with the
-        changed provider. Raise `LinkExpired` if the link does not work, or `Invalid` with the wrong fields of the form.
-        After `Invalid`, the link still works."""
-        link = self.open(token, now)
-        _validate(link, form)
-        password_hash = hash_password(form.password)
-
-        def step(current: ValidLink) -> ValidLink:
-            change = self._change(current, form, password_hash, now, origin)
-            self._store.commit(change)
-            return replace(current, provider=change.providers[0])
-
-        try:
-            return retry_on_latest(
-                step, initial=link, read=lambda: self.open(token, now), retry_on=frozenset({"secret", "provider"})
-            )
-        except ConcurrentUpdate as conflict:
-            errors = [FieldError("form", _TAKEN_ADDRESS)]
-            raise Invalid(_TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=errors) from conflict
-
-    def _change(
-        self, link: ValidLink, form: PasswordForm, password_hash: str, now: datetime, origin: Origin = UNKNOWN
-    ) -> Change:
-        if link.is_move:
-            email = link.secret.email or ""
-            moved = complete_move(self._store, self._ids, link.provider, email, password_hash, now, origin)
-            return replace(moved, spent=(link.secret,), dropped=login_counters(email, link.provider.id, now))
-        provider = set_password(link, form, password_hash, now)
-        notice = account_notice(self._ids.new("evt"), provider, AccountEventType.PASSWORD_CHANGED.value, now)
-        counters = (*login_counters(notice.recipient, provider.id, now), *second_factor_counters(provider.id, now))
-        event_type = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
-        event = account_event(provider.id, event_type, now, origin, unique=notice.event_id)
-        return Change(
-            at=now,
-            spent=(link.secret,),
-            dropped=counters,
-            account_events=(event,),
-            providers=(provider,),
-            claims=_claims(link, provider),
-            deliveries=(notice,),
-            outbox=(outbox_row(notice),),
-        )
-
 
 # Which links work
 
@@ -250,7 +189,7 @@ def _read_pending(store: Store, provider_id: str) -> Sequence[Document]:
 
 
 def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime) -> Secret:
-    kind = SecretKind(delivery.type)
+    kind = SecretKind.SETUP if delivery.type == MessageType.READY else SecretKind(delivery.type)
     return Secret(
         key=secret_key(kind, token),
         version=1,
@@ -331,67 +270,3 @@ def _first_emailed_to(email: str, provider: Provider, pending: Sequence[Document
 def _was_emailed_to(document: Document, provider: Provider, email: str) -> bool:
     was_emailed = document.delivery is not DeliveryChoice.FAX and document.addressee.email == email
     return was_emailed and document.provider_id == provider.id and is_decidable(document.status)
-
-
-# The new password
-
-
-def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
-    """Return the next version of the provider's row: with the new password, and without sessions and links.
-
-    For a setup link, the row also gets the username, the credential and the NPI of the new account."""
-    provider = link.provider
-    changed = replace(
-        without_sessions(provider),
-        password_hash=password_hash,
-        link=None,
-        earlier_links=(),
-        short_password=is_short(form.password),
-    )
-    if not link.is_setup:
-        return changed
-    return replace(
-        changed,
-        email=link.secret.email,
-        emails=(link.secret.email,) if link.secret.email else (),
-        account_since=now,
-        npi=provider.npi or form.npi or None,
-        npi_self_stated=provider.npi is None and bool(form.npi),
-        credential=normalize_credential(form.credential),
-    )
-
-
-def _claims(link: ValidLink, provider: Provider) -> tuple[Claim, ...]:
-    """Return the reservation (claim) of a new account's username, or nothing if the link only resets a password."""
-    if not link.is_setup or provider.email is None:
-        return ()
-    return (Claim(key=email_claim(provider.email), owner=provider.id),)
-
-
-def _validate(link: ValidLink, form: PasswordForm) -> None:
-    errors = [*(_person_errors(link, form) if link.is_setup else ())]
-    if (link.is_setup or link.is_move) and not form.confirmed:
-        errors.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
-    personal = (*link.personal, form.npi)
-    problem = find_password_problem(form.password, personal, least=link.least)
-    if problem:
-        errors.append(FieldError("password", problem))
-    if errors:
-        raise Invalid("Please check the highlighted fields.", errors=errors)
-
-
-def _person_errors(link: ValidLink, form: PasswordForm) -> list[FieldError]:
-    errors = []
-    if not _is_credential(form.credential):
-        errors.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
-    if link.provider.npi is None and form.npi and not npis.is_valid(form.npi):
-        errors.append(FieldError("npi", "This is not a valid 10-digit NPI. Check it, or leave it empty."))
-    return errors
-
-
-def _is_credential(text: str) -> bool:
-    try:
-        normalize_credential(text)
-    except ValueError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """The pages behind the link of an invitation, on which an assistant creates an account or accepts for an account."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from chalice.app import Response
 
@@ -14,8 +13,8 @@ from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
-from chalicelib.web.pages.login_actions import SETUP_SECONDS, USERNAME_SECONDS
-from chalicelib.web.pages.login_form import ASSISTANT_HOME, USERNAME_COOKIE, known_device_cookie
+from chalicelib.web.pages.login_actions import SETUP_SECONDS
+from chalicelib.web.pages.login_form import ASSISTANT_HOME, known_browser_cookies
 
 INVITATION_COOKIE = "__Host-invitation"
 INVITATION_PATH = "/invitation"
@@ -49,8 +48,7 @@ def create_account(context: RequestContext) -> Response:
     cookies = [
         format_cookie(INVITATION_COOKIE, "", 0),
         format_cookie(SESSION_COOKIE, "", 0),
-        format_cookie(USERNAME_COOKIE, quote(account.email or ""), USERNAME_SECONDS),
-        known_device_cookie(context, account.id, account.session_generation),
+        *known_browser_cookies(context, account),
     ]
     return redirect(f"/login?reason=password-set&next={ASSISTANT_HOME}", cookies=cookies)
 

@@ -28,6 +28,7 @@ _TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.LOGGED_OUT: "Logged out",
     AccountEventType.LOGGED_OUT_EVERYWHERE: "Logged out everywhere",
     AccountEventType.PASSWORD_SET: "Account set up with a password",
+    AccountEventType.PASSKEY_SET: "Account set up with a passkey",
     AccountEventType.PASSWORD_RESET: "New password set with a link from an email",
     AccountEventType.PASSWORD_CHANGED: "Password changed",
     AccountEventType.PASSKEY_ADDED: "Passkey added",

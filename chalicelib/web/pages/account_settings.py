@@ -1,6 +1,7 @@
 """The account page, and the handlers of its forms for passkeys, app, recovery codes, password and logout."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from chalice.app import Response
 
@@ -19,7 +20,7 @@ from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, json_response, redirect, render_page, session_seconds_left
-from chalicelib.web.pages.login_form import known_device_cookie, local_path
+from chalicelib.web.pages.login_form import known_browser_cookies, local_path
 from chalicelib.web.pages.reauthentication import (
     is_recently_authenticated,
     login_attempt,
@@ -152,9 +153,8 @@ def _show_change(context: RequestContext, changed: AccountChange, done: str) -> 
 
     It is the page with the new recovery codes if there are any, and otherwise the account page with the message
     `done`."""
-    provider = context.require_provider()
-    device = known_device_cookie(context, provider.id, provider.session_generation + 1)
-    cookies = [format_cookie(SESSION_COOKIE, changed.cookie), device]
+    owner = replace(changed.account, session_generation=context.require_provider().session_generation + 1)
+    cookies = [format_cookie(SESSION_COOKIE, changed.cookie), *known_browser_cookies(context, owner)]
     if not changed.codes:
         return redirect(f"{ACCOUNT_PATH}?done={done}", cookies=cookies)
     return render_page(

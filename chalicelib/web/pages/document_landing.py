@@ -9,6 +9,7 @@ from chalicelib.services.review.decisions import ways_to_sign
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import FILE_SECONDS, render_page
+from chalicelib.web.pages.login_form import read_known_user
 
 LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 
@@ -24,6 +25,7 @@ def show_landing(context: RequestContext, document_id: str) -> Response:
         "document_landing.html",
         document_id=document_id,
         sent="sent" in context.query,
+        expired="expired" in context.query,
         ended=SESSION_COOKIE in context.cookies,
         draft_saved=draft_cookie(document_id) in context.cookies,
         practice=document.practice if document else None,
@@ -32,6 +34,7 @@ def show_landing(context: RequestContext, document_id: str) -> Response:
         can_sign=ways.account,
         signs_by_code=ways.code,
         next=f"/documents/{document_id}",
+        known=read_known_user(context),
     )
 
 

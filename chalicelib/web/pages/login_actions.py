@@ -1,6 +1,7 @@
 """The handlers of login, logout, the login's second step, *Forgot password*, and the page that sets a password."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from chalice.app import Response
@@ -8,7 +9,8 @@ from chalice.app import Response
 from chalicelib.domain.errors import Gone, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, PENDING_LOGIN_LIFETIME
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, ValidLink
+from chalicelib.services.accounts.new_logins import NewLoginForm, Submission
+from chalicelib.services.accounts.setup_links import LinkExpired, ValidLink
 from chalicelib.services.authentication.password_login import LoginAttempt, SecondFactorRequired
 from chalicelib.services.authentication.second_factor import SecondFactorResponse
 from chalicelib.services.normalization import describe_wrong_email, normalize_email, strip_invisible
@@ -18,9 +20,9 @@ from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
 from chalicelib.web.pages.login_form import (
     HOME,
-    USERNAME_COOKIE,
     document_in,
-    known_device_cookie,
+    is_logged_in,
+    known_browser_cookies,
     local_path,
     render_login,
 )
@@ -28,7 +30,6 @@ from chalicelib.web.pages.login_form import (
 SETUP_COOKIE = "__Host-setup"
 PENDING_LOGIN_COOKIE = "__Host-half"
 SETUP_SECONDS = int(LINK_LIFETIME.total_seconds())
-USERNAME_SECONDS = 10 * 60
 
 
 def log_in(context: RequestContext) -> Response:
@@ -63,7 +64,7 @@ def log_in_with_passkey(context: RequestContext) -> Response:
             previous_session=previous.session if previous else None,
         )
     except Unauthenticated as error:
-        return render_login(context, next_path, "", error)
+        return render_login(context, next_path, error=error)
     return _finish(context, next_path, provider, session)
 
 
@@ -88,7 +89,7 @@ def finish_login(context: RequestContext) -> Response:
     except (Unauthenticated, TooManyRequests) as error:
         return _render_second_factor(context, next_path, error)
     except Gone as expired:
-        return render_login(context, next_path, "", expired)
+        return render_login(context, next_path, error=expired)
     return _finish(context, next_path, provider, session)
 
 
@@ -101,21 +102,22 @@ def log_out(context: RequestContext) -> Response:
 
 
 def _finish(context: RequestContext, next_path: str, provider: Provider, session: str) -> Response:
-    """Return the redirect to `next_path` after a login, with the session cookie (`session`).
+    """Return the redirect to `next_path` after a login or a setup, with the session cookie (`session`).
 
-    A second cookie makes the browser known to the account, so that strangers' wrong passwords cannot make it wait."""
+    Other cookies make the browser known to the account, so that strangers' wrong passwords cannot make it wait, and so
+    that the login page fills in the email address."""
     cookies = [
         format_cookie(SESSION_COOKIE, session),
-        format_cookie(USERNAME_COOKIE, "", 0),
+        format_cookie(SETUP_COOKIE, "", 0),
         format_cookie(PENDING_LOGIN_COOKIE, "", 0),
-        known_device_cookie(context, provider.id, provider.session_generation),
+        *known_browser_cookies(context, provider),
     ]
     return redirect(next_path, cookies=cookies)
 
 
 def _redirect_to_second_factor(pending: SecondFactorRequired, next_path: str) -> Response:
     seconds = int(PENDING_LOGIN_LIFETIME.total_seconds())
-    cookies = [format_cookie(PENDING_LOGIN_COOKIE, pending.token, seconds), format_cookie(USERNAME_COOKIE, "", 0)]
+    cookies = [format_cookie(PENDING_LOGIN_COOKIE, pending.token, seconds)]
     return redirect(_second_factor_url(next_path), cookies=cookies)
 
 
@@ -131,7 +133,7 @@ def _render_second_factor(context: RequestContext, next_path: str, error: Portal
     try:
         owner = context.services.second_factor.find_pending_login(token, context.now)
     except Gone as expired:
-        return render_login(context, next_path, "", expired)
+        return render_login(context, next_path, error=expired)
     options = context.services.passkey_options.for_login(context.now, owner) if owner.passkeys else None
     return render_page(
         context,
@@ -176,41 +178,64 @@ def request_document_link(context: RequestContext, document_id: str) -> Response
     return redirect(f"/documents/{document_id}?sent=1")
 
 
-def accept_link(_context: RequestContext, token: str) -> Response:
+def accept_link(context: RequestContext, token: str) -> Response:
     """Open a setup or reset link: return a redirect that moves the link's token from the URL to a cookie.
 
-    Opening a link does not use it up, because programs that scan emails open links too."""
-    return redirect("/setup", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
+    Opening a link does not use it up, because programs that scan emails open links too. The document in the link's
+    query is where the reader goes if the link no longer works."""
+    document_id = _document_in_query(context)
+    query = f"?document={document_id}" if document_id else ""
+    return redirect(f"/setup{query}", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
 def show_setup(context: RequestContext) -> Response:
     try:
         link = context.services.setup_links.open(context.cookies.get(SETUP_COOKIE, ""), context.now)
     except LinkExpired as expired:
-        return _render_link_expired(context, expired)
+        return _leave_setup(context, expired)
     return _render_setup(context, link, {"credential": link.provider.credential or ""}, {})
 
 
-def choose_password(context: RequestContext) -> Response:
-    token, setup_links = context.cookies.get(SETUP_COOKIE, ""), context.services.setup_links
-    form = PasswordForm(
+def choose_login(context: RequestContext) -> Response:
+    """Store the password or passkey of the form behind an emailed link. A setup also logs its owner in."""
+    token, submission = context.cookies.get(SETUP_COOKIE, ""), _read_submission(context)
+    form = NewLoginForm(
         password=context.form.get("password", ""),
+        passkey=context.form.get("passkey", ""),
         credential=context.form.get("credential", ""),
         npi=context.form.get("npi", "").strip(),
         confirmed=context.form.get("confirmed") == "yes",
     )
     try:
-        link = setup_links.choose_password(token, form, context.now, context.origin)
+        chosen = context.services.new_logins.choose(token, form, submission)
     except LinkExpired as expired:
-        return _render_link_expired(context, expired)
+        return _leave_setup(context, expired)
     except Invalid as error:
-        return _render_setup(context, setup_links.open(token, context.now), context.form, error_messages(error))
-    return _redirect_to_first_login(context, link)
+        link = context.services.setup_links.open(token, context.now)
+        return _render_setup(context, link, context.form, error_messages(error))
+    if chosen.session is None:
+        return _redirect_to_login(context, chosen.link)
+    return _finish(context, _path_of(chosen.link), chosen.provider, chosen.session)
+
+
+def _read_submission(context: RequestContext) -> Submission:
+    previous = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
+    session = previous.session if previous else None
+    return Submission(now=context.now, origin=context.origin, previous_session=session)
+
+
+def _document_in_query(context: RequestContext) -> str | None:
+    return document_in(local_path(f"/documents/{context.query.get('document', '')}"))
+
+
+def _path_of(link: ValidLink) -> str:
+    return f"/documents/{link.document.id}" if link.document else HOME
 
 
 def _render_setup(
     context: RequestContext, link: ValidLink, typed: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
+    owner = replace(link.provider, email=link.secret.email)
     return render_page(
         context,
         "setup.html",
@@ -221,30 +246,39 @@ def _render_setup(
         errors=errors,
         least=link.least,
         own=" ".join(link.personal),
+        enrolment=context.services.passkey_options.for_enrolment(owner, context.now) if link.is_setup else None,
+        login_path=f"/login?next={quote(_path_of(link), safe='/')}",
     )
 
 
-def _render_link_expired(context: RequestContext, expired: LinkExpired) -> Response:
+def _leave_setup(context: RequestContext, expired: LinkExpired) -> Response:
+    """Return the response to a link that no longer works: a page that offers a new link.
+
+    The link of a document's email leads to the document's landing page instead, where everybody finds a way to go on. A
+    browser that is logged in, such as after a second tap on a button, goes to the document."""
+    document_id, cookies = _document_in_query(context), [format_cookie(SETUP_COOKIE, "", 0)]
+    if document_id and is_logged_in(context):
+        return redirect(f"/documents/{document_id}", cookies=cookies)
+    if document_id and context.request.method == "GET":
+        return redirect(f"/documents/{document_id}?expired=1", cookies=cookies)
     return render_page(
         context,
         "link_expired.html",
         status=present_error(expired).status,
         document_id=expired.document_id,
-        cookies=[format_cookie(SETUP_COOKIE, "", 0)],
+        cookies=cookies,
     )
 
 
-def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Response:
-    """Return a redirect to the login page after a person has chosen a password with a link. Nobody is logged in yet.
+def _redirect_to_login(context: RequestContext, link: ValidLink) -> Response:
+    """Return a redirect to the login page after a reset or a move of an account. Nobody is logged in yet.
 
-    A cookie makes this browser known to the account, so that strangers' wrong passwords cannot make it wait. Another
-    cookie fills in the email address."""
-    next_path = f"/documents/{link.document.id}" if link.document else HOME
-    reason = "password-set" if link.is_setup or link.is_move else "password-changed"
+    Cookies make this browser known to the account, so that strangers' wrong passwords cannot make it wait, and so that
+    the login page fills in the email address."""
+    reason = "password-set" if link.is_move else "password-changed"
     cookies = [
         format_cookie(SETUP_COOKIE, "", 0),
         format_cookie(SESSION_COOKIE, "", 0),
-        format_cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
-        known_device_cookie(context, link.provider.id, link.provider.session_generation),
+        *known_browser_cookies(context, link.provider),
     ]
-    return redirect(f"/login?reason={reason}&next={next_path}", cookies=cookies)
+    return redirect(f"/login?reason={reason}&next={_path_of(link)}", cookies=cookies)

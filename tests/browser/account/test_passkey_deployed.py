@@ -2,9 +2,10 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.test_passkeys import AUTHENTICATOR
+from tests.browser.test_passkeys import WITHOUT_AUTOFILL
 from tests.support.browser.people import someone
 from tests.support.browser.stand_ins import Clinic
+from tests.support.browser.states.entry import AUTHENTICATOR
 from tests.support.browser.visitor import Visitor
 
 
@@ -13,6 +14,7 @@ def test_a_passkey_is_added_and_logs_in_on_the_deployed_portal(cedar: Clinic, ph
     cedar.send(person)
     phone.sign_up(person)
     page = phone.page
+    page.add_init_script(WITHOUT_AUTOFILL)
     devtools = phone.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})

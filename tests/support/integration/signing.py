@@ -101,7 +101,6 @@ class Physician:
     def _set_up(self, stack: Stack, address: str) -> None:
         self.http.get(find_in_mail(stack, address, r"/setup/[\w~.-]+"))
         self.post("/setup", at="/setup", password=PASSWORD, credential="MD", npi="", confirmed="yes")
-        self.post("/login/password", at="/login", email=address, password=PASSWORD, next="/documents")
 
     def post(self, path: str, *, at: str, **fields: str) -> httpx.Response:
         page = self.http.get(at)

@@ -9,7 +9,7 @@ from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
 from chalicelib.domain.visibility import opens_to
-from chalicelib.services.accounts.setup_links import PasswordForm
+from chalicelib.services.accounts.new_logins import NewLoginForm, Submission
 from chalicelib.services.transaction import Change, Claim
 from tests.support.emr_fixtures import RIVERA, Emr, sent, with_account
 from tests.support.fakes import START
@@ -19,7 +19,7 @@ DESK, OTHER, NEW = "desk@office.example", "second@office.example", "dr.new@examp
 LUIS = replace(RIVERA, email=DESK, fax=None)
 JANE = replace(LUIS, first_name="Jane", last_name="Okafor")
 JANES_NPI = "1000000004"
-FORM = PasswordForm(password="violet tractor onion", credential="MD", confirmed=True)
+FORM = NewLoginForm(password="violet tractor onion", credential="MD", confirmed=True)
 
 
 class Support(Emr):
@@ -96,7 +96,7 @@ class Support(Emr):
         return self.portal.setup_links.create_token(mail, self.now)
 
     def take_over(self, token: str) -> Provider:
-        return self.portal.setup_links.choose_password(token, FORM, self.now).provider
+        return self.portal.new_logins.choose(token, FORM, Submission(now=self.now)).provider
 
 
 def a_full_account(support: Support, document: Document) -> Provider:

@@ -7,10 +7,21 @@ import re
 from dataclasses import replace
 
 from PIL import Image, ImageDraw
+from playwright.sync_api import CDPSession, Page
 
 from chalicelib.domain.practices import Logo
 from tests.support.browser.states.scene import REVIEW, Scene, state
 from tests.support.provider_fixtures import PRACTICE, PROVIDER
+
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+"""A fingerprint reader that stores passkeys, in the terms of Chromium's virtual authenticators."""
 
 
 @state
@@ -34,6 +45,20 @@ def login_refused(scene: Scene) -> None:
 @state
 def login_with_a_new_password(scene: Scene) -> None:
     scene.open("/login?reason=password-set")
+
+
+@state
+def login_in_a_known_browser(scene: Scene) -> None:
+    scene.cookie("__Host-username", "luis.rivera%40lakeside-family-medicine.example.org")
+    scene.open("/login")
+
+
+@state
+def login_with_a_passkey_first(scene: Scene) -> None:
+    add_authenticator(scene.page)
+    scene.cookie("__Host-username", "passkey:luis.rivera%40lakeside-family-medicine.example.org")
+    scene.open("/login")
+    scene.page.get_by_role("button", name="Use a passkey").wait_for()
 
 
 @state
@@ -70,10 +95,17 @@ def setup(scene: Scene) -> None:
 
 
 @state
+def setup_on_a_device_with_passkeys(scene: Scene) -> None:
+    add_authenticator(scene.page)
+    setup(scene)
+    scene.page.get_by_role("button", name="Face ID, fingerprint or PIN").wait_for()
+
+
+@state
 def setup_with_a_short_password(scene: Scene) -> None:
     setup(scene)
     scene.page.locator("#password").fill("short")
-    scene.page.locator("form[action='/setup']").evaluate("form => { form.noValidate = true; }")
+    scene.page.locator("form[action^='/setup']").evaluate("form => { form.noValidate = true; }")
     scene.page.get_by_role("button", name=re.compile("password")).last.click()
     scene.page.wait_for_load_state()
 
@@ -90,7 +122,7 @@ def setup_at_a_new_address(scene: Scene) -> None:
 def setup_at_a_new_address_without_a_name(scene: Scene) -> None:
     setup_at_a_new_address(scene)
     scene.page.locator("#password").fill("short")
-    scene.page.locator("form[action='/setup']").evaluate("form => { form.noValidate = true; }")
+    scene.page.locator("form[action^='/setup']").evaluate("form => { form.noValidate = true; }")
     scene.press("Set password")
 
 
@@ -98,6 +130,19 @@ def setup_at_a_new_address_without_a_name(scene: Scene) -> None:
 def document_landing(scene: Scene) -> None:
     scene.put()
     scene.open(REVIEW)
+
+
+@state
+def document_landing_in_a_known_browser(scene: Scene) -> None:
+    scene.put()
+    scene.cookie("__Host-username", "dr.rivera%40example.com")
+    scene.open(REVIEW)
+
+
+@state
+def document_landing_after_a_dead_link(scene: Scene) -> None:
+    scene.put()
+    scene.open(f"{REVIEW}?expired=1")
 
 
 @state
@@ -143,6 +188,14 @@ def form_expired(scene: Scene) -> None:
     scene.page.locator("#email").fill("dr.rivera@example.com")
     scene.page.locator("#password").fill("whatever it is")
     scene.press("Log in")
+
+
+def add_authenticator(page: Page) -> CDPSession:
+    """Give the browser's device a fingerprint reader for passkeys, as long as the returned session is open."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    return devtools
 
 
 def a_png(logo: Logo) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.documents import Grant, GrantKind
 from chalicelib.domain.errors import Invalid, InvalidCode
+from chalicelib.services.accounts.new_logins import Submission
 from chalicelib.services.accounts.setup_links import LinkExpired
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.transaction import Change
@@ -139,13 +140,13 @@ def test_a_reset_link_of_the_old_address_does_not_end_the_move(support: Support)
 def test_the_reader_must_confirm_to_be_the_person_and_choose_a_long_password(support: Support) -> None:
     account = a_full_account(support, support.mail(LUIS, "POC-1"))
     support.run("move_account", provider_id=account.id, email=NEW)
-    token, links = support.new_address_link(), support.portal.setup_links
+    token, links = support.new_address_link(), support.portal.new_logins
     for form, wrong in (
         (replace(FORM, confirmed=False), "confirmed"),
         (replace(FORM, password="vxqtrakm"), "password"),
     ):
         with pytest.raises(Invalid, match="check the highlighted") as refused:
-            links.choose_password(token, form, support.now)
+            links.choose(token, form, Submission(now=support.now))
         assert [error.field for error in refused.value.errors] == [wrong]
     assert support.take_over(token).email == NEW
     with pytest.raises(LinkExpired):

@@ -6,11 +6,14 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.expiring_records import SecretKind, new_secret
-from chalicelib.services.accounts.setup_links import PasswordForm, ValidLink, set_password
+from chalicelib.services.accounts.new_logins import LoginProof, NewLoginForm, with_login
+from chalicelib.services.accounts.setup_links import ValidLink
 from tests.support.fakes import START
 from tests.support.provider_fixtures import PROVIDER
 
 NEW = replace(PROVIDER, email=None, password_hash=None, npi=None, link="dlv_1", version=4, session_generation=6)
+FORM = NewLoginForm(password="violet tractor onion", credential="MD")
+PROOF = LoginProof(password_hash="hash")
 
 
 def link(kind: SecretKind, email: str | None = "a@b.org") -> ValidLink:
@@ -19,9 +22,9 @@ def link(kind: SecretKind, email: str | None = "a@b.org") -> ValidLink:
 
 
 @pytest.mark.parametrize("kind", [SecretKind.SETUP, SecretKind.RESET])
-@pytest.mark.parametrize(("password", "short"), [("kettle42", True), ("violet tractor onion", False)])
-def test_a_new_password_ends_the_link_and_all_sessions(kind: SecretKind, password: str, *, short: bool) -> None:
-    made = set_password(link(kind), PasswordForm(password=password, credential="MD", npi=""), "hash", START)
+@pytest.mark.parametrize("short", [True, False])
+def test_a_new_password_ends_the_link_and_all_sessions(kind: SecretKind, *, short: bool) -> None:
+    made = with_login(link(kind), FORM, LoginProof(password_hash="hash", is_short=short), START)
     assert (made.version, made.password_hash, made.link) == (5, "hash", None)
     assert (made.session_generation, made.short_password) == (7, short)
 
@@ -38,10 +41,10 @@ def test_a_new_password_ends_the_link_and_all_sessions(kind: SecretKind, passwor
 def test_a_setup_link_creates_the_account_at_its_address(
     *, stated: str | None, typed: str, npi: str | None, self_stated: bool
 ) -> None:
-    form = PasswordForm(password="violet tractor onion", credential=" MD ", npi=typed, confirmed=True)
+    form = NewLoginForm(password="violet tractor onion", credential=" MD ", npi=typed, confirmed=True)
     setup = replace(link(SecretKind.SETUP), provider=replace(NEW, npi=stated))
-    made = set_password(setup, form, "hash", START)
+    made = with_login(setup, form, PROOF, START)
     assert (made.email, made.emails, made.account_since) == ("a@b.org", ("a@b.org",), START)
     assert (made.npi, made.npi_self_stated, made.credential) == (npi, self_stated, "MD")
-    reset = set_password(replace(setup, secret=link(SecretKind.RESET).secret), form, "hash", START)
+    reset = with_login(replace(setup, secret=link(SecretKind.RESET).secret), form, PROOF, START)
     assert (reset.email, reset.account_since, reset.npi) == (None, NEW.account_since, stated)

@@ -11,16 +11,18 @@ from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.link_requests import LinkRequests
-from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
+from chalicelib.services.accounts.new_logins import NewLoginForm, Submission
+from chalicelib.services.accounts.setup_links import LinkExpired, SetupLinks
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
+from tests.support.accounts import make_new_logins
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
 from tests.support.slow_calls import Calls, Slow, in_sequence
 
 ADDRESS = "dr.rivera@example.com"
 OTHER_ADDRESS = "luis@clinic.example"
 NAMED = DocumentRef(external_id="POC-1001")
-FORM = PasswordForm(password="violet tractor onion", credential="MD", confirmed=True)
+FORM = NewLoginForm(password="violet tractor onion", credential="MD", confirmed=True)
 SECOND = sent(external_id="POC-1002")
 REPLACING = sent(external_id="POC-1002", supersedes="POC-1001")
 
@@ -31,6 +33,7 @@ class Physician:
     def __init__(self) -> None:
         self.emr = Emr()
         self.setup_links = SetupLinks(self.emr.store, self.emr.ids)
+        self.new_logins = make_new_logins(self.emr.store, self.emr.ids)
 
     def setups(self, document: Document) -> list[Delivery]:
         setups = [delivery for delivery in self.emr.deliveries() if delivery.type == "setup"]
@@ -74,7 +77,7 @@ def test_until_the_new_link_is_sent_the_first_link_leads_to_the_newer_document(p
     token = physician.link(physician.emr.send())
     newer = physician.emr.send(REPLACING)
     assert physician.leads_to(token) == newer.id
-    chosen = physician.setup_links.choose_password(token, FORM, physician.emr.now)
+    chosen = physician.new_logins.choose(token, FORM, Submission(now=physician.emr.now))
     assert chosen.provider.email == ADDRESS
     with pytest.raises(Unprocessable):
         physician.link(newer)  # there is an account by now
@@ -335,7 +338,7 @@ def opened_at_second_practice(physician: Physician, first: Addressee, second: Ad
     other = physician.emr.send(sent(external_id="POC-1002", addressee=second), practice=OTHER_PRACTICE)
     request_from_page(physician, other)
     token = physician.link(other)
-    chosen = physician.setup_links.choose_password(token, FORM, physician.emr.now).provider
+    chosen = physician.new_logins.choose(token, FORM, Submission(now=physician.emr.now)).provider
     assert physician.setup_links.find_first_pending_at(chosen, ADDRESS) is not None
     return chosen
 
@@ -355,5 +358,5 @@ def test_an_account_has_the_npi_that_the_practice_stated_with_another_document(p
     physician.emr.send()
     second = physician.emr.send(sent(external_id="POC-1002", addressee=replace(RIVERA, npi=None)))
     request_from_page(physician, second)
-    account = physician.setup_links.choose_password(physician.link(second), FORM, physician.emr.now).provider
+    account = physician.new_logins.choose(physician.link(second), FORM, Submission(now=physician.emr.now)).provider
     assert (account.npi, account.npi_stated_by) == (RIVERA.npi, ("prc_1",))

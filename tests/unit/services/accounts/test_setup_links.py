@@ -8,11 +8,13 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid, Unprocessable
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
+from chalicelib.services.accounts.new_logins import LoginProof, NewLoginForm, Submission
+from chalicelib.services.accounts.setup_links import LinkExpired, SetupLinks
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import is_password
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.transaction import Change, Claim
+from tests.support.accounts import make_new_logins
 from tests.support.fake_store import FakeStore
 from tests.support.fakes import START, FakeIds
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, only_doing
@@ -22,7 +24,7 @@ NEW = replace(PROVIDER, email=None, password_hash=None)
 NAMELESS = replace(NEW, npi=None, credential=None)
 DOCUMENT = a_document()
 EMAIL = "dr.rivera@example.com"
-FORM = PasswordForm(password=PASSWORD, credential="MD", confirmed=True)
+FORM = NewLoginForm(password=PASSWORD, credential="MD", confirmed=True)
 
 
 class Desk:
@@ -32,6 +34,7 @@ class Desk:
         self.store = FakeStore()
         self.ids = FakeIds()
         self.setup_links = SetupLinks(self.store, self.ids)
+        self.new_logins = make_new_logins(self.store, self.ids)
         people = (provider, OTHER_PROVIDER)
         self.store.commit(Change(at=START, practices=(PRACTICE,), providers=people, documents=(DOCUMENT,)))
 
@@ -102,7 +105,7 @@ def test_a_link_is_refused_after_90_minutes_even_if_its_row_still_exists(desk: D
         desk.setup_links.open(token, START + LINK_LIFETIME)
     assert dead.value.document_id == DOCUMENT.id
     with pytest.raises(LinkExpired):
-        desk.setup_links.choose_password(token, FORM, START + LINK_LIFETIME)
+        desk.new_logins.choose(token, FORM, Submission(now=START + LINK_LIFETIME))
     assert len(desk.store.every(Secret, "secrets")) == 1
 
 
@@ -111,7 +114,7 @@ def test_the_transaction_refuses_a_link_that_has_just_expired(desk: Desk) -> Non
     link = desk.setup_links.open(token, START)
     before = desk.store.commits
     with pytest.raises(Exception, match="secret"):
-        desk.store.commit(desk.setup_links._change(link, FORM, "hash", late))
+        desk.store.commit(desk.new_logins._change(link, FORM, LoginProof(password_hash="hash"), Submission(now=late)))
     assert desk.store.commits == before
 
 
@@ -119,14 +122,14 @@ def test_opening_a_link_does_not_use_it_up(desk: Desk) -> None:
     token = desk.link()
     for _ in range(5):
         desk.setup_links.open(token, START)
-    assert desk.setup_links.choose_password(token, FORM, START).is_setup
+    assert desk.new_logins.choose(token, FORM, Submission(now=START)).session
 
 
 def test_a_link_sets_a_password_only_once(desk: Desk) -> None:
     token = desk.link()
-    desk.setup_links.choose_password(token, FORM, START)
+    desk.new_logins.choose(token, FORM, Submission(now=START))
     with pytest.raises(LinkExpired):
-        desk.setup_links.choose_password(token, replace(FORM, password="another violet onion"), START)
+        desk.new_logins.choose(token, replace(FORM, password="another violet onion"), Submission(now=START))
     assert is_password(PASSWORD, desk.provider.password_hash)
 
 
@@ -136,18 +139,18 @@ def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_lin
 ) -> None:
     token = desk.link()
     with pytest.raises(Invalid) as refused:
-        desk.setup_links.choose_password(token, replace(FORM, password=password), START)
+        desk.new_logins.choose(token, replace(FORM, password=password), Submission(now=START))
     assert [error.field for error in refused.value.errors] == ["password"]
     assert "NPI or clinic" in refused.value.errors[0].message
-    assert desk.setup_links.choose_password(token, FORM, START).is_setup
+    assert desk.new_logins.choose(token, FORM, Submission(now=START)).session
 
 
 def test_of_two_tabs_that_use_a_link_at_the_same_time_one_wins(desk: Desk) -> None:
     token = desk.link()
     rival = replace(FORM, password="the other tab's onion")
-    desk.store.before_commit = only_doing(lambda: desk.setup_links.choose_password(token, rival, START))
+    desk.store.before_commit = only_doing(lambda: desk.new_logins.choose(token, rival, Submission(now=START)))
     with pytest.raises(LinkExpired):
-        desk.setup_links.choose_password(token, FORM, START)
+        desk.new_logins.choose(token, FORM, Submission(now=START))
     assert is_password(rival.password, desk.provider.password_hash)
 
 
@@ -161,7 +164,7 @@ def test_a_newer_email_leaves_older_links_alone(desk: Desk) -> None:
 @pytest.mark.parametrize("used", [0, 1, 2])
 def test_any_used_link_voids_the_others(desk: Desk, used: int) -> None:
     tokens = [desk.link(number) for number in (1, 2, 3)]
-    desk.setup_links.choose_password(tokens[used], FORM, START)
+    desk.new_logins.choose(tokens[used], FORM, Submission(now=START))
     for token in tokens:
         with pytest.raises(LinkExpired):
             desk.setup_links.open(token, START)
@@ -171,7 +174,7 @@ def test_any_used_link_voids_the_others(desk: Desk, used: int) -> None:
 def test_an_older_reset_link_works_until_another_one_is_used(owner: Desk) -> None:
     older, newer = owner.link(1, type="reset"), owner.link(2, type="reset")
     assert owner.setup_links.open(older, START)
-    owner.setup_links.choose_password(newer, FORM, START)
+    owner.new_logins.choose(newer, FORM, Submission(now=START))
     latest = owner.link(3, type="reset")
     with pytest.raises(LinkExpired):
         owner.setup_links.open(older, START)
@@ -190,7 +193,7 @@ def test_ten_links_work_and_of_eleven_the_oldest_does_not(desk: Desk) -> None:
 def test_both_links_of_a_repeated_delivery_work_until_one_is_used(desk: Desk) -> None:
     first, second = desk.link(), desk.link()
     assert desk.setup_links.open(first, START)
-    desk.setup_links.choose_password(second, FORM, START)
+    desk.new_logins.choose(second, FORM, Submission(now=START))
     with pytest.raises(LinkExpired):
         desk.setup_links.open(first, START)
 
@@ -241,7 +244,7 @@ def test_a_setup_link_expires_when_the_account_is_set_up_with_another_link(desk:
 
 def test_setup_creates_the_account_in_one_transaction(desk: Desk) -> None:
     token, before = desk.link(), desk.store.commits
-    desk.setup_links.choose_password(token, replace(FORM, credential=" DO "), START)
+    desk.new_logins.choose(token, replace(FORM, credential=" DO "), Submission(now=START))
     assert desk.store.commits == before + 1
     made = desk.provider
     assert (made.email, made.credential, made.npi) == (EMAIL, "DO", "1234567893")
@@ -251,20 +254,20 @@ def test_setup_creates_the_account_in_one_transaction(desk: Desk) -> None:
 
 
 def test_an_npi_from_the_clinic_cannot_be_changed(desk: Desk) -> None:
-    desk.setup_links.choose_password(desk.link(), replace(FORM, npi="1000000004"), START)
+    desk.new_logins.choose(desk.link(), replace(FORM, npi="1000000004"), Submission(now=START))
     assert desk.provider.npi == "1234567893"
 
 
 def test_a_provider_may_enter_an_npi_that_the_clinic_left_out() -> None:
     desk = Desk(NAMELESS)
-    desk.setup_links.choose_password(desk.link(), replace(FORM, npi="1234567893"), START)
+    desk.new_logins.choose(desk.link(), replace(FORM, npi="1234567893"), Submission(now=START))
     assert desk.provider.npi == "1234567893"
     assert desk.provider.npi_self_stated
 
 
 def test_an_npi_may_be_left_out() -> None:
     desk = Desk(NAMELESS)
-    desk.setup_links.choose_password(desk.link(), FORM, START)
+    desk.new_logins.choose(desk.link(), FORM, Submission(now=START))
     assert desk.provider.npi is None
 
 
@@ -272,13 +275,13 @@ def test_an_npi_is_not_exclusive(desk: Desk) -> None:
     """NPIs are public. A practice that states a provider's NPI for another person must not keep the provider out."""
     other = replace(NEW, id="prv_other", version=1)
     desk.store.commit(Change(at=START, providers=(other,), claims=(Claim(key="npi#1234567893", owner=other.id),)))
-    desk.setup_links.choose_password(desk.link(), FORM, START)
+    desk.new_logins.choose(desk.link(), FORM, Submission(now=START))
     assert (desk.provider.npi, desk.provider.npi_self_stated) == ("1234567893", False)
     assert desk.store.provider(other.id) == other
 
 
 def test_the_username_is_the_first_proven_address(desk: Desk) -> None:
-    desk.setup_links.choose_password(desk.link(), FORM, START)
+    desk.new_logins.choose(desk.link(), FORM, Submission(now=START))
     assert desk.provider.emails == desk.provider.proven_emails == (EMAIL,)
 
 
@@ -287,7 +290,7 @@ def test_setup_is_refused_if_another_person_has_just_taken_the_address(desk: Des
     taken = Claim(key=f"email#{EMAIL}", owner=OTHER_PROVIDER.id)
     desk.store.before_commit = lambda: desk.store.commit(Change(at=START, claims=(taken,)))
     with pytest.raises(Invalid, match="another person's account") as refused:
-        desk.setup_links.choose_password(token, FORM, START)
+        desk.new_logins.choose(token, FORM, Submission(now=START))
     assert refused.value.code == "address-taken"
     assert not desk.provider.has_account
 
@@ -309,7 +312,7 @@ def test_wrong_fields_are_named_and_nothing_is_written(changes: dict[str, str], 
     desk = Desk(NAMELESS)
     token, before = desk.link(), desk.store.commits
     with pytest.raises(Invalid) as refused:
-        desk.setup_links.choose_password(token, replace(FORM, **changes), START)  # type: ignore[arg-type]  # - a test's shorthand
+        desk.new_logins.choose(token, replace(FORM, **changes), Submission(now=START))  # type: ignore[arg-type]  # - a test's shorthand
     assert [error.field for error in refused.value.errors] == fields
     assert desk.store.commits == before
 
@@ -318,7 +321,7 @@ def test_setup_reads_a_concurrently_changed_provider_again(desk: Desk) -> None:
     token = desk.link()
     noted = replace(desk.provider, version=3, setup_mailed_at=START)
     desk.store.before_commit = lambda: desk.store.commit(Change(at=START, providers=(noted,)))
-    desk.setup_links.choose_password(token, FORM, START)
+    desk.new_logins.choose(token, FORM, Submission(now=START))
     assert desk.provider.setup_mailed_at == START
     assert desk.provider.has_account
 
@@ -328,7 +331,7 @@ def test_setup_reads_a_concurrently_changed_provider_again(desk: Desk) -> None:
 
 def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
     token = owner.link(type="reset")
-    owner.setup_links.choose_password(token, PasswordForm(password=PASSWORD), START)
+    owner.new_logins.choose(token, NewLoginForm(password=PASSWORD), Submission(now=START))
     changed = owner.provider
     assert is_password(PASSWORD, changed.password_hash)
     expected = replace(PROVIDER, version=3, session_generation=2, password_hash=changed.password_hash)
@@ -339,7 +342,7 @@ def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
 def test_a_reset_clears_the_counters_of_failed_logins(owner: Desk) -> None:
     failures = (*login_counters(EMAIL, PROVIDER.id, START), *second_factor_counters(PROVIDER.id, START))
     owner.store.commit(Change(at=START, secrets=failures))
-    owner.setup_links.choose_password(owner.link(type="reset"), PasswordForm(password=PASSWORD), START)
+    owner.new_logins.choose(owner.link(type="reset"), NewLoginForm(password=PASSWORD), Submission(now=START))
     assert [owner.store.secret(counter.key) for counter in failures] == [None] * len(failures)
 
 

@@ -53,7 +53,7 @@ def set_up(browser: Browser, token: str, **changes: str) -> str:
 # From the email to the document
 
 
-def test_the_way_from_the_email_through_setup_and_login_to_the_document(portal: Portal) -> None:
+def test_the_way_from_the_email_through_setup_to_the_document(portal: Portal) -> None:
     browser = portal.browser()
     door = browser.get(f"/documents/{DOCUMENT.id}")
     assert "Hill Country Therapy" in text(door)
@@ -63,11 +63,7 @@ def test_the_way_from_the_email_through_setup_and_login_to_the_document(portal: 
     assert header(opened, "location") == "/setup"
     assert "Luis Rivera" in text(browser.get("/setup"))
     done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
-    login = browser.get(header(done, "location"))
-    assert "Your password is set" in text(login)
-    assert f'value="{EMAIL}"' in login.body.decode()
-    arrived = browser.log_in(EMAIL, PASSWORD, wanted=f"/documents/{DOCUMENT.id}")
-    assert header(arrived, "location") == f"/documents/{DOCUMENT.id}"
+    assert header(done, "location") == f"/documents/{DOCUMENT.id}"
     assert "Ada Byron" in text(browser.get(f"/documents/{DOCUMENT.id}"))
 
 
@@ -77,8 +73,8 @@ def test_an_addressee_can_set_up_an_account_from_forgot_password(portal: Portal)
     asked = browser.post("/forgot-password", email=" Dr.Rivera@Example.com ")
     assert header(asked, "location") == "/forgot-password?sent=1"
     portal.work()
-    assert set_up(browser, portal.token(portal.mails()[-1])).startswith("/login?reason=password-set&next=")
-    assert browser.log_in(EMAIL, PASSWORD).status_code == 303
+    assert set_up(browser, portal.token(portal.mails()[-1])) == f"/documents/{DOCUMENT.id}"
+    assert header(portal.browser().log_in(EMAIL, PASSWORD), "location") == "/documents"
 
 
 def test_a_new_password_logs_every_browser_out_and_sends_the_owner_an_email(portal: Portal) -> None:
@@ -180,7 +176,7 @@ def test_a_scanner_that_submits_an_empty_form_does_not_use_the_link_up(portal: P
     scanner.get(f"/setup/{token}")
     response = scanner.post("/setup")
     assert response.status_code == 400
-    assert set_up(portal.browser(), token).startswith("/login")
+    assert set_up(portal.browser(), token) == f"/documents/{DOCUMENT.id}"
 
 
 def test_an_expired_link_offers_a_new_link_for_its_document(portal: Portal) -> None:
@@ -199,7 +195,7 @@ def test_a_form_that_was_opened_at_once_works_in_minute_89(portal: Portal) -> No
     browser.get("/setup")
     portal.time.pass_time(minutes=89)
     done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
-    assert header(done, "location").startswith("/login?reason=password-set")
+    assert header(done, "location") == f"/documents/{DOCUMENT.id}"
 
 
 def test_another_requested_link_leaves_the_open_page_alone(portal: Portal) -> None:
@@ -208,7 +204,7 @@ def test_another_requested_link_leaves_the_open_page_alone(portal: Portal) -> No
     portal.time.pass_time(minutes=1)
     assert emailed_token(portal) != token
     done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
-    assert header(done, "location").startswith("/login?reason=password-set")
+    assert header(done, "location") == f"/documents/{DOCUMENT.id}"
 
 
 def test_a_link_without_a_row_offers_a_form_for_the_email_address(portal: Portal) -> None:
@@ -230,13 +226,6 @@ def test_wrong_fields_are_highlighted_and_keep_their_text_except_the_password(po
     assert "passwordpassword" not in body
     assert "This password is too common" in text(page)
     assert body.count('aria-invalid="true"') == 2
-
-
-def test_setup_logs_nobody_in(portal: Portal) -> None:
-    browser = portal.browser()
-    set_up(browser, emailed_token(portal))
-    assert "__Host-session" not in browser.cookies
-    assert "__Host-setup" not in browser.cookies
 
 
 # Login
