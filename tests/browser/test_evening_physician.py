@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser.people import Person, someone
-from tests.support.browser.stand_ins import Clinic
+from tests.support.browser.stand_ins import EMAILS_WITH_A_LINK, Clinic
 from tests.support.browser.virtual_time import Rows
 from tests.support.browser.visitor import Visitor
 
@@ -28,10 +28,11 @@ class Evening:
 def evening(cedar: Clinic, own_clinic: Clinic, phone: Visitor, rows: Rows) -> Evening:
     person = someone()
     first = cedar.send(person)
-    dead_link = phone.mailbox.link(person.email, "/setup/")
+    phone.mailbox.link(person.email, f"/documents/{first}")
+    dead_link = phone.mailbox.setup_link(person.email)
     provider_id = rows.document(first).provider_id
     rows.pass_time(provider_id, EVENING)
-    assert rows.delete_links_of(provider_id) == 1
+    assert rows.delete_links_of(provider_id) == EMAILS_WITH_A_LINK
     second = own_clinic.send(person)
     phone.mailbox.link(person.email, f"/documents/{second}")
     assert rows.document(second).provider_id == provider_id
@@ -47,7 +48,6 @@ def test_each_email_alone_leads_to_a_signature(evening: Evening, phone: Visitor,
     phone.page.get_by_role("button", name="Email me a link", exact=True).click()
     expect(phone.page.get_by_text("Check your email")).to_be_visible()
     phone.set_up(phone.mailbox.link(person.email, "/setup/", besides=known))
-    phone.log_in(person)
 
     expect(phone.page).to_have_url(f"{phone.portal_url}/documents/{document_id}")
     phone.read_and_sign(person)
@@ -65,5 +65,4 @@ def test_the_expired_setup_link_offers_a_new_link(evening: Evening, phone: Visit
     phone.page.get_by_role("button", name="Email me a new link", exact=True).click()
     expect(phone.page.get_by_text("90 minutes")).to_be_visible()
     phone.set_up(phone.mailbox.link(person.email, "/setup/", besides=known))
-    phone.log_in(person)
     expect(phone.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()

@@ -4,19 +4,77 @@ The test uses the deployed portal."""
 
 import base64
 import re
+from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from chalicelib.domain.practices import Logo
 from tests.browser.conftest import NewContext
+from tests.browser.test_passkeys import WITHOUT_AUTOFILL
 from tests.support.browser.gateway import running_gateway
-from tests.support.browser.people import someone
+from tests.support.browser.people import PASSWORD, someone
 from tests.support.browser.stand_ins import Clinic, Mailbox
-from tests.support.browser.states.entry import a_png
+from tests.support.browser.states.entry import a_png, add_authenticator
 from tests.support.browser.traffic import check_load, open_fresh_page
 from tests.support.browser.visitor import PHONE, Visitor
 from tests.support.stack import Stack
+
+MOST_TAPS_TO_SIGN_FIRST, MOST_TAPS_TO_RETURN = 6, 3
+"""The most taps from the announcement of a document to its signature: the first time with one secret, and later."""
+
+
+@dataclass
+class Taps:
+    """The taps of a person on a phone. To type into a field takes one tap, on the field."""
+
+    phone: Visitor
+    count: int = 0
+
+    def open(self, link: str) -> None:
+        self.count += 1
+        self.phone.open(link)
+
+    def press(self, control: Locator) -> None:
+        self.count += 1
+        control.click()
+
+    def type(self, field: Locator, text: str) -> None:
+        self.count += 1
+        field.fill(text)
+
+    def approve(self) -> None:
+        self.press(self.phone.page.get_by_role("button", name="Approve and sign", exact=True))
+        expect(self.phone.page.get_by_role("heading", name=re.compile("You signed this"))).to_be_visible()
+
+
+def test_first_signature_with_a_passkey_and_return_with_it(
+    stack: Stack, cedar: Clinic, mailbox: Mailbox, new_context: NewContext
+) -> None:
+    person, phone = someone(), Visitor(new_context(**PHONE), stack.portal_url, mailbox)
+    page = phone.page
+    page.add_init_script(WITHOUT_AUTOFILL)
+    devtools = add_authenticator(page)
+    cedar.send(person)
+    taps = Taps(phone)
+    taps.open(mailbox.start_link(person.email))
+    taps.press(page.get_by_role("checkbox"))
+    taps.press(page.get_by_role("button", name="Face ID, fingerprint or PIN"))
+    phone.read()
+    taps.type(page.get_by_label("Your signature", exact=True), person.name)
+    taps.approve()
+    assert taps.count <= MOST_TAPS_TO_SIGN_FIRST - 1  # no secret
+
+    second = cedar.send(person)
+    page.get_by_role("button", name="Log out", exact=True).click()
+    expect(page.get_by_text("You've been logged out.")).to_be_visible()
+    again = Taps(phone)
+    again.open(mailbox.link(person.email, f"/documents/{second}"))
+    again.press(page.get_by_role("button", name="Use a passkey"))
+    phone.read()
+    again.approve()
+    assert again.count <= MOST_TAPS_TO_RETURN
+    devtools.detach()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -26,9 +84,11 @@ def test_taps_from_the_emailed_link_to_the_next_document(
     person = someone()
     documents = {cedar.send(person), cedar.send(person)}
     phone = Visitor(new_context(java_script_enabled=scripts, **PHONE), stack.portal_url, mailbox)
-    phone.set_up(mailbox.link(person.email, "/setup/"))
-    phone.log_in(person)
-    page = phone.page
+    page, taps = phone.page, Taps(phone)
+    taps.open(mailbox.start_link(person.email))
+    taps.press(page.get_by_role("checkbox"))
+    taps.type(page.locator("#password"), PASSWORD)
+    taps.press(page.get_by_role("button", name="Set password"))
     if page.get_by_role("heading", name="Pending", exact=True).count():
         page.get_by_role("link", name=re.compile("^Review the")).first.click()
     phone.wait_for_pages()
@@ -38,8 +98,9 @@ def test_taps_from_the_emailed_link_to_the_next_document(
         phone.read()
     else:
         page.get_by_role("checkbox", name="I have read all 3 pages.").check()
-    page.get_by_label("Your signature", exact=True).fill(person.name)
-    page.get_by_role("button", name="Approve and sign, then next", exact=True).click()
+    taps.type(page.get_by_label("Your signature", exact=True), person.name)
+    taps.press(page.get_by_role("button", name="Approve and sign, then next", exact=True))
+    assert taps.count <= MOST_TAPS_TO_SIGN_FIRST
 
     expect(page.get_by_text("The document you just signed is on its way to the clinic.")).to_be_visible()
     (second,) = documents - {first}

@@ -5,10 +5,8 @@ No subject, sender, link or text of an email contains anything about a patient (
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -22,6 +20,13 @@ from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
 from chalicelib.domain.providers import without_typed_name
 from chalicelib.services.accounts.address_codes import AddressCodes
 from chalicelib.services.accounts.assistant_invitations import Invitations
+from chalicelib.services.delivery.email_parts import (
+    format_moment,
+    format_time_of_day,
+    list_facts,
+    read_logo,
+    reader_zone,
+)
 from chalicelib.services.delivery.joint_emails import JointEmails
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
@@ -37,12 +42,12 @@ from chalicelib.services.stopped_reminders import is_stopped
 _ANNOUNCEMENT = "{practice}: {announcement}"
 _WAITS = "a document is waiting for your signature"
 ENVELOPES: Mapping[str, tuple[str, str]] = {
-    "document_ready": (_ANNOUNCEMENT, "Review and sign it online, or on paper."),
-    "document_ready_by_hand": (_ANNOUNCEMENT, "Print it, sign it and send it back."),
-    "documents_ready": ("{headline}: {practice}", "Review and sign them online, or on paper."),
-    "setup": ("Set up your password for Provider Portal", "The link expires in {link_lifetime}."),
-    "reset": ("Choose a new password for Provider Portal", "The link expires in {link_lifetime}."),
-    "by_hand_code": ("{practice}: your code to open a document", "The code expires in {code_lifetime}."),
+    "document_ready": (_ANNOUNCEMENT, "For {for}: {document}, due {due}."),
+    "document_ready_by_hand": (_ANNOUNCEMENT, "For {for}: {document}, due {due}. Print it, sign it and send it back."),
+    "documents_ready": ("{headline}: {practice}", "For {for}. Review and sign them online, or on paper."),
+    "setup": ("{for}: Set up your password for Provider Portal", "The link expires in {link_lifetime}."),
+    "reset": ("{for}: Choose a new password for Provider Portal", "The link expires in {link_lifetime}."),
+    "by_hand_code": ("{practice}: your code to open a document", "For {for}. The code expires in {code_lifetime}."),
     "account_ready": ("Your account on Provider Portal is ready", "Your documents are in one place."),
     "decided_elsewhere": ("A decision was recorded on a document in your account", "If this wasn't you, act now."),
     "new_address": ("Confirm your new email address for Provider Portal", "The link expires in {link_lifetime}."),
@@ -134,17 +139,19 @@ class Emails(MessageSender):
         """Return the email that the template makes from these values, with subject, sender, and HTML and plain text."""
         practice = facts.practice
         sender = f"{practice.name} via {PORTAL}" if practice else PORTAL
+        rows, logo = list_facts(facts.document, facts.provider), read_logo(self.files, practice)
         values: dict[str, Any] = {
             "practice": practice,
+            "rows": rows,
+            "logo": logo,
             "phone": display_phone(practice.phone) if practice and practice.phone else None,
-            "from_name": sender,
             "support_contact": self.settings.support_contact,
             "forgot_link": self._url("/forgot-password"),
             "link_lifetime": duration(LINK_LIFETIME),
             "code_lifetime": duration(CODE_LIFETIME),
             **template_values,
         }
-        names = {**values, "practice": practice.name if practice else PORTAL}
+        names = {**values, **_lower_keys(rows), "practice": practice.name if practice else PORTAL}
         subject, preview = (text.format_map(names) for text in ENVELOPES[template])
         values |= {"subject": subject, "preview": preview}
         return Mail(
@@ -154,6 +161,7 @@ class Emails(MessageSender):
             text=_environment().get_template(f"{template}.txt").render(values),
             html=_environment().get_template(f"{template}.html").render(values),
             reply_to=practice.reply_to if practice else None,
+            logo=logo,
         )
 
     def _ready(self, facts: MessageFacts) -> Mail:
@@ -164,7 +172,6 @@ class Emails(MessageSender):
         values = {
             "by_hand_link": self._url(f"/by-hand/{document.id}"),
             "fax": fax,
-            "addressee": document.addressee.name_and_credential,
             "announcement": f"{giver} asked you to sign a document" if giver else _WAITS,
             "giver": giver,
             "signs_by_code": electronic and self.switches.sign_without_account(practice.id),
@@ -174,11 +181,23 @@ class Emails(MessageSender):
         is_of_other_account = not has_account and self._belongs_to_account(facts.delivery.recipient)
         is_by_hand = is_closed or not electronic or is_of_other_account
         values |= {"has_account": has_account, "is_by_hand": is_by_hand}
+        if not facts.others and is_by_hand:
+            return self._render(facts, "document_ready_by_hand", **values)
+        values["setup_link"] = None if has_account or is_by_hand else self._find_setup_link(facts, document)
         if facts.others:
             return self._several_ready(facts, values)
-        if is_by_hand:
-            return self._render(facts, "document_ready_by_hand", **values)
         return self._render(facts, "document_ready", document_link=self._url(f"/documents/{document.id}"), **values)
+
+    def _find_setup_link(self, facts: MessageFacts, document: Document) -> str | None:
+        """Store a setup link for a person without an account, and return it. Its query names the document.
+
+        So the link leads to the document's page when it has expired. Return None if an account was created just
+        now."""
+        try:
+            token = self.setup_links.create_token(facts.delivery, facts.now)
+        except MessageOutdated:
+            return None
+        return self._url(f"/setup/{token}?document={document.id}")
 
     def _several_ready(self, facts: MessageFacts, values: Mapping[str, Any]) -> Mail:
         """Compose the email that announces several documents of one clinic to one provider."""
@@ -239,7 +258,9 @@ class Emails(MessageSender):
         """Compose the email with a link to set a first or a new password, or to confirm an account's new address."""
         link = self._url(f"/documents/{facts.document.id}") if facts.document else None
         setup_link = self._url(f"/setup/{self.setup_links.create_token(facts.delivery, facts.now)}")
-        return self._render(facts, facts.delivery.type, setup_link=setup_link, document_link=link)
+        expires_at = format_time_of_day(facts.now + LINK_LIFETIME, self._time_zone(facts))
+        values = {"setup_link": setup_link, "document_link": link, "expires_at": expires_at}
+        return self._render(facts, facts.delivery.type, **values)
 
     def _by_hand_code(self, facts: MessageFacts) -> Mail:
         from chalicelib.services.review.hand_codes import create_code
@@ -250,8 +271,8 @@ class Emails(MessageSender):
 
     def _decided_elsewhere(self, facts: MessageFacts) -> Mail:
         """Compose the email that informs an account's owner that a document was decided outside the account."""
-        document, practice = facts.require_document()
-        decided_at = _moment(facts.delivery.created_at, practice.time_zone)
+        document, _ = facts.require_document()
+        decided_at = format_moment(facts.delivery.created_at, self._time_zone(facts))
         decision = document.decision
         values = {
             "is_scan": decision is not None and decision.scan_key is not None,
@@ -284,7 +305,7 @@ class Emails(MessageSender):
     def _to_assistant(self, facts: MessageFacts) -> Mail:
         """Compose the email to an assistant that says for which provider the assistance has begun or ended."""
         delivery, provider = facts.delivery, without_typed_name(facts.require_provider())
-        changed_at = _moment(delivery.created_at, self._time_zone(facts))
+        changed_at = format_moment(delivery.created_at, self._time_zone(facts))
         values = {"principal": provider.name_and_credential, "changed_at": changed_at, "home_link": self._url("/")}
         return self._render(facts, delivery.type, **values)
 
@@ -296,12 +317,12 @@ class Emails(MessageSender):
 
     def _account_changed(self, facts: MessageFacts) -> Mail:
         delivery = facts.delivery
-        change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at, self._time_zone(facts))
+        change, changed_at = ACCOUNT_CHANGES[delivery.type], format_moment(delivery.created_at, self._time_zone(facts))
         return self._render(facts, "account_changed", change=change, changed_at=changed_at, email=delivery.body)
 
     def _fax_reported(self, facts: MessageFacts) -> Mail:
         """Compose the email that tells an account's owner that the account has lost a fax number reported as wrong."""
-        changed_at = _moment(facts.delivery.created_at, self._time_zone(facts))
+        changed_at = format_moment(facts.delivery.created_at, self._time_zone(facts))
         return self._render(facts, "fax_reported", changed_at=changed_at, account_link=self._url("/account"))
 
     def _by_support(self, facts: MessageFacts) -> Mail:
@@ -309,13 +330,21 @@ class Emails(MessageSender):
         delivery, provider = facts.delivery, facts.require_provider()
         report, is_owner = SUPPORT_REPORTS[delivery.type], delivery.recipient in provider.proven_emails
         paragraph = report.paragraph(is_owner=is_owner, username=provider.email or "")
-        changed_at = _moment(delivery.created_at, self._time_zone(facts))
+        changed_at = format_moment(delivery.created_at, self._time_zone(facts))
         return self._render(
             facts, "account_by_support", change=report.heading, paragraph=paragraph, changed_at=changed_at
         )
 
     def _time_zone(self, facts: MessageFacts) -> str:
-        """Return the time zone of most of the provider's clinics, for times in an email, or US Eastern time."""
+        """Return the reader's time zone for times in an email.
+
+        It is the zone that the provider has chosen, or the zone of the document's addressee, or the zone of most of the
+        provider's clinics, or US Eastern time."""
+        chosen = facts.provider.reminders if facts.provider else None
+        if chosen is not None:
+            return chosen.time_zone
+        if facts.document is not None:
+            return reader_zone(facts.document)
         ids = facts.provider.practices[:_MAX_PRACTICES] if facts.provider else ()
         zones = Counter(practice.time_zone for practice in map(self.store.practice, ids) if practice is not None)
         return max(zones, key=zones.__getitem__, default=_EASTERN)
@@ -328,10 +357,9 @@ def _list_others(facts: MessageFacts, others: Sequence[MessageFacts]) -> tuple[D
     return tuple(documents.values())
 
 
-def _moment(at: datetime, time_zone: str) -> str:
-    """Return a time with the name of its zone, such as `November 23, 2026, at 1:00 PM CST`."""
-    local = at.astimezone(ZoneInfo(time_zone))
-    return f"{local:%B} {local.day}, {local.year}, at {local.hour % 12 or 12}:{local:%M %p %Z}"
+def _lower_keys(rows: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the lines of an email as values of its subject and preview, such as `{for}` and `{due}`."""
+    return {label.lower(): text for label, text in rows}
 
 
 @lru_cache(maxsize=1)

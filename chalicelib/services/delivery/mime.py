@@ -9,12 +9,15 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from chalicelib.domain.errors import Unprocessable
+from chalicelib.services.delivery.email_parts import InlineLogo
 from chalicelib.services.normalization import is_printable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """An email. `name` is the sender's name that the mailbox shows. `pdf` is attached as `document.pdf`."""
+    """An email. `name` is the sender's name that the mailbox shows. `pdf` is attached as `document.pdf`.
+
+    `logo` is a picture in the HTML text."""
 
     to: str
     name: str
@@ -23,6 +26,7 @@ class Mail:
     html: str | None = None
     pdf: bytes | None = None
     reply_to: str | None = None
+    logo: InlineLogo | None = None
 
 
 def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
@@ -42,9 +46,18 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
     message.set_content(mail.text, cte="quoted-printable")
     if mail.html is not None:
         message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    if mail.logo is not None:
+        _add_logo(message, mail.logo)
     if mail.pdf is not None:
         message.add_attachment(mail.pdf, maintype="application", subtype="pdf", filename="document.pdf")
     return message.as_bytes()
+
+
+def _add_logo(message: EmailMessage, logo: InlineLogo) -> None:
+    """Add the logo beside the HTML text, so that mailboxes show it in place and not as an attachment."""
+    html = message.get_body(("html",))
+    if isinstance(html, EmailMessage):
+        html.add_related(logo.data, maintype="image", subtype=logo.subtype, cid=f"<{logo.cid}>", disposition="inline")
 
 
 def header_text(text: str) -> str:

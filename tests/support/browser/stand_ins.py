@@ -29,6 +29,9 @@ from tests.support.free_ports import free_port
 from tests.support.stack import SamplePractice, Stack, wait_until
 
 PLAN = PLANS[0]
+EMAILS_WITH_A_LINK = 2
+"""The emails about a first document that have a setup link: the announcement and the setup email."""
+
 SECONDS_FOR_A_MAIL = 30.0
 SECONDS_FOR_A_WEBHOOK = 30.0
 
@@ -105,6 +108,25 @@ class Mailbox:
         The search ignores the links in `besides`."""
         wait_until(lambda: self._links(to, path, besides), SECONDS_FOR_A_MAIL, f"a link to {path} for {to}")
         return self._links(to, path, besides)[-1]
+
+    def setup_link(self, to: str) -> str:
+        """Wait for a setup email to this address, and return the newest link of one.
+
+        The announcement of a document has a setup link too, whose query names the document."""
+        wait_until(lambda: self._setup_links(to), SECONDS_FOR_A_MAIL, f"a setup email for {to}")
+        return self._setup_links(to)[-1]
+
+    def start_link(self, to: str) -> str:
+        """Wait for the announcement of a document to a person without an account, and return its newest setup link."""
+
+        def links() -> list[str]:
+            return [link for link in self._links(to, "/setup/", ()) if urlsplit(link).query]
+
+        wait_until(links, SECONDS_FOR_A_MAIL, f"an announcement with a setup link for {to}")
+        return links()[-1]
+
+    def _setup_links(self, to: str) -> list[str]:
+        return [link for link in self._links(to, "/setup/", ()) if not urlsplit(link).query]
 
     def _links(self, to: str, path: str, besides: Sequence[str]) -> list[str]:
         links = [link for mail in self.mails(to) for link in mail["links"]]

@@ -233,9 +233,9 @@ def test_the_announcement_links_to_the_document_and_to_signing_by_hand(world: Wo
 
 
 def test_the_announcement_explains_the_portal_only_without_an_account(world: World) -> None:
-    assert "New here?" in part(sent(world, "ready"), "plain")
+    assert "First time here?" in part(sent(world, "ready"), "plain")
     with_account(world)
-    assert "New here?" not in part(sent(world, "ready"), "plain")
+    assert "First time here?" not in part(sent(world, "ready"), "plain")
 
 
 def test_at_another_persons_username_the_announcement_links_only_to_signing_by_hand(world: World) -> None:

@@ -248,7 +248,7 @@ def test_the_email_lists_the_documents(
         assert text.index(links[0]) < text.index(links[1])
         assert "(512) 555-0177" in text
         assert ("(512) 555-0123" in text) == (fax is not None)
-        assert ("Set up your password" in text) == (is_electronic and not has_account)
+        assert ("First time here?" in text) == (is_electronic and not has_account)
         assert ("Review all" in text) == (is_electronic and has_account)
         assert ("6-digit code" in text) == (not is_electronic)
         assert ("You don't need an account." in text.replace("&#39;", "'")) == (not is_electronic)
