@@ -3,7 +3,7 @@
 # missing.
 # Usage: infrastructure/test_tools.sh programs|browsers|fallback
 #   programs  Node.js with npm, the packages of tests/js and infrastructure/lint, and PDF tools
-#   browsers  Chromium, WebKit with its driver, and a virtual screen
+#   browsers  Chromium, WebKit with its driver, a virtual screen, and SpamAssassin
 #   fallback  Playwright's own Chromium if there is no other; needs the Python environment
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,6 +27,10 @@ has_chromium() {
 # Only Debian and its derivatives package WebKit with a driver.
 has_webkit() {
     ! has apt-get || { has WebKitWebDriver && has Xvfb; }
+}
+
+has_spam_filter() {
+    ! has apt-get || has spamassassin
 }
 
 can_be_installed() {
@@ -75,8 +79,10 @@ browsers() {
     has_chromium || install chromium-headless-shell
     has_chromium || install chromium
     has chromium-headless-shell || ! can_be_installed chromium-headless-shell || install chromium-headless-shell
-    has_webkit || install webkit2gtk-driver xvfb
+    # One installation of several packages is faster than several.
+    { has_webkit && has_spam_filter; } || install webkit2gtk-driver xvfb spamassassin
     need has_webkit 'The tests need WebKit. Install it (Debian: apt-get install webkit2gtk-driver xvfb)'
+    need has_spam_filter 'The tests need SpamAssassin. Install it (Debian: apt-get install spamassassin)'
 }
 
 case "${1:-}" in
