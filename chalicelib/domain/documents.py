@@ -278,6 +278,7 @@ class Document:
     creation, and stops working when `access` changes.
 
     `sliced_pages` has a pair for each very long page: its number, and the number of images in which it is shown.
+    `undrawn_pages` are the numbers of the pages with a font that is not in the PDF and cannot be drawn.
 
     `payer` is None for a document of an earlier release. `hand_signed_on` is the date that a person at the clinic read
     on a copy that was signed by hand. `calls` counts the calls that staff noted. At `follow_up_at`, the scheduled sweep
@@ -317,6 +318,7 @@ class Document:
     pages_ready: int | None = None
     broken_pages: tuple[int, ...] = ()
     sliced_pages: tuple[tuple[int, int], ...] = ()
+    undrawn_pages: tuple[int, ...] = ()
     viewed_at: datetime | None = None
     transmitted_at: datetime | None = None
     transmitted_via: TransmissionChannel | None = None

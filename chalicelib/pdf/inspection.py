@@ -14,6 +14,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObj
 from pypdfium2 import raw
 
 from chalicelib.pdf.earlier_signatures import forbids_changes, is_signed
+from chalicelib.pdf.missing_fonts import find_undrawn_pages
 from chalicelib.pdf.models import (
     MAX_BYTES,
     MAX_IMAGE_PIXELS,
@@ -287,6 +288,7 @@ def inspect_pdf(data: bytes) -> Inspection:
                 sorted({kind for item in walk_dictionaries([catalog]) for kind in _active_kinds(item)})
             ),
             signed=is_signed(catalog),
+            undrawn_pages=find_undrawn_pages(catalog, pages),
         )
 
 

@@ -51,12 +51,14 @@ class Inspection:
     """The facts of a PDF that can be signed, as found by the inspection of an upload.
 
     `page_sizes` are (width, height) in points, as displayed. `active_content` names the scripts, files and actions in
-    the PDF. `signed` is True if the PDF already has a digital signature or certification."""
+    the PDF. `signed` is True if the PDF already has a digital signature or certification. `undrawn_pages` are the
+    numbers of the pages with a font that is not in the PDF and cannot be drawn."""
 
     pages: int
     page_sizes: tuple[tuple[float, float], ...]
     active_content: tuple[ActiveContent, ...]
     signed: bool
+    undrawn_pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

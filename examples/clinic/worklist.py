@@ -96,6 +96,7 @@ WARNINGS: Mapping[str, str] = {
     "order-npi-differs": "The order is from another provider, so only a signature makes this plan safe to bill.",
     "start-date-missing": "The first visit is missing, so only a signature makes this plan safe to bill.",
     "credential-cannot-certify": "Medicare does not accept a plan that a chiropractor or dentist has certified.",
+    "font-missing": "The PDF does not contain the font of some text, which may be missing on the provider's screen.",
     "npi-not-in-registry": "The public NPI registry does not have this NPI. Check its digits.",
     "npi-deactivated": "This NPI is deactivated, according to the public NPI registry. Check it with the provider.",
     "npi-other-name": "The public NPI registry has this NPI for another name. Check the name and the NPI.",

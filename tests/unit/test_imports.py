@@ -51,7 +51,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"fax_media", "fax_pages", "geometry"},
         {"models"},
         {"page_slices", "reader", "substitute_fonts"},
-        {"earlier_signatures"},
+        {"earlier_signatures", "missing_fonts"},
         {"inspection", "rendering", "text"},
         {"drawing", "fax_files", "scan_comparison"},
         {"fax_reading", "placement"},

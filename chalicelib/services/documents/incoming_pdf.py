@@ -3,7 +3,7 @@
 The PDF is untrusted until the `inspect` function has accepted it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.domain.documents import StoredPdf
@@ -14,7 +14,12 @@ from chalicelib.services.ports import EVIDENCE, Files, Inspector
 MAX_UPLOAD_BYTES, MAX_PAGES = models.MAX_BYTES, models.MAX_PAGES
 STAGING_PREFIX = "intake/"
 
+FONT_MISSING = "font-missing"
+"""The code of the warning that text of a PDF cannot be shown to the provider, because its font is not in the PDF."""
+
 _PDF = "application/pdf"
+_MAX_NAMED = 5
+_MISSING_FONT = "It may look different or be missing on the provider's screen. Embed all fonts, and send a new version."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +35,23 @@ class PdfSource:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectedPdf:
-    """A stored PDF that can be signed, with the names of its active content, such as JavaScript."""
+    """A stored PDF that can be signed, with the names of its active content, such as JavaScript.
+
+    `undrawn_pages` are the numbers of the pages with a font that is not in the PDF and cannot be drawn."""
 
     pdf: StoredPdf
     active_content: tuple[str, ...]
+    undrawn_pages: tuple[int, ...] = ()
+
+    @property
+    def warnings(self) -> Mapping[str, str]:
+        """The warnings for the EMR: a sentence for a person, by the code of the warning."""
+        if not self.undrawn_pages:
+            return {}
+        named = ", ".join(map(str, self.undrawn_pages[:_MAX_NAMED]))
+        more = " and others" if len(self.undrawn_pages) > _MAX_NAMED else ""
+        where = f"page {named}" if len(self.undrawn_pages) == 1 else f"pages {named}{more}"
+        return {FONT_MISSING: f"The PDF does not contain the font of some text on {where}. {_MISSING_FONT}"}
 
 
 def sha256(data: bytes) -> str:
@@ -139,7 +157,11 @@ class IncomingPdf:
         sizes = tuple((float(width), float(height)) for width, height in result.get("page_sizes", ()))
         pdf = StoredPdf(key=key, sha256=digest, pages=result["pages"], page_sizes=sizes)
         self.validate(pdf)
-        return InspectedPdf(pdf=pdf, active_content=tuple(result.get("active_content", ())))
+        return InspectedPdf(
+            pdf=pdf,
+            active_content=tuple(result.get("active_content", ())),
+            undrawn_pages=tuple(result.get("undrawn_pages", ())),
+        )
 
 
 def _refuse(code: UnprocessableCode, detail: str, name: str) -> Unprocessable:

@@ -116,6 +116,7 @@ class Intake:
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
         is_auto, check = command.delivery is DeliveryChoice.AUTO, registry.check if registry else None
         document = replace(document, delivery=delivery, is_auto=is_auto, registry=check)
+        document = replace(document, undrawn_pages=inspected.undrawn_pages)
         plan = add_choices(self._switches.follow_up(inbound.practice.id), match.provider, document)
         document = begin(document, inbound.now, plan)
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims, *number)
@@ -124,7 +125,7 @@ class Intake:
         if superseded is not None:
             change = merge(change, self._supersede_change(inbound, superseded, document.id))
         warnings = (*ignored_warnings(command.ignored), *warnings_of(match), *find_warnings(document))
-        details = registry.warnings if registry else {}
+        details = {**inspected.warnings, **(registry.warnings if registry else {})}
         return HandledEvent(document=document, change=change, warnings=(*warnings, *details), details=details)
 
     def _match(

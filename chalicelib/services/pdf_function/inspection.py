@@ -120,6 +120,7 @@ def _describe_pdf(data: bytes) -> Mapping[str, Any]:
         "page_sizes": [list(size) for size in pdf.page_sizes],
         "active_content": list(pdf.active_content),
         "signed": pdf.signed,
+        "undrawn_pages": list(pdf.undrawn_pages),
     }
 
 

@@ -32,6 +32,8 @@ class EventWarning(TypedDict):
       `start-date-missing`: the transmission of the plan cannot replace the signature for Medicare.
     - `credential-cannot-certify`: under Medicare, a chiropractor or dentist may not certify a plan.
     - `verbal-certification-does-not-count`: the call was recorded, but it certifies nothing.
+    - `font-missing`: text of the PDF is in a font that isn't in the PDF, and may be missing on the provider's screen.
+      `detail` is a sentence for staff, with the pages.
     - `npi-not-in-registry`, `npi-deactivated`, `npi-other-name`, `npi-not-practitioner` and `fax-of-others`: the public
       NPI registry contradicts the addressee. `detail` is a sentence for staff, with the public name in question."""
 

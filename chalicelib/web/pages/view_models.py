@@ -73,8 +73,9 @@ class PageImage:
 
     The browser reserves `width` by `height` CSS pixels for the page. `slices` has one pair of images, several for a
     very long page (from the top), and none for a page without images. `ready` means that the images exist, and `broken`
-    that the page cannot be rendered. `text` is the text of the page, empty for a scanned page, or None if the review
-    page does not contain it. `token` is what the form sends back to prove that the provider saw the page."""
+    that the page cannot be rendered. `undrawn` means that a font of the page is missing, so that text may be missing.
+    `text` is the text of the page, empty for a scanned page, or None if the review page does not contain it. `token` is
+    what the form sends back to prove that the provider saw the page."""
 
     number: int
     width: int
@@ -82,6 +83,7 @@ class PageImage:
     slices: tuple[ImagePair, ...]
     ready: bool
     broken: bool
+    undrawn: bool = False
     text: str | None = None
     token: str = ""
 
@@ -151,7 +153,8 @@ def _make_page_image(document: Document, number: int, files: Files) -> PageImage
     ready = number <= (document.pages_ready or 0) and not broken
     count = dict(document.sliced_pages).get(number, 1) if ready else 0
     slices = tuple(_make_pair(document, number, piece, files) for piece in range(1, count + 1))
-    return PageImage(number, width, height, slices, ready=ready, broken=broken)
+    undrawn = number in document.undrawn_pages
+    return PageImage(number, width, height, slices, ready=ready, broken=broken, undrawn=undrawn)
 
 
 def _make_pair(document: Document, number: int, piece: int, files: Files) -> ImagePair:

@@ -6,6 +6,7 @@ from chalicelib.domain.certification import facts
 from chalicelib.domain.certification.rules import CertificationWarning
 from chalicelib.domain.registry.rules import RegistryWarning
 from chalicelib.services.documents.idempotent_events import OTHER_PERSON
+from chalicelib.services.documents.incoming_pdf import FONT_MISSING
 from chalicelib.services.ignored_numbers import WARNINGS as NUMBER_WARNINGS
 from examples.clinic import worklist
 from examples.clinic.worklist import Step, billing_of, delivery_text, state_of
@@ -105,6 +106,9 @@ def test_every_word_of_the_portal_has_a_text_for_staff() -> None:
         (facts.CallResult, worklist.CALL_RESULTS),
         (facts.CopySeen, worklist.COPY_FINDINGS),
         (facts.PayerKind, worklist.PAYERS),
-        ([OTHER_PERSON, *NUMBER_WARNINGS.values(), *CertificationWarning, *RegistryWarning], worklist.WARNINGS),
+        (
+            [OTHER_PERSON, FONT_MISSING, *NUMBER_WARNINGS.values(), *CertificationWarning, *RegistryWarning],
+            worklist.WARNINGS,
+        ),
     ):
         assert sorted(words) == sorted(texts)

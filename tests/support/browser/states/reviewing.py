@@ -68,6 +68,13 @@ def review_of_a_very_long_page(scene: Scene) -> None:
 
 
 @state
+def review_with_a_missing_font(scene: Scene) -> None:
+    scene.put(undrawn_pages=(1,))
+    scene.log_in()
+    scene.open(REVIEW)
+
+
+@state
 def review_with_signing_switched_off(scene: Scene) -> None:
     scene.put()
     scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)

@@ -31,12 +31,30 @@ class World:
 
 
 @pytest.mark.parametrize(
+    ("pages", "words"),
+    [
+        ([2], "page 2"),
+        ([1, 3], "pages 1, 3"),
+        ([*range(1, 6)], "pages 1, 2, 3, 4, 5"),
+        ([*range(1, 7)], "pages 1, 2, 3, 4, 5 and others"),
+    ],
+)
+def test_a_font_that_is_missing_is_a_warning_that_names_the_pages(pages: list[int], words: str) -> None:
+    world = World(PdfSource(data=DATA))
+    world.inspector.answer = {**FOUND, "undrawn_pages": pages}
+    warnings = world.pdf.inspect_and_store().warnings
+    assert list(warnings) == ["font-missing"]
+    assert f"some text on {words}. It may" in warnings["font-missing"]
+
+
+@pytest.mark.parametrize(
     "source", [PdfSource(data=DATA), PdfSource(upload_id="up_1"), PdfSource(upload_id="up_1", sha256=DIGEST)]
 )
 def test_a_pdf_is_stored_once_with_its_facts(source: PdfSource) -> None:
     world = World(source)
     stored = world.pdf.inspect_and_store()
     assert stored.active_content == ("JavaScript",)
+    assert stored.warnings == {}
     assert stored.pdf == StoredPdf(
         key=original_key("prc_1", "doc_1"), sha256=DIGEST, pages=2, page_sizes=((612.0, 792.0), (792.0, 612.0))
     )

@@ -51,6 +51,15 @@ def test_a_warning_has_a_sentence_and_the_document_is_accepted() -> None:
     assert emr.stored(answer).registry == RegistryCheck(dated=DATED, agrees=False)
 
 
+def test_a_missing_font_is_a_warning_and_kept_with_the_document() -> None:
+    emr = Emr()
+    emr.inspector.answer = {**emr.inspector.answer, "undrawn_pages": [2]}
+    answer = emr.intake.receive(emr.inbound(), sent())
+    assert [warning["code"] for warning in answer["warnings"]] == ["font-missing"]
+    assert "on page 2." in answer["warnings"][0]["detail"]
+    assert emr.stored(answer).undrawn_pages == (2,)
+
+
 def test_a_warning_of_another_kind_comes_first_and_has_no_sentence() -> None:
     emr = an_emr(last_name="SANTOS")
     emr.send(sent(external_id="POC-1", addressee=replace(RIVERA, first_name="Ann", last_name="Lee", npi=None)))

@@ -18,7 +18,10 @@ from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 def test_a_pdf_is_described() -> None:
     result = inspection.inspect(samples.plan_of_care(), "pdf")
     assert (result["pages"], result["signed"], result["active_content"]) == (3, False, [])
-    assert result.keys() == {"sha256", "bytes", "media_type", "pages", "page_sizes", "active_content", "signed"}
+    assert result.keys() == {
+        *("sha256", "bytes", "media_type", "pages", "page_sizes", "active_content", "signed", "undrawn_pages")
+    }
+    assert result["undrawn_pages"] == []
     assert inspection.inspect(samples.active(), "pdf")["active_content"] != []
 
 

@@ -164,6 +164,16 @@ def test_a_very_long_page_is_shown_in_slices_from_top_to_bottom(portal: Portal) 
     assert body.count("data-page=") == 3
 
 
+def test_a_page_with_a_missing_font_says_so_and_links_to_the_pdf(portal: Portal) -> None:
+    put(portal, undrawn_pages=(2,))
+    page = logged_in(portal).get(REVIEW)
+    note = "Some text on this page may be missing or look different, because its font isn't in the PDF."
+    assert text(page).count(note) == 1
+    at = page.body.decode().index("sheet__undrawn")
+    assert page.body.decode().index('id="page-2"') < at < page.body.decode().index('id="page-3"')
+    assert f'href="{REVIEW}/original.pdf"' in page.body.decode()[at : at + 400]
+
+
 def test_the_first_review_is_recorded_as_viewed(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
