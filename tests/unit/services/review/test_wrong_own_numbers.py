@@ -9,6 +9,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.closed_numbers import FaxNumberState, closing_claim, is_closed, read_state
 from chalicelib.services.transaction import Change, Claim
 from tests.support.emr_fixtures import PRACTICE
@@ -106,3 +107,20 @@ def test_a_confirmed_own_number_is_closed_again(emr: World) -> None:
     emr.store.commit(Change(at=emr.now, claims=(Claim(key=key, owner=FaxNumberState.CONFIRMED),)))
     emr.report(document)
     assert is_closed(emr.store, PRACTICE.id, OWN)
+
+
+def test_a_former_own_number_is_closed_after_the_clinics_number_was_settled(emr: World) -> None:
+    document = with_own_number(emr, "+15125550149")
+    emr.store.commit(Change(at=emr.now, claims=(closing_claim(PRACTICE.id, NUMBER),)))
+    emr.report(document)
+    assert is_closed(emr.store, PRACTICE.id, OWN)
+    assert owner(emr, document).fax == "+15125550149"
+
+
+def test_a_decided_document_asks_nobody_to_call(emr: World) -> None:
+    document = with_own_number(emr)
+    emr.store.commit(Change(at=emr.now, claims=(closing_claim(PRACTICE.id, NUMBER),)))
+    emr.change(document, status=Status.APPROVED, outcome=Outcome.APPROVED)
+    emr.report(document)
+    assert owner(emr, document).fax is None
+    assert (emr.latest(document).attention, emr.notices()) == (None, [])
