@@ -20,11 +20,12 @@ from chalicelib.pdf.signing.picture_check import blank, look_alike, relative_box
 Picture = Image.Image | None
 """A drawn page, or None for a page that the renderer cannot draw."""
 
-_DPI, _MAX_SIDE = 200, 2200
-_ROUGH = 3
+_SIDE, _FINE_SIDE = 1000, 2200
+_MAX_SCALE = 200 / 72
+_ROUGH = 4
 """The factor by which pictures of two renderers are reduced before they are compared. Each draws edges in its way."""
 
-_ROUGH_TOLERANCE = 64
+_ROUGH_TOLERANCE = 96
 """The largest difference of gray (0 to 255) between two renderers' drawings of the same page, after the reduction."""
 
 
@@ -37,7 +38,7 @@ def find_changed_page(source: bytes, sealed: bytes, place: SignatureBox | None, 
     drawn = zip(*_render_both(source, sealed, pages), strict=True)
     for number, (shown, after, poppler_before, poppler_after) in enumerate(drawn, 1):
         area = hole if place is not None and place.page == number else None
-        if _has_changed(shown, after, area):
+        if _has_changed(shown, after, area) and _has_changed(*_render_finely(source, sealed, number), area):
             return number, "PDFium"
         if _has_changed(poppler_before, poppler_after, area) and not _is_as_shown(shown, poppler_after, area):
             return number, "Poppler"
@@ -50,6 +51,14 @@ def _render_both(source: bytes, sealed: bytes, pages: int) -> list[Iterator[Pict
     if shutil.which("pdftoppm") is None:
         return [*drawn, repeat(None, pages), repeat(None, pages)]
     return [*drawn, render_poppler(source, pages), render_poppler(sealed, pages)]
+
+
+def _render_finely(source: bytes, sealed: bytes, number: int) -> tuple[Picture, Picture]:
+    """Return a page of the source and of the sealed file, drawn by PDFium at 200 dots per inch.
+
+    A page that was replaced by its picture has other edges in a coarse image."""
+    before, after = (next(render_pdfium(data, number, _FINE_SIDE, number)) for data in (source, sealed))
+    return before, after
 
 
 def _has_changed(before: Picture, after: Picture, hole: tuple[float, float, float, float] | None) -> bool:
@@ -76,13 +85,15 @@ def _has_darker(one: Image.Image, other: Image.Image) -> bool:
     return float(most) > _ROUGH_TOLERANCE  # type: ignore[arg-type]
 
 
-def render_pdfium(data: bytes, pages: int) -> Iterator[Picture]:
-    """Yield the first `pages` pages of a PDF as PDFium draws them, at 200 dots per inch or at most 2,200 pixels."""
+def render_pdfium(data: bytes, pages: int, side: int = _SIDE, first: int = 1) -> Iterator[Picture]:
+    """Yield the pages of a PDF from `first` to `pages` as PDFium draws them.
+
+    The longer side of a picture has `side` pixels, but not more than 200 dots per inch."""
     with open_for_display(data) as document:
-        for index in range(pages):
+        for index in range(first - 1, pages):
             try:
                 page = document[index]
-                yield render_page(page, min(_DPI / 72, _MAX_SIDE / max(page.get_size())))
+                yield render_page(page, min(_MAX_SCALE, side / max(page.get_size())))
             except (RuntimeError, ArithmeticError, ValueError, OSError):
                 yield None
 
