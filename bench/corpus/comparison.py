@@ -20,8 +20,8 @@ from chalicelib.pdf.signing.picture_check import blank, look_alike, relative_box
 Picture = Image.Image | None
 """A drawn page, or None for a page that the renderer cannot draw."""
 
-_SIDE, _FINE_SIDE = 1000, 2200
-_MAX_SCALE = 200 / 72
+_SIDE, _SCALE = 1000, 1.5
+_FINE_SIDE, _FINE_SCALE = 3000, 200 / 72
 _ROUGH = 4
 """The factor by which pictures of two renderers are reduced before they are compared. Each draws edges in its way."""
 
@@ -57,7 +57,7 @@ def _render_finely(source: bytes, sealed: bytes, number: int) -> tuple[Picture, 
     """Return a page of the source and of the sealed file, drawn by PDFium at 200 dots per inch.
 
     A page that was replaced by its picture has other edges in a coarse image."""
-    before, after = (next(render_pdfium(data, number, _FINE_SIDE, number)) for data in (source, sealed))
+    before, after = (next(render_pdfium(data, number, first=number, fine=True)) for data in (source, sealed))
     return before, after
 
 
@@ -69,7 +69,7 @@ def _is_as_shown(shown: Picture, after: Picture, hole: tuple[float, float, float
     """Return True if Poppler draws the sealed page (`after`) roughly as PDFium drew the page for the signer."""
     if shown is None or after is None:
         return False
-    size = (max(1, after.width // _ROUGH), max(1, after.height // _ROUGH))
+    size = (max(1, shown.width // _ROUGH), max(1, shown.height // _ROUGH))
     one, other = (_reduce(picture, size, hole) for picture in (shown, after))
     return not (_has_darker(one, other) or _has_darker(other, one))
 
@@ -85,15 +85,16 @@ def _has_darker(one: Image.Image, other: Image.Image) -> bool:
     return float(most) > _ROUGH_TOLERANCE  # type: ignore[arg-type]
 
 
-def render_pdfium(data: bytes, pages: int, side: int = _SIDE, first: int = 1) -> Iterator[Picture]:
-    """Yield the pages of a PDF from `first` to `pages` as PDFium draws them.
+def render_pdfium(data: bytes, pages: int, *, first: int = 1, fine: bool = False) -> Iterator[Picture]:
+    """Yield the pages of a PDF from `first` to `pages` as PDFium draws them: at most 1,000 pixels wide and high.
 
-    The longer side of a picture has `side` pixels, but not more than 200 dots per inch."""
+    A small page has 108 dots per inch. `fine` pictures have 200 dots per inch, or 3,000 pixels."""
+    side, scale = (_FINE_SIDE, _FINE_SCALE) if fine else (_SIDE, _SCALE)
     with open_for_display(data) as document:
         for index in range(first - 1, pages):
             try:
                 page = document[index]
-                yield render_page(page, min(_MAX_SCALE, side / max(page.get_size())))
+                yield render_page(page, min(scale, side / max(page.get_size())))
             except (RuntimeError, ArithmeticError, ValueError, OSError):
                 yield None
 

@@ -48,7 +48,7 @@ def test_a_change_inside_the_signature_block_is_allowed_on_its_page_only() -> No
 
 
 def use_poppler_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison, "render_pdfium", lambda *_: iter([None, None]))
+    monkeypatch.setattr(comparison, "render_pdfium", lambda *_, **__: iter([None, None]))
 
 
 @pytest.mark.parametrize(("sealed", "place", "changed"), [("one", None, None), ("On", None, 1), ("On", BOX, None)])
@@ -86,7 +86,7 @@ def test_without_poppler_only_pdfium_compares(monkeypatch: pytest.MonkeyPatch) -
 def test_a_page_that_can_only_be_drawn_before_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     white = Image.new("RGB", (10, 10), "white")
 
-    def render(data: bytes, *_: Any) -> Any:
+    def render(data: bytes, *_: Any, **_options: Any) -> Any:
         return iter([white if data == pages("one") else None])
 
     monkeypatch.setattr(comparison, "render_pdfium", render)
@@ -102,14 +102,14 @@ def test_a_renderer_draws_as_many_pages_as_asked(render: Any) -> None:
     assert len({picture.tobytes() for picture in drawn}) == 11
 
 
-def test_a_small_page_is_drawn_at_200_dots_per_inch() -> None:
+def test_a_small_page_is_drawn_at_108_dots_per_inch() -> None:
     small = raw_pdf.page(attributes=b"/MediaBox [0 0 50 20]")
-    assert [page.size for page in render_pdfium(raw_pdf.write_pdf(raw_pdf.objects(o3=small)), 1) if page] == [(139, 56)]
+    assert [page.size for page in render_pdfium(raw_pdf.write_pdf(raw_pdf.objects(o3=small)), 1) if page] == [(75, 30)]
 
 
 def test_a_page_can_be_drawn_finely() -> None:
-    (page,) = render_pdfium(pages("one", "two", "three"), 2, 2200, 2)
-    (same,) = render_pdfium(pages("two"), 1, 2200)
+    (page,) = render_pdfium(pages("one", "two", "three"), 2, first=2, fine=True)
+    (same,) = render_pdfium(pages("two"), 1, fine=True)
     assert page is not None
     assert same is not None
     assert (page.size, page.tobytes()) == ((1700, 2200), same.tobytes())
@@ -118,8 +118,8 @@ def test_a_page_can_be_drawn_finely() -> None:
 def test_pages_that_only_look_alike_finely_have_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     white, black = (Image.new("RGB", (10, 10), color) for color in ("white", "black"))
 
-    def render(data: bytes, _pages: int, side: int = 1000, first: int = 1) -> Any:
-        picture = black if (data, side) == (b"sealed", 1000) else white
+    def render(data: bytes, _pages: int, *, first: int = 1, fine: bool = False) -> Any:
+        picture = black if data == b"sealed" and not fine else white
         return iter([picture] * (3 - first))
 
     monkeypatch.setattr(comparison, "render_pdfium", render)

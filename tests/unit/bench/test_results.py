@@ -75,7 +75,7 @@ EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 
 def test_a_result_counts_for_the_same_bytes_and_the_same_code(tmp_path: Path, file: Path) -> None:
-    results, changed = tmp_path / "new" / "results.jsonl", replace(CHANGED, sha256=EMPTY_SHA256)
+    results, changed = tmp_path / "new" / "folder" / "results.jsonl", replace(CHANGED, sha256=EMPTY_SHA256)
     StoredResults.open(results, "code 1").add(changed)
     with results.open("a") as target:
         target.write('{"file": "d.pdf", "outc')
@@ -94,4 +94,10 @@ def test_the_code_has_one_hash(tmp_path: Path, file: Path) -> None:
     StoredResults.open(results).add(changed)
     assert results.read_text().splitlines()[0] == hash_code()
     assert len(hash_code()) == 64
+    module = tmp_path / "chalicelib" / "pdf" / "module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("A = 1\n")
+    before = hash_code(tmp_path)
+    module.write_text("A = 2\n")
+    assert hash_code(tmp_path) != before
     assert StoredResults.open(results).find("c.pdf", file) == changed
