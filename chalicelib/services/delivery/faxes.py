@@ -13,8 +13,8 @@ from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, Me
 from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.documents.closed_numbers import is_closed
 from chalicelib.services.labels import KINDS
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.normalization import FAX_COUNTRIES, display_phone, normalize_fax
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import WORK_PREFIX, ComposedFax, ComposeFax, FaxPart
 from chalicelib.services.review.hand_codes import reuse_fax_code
 

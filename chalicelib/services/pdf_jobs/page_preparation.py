@@ -5,8 +5,8 @@ The PDF function, which has no AWS rights, makes the images (`services/pdf_funct
 from dataclasses import replace
 
 from chalicelib.domain.documents import Document
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, pages_prefix, text_key
 from chalicelib.services.pdf_requests import RenderedPages, RenderPages, UploadLink
 from chalicelib.services.ports import Clock, Files, PdfFunction, Store

@@ -22,9 +22,9 @@ from chalicelib.pdf.models import Level, ProofSheet, SealSpec
 from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.placeholder import Placeholder
 from chalicelib.pdf.signing.sealer import Message, Sealer
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.pdf_jobs import seal_contents
 from chalicelib.services.pdf_jobs.faxed_copies import faxed_sheets
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import (
     MAX_WORK_BYTES,
     WORK_PREFIX,

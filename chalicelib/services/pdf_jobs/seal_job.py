@@ -14,9 +14,9 @@ from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL, Recorder
+from chalicelib.services.linked_files import source_link
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.faxed_copies import read_faxes
-from chalicelib.services.pdf_jobs.linked_files import source_link
 from chalicelib.services.pdf_jobs.release_maker import Release, ReleaseMaker, SealedFile, SealRefused, require_no_fault
 from chalicelib.services.pdf_jobs.sealed_files import sealed_key
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache

@@ -18,8 +18,8 @@ from chalicelib.pdf.fax_media import fax_media_type
 from chalicelib.services.delivery_rows import outbox_row, staff_notice
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FaxReadings, ReadFax
 from chalicelib.services.ports import EVIDENCE, Clock, Files, PdfFunction, Store
 from chalicelib.services.returned_faxes.page_matching import copy_pages, match_pages, named_documents

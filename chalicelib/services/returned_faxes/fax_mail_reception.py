@@ -13,7 +13,7 @@ from chalicelib.domain.carriers.fax_mails import FaxMail, Verdict
 from chalicelib.domain.carriers.received_faxes import Arrival
 from chalicelib.domain.claim_keys import fax_mail_claim
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FILE_TYPE, WORK_PREFIX, MailContents, ReadMail
 from chalicelib.services.ports import Files, PdfFunction, Store
 from chalicelib.services.returned_faxes.fax_keeping import MAX_FAX_BYTES, Arrived, FaxKeeper

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.pdf_function import fax_composition
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import ComposedFax, ComposeFax
 from tests.support.fakes import FakeFiles
 from tests.support.pdf.fake_pdf import FakeLinks

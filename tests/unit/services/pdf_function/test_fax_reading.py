@@ -9,8 +9,8 @@ from PIL import Image
 from chalicelib.pdf.fax_pages import FaxPage
 from chalicelib.pdf.fax_reading import MAX_FAX_PAGES, ScannedPage, draw_notice
 from chalicelib.pdf.models import PdfRefused
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.pdf_function import fax_reading
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import FaxReadings, PageReading, ReadFax
 from tests.support.fakes import FakeFiles
 from tests.support.pdf import sample_pdfs as samples

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.services.linked_files import source_link, upload_link
 from chalicelib.services.pdf_function import mail_reading
 from chalicelib.services.pdf_function.mail_reading import (
     FILE_TOO_LARGE,
@@ -17,7 +18,6 @@ from chalicelib.services.pdf_function.mail_reading import (
     UNREADABLE,
 )
 from chalicelib.services.pdf_function.sandbox import SandboxKilled
-from chalicelib.services.pdf_jobs.linked_files import source_link, upload_link
 from chalicelib.services.pdf_requests import MailContents, ReadMail
 from tests.support.fakes import FakeFiles
 from tests.support.pdf.fake_pdf import FakePdf

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.services.linked_files import source_link
 from chalicelib.services.pdf_function import release_checks
-from chalicelib.services.pdf_jobs.linked_files import source_link
 from chalicelib.services.pdf_requests import CheckedRelease, CheckRelease
 from tests.support.fakes import FakeFiles
 from tests.support.pdf.fake_pdf import FakeLinks
