@@ -2,8 +2,8 @@
 
 The engine uses no AWS, no clock and no environment variables. A document that its provider signed or declined passes
 these steps: assemble the pages, prepare and add the seal (a digital signature of the whole file), check, release.
-Any module may import `models`, `geometry` and `text.graphemes`. The other modules load PDF libraries, so import them
-inside the function that needs them."""
+Any module may import `models`, `geometry`, `text.graphemes` and `text.printable`. The other modules load PDF libraries,
+so import them inside the function that needs them."""
 
 import logging
 import sys

@@ -49,6 +49,36 @@ function showStrengthAsTyped() {
       line.dataset.level = level;
       line.textContent = words;
     };
+    input.addEventListener("input", () => {
+      update();
+      // The error is about the password that was refused, and a good one is being typed.
+      if (line.dataset.level > 1) removeError(input);
+    });
+    update();
+  }
+}
+
+function removeError(input) {
+  document.getElementById(`${input.id}-error`)?.remove();
+  input.closest(".field").classList.remove("field--wrong");
+  input.removeAttribute("aria-invalid");
+}
+
+// Counts the characters of a long text as the portal does: line breaks as one character, no spaces at the ends.
+const COUNTED_FROM = 0.75;
+
+function countCharacters() {
+  for (const input of document.querySelectorAll("[data-limit]")) {
+    const line = document.getElementById(`${input.id}-length`);
+    const limit = Number(input.dataset.limit);
+    const update = () => {
+      const left = limit - Array.from(input.value.trim()).length;
+      line.hidden = left > limit * (1 - COUNTED_FROM);
+      line.classList.toggle("field__length--over", left < 0);
+      const noun = Math.abs(left) === 1 ? "character" : "characters";
+      const number = Math.abs(left).toLocaleString("en-US");
+      line.textContent = left < 0 ? `${number} ${noun} too many. Please shorten the text.` : `${number} ${noun} left`;
+    };
     input.addEventListener("input", update);
     update();
   }
@@ -84,9 +114,13 @@ function sendOnce() {
   });
 }
 
+// Scrolls to the first wrong field that is visible, and focuses it. The focus of a closed dialog does not count.
 function focusFirstError() {
-  const wrong = document.querySelector("[aria-invalid=true]");
-  if (wrong && !document.querySelector("[autofocus]")) wrong.focus();
+  const wrong = Array.from(document.querySelectorAll(".field--wrong")).find((field) => field.getClientRects().length);
+  if (!wrong || document.querySelector("[autofocus]:not(dialog *)")) return;
+  const input = wrong.querySelector("input:not([type=hidden]), textarea");
+  if (!input) wrong.tabIndex = -1;
+  (input ?? wrong).focus();
 }
 
 // Enlarges the page images in steps, and keeps the page that is being read in view. The images scroll sideways in
@@ -282,6 +316,8 @@ preconnectOnTouch();
 offerZoom();
 offerToShowPasswords();
 showStrengthAsTyped();
+countCharacters();
 sendOnce();
-focusFirstError();
+// Later scripts choose which way to sign is visible.
+document.addEventListener("DOMContentLoaded", focusFirstError);
 for (const dialog of document.querySelectorAll("[data-idle]")) warnBeforeSessionEnds(dialog);

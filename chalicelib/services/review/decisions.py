@@ -14,6 +14,7 @@ from chalicelib.domain.jobs import JobName
 from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action
 from chalicelib.domain.timestamps import to_text as time_text
+from chalicelib.pdf.text.printable import find_unprintable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.identity import identity_data
 from chalicelib.services.documents.recorder import Recorder
@@ -27,6 +28,9 @@ NOT_SIGNED = "Not signed yet. Please fix the following:"
 NOT_MARKED = "Not marked yet. Please fix the following:"
 
 MAX_NOTE = 2000
+_MAX_LISTED = 5
+"""The most unprintable characters that an error message names."""
+
 NOTE_REQUIRED: Mapping[DeclineReason, str] = {
     DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
     DeclineReason.OTHER: "Tell the clinic why, in a few words.",
@@ -211,7 +215,7 @@ def _check_viewed(document: Document, detail: str) -> None:
 
 def _find_approval_errors(form: ApprovalForm, document: Document, agreed_to: str | None) -> list[FieldError]:
     unread, consent = _find_unread_errors(form, document), find_consent_errors(form, agreed_to)
-    return [*unread, *consent, *_find_note_errors(form.note)]
+    return [*unread, *consent, *_find_length_errors(form.note), *_find_print_errors("note", form.note)]
 
 
 def _find_unread_errors(form: ApprovalForm, document: Document) -> list[FieldError]:
@@ -222,7 +226,10 @@ def _find_unread_errors(form: ApprovalForm, document: Document) -> list[FieldErr
 
 
 def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> list[FieldError]:
-    errors = _find_note_errors(_decline_note(form, reason))
+    errors = [*_find_length_errors(_decline_note(form, reason)), *_find_print_errors("note", form.note)]
+    if reason is DeclineReason.SOMEONE_ELSE_SIGNS:
+        errors += _find_print_errors("other_name", form.other_name)
+        errors += _find_print_errors("other_address", form.other_address)
     if reason is None:
         errors.append(FieldError("reason", "Choose a reason, so that the clinic knows what to do."))
     elif reason in NOTE_REQUIRED and not clean_text(form.note):
@@ -247,7 +254,18 @@ def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
     return f"{note}\n\nWho signs instead: {other}".strip() if other else note
 
 
-def _find_note_errors(note: str) -> list[FieldError]:
-    if len(clean_text(note)) <= MAX_NOTE:
+def _find_length_errors(note: str) -> list[FieldError]:
+    length = len(clean_text(note))
+    if length <= MAX_NOTE:
         return []
-    return [FieldError("note", f"Please shorten the note to {MAX_NOTE:,} characters.")]
+    return [FieldError("note", f"Please shorten the note to {MAX_NOTE:,} characters. It has {length:,}.")]
+
+
+def _find_print_errors(name: str, text: str) -> list[FieldError]:
+    """Return the error of the field with this name if the signed PDF cannot show a character of its text."""
+    unprintable = find_unprintable(clean_text(text))
+    if not unprintable:
+        return []
+    listed, it = " ".join(unprintable[:_MAX_LISTED]), "it" if len(unprintable) == 1 else "them"
+    more = " and more" if len(unprintable) > _MAX_LISTED else ""
+    return [FieldError(name, f"The signed PDF can't show {listed}{more}. Please remove {it}.")]

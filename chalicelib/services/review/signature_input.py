@@ -16,6 +16,9 @@ MAX_NAME = 100
 DEFAULT_BLOCK_SIZE = (250.0, 54.0)
 """Width and height in points of the signature block, if the clinic gave no box to sign in."""
 
+TITLES = frozenset({"dr", "doctor", "prof", "professor", "mr", "mrs", "ms", "miss"})
+"""The titles that people write before their name, as `name_key` returns them."""
+
 TYPED, DRAWN, SAVED = "typed", "drawn", "saved"
 
 
@@ -75,13 +78,20 @@ def block_size(document: Document) -> tuple[float, float]:
 def is_own_name(signatory: Provider | Addressee, typed: str) -> bool:
     """Return True if a typed signature has the signatory's last name, and the first name or its initial.
 
-    The last name may be spelled in another way (O'Brien, OBrien). A middle name or a credential may be added. Another
-    person's name may not."""
-    words = name_key(typed, "").split()
-    first, last = name_key(signatory.first_name, "").split(), name_key("", signatory.last_name).split()
+    The last name may be spelled in another way (O'Brien, OBrien). A title (Dr.), a middle name or a credential may be
+    added. Another person's name may not."""
+    words, last = name_key(typed, "").split(), name_key("", signatory.last_name).split()
+    first = _without_title(name_key(signatory.first_name, "").split())
+    if words[:1] != first[:1]:
+        words = _without_title(words)
     if not words or not (set(last) <= set(words) or _has_last_name(words, signatory.last_name)):
         return False
     return not first or words[0] in (first[0], first[0][0])
+
+
+def _without_title(words: list[str]) -> list[str]:
+    """Return the words of a name without a title at its start. A title alone is a name."""
+    return words[1:] if len(words) > 1 and words[0] in TITLES else words
 
 
 def _has_last_name(words: Sequence[str], last_name: str) -> bool:

@@ -29,8 +29,8 @@ from chalicelib.services.review.visible_documents import read_visible
 class Offer:
     """What the review page offers beside a single signature.
 
-    `is_marked`: the document is marked. `others_marked`: other documents are. `more_wait`: the provider's list has more
-    than one pending document."""
+    `is_marked`: the document is marked. `others_marked`: other documents are. `more_wait`: besides this document, the
+    provider's list has a pending document without a mark."""
 
     is_marked: bool
     others_marked: bool
@@ -61,10 +61,10 @@ class SigningSeveral:
         provider = action.provider
         marks, count = run_concurrently(
             lambda: self._marks.load(provider, action.now),
-            lambda: self._store.count(Listing.PROVIDER_PENDING, provider.id, most=2),
+            lambda: self._store.count(Listing.PROVIDER_PENDING, provider.id, most=MAX_MARKS + 2),
         )
-        marked = is_marked(document, marks)
-        return Offer(is_marked=marked, others_marked=bool(marks.keys() - {document.id}), more_wait=count > 1)
+        others = len(marks.keys() - {document.id})
+        return Offer(is_marked=is_marked(document, marks), others_marked=others > 0, more_wait=count > others + 1)
 
     def next_unread(self, action: ProviderAction, *, besides: str) -> Document | None:
         """Return the provider's pending document that is due first among those without a mark, or None.

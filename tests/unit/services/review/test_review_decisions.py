@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.documents import DeclineReason, Document
-from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.errors import FieldError, Invalid, NotFound
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, read_drawing
 from chalicelib.services.review.decisions import CONSENT_VERSION, MAX_NOTE, NOTE_REQUIRED, DeclineForm
@@ -184,7 +184,40 @@ def test_a_note_has_at_most_2000_characters(*, length: int, fits: bool) -> None:
         return
     with pytest.raises(Invalid) as refused:
         review.approve(VIEWED, form, BY)
-    assert fields_of(refused) == {"note"}
+    message = "Please shorten the note to 2,000 characters. It has 2,001."
+    assert refused.value.errors == (FieldError("note", message),)
+
+
+THUMB, PARTY = "\U0001f44d", "\U0001f389"
+
+
+@pytest.mark.parametrize(
+    ("note", "message"),
+    [
+        (f"Yes {THUMB} {THUMB}", f"The signed PDF can't show {THUMB}. Please remove it."),
+        (f"Yes {THUMB}{PARTY}", f"The signed PDF can't show {THUMB} {PARTY}. Please remove them."),
+        ("".join(chr(0x1F440 + i) for i in range(5)), "👀 👁 👂 👃 👄. Please remove them."),
+        ("".join(chr(0x1F440 + i) for i in range(6)), "👀 👁 👂 👃 👄 and more. Please remove them."),
+    ],
+)
+def test_a_note_with_a_character_that_no_font_has_is_refused_before_it_is_signed(*, note: str, message: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        a_review(a_store(VIEWED)).approve(VIEWED, replace(ALL_SHOWN, note=note), BY)
+    assert [error.field for error in refused.value.errors] == ["note"]
+    assert refused.value.errors[0].message.endswith(message)
+
+
+@pytest.mark.parametrize("field", ["note", "other_name", "other_address"])
+def test_a_decline_with_a_character_that_no_font_has_is_refused_at_its_field(field: str) -> None:
+    form = DeclineForm(**{"reason": "someone_else_signs", field: f"Jane {THUMB}"})
+    with pytest.raises(Invalid) as refused:
+        a_review(a_store(VIEWED)).decline(VIEWED, form, BY)
+    assert refused.value.errors == (FieldError(field, f"The signed PDF can't show {THUMB}. Please remove it."),)
+
+
+def test_a_name_that_is_not_part_of_the_note_may_have_any_character() -> None:
+    form = DeclineForm(reason="not_my_patient", other_name=THUMB, other_address=THUMB)
+    assert a_review(a_store(VIEWED)).decline(VIEWED, form, BY).decision is not None
 
 
 # What is stored in the account

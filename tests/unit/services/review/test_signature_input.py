@@ -73,6 +73,16 @@ def test_a_typed_signature_has_at_most_100_characters(*, length: int, fits: bool
         ("Juan", "de la Cruz", "Juan Delacruz MD", True),
         ("Luis", "Rivera Lopez", "Luis Rivera", False),
         ("Luis", "Rivera Lopez", "Luis Lopez Rivera", True),
+        ("Luis", "Rivera", "Dr. Luis Rivera", True),
+        ("Luis", "Rivera", "Prof. L. Rivera, MD", True),
+        ("Dr. Luis", "Rivera", "Luis Rivera", True),
+        ("Dr. Luis", "Rivera", "Dr. Luis Rivera", True),
+        ("Miss", "Rivera", "Miss Rivera", True),
+        ("Luis", "Rivera", "Dr. Rivera", False),
+        ("Luis", "Rivera", "Dr. Jane Rivera", False),
+        ("Luis", "Rivera", "Dr", False),
+        ("", "Rivera", "Dr. Rivera", True),
+        ("", "Rivera", "Dr. Jane Okafor", False),
     ],
 )
 def test_an_own_name_has_the_last_name_and_the_first_name_or_its_initial(

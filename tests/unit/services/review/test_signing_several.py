@@ -167,6 +167,19 @@ def test_the_offer_depends_on_the_marks_and_on_what_waits(world: World) -> None:
     assert not offer("doc_1").more_wait
 
 
+def test_the_next_document_is_offered_only_if_one_waits_without_a_mark(world: World) -> None:
+    def is_offered(document_id: str) -> bool:
+        return world.several.offer(world.stored(document_id), BY).more_wait
+
+    world.mark("doc_1")
+    assert is_offered("doc_2")
+    world.mark("doc_2")
+    assert is_offered("doc_2"), "the third waits"
+    assert not is_offered("doc_3"), "both others are marked"
+    world.mark("doc_3")
+    assert not is_offered("doc_3")
+
+
 # Signing
 
 

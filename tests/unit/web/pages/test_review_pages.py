@@ -408,7 +408,8 @@ def test_a_separate_certificate_is_offered_if_there_is_one(portal: Portal) -> No
     browser = logged_in(portal)
     shown = browser.get(REVIEW).body.decode()
     assert "certificate.pdf" in shown
-    assert "PAdES B-T" in shown
+    assert "Sealed, with a trusted timestamp" in shown
+    assert "PAdES" not in shown
     assert apart.key in header(browser.get(f"{REVIEW}/certificate.pdf"), "Location")
 
 
