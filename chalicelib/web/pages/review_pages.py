@@ -44,13 +44,7 @@ from chalicelib.web.pages.reauthentication import (
     reauthenticate_to_sign,
 )
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
-from chalicelib.web.pages.view_models import (
-    describe_document,
-    group_by_practice,
-    list_page_images,
-    make_row,
-    refresh_header,
-)
+from chalicelib.web.pages.view_models import describe_document, list_page_images, make_row, refresh_header
 
 MARKED = "/documents/marked"
 """The path of the page that lists the documents marked as read, and signs all of them with one signature."""
@@ -74,7 +68,6 @@ def list_pending(context: RequestContext) -> Response:
         count=count,
         next_after=encode_cursor(pending.next_after, of="pending"),
         first="after" not in context.query,
-        groups=group_by_practice(rows),
         handed_over=[(make_row(document, context.now), find_colleague(provider, document)) for document in handed_over],
         signed=_parse_signed_id(context),
         files_origin=context.services.files.origin(),

@@ -92,15 +92,6 @@ def make_row(document: Document, now: datetime) -> Row:
     return Row(document, local_day(document.sent_at, document), describe_due_date(document, now))
 
 
-def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return the rows of a list grouped by practice: pairs of the practice's name and its rows, in the same order."""
-    groups: dict[str, tuple[str, list[Row]]] = {}
-    for row in rows:
-        practice = row.document.practice
-        groups.setdefault(row.document.practice_id, (practice.name, []))[1].append(row)
-    return list(groups.values())
-
-
 def describe_due_date(document: Document, now: datetime) -> Due:
     """Return the document's due date in words, counted from today's date in the practice's time zone."""
     days = (document.due_on - local_day(now, document)).days

@@ -65,9 +65,9 @@ def declined(document: Document) -> Document:
 def test_the_lists_are_the_providers(susan: Browser) -> None:
     pending, past = text(susan.get("/assistant/documents")), text(susan.get("/assistant/documents/past"))
     assert "For Luis Rivera, MD Pending Soonest due first." in pending
-    assert "Ada Byron Plan of Care, initial evaluation Hill Country Therapy" in pending
+    assert "Ada Byron DOB 12/10/1950 Plan of Care, initial evaluation Hill Country Therapy" in pending
     assert "For Luis Rivera, MD Past documents" in past
-    assert "Signed Ada Byron" in past
+    assert "Signed Ada Byron DOB 12/10/1950" in past
     assert "Zoe Quint" not in pending + past
 
 

@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
-from tests.support.provider_fixtures import a_document
+from tests.support.provider_fixtures import PRACTICE, a_document
 
 READ = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION, "then": "next"}
 
@@ -53,23 +54,35 @@ def test_the_signed_id_in_the_url_is_not_trusted(portal: Portal, browser: Browse
     assert 'href="/documents/script"' in body
 
 
-def test_documents_are_grouped_by_practice_soonest_due_first(portal: Portal, browser: Browser) -> None:
-    juniper = PracticeCard(name="Juniper Rehab")
-    put(portal, "doc_1", due_on=date(2026, 11, 25))
-    put(portal, "doc_2", due_on=date(2026, 11, 24), practice_id="prc_2", practice=juniper)
-    put(portal, "doc_3", due_on=date(2026, 11, 26), practice_id="prc_2", practice=juniper)
-    body = browser.get("/documents").body.decode()
-    assert [name.strip() for name in re.findall(r'list__group">([^<]+)<', body)] == [
-        "Juniper Rehab",
-        "Hill Country Therapy",
-    ]
-    assert re.findall(r'href="/documents/(doc_\d)"', body) == ["doc_2", "doc_3", "doc_1"]
-    assert '<h3 class="entry__title">' in body
+def test_one_order_leads_through_the_documents_of_several_clinics(portal: Portal, browser: Browser) -> None:
+    juniper: dict[str, Any] = {"practice_id": "prc_2", "practice": PracticeCard(name="Juniper Rehab")}
+    portal.store.commit(Change(at=START, practices=(replace(PRACTICE, id="prc_2", name="Juniper Rehab"),)))
+    portal.switches.set_electronic_signature("prc_2", on=True)
+    earlier = a_document().sent_at - timedelta(minutes=1)
+    put(portal, "doc_5", due_on=date(2026, 11, 26), **juniper)
+    put(portal, "doc_3", due_on=date(2026, 11, 25))
+    put(portal, "doc_4", due_on=date(2026, 11, 25), **juniper)
+    put(portal, "doc_2", due_on=date(2026, 11, 25), sent_at=earlier, **juniper)
+    put(portal, "doc_1", due_on=date(2026, 11, 24), **juniper)
+    page = browser.get("/documents")
+    order = re.findall(r'href="/documents/(doc_\d)"', page.body.decode())
+    assert order == ["doc_1", "doc_2", "doc_3", "doc_4", "doc_5"]
+    assert text(page).count("Juniper Rehab") == 4
+    for document_id, upcoming in pairwise(order):
+        answer = browser.post(f"/documents/{document_id}/approve", READ)
+        assert header(answer, "Location") == f"/documents/{upcoming}?signed={document_id}"
 
 
-def test_one_practice_has_no_heading(portal: Portal, browser: Browser) -> None:
+def test_every_list_tells_two_patients_with_the_same_name_apart(portal: Portal, browser: Browser) -> None:
+    older = replace(a_document().patient, date_of_birth=date(1931, 2, 3))
     put(portal, "doc_1")
-    assert "list__group" not in browser.get("/documents").body.decode()
+    put(portal, "doc_2", patient=older)
+    pending = browser.get("/documents").body.decode()
+    assert "DOB 12/10/1950" in pending
+    assert "DOB 02/03/1931" in pending
+    browser.post("/documents/doc_1/approve", READ)
+    assert "DOB 02/03/1931" in browser.get("/documents/doc_1").body.decode().split("Next")[-1]
+    assert "DOB 12/10/1950" in browser.get("/documents/past").body.decode()
 
 
 def test_a_search_keeps_the_form_filled_in(portal: Portal, browser: Browser) -> None:
