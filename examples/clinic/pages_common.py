@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 NOTICES: Mapping[str, str] = {
     "sent": "Sent. The provider will be notified shortly.",
-    "resent": "Resent. Earlier links no longer work.",
+    "resent": "Resent. If you corrected an address or a number, the links sent to the old one no longer work.",
     "recalled": "Recalled. The provider can no longer open it.",
     "returned": "Marked as returned.",
     "called": "Call noted.",

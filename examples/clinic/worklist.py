@@ -39,7 +39,7 @@ DELIVERY_LABELS: Mapping[str, str] = {
 MESSAGE_LABELS: Mapping[str, str] = {
     "ready": "Document ready",
     "setup": "Set up your password",
-    "code": "One-time code",
+    "code": "Code to open the document",
     "fax": "The document",
 }
 

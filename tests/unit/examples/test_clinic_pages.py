@@ -178,6 +178,15 @@ def test_resend_names_only_what_was_corrected(browser: FlaskClient, fake_portal:
     assert fake_portal.events[-1]["data"] == {"document_id": sent}
 
 
+def test_a_resend_promises_an_end_of_links_only_for_a_correction(browser: FlaskClient, sent: str) -> None:
+    page = browser.get(f"/documents/{sent}").text
+    assert "If you correct one, the links sent to the old one will stop working." in page
+    answer = browser.post(f"/documents/{sent}/resend", data={"delivery": "email"}, follow_redirects=True)
+    assert (
+        "Resent. If you corrected an address or a number, the links sent to the old one no longer work." in answer.text
+    )
+
+
 def test_a_call_is_noted_with_its_time_and_result(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
     form = {"result": "certified_verbally", "by": "Sam Lee", "note": " Dr. Rivera agreed. "}
     answer = browser.post(f"/documents/{sent}/called", data=form)

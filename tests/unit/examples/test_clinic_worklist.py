@@ -9,7 +9,7 @@ from chalicelib.services.documents.idempotent_events import OTHER_PERSON
 from chalicelib.services.documents.incoming_pdf import FONT_MISSING
 from chalicelib.services.ignored_numbers import WARNINGS as NUMBER_WARNINGS
 from examples.clinic import worklist
-from examples.clinic.worklist import Step, billing_of, delivery_text, state_of
+from examples.clinic.worklist import MESSAGE_LABELS, Step, billing_of, delivery_text, state_of
 
 
 def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") -> dict[str, str]:
@@ -51,6 +51,10 @@ def test_the_next_step_follows_from_the_resource(resource: dict[str, Any], step:
 def test_a_resend_replaces_an_earlier_failure() -> None:
     lines = [line("sending", at="2026-11-22T20:00:00Z"), line("failed", at="2026-11-22T19:00:00Z")]
     assert state_of({"status": "pending", "deliveries": lines}).step is Step.PENDING
+
+
+def test_no_code_is_called_one_time_because_a_fax_code_works_repeatedly() -> None:
+    assert not any("one-time" in label.lower() for label in MESSAGE_LABELS.values())
 
 
 def test_a_document_signed_by_hand_has_its_own_label() -> None:
