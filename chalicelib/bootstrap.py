@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from chalicelib.services.review.hand_overs import HandOvers
     from chalicelib.services.review.read_marks import ReadMarks
     from chalicelib.services.review.review import Review
+    from chalicelib.services.review.scan_previews import ScanPreviews
     from chalicelib.services.review.scans import Scans
     from chalicelib.services.review.signing_several import SigningSeveral
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
@@ -144,6 +145,7 @@ class Services:
     signing_several: SigningSeveral = _service("review.signing_several")
     by_hand: ByHand = _service("review.by_hand", writer="document_writer")
     scans: Scans = _service("review.scans", writer="document_writer")
+    scan_previews: ScanPreviews = _service("review.scan_previews")
     assistant_acts: AssistantActs = _service("review.assistant_acts", writer="document_writer")
     guest_signing: GuestSigning = _service("review.guest_signing", writer="document_writer")
     hand_overs: HandOvers = _service("review.hand_overs", writer="document_writer")

@@ -52,7 +52,7 @@ def send_back(phone: Visitor, file: Path, signer: str) -> None:
     """Upload the scan of the signed page on the phone, type the signer's name and confirm."""
     phone.page.get_by_label("The signed document").set_input_files(file)
     phone.page.get_by_role("button", name="Upload", exact=True).click()
-    expect(phone.page.get_by_role("heading", name="We received your file")).to_be_visible()
+    expect(phone.page.get_by_role("heading", name="Is this the signed document?")).to_be_visible()
     phone.page.get_by_label("Who signed it?").fill(signer)
     phone.page.get_by_role("button", name="Yes, this is the signed document", exact=True).click()
     expect(phone.page.get_by_text(THANKS)).to_be_visible()

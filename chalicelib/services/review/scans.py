@@ -21,6 +21,7 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import identity_data
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.ports import EVIDENCE, Files, Inspector
+from chalicelib.services.review.scan_previews import refused_scan
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text
 
 MAX_SCAN_BYTES = models.MAX_BYTES
@@ -109,8 +110,7 @@ class Scans:
         try:
             result = self._inspector.inspect(copy, "scan", original=document.original.key)
             if "refused" in result:
-                error = FieldError("scan", str(result["refused"]["detail"]))
-                raise Invalid("We couldn't accept your scan.", errors=[error])
+                raise refused_scan(str(result["refused"]["detail"]))
             key, sha256 = f"{EVIDENCE}scans/{document.id}/{result['sha256']}", str(result["sha256"])
             if is_decidable(document.status):
                 self._files.copy(copy, key)

@@ -27,7 +27,7 @@ def mark_ready(context: RequestContext, document_id: str) -> Response:
 
 def confirm_upload(context: RequestContext, document_id: str) -> Response:
     place = _place(document_id)
-    return scan_confirmation.confirm_upload(context, place, place, section="pending")
+    return scan_confirmation.confirm_upload(context, place, place, _refuse_scan(context), section="pending")
 
 
 def submit_scan(context: RequestContext, document_id: str) -> Response:
@@ -37,11 +37,16 @@ def submit_scan(context: RequestContext, document_id: str) -> Response:
     except Invalid as trouble:
         errors = error_messages(trouble)
         if "signer_name" in errors:
-            return scan_confirmation.show_confirmation(context, form, errors, place, place, section="pending")
-        return show_page(context, context.require_document(), errors, status=422)
+            refuse = _refuse_scan(context)
+            return scan_confirmation.show_confirmation(context, form, errors, place, place, refuse, section="pending")
+        return _refuse_scan(context)(errors)
     except Conflict as trouble:
         return _show_conflict(context, trouble)
     return redirect(place)
+
+
+def _refuse_scan(context: RequestContext) -> scan_confirmation.Refuse:
+    return lambda errors: show_page(context, context.require_document(), errors, status=422)
 
 
 def _act(context: RequestContext) -> AssistantAct:

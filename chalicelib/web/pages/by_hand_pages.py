@@ -101,7 +101,7 @@ def download_original(context: RequestContext, document_id: str) -> Response:
 
 
 def confirm_upload(context: RequestContext, document_id: str) -> Response:
-    return scan_confirmation.confirm_upload(context, *_scan_paths(document_id))
+    return scan_confirmation.confirm_upload(context, *_scan_paths(document_id), _refuse_scan(context))
 
 
 def submit_scan(context: RequestContext, document_id: str) -> Response:
@@ -112,11 +112,16 @@ def submit_scan(context: RequestContext, document_id: str) -> Response:
     except Invalid as trouble:
         errors = error_messages(trouble)
         if "signer_name" in errors:
-            return scan_confirmation.show_confirmation(context, scan, errors, *_scan_paths(document_id))
-        return show_visit(context, context.require_document(), errors, status=422)
+            refuse = _refuse_scan(context)
+            return scan_confirmation.show_confirmation(context, scan, errors, *_scan_paths(document_id), refuse)
+        return _refuse_scan(context)(errors)
     except Conflict as trouble:
         return show_visit(context, read_latest(context), {"conflict": trouble.detail}, status=409)
     return redirect(f"/by-hand/{document_id}/document")
+
+
+def _refuse_scan(context: RequestContext) -> scan_confirmation.Refuse:
+    return lambda errors: show_visit(context, context.require_document(), errors, status=422)
 
 
 def show_visit(

@@ -159,6 +159,14 @@ def test_a_refused_scan_says_why(portal: Portal, susan: Browser) -> None:
     assert 'id="on-paper" open' in answer.body.decode()
 
 
+def test_a_file_that_is_no_scan_is_refused_before_anybody_confirms_it(portal: Portal, susan: Browser) -> None:
+    portal.inspector = FakeInspector({"refused": {"code": "not_a_scan", "detail": "This is not a scan."}})
+    answer = susan.get(f"{PLACE}/uploaded?key={KEY}")
+    assert answer.status_code == 422
+    assert "We couldn't accept your scan This is not a scan." in text(answer)
+    assert "Yes, this is the signed document" not in text(answer)
+
+
 def test_a_scan_that_came_too_late_is_not_recorded(portal: Portal, susan: Browser) -> None:
     susan.post(f"{PLACE}/signed", key=KEY, signer_name="Luis Rivera")
     assert isinstance(portal.inspector, FakeInspector)

@@ -208,6 +208,33 @@ def test_an_unusable_file_is_refused_next_to_the_upload(portal: Portal) -> None:
     assert b"multipart/form-data" in answer.body
 
 
+def test_a_file_that_is_no_scan_is_refused_before_anybody_confirms_it(portal: Portal) -> None:
+    refusal = {"code": "not_a_scan", "detail": "A signed scan has to be a PDF, JPEG or PNG file."}
+    portal.inspector = FakeInspector({"refused": refusal})
+    browser = inside(portal)
+    for answer in (browser.get(f"{DOOR}/uploaded?key={KEY}"), browser.post(f"{DOOR}/signed", key=KEY, signer_name="")):
+        assert answer.status_code == 422
+        assert "A signed scan has to be a PDF, JPEG or PNG file." in text(answer)
+        assert "Yes, this is the signed document" not in text(answer)
+        assert b"multipart/form-data" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("media_type", "pages", "count"),
+    [
+        ("image/jpeg", 1, "Your file has 1 page."),
+        ("application/pdf", 2, "The pages can't be shown right now. Your file has 2 pages."),
+    ],
+)
+def test_the_upload_is_shown_before_it_is_confirmed(portal: Portal, media_type: str, pages: int, count: str) -> None:
+    portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": media_type, "pages": pages})
+    page = inside(portal).get(f"{DOOR}/uploaded?key={KEY}")
+    assert count in text(page)
+    pictures = re.findall(r'<img class="scan__page" src="([^"]+)" alt="Page 1 of your upload">', page.body.decode())
+    assert len(pictures) == (0 if media_type == "application/pdf" else 1)
+    assert all(KEY in picture for picture in pictures)
+
+
 def test_a_missing_name_is_requested_without_a_new_upload(portal: Portal) -> None:
     answer = inside(portal).post(f"{DOOR}/signed", key=KEY, signer_name="")
     assert answer.status_code == 422

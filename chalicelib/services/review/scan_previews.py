@@ -1,0 +1,81 @@
+"""The check of an uploaded scan before its sender confirms the scan, and the pictures that show what was uploaded."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import FieldError, Invalid, Unavailable
+from chalicelib.services.linked_files import source_link, upload_link
+from chalicelib.services.pdf_requests import RenderedPages, RenderPages
+from chalicelib.services.ports import Files, Inspector, PdfFunction, StoredFileCorrupt
+
+MAX_SHOWN = 5
+"""The most pages of a scan that are shown. A person waits for them, and the signature is on one of few pages."""
+
+PICTURE_WIDTH = 1000
+PICTURE_SECONDS = 600
+
+_MAX_PICTURE_BYTES = 32 * 1024 * 1024
+_PDF = "application/pdf"
+_PICTURES = "uploads/scan-pages/"
+"""The prefix of the pictures, which expire after a day like the uploads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanPreview:
+    """An upload that the portal accepts as a scan: the number of its pages, and presigned URLs of pictures.
+
+    There are at most `MAX_SHOWN` pictures. A page that cannot be drawn has none."""
+
+    pages: int
+    pictures: tuple[str, ...]
+
+
+class ScanPreviews:
+    """Service that checks an upload and shows it. Nothing is recorded before the sender has confirmed the upload."""
+
+    def __init__(self, files: Files, inspector: Inspector, quick_pdf: PdfFunction) -> None:
+        self._files = files
+        self._inspector = inspector
+        self._pdf = quick_pdf
+
+    def make(self, document: Document, key: str) -> ScanPreview:
+        """Return the preview of the upload with this S3 key.
+
+        Raises `Invalid` with the field `scan` for a file that is no scan of the signed document. The sender could still
+        replace the upload, so the portal inspects the scan again when the sender confirms it."""
+        facts = self._inspector.inspect(key, "scan", original=document.original.key)
+        if "refused" in facts:
+            raise refused_scan(str(facts["refused"]["detail"]))
+        pages = int(facts["pages"])
+        if facts.get("media_type") != _PDF:
+            return ScanPreview(pages=pages, pictures=(self._url(key),))
+        return ScanPreview(pages=pages, pictures=self._draw(key, str(facts["sha256"]), min(pages, MAX_SHOWN)))
+
+    def _draw(self, key: str, sha256: str, pages: int) -> tuple[str, ...]:
+        """Write a picture of each of the first `pages` of a PDF, and return the URLs of the pictures.
+
+        The result is empty if the PDF cannot be drawn right now. The sender can still confirm the upload."""
+        prefix = f"{_PICTURES}{key.rpartition('/')[2]}/"
+        images = upload_link(self._files, prefix, content_type="image/", max_bytes=_MAX_PICTURE_BYTES, many=True)
+        request = RenderPages(
+            source=source_link(self._files, key, sha256),
+            images=images,
+            texts=None,
+            widths=(PICTURE_WIDTH,),
+            first=1,
+            last=pages,
+        )
+        with suppress(Unavailable, StoredFileCorrupt):
+            broken = self._pdf.run(request, RenderedPages).broken
+            shown = (page for page in range(1, pages + 1) if page not in broken)
+            return tuple(self._url(f"{prefix}{page}-{PICTURE_WIDTH}") for page in shown)
+        return ()
+
+    def _url(self, key: str) -> str:
+        return self._files.url(key, seconds=PICTURE_SECONDS)
+
+
+def refused_scan(detail: str) -> Invalid:
+    """Return the error to raise for an upload that the portal does not accept. `detail` says why."""
+    return Invalid("We couldn't accept your scan.", errors=[FieldError("scan", detail)])
