@@ -1,7 +1,6 @@
 """Test that the longest value of every field, without a space, fits on a phone of 320 pixels."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -59,26 +58,22 @@ def lengthen(document: Document) -> Document:
     )
 
 
-@pytest.fixture
-def long_scene(memory: MemoryPortal, new_context: NewContext, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Return a portal whose documents all have the longest values, with a page of 320 pixels."""
-    monkeypatch.setattr(scene, "a_document", lambda **changes: lengthen(a_document(**changes)))
-    context: Any = new_context(viewport=NARROW, has_touch=True, is_mobile=False, reduced_motion="reduce")
-    return Scene(memory, context.new_page())
-
-
-def test_every_page_fits_a_narrow_phone_with_the_longest_values(long_scene: Scene) -> None:
+def test_every_page_fits_a_narrow_phone_with_the_longest_values(
+    memory: MemoryPortal, new_context: NewContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The page must not scroll sideways, and every button and field must be on the screen."""
+    monkeypatch.setattr(scene, "a_document", lambda **changes: lengthen(a_document(**changes)))
     faults: dict[str, list[str]] = {}
     for name, reach in STATES.items():
-        long_scene.memory.reset()
+        memory.reset()
+        context = new_context(viewport=NARROW, has_touch=True, reduced_motion="reduce")
+        visited = Scene(memory, context.new_page())
         if name == "account":
-            long_scene.provider(email=EMAIL, credential=CREDENTIAL)
-        long_scene.page.context.clear_cookies()
-        reach(long_scene)
-        if found := long_scene.page.evaluate(FAULTS):
+            visited.provider(email=EMAIL, credential=CREDENTIAL)
+        reach(visited)
+        if found := visited.page.evaluate(FAULTS):
             faults[name] = found
-        long_scene.page.evaluate("window.sessionStorage.clear()")
+        context.close()
     assert faults == {}, faults
 
 
