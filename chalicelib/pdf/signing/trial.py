@@ -68,7 +68,7 @@ def try_to_seal(data: bytes, *, is_scan: bool, as_pictures: bool) -> None:
 
 def _prepare(source: bytes, seal: SealSpec, *, is_scan: bool) -> PreparedDocument:
     if is_scan:
-        return prepare_by_hand(source, certificate=replace(_CERTIFICATE, certificate_type="by_hand"), seal=seal)
+        return prepare_by_hand(source, certificate=_CERTIFICATE, seal=seal)
     return prepare_signed(
         source, block=_BLOCK, field=_FIELD, certificate=_CERTIFICATE, seal=seal, find=lambda *_: _FIELD
     )

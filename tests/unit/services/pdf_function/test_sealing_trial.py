@@ -8,6 +8,7 @@ from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec
 
 from chalicelib.pdf.inspection import refuse
 from chalicelib.pdf.models import PdfRefused
+from chalicelib.pdf.signing import trial
 from chalicelib.services.pdf_function import sealing_trial
 from chalicelib.services.pdf_function.inspection import inspect
 from tests.support.pdf import sample_pdfs as samples
@@ -103,3 +104,11 @@ def test_a_signature_that_another_signature_would_break_is_refused() -> None:
     assert inspect(signed_by_therapist(lock=spared), "pdf")["refused"]["code"] == "certified_no_changes"
     locked = FieldMDPSpec(FieldMDPAction.INCLUDE, ["Goals"])
     assert inspect(signed_by_therapist(lock=locked), "pdf")["signed"]
+
+
+def test_fonts_and_libraries_are_loaded_once_before_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+    monkeypatch.setattr(trial, "warm_up", lambda: loads.append("warm"))
+    sealing_trial._load_trial.cache_clear()
+    assert sealing_trial._load_trial() is sealing_trial._load_trial() is trial.try_to_seal
+    assert loads == ["warm"]
