@@ -1,9 +1,10 @@
-"""Test the browser's *Back*, *Forward* and *Reload* after a form was refused.
+"""Test the browser's *Back*, *Forward* and *Reload* after a form was refused, and *Stop* while a form is sent.
 
-Each must show a page, and the browser must never ask whether to send a form again."""
+Each must show a page, and the browser must never ask whether to send a form again. A form whose answer never came can
+be sent again."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import NewContext
 from tests.support.browser.memory_server import MemoryPortal
@@ -112,3 +113,45 @@ def test_back_to_a_wrong_code_shows_the_code_form(scene: Scene) -> None:
     page.get_by_role("link", name="Log in or set up").click()
     page.go_back()
     expect(page.get_by_label("Code", exact=True)).to_be_visible()
+
+
+# No answer
+
+
+def open_decline(page: Page) -> None:
+    page.get_by_text("Decline instead").click()
+    page.get_by_label("The patient needs a visit first").check()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_a_form_without_an_answer_can_be_sent_again(
+    memory: MemoryPortal, new_context: NewContext, *, scripts: bool
+) -> None:
+    """An empty answer leaves the page as *Stop* does. With scripts, a second press sends nothing for five seconds."""
+    scene = Scene(memory, new_context(java_script_enabled=scripts, **DESK).new_page())
+    page, sent = scene.page, list[str]()
+    scene.put()
+    scene.log_in()
+    if scripts:
+        page.clock.install()
+    scene.open(REVIEW)
+    open_decline(page)
+    button = page.get_by_role("button", name="Decline this document")
+
+    def lose(route: Route) -> None:
+        sent.append(route.request.url)
+        route.fulfill(status=204)
+
+    page.route("**/decline", lose)
+    with page.expect_request("**/decline"):
+        button.click()
+    if scripts:
+        expect(button).to_have_attribute("aria-disabled", "true")
+        page.clock.fast_forward(4000)
+        button.evaluate("button => button.click()")
+        page.clock.fast_forward(2000)
+        expect(button).not_to_have_attribute("aria-disabled", "true")
+    assert len(sent) == 1
+    page.unroute("**/decline")
+    button.click()
+    expect(page.get_by_role("heading", name="You declined this")).to_be_visible()
