@@ -1,4 +1,4 @@
-"""Fixtures that make unit tests fast and independent: cheap password hashes, and no services left from other tests."""
+"""Fixtures of unit tests: cheap password hashes, no services of other tests, no output about patients."""
 
 import gc
 from collections.abc import Iterator
@@ -7,8 +7,25 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.services.authentication import passwords
+from tests.support.phi.outputs import find_leaks
+from tests.support.phi.unit_outputs import UnitOutputs, collecting
 
 CHEAP_KIB = 64
+OUTPUTS = UnitOutputs()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    OUTPUTS.keep_printed(report)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_output_names_a_patient() -> Iterator[None]:
+    """Fail the test run at its end if a log line, an email, a notice or a URL of the portal in memory names a patient.
+
+    `tests/support/stack.py` makes the same check for the deployed portal."""
+    with collecting(OUTPUTS):
+        yield
+    assert find_leaks(list(OUTPUTS.outputs())) == []
 
 
 @pytest.fixture(autouse=True)

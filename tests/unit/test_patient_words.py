@@ -1,13 +1,17 @@
-"""Test that the search for patients, which every deployed test run makes at its end, finds what must not be said."""
+"""Test that the search for patients, which test runs make at their end, finds what must not be said."""
 
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from aws_lambda_powertools import Logger
+from chalice.test import Client
 
+from app import app
+from tests.support.fakes import FakeMailer, FakeNotifier
 from tests.support.phi.outputs import (
     MAY_NAME_PATIENTS,
     Output,
@@ -21,6 +25,7 @@ from tests.support.phi.outputs import (
     read_urls,
 )
 from tests.support.phi.patient_words import find_patient_words
+from tests.support.phi.unit_outputs import UnitOutputs, collecting
 
 
 @pytest.mark.parametrize(
@@ -143,3 +148,21 @@ def test_only_urls_of_the_portal_are_read_and_redirects_too() -> None:
     with httpx.Client(transport=moved, event_hooks=seen.hooks()) as client:
         client.get("http://portal.localhost:4566/one")
     assert list(seen.seen) == ["http://portal.localhost:4566/one", "http://localhost:4566/a/Byron.pdf"]
+
+
+def test_what_the_portal_in_memory_says_is_read() -> None:
+    """The name in this test belongs to no patient, because the test run itself searches for patients at its end."""
+    outputs, log = UnitOutputs(), Logger(service="portal", child=True)
+    message = EmailMessage()
+    message["to"] = "dr@example.com"
+    message.set_content("for Zuleika")
+    printed = SimpleNamespace(sections=[("Captured stdout call", "Zuleika was printed"), ("Captured log call", "")])
+    with collecting(outputs):
+        FakeMailer().send(to="dr@example.com", message=message.as_bytes())
+        FakeNotifier().publish(practice_id="prc_1", kind="decline", subject="Declined", text="Zuleika")
+        Client(app).http.get("/nowhere/Zuleika")
+        log.warning("harmless", extra={"patient": "Zuleika"})
+        outputs.keep_printed(cast("pytest.TestReport", printed))
+    log.warning("Zuleika after the end")
+    places = [output.place for output in outputs.outputs() if "Zuleika" in output.text]
+    assert sorted(places) == [Place.URL, Place.EMAIL, Place.LOG, Place.LOG, Place.NOTICE]
