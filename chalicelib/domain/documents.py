@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -287,7 +288,8 @@ class Document:
     closed, because the recipient of a fax reported it as wrong. `registry` is the check of the addressee against the
     public NPI registry, and None if the portal had no registry or the addressee has no NPI. `ready_for` reads `ready`.
     `is_auto` is true if the practice let the portal choose the way of delivery. `handed_over` are the hand-overs to
-    colleagues, the first one first. After a hand-over, `addressee` and `provider_id` are the colleague's."""
+    colleagues, the first one first. After a hand-over, `addressee` and `provider_id` are the colleague's. `metadata`
+    are the EMR's own texts, which the portal only returns. It is None for a document of an earlier release."""
 
     id: str
     version: int
@@ -342,6 +344,7 @@ class Document:
     copies: tuple[ReturnedCopy, ...] = ()
     registry: RegistryCheck | None = None
     is_auto: bool = False
+    metadata: Mapping[str, str] | None = None
     granted: Grant | None = None
     ready: ReadyMark | None = None
     handed_over: tuple[HandOver, ...] = ()

@@ -212,6 +212,7 @@ class DocumentResource(TypedDict):
     recalled_reason: str | None
     deliveries: list[DeliveryLineResource]
     copies: list[CopyResource]
+    metadata: dict[str, str]
     trail: TrailPosition
 
 
@@ -238,6 +239,7 @@ def document_resource(document: Document, portal_url: str, now: datetime) -> Doc
         signed_pdf=_signed_pdf(document, portal_url),
         deliveries=[to_response(DeliveryLineResource, line) for line in lines],
         copies=[_copy(copy, document.original.pages, portal_url) for copy in document.copies],
+        metadata=dict(document.metadata or {}),
         trail=to_response(TrailPosition, document),
     )
 

@@ -320,6 +320,7 @@ def _new_document(
         signature_field=command.signature_field,
         message=command.message,
         supersedes=command.supersedes,
+        metadata=command.metadata,
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chalicelib.domain.certification.facts import Certification, Payer
@@ -33,6 +33,9 @@ _NEW_FACTS = frozenset(
 )
 """The facts that earlier releases ignored and did not store, so that a comparison with their documents skips them."""
 
+_METADATA = "data.metadata."
+"""The start of the dotted names of the EMR's own texts. Earlier releases ignored these texts too."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SendCommand:
@@ -54,6 +57,7 @@ class SendCommand:
     signature_field: FieldBox | None = None
     supersedes: str | None = None
     message: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     fax_confirmed: bool = False
     ignored: tuple[FieldError, ...] = ()
 
@@ -95,8 +99,15 @@ def _certification(source: SendCommand | Document) -> dict[str, Any]:
 
 def _differences(earlier: Document, command: SendCommand) -> list[str]:
     before, now = facts(as_addressed(earlier)), facts(command)
-    ignored = _NEW_FACTS if earlier.payer is None else frozenset()
-    return sorted(name for name in (before.keys() | now.keys()) - ignored if before.get(name) != now.get(name))
+    names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+    return sorted(name for name in names if not _was_ignored(name, earlier))
+
+
+def _was_ignored(name: str, earlier: Document) -> bool:
+    """Return True if the release that stored the document ignored the fact with this dotted name."""
+    if name.startswith(_METADATA):
+        return earlier.metadata is None
+    return earlier.payer is None and name in _NEW_FACTS
 
 
 def facts(source: SendCommand | Document) -> dict[str, str]:
@@ -115,6 +126,7 @@ def facts(source: SendCommand | Document) -> dict[str, str]:
         **_flatten("author", source.author),
         **_certification(source),
         **_flatten("signature_field", source.signature_field),
+        **{f"{_METADATA}{name}": text for name, text in (source.metadata or {}).items()},
     }
     return {name: str(value) for name, value in flat.items() if value is not None}
 

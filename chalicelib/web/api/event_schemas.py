@@ -34,6 +34,7 @@ from chalicelib.web.api.request_fields import (
     MaybeEmail,
     MaybeNpi,
     MaybeText,
+    Metadata,
     Name,
     PastDay,
     PersonModel,
@@ -192,6 +193,10 @@ class DocumentSent(RequestModel):
         default=None, description="The external_id of the pending or declined document of this patient to replace."
     )
     message: MaybeText = None
+    metadata: Metadata | None = Field(
+        default=None,
+        description="Your own texts, such as a number of your system. The portal returns them and reads none of them.",
+    )
 
     @field_validator("supersedes")
     @classmethod
@@ -323,6 +328,7 @@ class SentEvent(_Envelope):
             signature_field=documents.FieldBox(**box.model_dump()) if box else None,
             supersedes=data.supersedes,
             message=data.message,
+            metadata=data.metadata or {},
             fax_confirmed=data.provider.fax_confirmed,
         )
 

@@ -29,6 +29,11 @@ from chalicelib.domain import npi
 from chalicelib.domain.errors import FieldError, NotJson, invalid_fields
 from chalicelib.services import normalization as formats
 
+MAX_TEXTS, MAX_TEXT_NAME, MAX_OWN_TEXT = 20, 40, 200
+"""The greatest number of an EMR's own texts about a document, and the most characters of a name and of a text.
+
+They are short, because each page of a list reads the texts of all its documents."""
+
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
 M = TypeVar("M", bound=BaseModel)
@@ -74,6 +79,16 @@ def normalize_fax_of_country(value: str, info: ValidationInfo) -> str:
     return formats.normalize_fax(value, (info.context or {})["fax_countries"])
 
 
+def _check_metadata(value: dict[str, str]) -> dict[str, str]:
+    if len(value) > MAX_TEXTS:
+        raise ValueError(f"must have at most {MAX_TEXTS} texts")
+    if not all(1 <= len(name) <= MAX_TEXT_NAME for name in value):
+        raise ValueError(f"must have names of 1 to {MAX_TEXT_NAME} characters")
+    if any(len(text) > MAX_OWN_TEXT for text in value.values()):
+        raise ValueError(f"must have texts of at most {MAX_OWN_TEXT} characters")
+    return value
+
+
 def _check_npi(value: str) -> str:
     if not npi.is_valid(value):
         raise ValueError("must be a valid NPI: ten digits with the right check digit")
@@ -108,6 +123,20 @@ Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
 BlankToNone = BeforeValidator(_blank_to_none)
 _Text = Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)]
 MaybeText = Annotated[_Text | None, BlankToNone]
+Metadata = Annotated[
+    dict[str, str],
+    AfterValidator(_check_metadata),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MAX_TEXTS,
+            "propertyNames": {"minLength": 1, "maxLength": MAX_TEXT_NAME},
+            "additionalProperties": {"type": "string", "maxLength": MAX_OWN_TEXT},
+        }
+    ),
+]
+"""An EMR's own texts by name (DESIGN section 4)."""
+
 MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
 PastDay = Annotated[MaybeDay, AfterValidator(_check_past)]
 MaybeNpi = Annotated[Npi | None, BlankToNone]
@@ -153,6 +182,7 @@ _MESSAGES: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "model_type": "must be an object",
+    "dict_type": "must be an object",
     "value_error": "{error}",
 }
 

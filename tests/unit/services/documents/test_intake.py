@@ -19,6 +19,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents.document_refs import DocumentRef
+from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.documents.incoming_pdf import PdfSource, sha256, upload_key
 from chalicelib.services.documents.intake import check_box
 from chalicelib.services.documents.lifecycle_events import RecallCommand
@@ -428,6 +429,27 @@ def test_a_document_of_an_earlier_release_is_the_same_with_facts_that_were_ignor
     assert emr.intake.receive(emr.inbound(), again)["document_id"] == old.id
     with pytest.raises(Conflict):
         emr.intake.receive(emr.inbound(), replace(again, title="Another title"))
+
+
+def test_metadata_comes_back_unread_and_may_not_change() -> None:
+    emr = Emr()
+    document = emr.send(sent(metadata={"visit": " V-9 "}))
+    assert document_resource(document, "https://portal.test", emr.now)["metadata"] == {"visit": " V-9 "}
+    assert emr.intake.receive(emr.inbound(), sent(metadata={"visit": " V-9 "}))["document_id"] == document.id
+    for other in ({"visit": "V-9"}, {}, {"visit": " V-9 ", "room": "2"}):
+        with pytest.raises(Conflict) as refused:
+            emr.intake.receive(emr.inbound(), sent(metadata=other))
+        assert [error.field for error in refused.value.errors] == [f"data.metadata.{next(reversed(other), 'visit')}"]
+
+
+def test_a_document_of_a_release_without_metadata_is_the_same_with_metadata() -> None:
+    emr = Emr()
+    old = emr.send(sent())
+    emr.store.commit(Change(at=emr.now, documents=(replace(old, version=old.version + 1, metadata=None),)))
+    assert document_resource(emr.stored({"document_id": old.id}), "https://portal.test", emr.now)["metadata"] == {}
+    assert emr.intake.receive(emr.inbound(), sent(metadata={"visit": "V-9"}))["document_id"] == old.id
+    with pytest.raises(Conflict):
+        emr.intake.receive(emr.inbound(), sent(metadata={"visit": "V-9"}, title="Another title"))
 
 
 def test_a_warning_about_the_order_comes_with_the_response() -> None:

@@ -49,6 +49,7 @@ EXAMPLE: dict[str, Any] = {
         "signature_field": {"page": 3, "x": 72, "y": 96, "width": 220, "height": 48},
         "supersedes": "POC-0990",
         "message": "Frequency lowered to twice a week,\r\nas you asked.",
+        "metadata": {"visit": "V-9"},
         "content": {"base64": base64.b64encode(b"%PDF-").decode()},
     },
 }
@@ -139,6 +140,7 @@ def test_the_example_event_is_read() -> None:
         "data.provider.credential",
         "data.supersedes",
         "data.message",
+        "data.metadata",
         "data.author.phone",
     ],
 )
@@ -380,6 +382,13 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("data.supersedes", "POC-1001"),
         ("data.message", "x" * 2001),
         ("data.message", "a\x07b"),
+        ("data.metadata", "V-9"),
+        ("data.metadata", {f"{number}": "" for number in range(21)}),
+        ("data.metadata", {"": "V-9"}),
+        ("data.metadata", {"n" * 41: "V-9"}),
+        ("data.metadata", {"visit": "v" * 201}),
+        ("data.metadata.visit", 9),
+        ("data.metadata.visit", None),
         ("data.content", {}),
         ("data.content", {"base64": "JVBERi0=", "upload_id": "upl_1"}),
         ("data.content.base64", "JVBE\nRi0="),
@@ -398,6 +407,13 @@ def test_a_wrong_field_is_named_and_its_value_is_not_quoted(path: str, value: An
         read_event(body, TODAY)
     if isinstance(value, str) and len(value) > 8 and path != "data.supersedes":
         assert value not in refused.value.detail
+
+
+def test_metadata_may_have_twenty_texts_of_200_characters() -> None:
+    largest = {f"{number:040}": "v" * 200 for number in range(20)}
+    assert read_sent(event("data.metadata", largest)).metadata == largest
+    assert read_sent(event("data.metadata", {"n": ""})).metadata == {"n": ""}
+    assert read_sent(event("data.metadata", None)).metadata == {}
 
 
 def test_an_upload_id_has_the_form_of_the_portals_ids() -> None:
