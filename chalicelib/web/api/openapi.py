@@ -58,6 +58,29 @@ _ABOUT = (
     "Errors are application/problem+json (RFC 9457) and name the wrong field."
 )
 
+_TAGS: Mapping[str, str] = {
+    "Events": "What your EMR says about a document: sent, resent, recalled, called, copy confirmed, returned.",
+    "Documents": "Documents with their files, audit trails and proofs of transmission, and worklists.",
+    "Faxes": "Faxes that came back, and their assignment to documents.",
+    "Deliveries": "Messages that the portal sent or is to send.",
+    "Practice": "The practice's settings and its endpoint for webhooks.",
+    "API": "This description.",
+}
+"""The groups of operations, by which generators of clients sort them."""
+
+_TAG_OF: Mapping[str, str] = {
+    "events": "Events",
+    "uploads": "Events",
+    "documents": "Documents",
+    "providers": "Documents",
+    "faxes": "Faxes",
+    "deliveries": "Deliveries",
+    "practice": "Practice",
+    "endpoint": "Practice",
+    "openapi.json": "API",
+}
+"""The tag of an operation, by the part of its path after `/v1/`."""
+
 _STATUSES: Mapping[int, str] = {
     200: "OK.",
     201: "Created.",
@@ -222,6 +245,7 @@ def openapi(portal_url: str) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": portal_url}],
+        "tags": [{"name": name, "description": about} for name, about in _TAGS.items()],
         "paths": _paths(),
         "webhooks": {
             **{name: {"post": _webhook(name, about, DocumentEvent)} for name, about in WEBHOOKS.items()},
@@ -246,7 +270,8 @@ def _paths() -> Json:
 
 def _describe(route: Route, method: str) -> Json:
     handler = str(route.handler).rpartition(":")[2]
-    common = {"operationId": _operation_id(handler), "security": _SECURITY[route.access]}
+    tag = _TAG_OF[route.path.split("/")[2]]
+    common = {"operationId": _operation_id(handler), "tags": [tag], "security": _SECURITY[route.access]}
     if handler == "read_openapi":
         ok = {"description": "OpenAPI 3.1.", "content": _json({"type": "object"})}
         return {**common, "summary": "Read this document", "responses": {"200": ok}}

@@ -104,6 +104,15 @@ class TestEvent(TypedDict):
     data: TestData
 
 
+class _RequestSchemas(GenerateJsonSchema):
+    """A generator of JSON schemas without defaults, so that a generated client sends only the fields that were set.
+
+    A client that fills in a default would change a setting that nobody meant to change."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+
 class _ResponseSchemas(GenerateJsonSchema):
     """A generator of JSON schemas that writes a nullable field as `type: [..., null]`.
 
@@ -128,7 +137,7 @@ class _ResponseSchemas(GenerateJsonSchema):
 def component_schemas(bodies: Iterable[type[BaseModel]], responses: Iterable[Any]) -> dict[str, Json]:
     """Return the JSON schemas of the given request bodies and responses, and of the classes in them, by name."""
     incoming: list[Any] = [(model, "validation") for model in bodies]
-    _, inbound = models_json_schema(incoming, ref_template=_REF)
+    _, inbound = models_json_schema(incoming, ref_template=_REF, schema_generator=_RequestSchemas)
     outgoing: list[Any] = [(model.__name__, "validation", TypeAdapter(model)) for model in responses]
     _, outbound = TypeAdapter.json_schemas(outgoing, ref_template=_REF, schema_generator=_ResponseSchemas)
     named = {name: {**schema, "title": name} for name, schema in outbound["$defs"].items()}

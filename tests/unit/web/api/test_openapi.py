@@ -100,3 +100,20 @@ def test_every_webhook_of_the_contract_is_described() -> None:
         "document.taken_back",
         "endpoint.test",
     }
+
+
+def test_no_field_of_a_request_has_a_default_that_a_generated_client_would_send() -> None:
+    def has_default(value: Any) -> bool:
+        if isinstance(value, dict):
+            return "default" in value or any(has_default(part) for part in value.values())
+        return isinstance(value, list) and any(has_default(part) for part in value)
+
+    schemas = DOCUMENT["components"]["schemas"]
+    assert not [name for name, schema in schemas.items() if has_default(schema)]
+
+
+def test_every_operation_has_one_tag_that_the_document_explains() -> None:
+    explained = {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]}
+    used = [operation["tags"] for item in DOCUMENT["paths"].values() for operation in item.values()]
+    assert all(len(tags) == 1 for tags in used)
+    assert {tag for tags in used for tag in tags} == explained
