@@ -7,6 +7,14 @@ Box = tuple[float, float, float, float]
 """The left, bottom, right and top edges of an upright rectangle."""
 
 IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+TURNS: dict[int, Matrix] = {
+    0: IDENTITY,
+    90: (0.0, 1.0, -1.0, 0.0, 0.0, 0.0),
+    180: (-1.0, 0.0, 0.0, -1.0, 0.0, 0.0),
+    270: (0.0, -1.0, 1.0, 0.0, 0.0, 0.0),
+}
+"""The matrices that turn a drawing counterclockwise, so that it is upright on a page rotated clockwise by as many
+degrees."""
 
 
 def sort_corners(corners: list[float]) -> Box:

@@ -2,12 +2,12 @@
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pypdf import PageObject, PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject
+from pypdf.generic import ArrayObject, DictionaryObject, FloatObject, IndirectObject, PdfObject
 
 from chalicelib.pdf.geometry import Box, Matrix, sort_corners
 from chalicelib.pdf.models import PdfRefused
@@ -56,6 +56,10 @@ def read_number(value: PdfObject | None, default: float) -> float:
     """Return the number that the value is or refers to; `default` for a value of another type."""
     target = resolve(value)
     return float(target) if isinstance(target, (int, float)) else default
+
+
+def float_array(values: Iterable[float]) -> ArrayObject:
+    return ArrayObject(FloatObject(round(value, 5)) for value in values)
 
 
 def read_box(value: PdfObject | None) -> Box | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import pypdfium2
 from PIL import Image, ImageChops
 
+from chalicelib.pdf.annotations.completion import complete_annotations
 from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.page_slices import MAX_SLICES, plan_slices
 from chalicelib.pdf.reader import refuse_malformed
@@ -91,10 +92,12 @@ def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
     """Open a PDF so that its rendered pages include the form fields, as in a viewer. The caller closes the document.
 
     Fonts that are not in the PDF are the portal's own (`substitute_fonts`), so pages look the same on every machine.
+    Annotations that leave their look to the viewer have the same drawings as in the sealed document.
+
     Raise `PdfRefused` (damaged) if PDFium cannot open the PDF."""
     use_own_fonts()
     with refuse_malformed():
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(complete_annotations(data))
         document.init_forms()
     return document
 

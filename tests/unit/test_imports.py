@@ -60,7 +60,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"fax_media", "fax_pages", "geometry"},
         {"models"},
         {"page_slices", "reader", "substitute_fonts"},
-        {"earlier_signatures", "missing_fonts"},
+        {"annotations", "earlier_signatures", "missing_fonts"},
         {"inspection", "rendering", "text"},
         {"drawing", "fax_files", "scan_comparison"},
         {"fax_reading", "placement"},

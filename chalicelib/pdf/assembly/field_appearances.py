@@ -12,15 +12,15 @@ from contextlib import suppress
 import pypdfium2
 from pypdf import PdfReader
 
+from chalicelib.pdf.annotations.completion import asks_for_drawings, complete_annotations, has_drawing
 from chalicelib.pdf.assembly.flatten import is_visible
 from chalicelib.pdf.reader import open_pdf, read_array, read_dictionary
 
 
 def _lacks_appearances(reader: PdfReader) -> bool:
-    form = read_dictionary(read_dictionary(reader.trailer["/Root"]).get("/AcroForm"))
     annotations = [read_dictionary(item) for page in reader.pages for item in read_array(page.get("/Annots"))]
-    bare = any(is_visible(item) and "/AP" not in item for item in annotations)
-    return bare or bool(annotations and form.get("/NeedAppearances") == True)  # noqa: E712 - pypdf's own boolean
+    bare = any(is_visible(item) and not has_drawing(item) for item in annotations)
+    return bare or bool(annotations and asks_for_drawings(reader))
 
 
 def _save_with_appearances(data: bytes) -> bytes:
@@ -47,5 +47,6 @@ def open_with_appearances(data: bytes) -> PdfReader:
     """Open a PDF so that every field and annotation that a viewer draws has an appearance.
 
     If an appearance is missing, the reader opens a copy that PDFium made. Raise `PdfRefused` for an unreadable file."""
-    reader = open_pdf(data)
-    return open_pdf(_save_with_appearances(data)) if _lacks_appearances(reader) else reader
+    completed = complete_annotations(data)
+    reader = open_pdf(completed)
+    return open_pdf(_save_with_appearances(completed)) if _lacks_appearances(reader) else reader

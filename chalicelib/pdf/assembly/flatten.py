@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import cast
 
@@ -27,10 +26,10 @@ from pypdf.generic import (
 )
 
 from chalicelib.pdf.assembly.symbol_fonts import embed_symbols
-from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, invert, multiply, transform_box
-from chalicelib.pdf.reader import Display, read_array, read_box, read_dictionary, read_number, resolve
+from chalicelib.pdf.geometry import IDENTITY, TURNS, Box, Matrix, invert, multiply, transform_box
+from chalicelib.pdf.reader import Display, float_array, read_array, read_box, read_dictionary, read_number, resolve
 
-_HIDDEN, _NO_VIEW = 2, 32
+_HIDDEN, _NO_ROTATE, _NO_VIEW = 2, 16, 32
 _NOT_DRAWN = ("/Popup", "/Link", "/Movie", "/Sound", "/Screen", "/RichMedia", "/3D")
 _XOBJECT_EXTRAS = frozenset(
     {"/AF", "/Alternates", "/Metadata", "/OPI", "/PieceInfo", "/Ref", "/StructParent", "/StructParents"}
@@ -52,10 +51,6 @@ _STREAM_KEYS = frozenset({"/Length", "/Filter", "/DecodeParms", "/F"})
 
 PlacedForm = tuple[IndirectObject, Matrix]
 """A reference to a form XObject, and the matrix from the form to the page's user space."""
-
-
-def float_array(values: Iterable[float]) -> ArrayObject:
-    return ArrayObject(FloatObject(round(value, 5)) for value in values)
 
 
 def _reference(writer: PdfWriter, item: PdfObject) -> IndirectObject:
@@ -147,13 +142,25 @@ def _fit_appearance(form: DictionaryObject, rectangle: Box) -> Matrix | None:
     return (x_scale, 0.0, 0.0, y_scale, left - x0 * x_scale, bottom - y0 * y_scale)
 
 
-def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedForm | None:
+def _keep_upright(annotation: DictionaryObject, rectangle: Box, rotation: int) -> Matrix:
+    """Return the matrix that turns a note back, if it must stay upright on a page with this rotation in degrees.
+
+    The upper left corner of the note's rectangle stays in place (ISO 32000-2, table 167, NoRotate)."""
+    if not int(read_number(annotation.get("/F"), 0)) & _NO_ROTATE:
+        return IDENTITY
+    left, _, _, top = rectangle
+    moved = multiply((1.0, 0.0, 0.0, 1.0, -left, -top), TURNS[rotation])
+    return multiply(moved, (1.0, 0.0, 0.0, 1.0, left, top))
+
+
+def _annotation_form(writer: PdfWriter, annotation: DictionaryObject, rotation: int) -> PlacedForm | None:
     appearance, rectangle = _appearance(annotation), read_box(annotation.get("/Rect"))
     if appearance is None or rectangle is None or not is_visible(annotation):
         return None
-    matrix = _fit_appearance(appearance, rectangle)
-    if matrix is None:
+    fitted = _fit_appearance(appearance, rectangle)
+    if fitted is None:
         return None
+    matrix = multiply(fitted, _keep_upright(annotation, rectangle, rotation))
     form = cast("StreamObject", appearance.clone(writer, force_duplicate=True))
     form[NameObject("/Subtype")] = NameObject("/Form")
     return _reference(writer, form), matrix
@@ -167,7 +174,7 @@ def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> lis
     layers: list[PlacedForm] = [(import_page_form(writer, page, display), IDENTITY)]
     annotations = [read_dictionary(item) for item in read_array(page.get("/Annots"))]
     for annotation in sorted(annotations, key=lambda item: item.get("/Subtype") == "/Widget"):
-        placed = _annotation_form(writer, annotation)
+        placed = _annotation_form(writer, annotation, display.rotation)
         if placed is not None:
             layers.append(placed)
     return layers

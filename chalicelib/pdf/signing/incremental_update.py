@@ -19,9 +19,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PageObject
 from pypdf.generic import FloatObject, NameObject
 
-from chalicelib.pdf.assembly.flatten import float_array
 from chalicelib.pdf.geometry import Matrix, multiply
-from chalicelib.pdf.reader import Display, read_display
+from chalicelib.pdf.reader import Display, float_array, read_display
 from chalicelib.pdf.signing.verbatim_import import ParsedDrawing, parse_drawing, renumber
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")

@@ -27,7 +27,7 @@ from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.proof_page import draw_proof
 from chalicelib.pdf.drawing.signature_block import draw_block
-from chalicelib.pdf.geometry import Matrix, transform_box
+from chalicelib.pdf.geometry import TURNS, Matrix, transform_box
 from chalicelib.pdf.models import (
     CertificateFacts,
     FaxedSheet,
@@ -58,13 +58,6 @@ from chalicelib.pdf.signing.lost_signatures import name_lost_signatures
 from chalicelib.pdf.signing.placeholder import Placeholder
 from chalicelib.pdf.signing.seal import Prepared, SealFieldSpec, prepare, prepare_opened
 from chalicelib.pdf.signing.waiting_field import WaitingField, choose_waiting_field, locate, read_waiting_fields
-
-_TURNS: dict[int, Matrix] = {
-    0: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
-    90: (0.0, 1.0, -1.0, 0.0, 0.0, 0.0),
-    180: (-1.0, 0.0, 0.0, -1.0, 0.0, 0.0),
-    270: (0.0, -1.0, 1.0, 0.0, 0.0, 0.0),
-}
 
 
 @dataclass(frozen=True)
@@ -392,7 +385,7 @@ def _block_form(
     `size` is the width and height in points. With `parts`, the block's signature and words have separate boxes."""
     pdf = draw_pdf(lambda canvas: _draw_block_page(canvas, block, size, parts))
     (page,) = import_pages(writer, pdf)
-    return to_xobject(page, _TURNS[rotation])
+    return to_xobject(page, TURNS[rotation])
 
 
 def _draw_block_page(
