@@ -6,20 +6,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.pdf.models import CertificateFacts, PdfRefused
-from chalicelib.pdf.signing.verification import SignatureReport, read_signatures
+from chalicelib.pdf.models import CertificateFacts
+from chalicelib.pdf.signing.verification import SignatureReport, read_readable_signatures
 
 
 def find_valid_signatures(source: bytes) -> tuple[SignatureReport, ...]:
     """Return the digital signatures of a PDF that are sound and permit all later changes of the file.
 
-    The result is empty for a file that cannot be read."""
+    The result is empty for a file that cannot be read. A signature that cannot be read does not hide the others."""
     if b"ByteRange" not in source:
         return ()
-    try:
-        return tuple(report for report in read_signatures(source) if report.sound and report.permitted)
-    except PdfRefused:
-        return ()
+    return tuple(report for report in read_readable_signatures(source) if report.sound and report.permitted)
 
 
 def name_lost_signatures(certificate: CertificateFacts, source: bytes) -> CertificateFacts:

@@ -19,7 +19,8 @@ import io
 import json
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,8 +29,9 @@ from typing import Any, Literal
 from asn1crypto import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import SuspiciousModification
-from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter, validate_sig_integrity
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from chalicelib.pdf.models import PdfRefused
@@ -129,6 +131,20 @@ def read_signatures(data: bytes, *, strict: bool = False, pins: Collection[str] 
         raise PdfRefused("damaged", "The PDF is damaged: its signatures cannot be read.") from error
 
 
+def read_readable_signatures(data: bytes) -> tuple[SignatureReport, ...]:
+    """Return a report on every signature in the file that can be read, oldest first. A damaged one hides no other."""
+    return tuple(sorted(_read_each(data), key=lambda report: report.revision))
+
+
+def _read_each(data: bytes) -> Iterator[SignatureReport]:
+    with suppress(Exception):  # Hostile bytes make parsers raise anything.
+        reader = PdfFileReader(io.BytesIO(data), strict=False)
+        for name, value, field in enumerate_sig_fields(reader, filled_status=True):
+            with suppress(Exception):
+                if str(value.get_object().get("/Type")) != _TIMESTAMP_TYPE:
+                    yield _examine(EmbeddedPdfSignature(reader, field, name), data, ())
+
+
 def _examine(signature: Any, data: bytes, pins: Collection[str]) -> SignatureReport:
     signature.compute_integrity_info()
     intact, valid = validate_sig_integrity(
@@ -156,7 +172,7 @@ def _locks_all_fields(entry: Any) -> bool:
     """Return True if the signature itself, as in Acrobat, allows no change and locks all fields.
 
     A field that waited for the signature cannot get a lock of its own: that change would break earlier signatures."""
-    params = [reference["/TransformParams"] for reference in entry.get("/Reference", ())]
+    params = [reference.get("/TransformParams", {}) for reference in entry.get("/Reference", ())]
     return any(item.get("/Action") == "/All" and item.get("/P") == MDPPerm.NO_CHANGES.value for item in params)
 
 

@@ -1,10 +1,12 @@
 """Test that no valid earlier signature is lost in silence when a signed file is rebuilt."""
 
 import pytest
+from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec
 
 from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing import lost_signatures
 from chalicelib.pdf.signing.lost_signatures import find_valid_signatures, name_lost_signatures
+from chalicelib.pdf.signing.verification import read_signatures
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE
 from tests.support.pdf.sealing import Release, find_faults, seal_by_hand, seal_declined, seal_signed
@@ -61,6 +63,23 @@ def test_only_valid_signatures_count() -> None:
     assert find_valid_signatures(b"%PDF-1.7 ByteRange and no more") == ()
 
 
+def with_unreadable_signature(signed: bytes) -> bytes:
+    """Return the signed file with a further signature, whose bytes are no CMS message."""
+    pdf = sign_as_another(signed)
+    start = pdf.rindex(b"/Contents <") + len(b"/Contents <")
+    return pdf[:start] + b"00" * 20 + pdf[start + 40 :]
+
+
+def test_an_unreadable_signature_hides_no_valid_one() -> None:
+    source = with_unreadable_signature(signed_by_therapist())
+    assert [report.by for report in find_valid_signatures(source)] == ["Test seal"]
+    release = seal_signed(
+        source, block=BLOCK, field=BOX, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS, rebuild=True
+    )
+    assert release.lost == 1
+    assert find_faults(release, source=source, certificate=certificate()) == []
+
+
 def test_a_broken_signature_may_be_lost() -> None:
     broken = with_form().replace(b"walks", b"Walks", 1)
     release = seal(broken)
@@ -75,5 +94,12 @@ def test_names_that_are_known_already_stay() -> None:
 
 
 def test_a_file_without_signatures_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lost_signatures, "read_signatures", None)
+    monkeypatch.setattr(lost_signatures, "read_readable_signatures", None)
     assert name_lost_signatures(CERTIFICATE, samples.plan_of_care(1)) == CERTIFICATE
+
+
+def test_a_lock_without_parameters_leaves_a_signature_readable() -> None:
+    signed = signed_by_therapist(lock=FieldMDPSpec(FieldMDPAction.INCLUDE, fields=["walks"]))
+    assert b"/TransformParams" in signed
+    (report,) = read_signatures(signed.replace(b"/TransformParams", b"/TransformParamz"))
+    assert (report.by, report.locked) == ("Test seal", False)
