@@ -31,6 +31,7 @@ _STATEMENTS: dict[CertificateType, str] = {
         "This document was received by {way}, signed by hand. {reader} confirmed the signature and date on {when}."
     ),
 }
+_MAX_SIGNERS, _MAX_NAME = 10, 64
 _TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN = 0.0, 118.0, 330.0
 
 
@@ -86,11 +87,20 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
 def _describe_lost_signatures(facts: CertificateFacts) -> str | None:
     if not facts.lost_signatures:
         return None
-    who = ", ".join(isolate(name or "An unnamed signer") for name in facts.lost_signatures)
+    named = facts.lost_signatures[:_MAX_SIGNERS]
+    more = len(facts.lost_signatures) - len(named)
+    who = ", ".join([*map(_name_signer, named), *([f"and {more} more"] if more else [])])
     return (
-        f"Signed digitally before by: {who}. This copy shows those signatures as pictures only. "
-        "The file as it was received has the signatures themselves, and the portal keeps it."
+        f"Signed digitally before by: {who}. This copy shows those signatures as pictures only. The file as it was "
+        "received has the signatures themselves, and the portal keeps it. The names are from the signers' "
+        "certificates, which the portal hasn't checked."
     )
+
+
+def _name_signer(name: str) -> str:
+    """Return the name from a certificate on one line. Anyone can make a certificate with any text as its name."""
+    plain = " ".join(name.split()) or "An unnamed signer"
+    return isolate(plain if len(plain) <= _MAX_NAME else f"{plain[:_MAX_NAME]}…")
 
 
 def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], list[str]]:

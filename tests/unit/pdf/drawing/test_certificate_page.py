@@ -151,6 +151,15 @@ def test_signatures_that_the_file_lost_are_named() -> None:
     facts = replace(samples.CERTIFICATE, lost_signatures=("Sam Lee, PT", ""))
     expected = "Earlier signatures Signed digitally before by: Sam Lee, PT, An unnamed signer. This copy shows those"
     assert expected in text_of(facts)
+    assert "certificates, which the portal hasn't checked." in text_of(facts)
+
+
+def test_names_in_certificates_add_no_lines_and_no_pages() -> None:
+    names = ("Sam\n\nLee", "x" * 64, "y" * 65, *(f"P{number}" for number in range(7)))
+    ten = f"before by: Sam Lee, {'x' * 64}, {'y' * 64}…, P0, P1, P2, P3, P4, P5, P6"
+    assert f"{ten}. This copy" in text_of(replace(samples.CERTIFICATE, lost_signatures=names))
+    more = replace(samples.CERTIFICATE, lost_signatures=(*names, "P7", "P8"))
+    assert f"{ten}, and 2 more. This copy" in text_of(more)
 
 
 @pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
