@@ -1,5 +1,6 @@
 """The check of an uploaded scan before its sender confirms the scan, and the pictures that show what was uploaded."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ PICTURE_WIDTH = 1000
 PICTURE_SECONDS = 600
 
 _MAX_PICTURE_BYTES = 32 * 1024 * 1024
+_NAME_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PDF = "application/pdf"
 _PICTURES = "uploads/scan-pages/"
 """The prefix of the pictures, which expire after a day like the uploads."""
@@ -42,8 +44,10 @@ class ScanPreviews:
     def make(self, document: Document, key: str) -> ScanPreview:
         """Return the preview of the upload with this S3 key.
 
-        Raises `Invalid` with the field `scan` for a file that is no scan of the signed document. The sender could still
+        Raises `Invalid` with the field `scan` for a key that is no upload for this document, because a form can have
+        the key of any file in the bucket, and for a file that is no scan of the signed document. The sender could still
         replace the upload, so the portal inspects the scan again when the sender confirms it."""
+        check_upload(self._files, document.id, key)
         facts = self._inspector.inspect(key, "scan", original=document.original.key)
         if "refused" in facts:
             raise refused_scan(str(facts["refused"]["detail"]))
@@ -79,3 +83,21 @@ class ScanPreviews:
 def refused_scan(detail: str) -> Invalid:
     """Return the error to raise for an upload that the portal does not accept. `detail` says why."""
     return Invalid("We couldn't accept your scan.", errors=[FieldError("scan", detail)])
+
+
+def scan_prefix(document_id: str) -> str:
+    """Return the S3 prefix of a document's uploaded scans, before inspection."""
+    return f"uploads/scans/{document_id}/"
+
+
+def has_upload(files: Files, document_id: str, key: str) -> bool:
+    """Return True if the bucket has an upload for this document under that key."""
+    prefix = scan_prefix(document_id)
+    is_scan_key = key.startswith(prefix) and _NAME_PART.fullmatch(key.removeprefix(prefix)) is not None
+    return is_scan_key and files.exists(key)
+
+
+def check_upload(files: Files, document_id: str, key: str) -> None:
+    """Raise `Invalid` with the field `scan` if the bucket has no upload for this document under that key."""
+    if not has_upload(files, document_id, key):
+        raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])

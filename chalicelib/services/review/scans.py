@@ -2,7 +2,6 @@
 
 A reader with a code and an assistant return documents in this way."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +20,11 @@ from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.identity import identity_data
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.ports import EVIDENCE, Files, Inspector
-from chalicelib.services.review.scan_previews import refused_scan
+from chalicelib.services.review import scan_previews
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text
 
 MAX_SCAN_BYTES = models.MAX_BYTES
 UPLOAD_LIFETIME = BY_HAND_LIFETIME
-
-_NAME_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +60,7 @@ class Scans:
 
         After the upload, the bucket redirects the browser to this `path` of the portal."""
         return self._files.upload_form(
-            f"{scan_prefix(document.id)}{self._writer.ids.new('scn')}",
+            f"{scan_previews.scan_prefix(document.id)}{self._writer.ids.new('scn')}",
             max_bytes=MAX_SCAN_BYTES,
             seconds=int(UPLOAD_LIFETIME.total_seconds()),
             redirect=f"{self._writer.portal_url}{path}",
@@ -71,9 +68,7 @@ class Scans:
 
     def has_upload(self, document_id: str, key: str) -> bool:
         """Return True if the bucket has an upload for this document under that key."""
-        prefix = scan_prefix(document_id)
-        is_scan_key = key.startswith(prefix) and _NAME_PART.fullmatch(key.removeprefix(prefix)) is not None
-        return is_scan_key and self._files.exists(key)
+        return scan_previews.has_upload(self._files, document_id, key)
 
     def take(
         self, document: Document, form: ScanForm, uploader: Uploader, check: Callable[[Document], None]
@@ -103,14 +98,13 @@ class Scans:
 
         Raises `Invalid` for a refused scan, such as a scan of the unsigned original. The portal inspects and stores a
         copy of the upload, because the sender could still replace the upload."""
-        if not self.has_upload(document.id, uploaded):
-            raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
+        scan_previews.check_upload(self._files, document.id, uploaded)
         copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
         self._files.copy(uploaded, copy)
         try:
             result = self._inspector.inspect(copy, "scan", original=document.original.key)
             if "refused" in result:
-                raise refused_scan(str(result["refused"]["detail"]))
+                raise scan_previews.refused_scan(str(result["refused"]["detail"]))
             key, sha256 = f"{EVIDENCE}scans/{document.id}/{result['sha256']}", str(result["sha256"])
             if is_decidable(document.status):
                 self._files.copy(copy, key)
@@ -129,11 +123,6 @@ class Scans:
         recorder = self._writer.recorder(decided, practice, uploader.actor, uploader.now)
         recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
         return self._writer.commit(self._writer.report_to_owner(recorder, decided))
-
-
-def scan_prefix(document_id: str) -> str:
-    """Return the S3 prefix of a document's uploaded scans, before inspection."""
-    return f"uploads/scans/{document_id}/"
 
 
 def _signer(document: Document, name: str, uploader: Uploader) -> Signer:

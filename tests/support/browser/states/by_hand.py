@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from chalicelib.services.review.scans import scan_prefix
+from chalicelib.services.review.scan_previews import scan_prefix
 from tests.support.browser.states.scene import BY_HAND, ID, Scene, state
 from tests.support.fakes import FakeInspector
 from tests.support.provider_fixtures import PRACTICE

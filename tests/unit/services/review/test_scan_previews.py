@@ -40,6 +40,28 @@ def test_a_file_that_is_no_scan_is_refused_before_anybody_confirms_it() -> None:
     assert list(files.objects) == [KEY]
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "originals/doc_other/5ca4",
+        "signed/doc_other/signed.pdf",
+        "uploads/scans/doc_other/scn_1",
+        f"{KEY}/../scn_1",
+        "uploads/scans/doc_abcdef123456/scn_2",
+    ],
+)
+def test_only_an_upload_for_the_document_is_inspected_and_drawn(key: str) -> None:
+    service, files, inspector = previews(*of_pdf(1))
+    if key != "uploads/scans/doc_abcdef123456/scn_2":
+        files.put(key, blank_pdf(), "application/pdf")
+    stored = list(files.objects)
+    with pytest.raises(Invalid, match=r"We did not receive a file\.") as refused:
+        service.make(DOCUMENT, key)
+    assert refused.value.errors == (FieldError("scan", "Choose the file again."),)
+    assert (inspector.asked, list(files.objects)) == ([], stored)
+
+
 @pytest.mark.parametrize(("pages", "shown"), [(1, 1), (MAX_SHOWN, 5), (MAX_SHOWN + 1, 5)])
 def test_the_first_pages_of_a_pdf_are_drawn(*, pages: int, shown: int) -> None:
     service, files, _ = previews(*of_pdf(pages))

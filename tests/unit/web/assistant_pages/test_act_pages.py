@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.review.scans import scan_prefix
+from chalicelib.services.review.scan_previews import scan_prefix
 from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in, portal_with
 from tests.support.assistants import ASSISTANT, assist

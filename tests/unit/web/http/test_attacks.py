@@ -21,7 +21,7 @@ from chalicelib.domain.npi import is_valid
 from chalicelib.services.authentication.password_login import MAX_UNKNOWN_FAILURES
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.review.hand_codes import create_code, create_fax_code
-from chalicelib.services.review.scans import scan_prefix
+from chalicelib.services.review.scan_previews import scan_prefix
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
 from tests.support.accounts import PASSWORD, portal_with_account

@@ -242,6 +242,16 @@ def test_a_missing_name_is_requested_without_a_new_upload(portal: Portal) -> Non
     assert f'name="key" value="{KEY}"' in answer.body.decode()
 
 
+def test_a_form_without_a_name_shows_no_other_file_of_the_bucket(portal: Portal) -> None:
+    other = "signed/doc_other/signed.pdf"
+    portal.files.put(other, b"the file of another patient", "image/png")
+    portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
+    answer = inside(portal).post(f"{DOOR}/signed", key=other, signer_name="")
+    assert (answer.status_code, portal.inspector.asked) == (422, [])
+    assert "Choose the file again." in text(answer)
+    assert other not in answer.body.decode()
+
+
 def test_a_decision_during_the_visit_is_explained(portal: Portal) -> None:
     browser = inside(portal)
     returned = stored(portal).mark_returned(ReturnedMethod.FAX, START)

@@ -26,7 +26,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.pdf_jobs.page_images import text_key
 from chalicelib.services.review.decisions import CONSENT_VERSION
-from chalicelib.services.review.scans import scan_prefix
+from chalicelib.services.review.scan_previews import scan_prefix
 from chalicelib.services.transaction import Change
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, make_form_token
 from chalicelib.web.http.static_assets import asset_url
