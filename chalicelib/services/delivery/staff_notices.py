@@ -45,7 +45,8 @@ NOTICE_TEXTS: Mapping[str, NoticeText] = {
     NoticeKind.SEALING_DELAYED: NoticeText(
         "A signed document is late",
         "A provider has decided a document, and preparing its PDF takes longer than usual. The decision is "
-        "safe, and nobody has to sign again. The portal keeps trying until the PDF is ready.",
+        "safe, and nobody has to sign again. The portal keeps trying until the PDF is ready. If it isn't ready "
+        "by tomorrow, ask the people who run the portal to look at it.",
     ),
     NoticeKind.WEBHOOK_FAILED: NoticeText(
         "An event did not reach your EMR",
