@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError, Invalid, Unavailable
 from chalicelib.services.linked_files import source_link, upload_link
-from chalicelib.services.pdf_requests import RenderedPages, RenderPages
+from chalicelib.services.pdf_requests import RenderedPages, RenderPages, image_name
 from chalicelib.services.ports import Files, Inspector, PdfFunction, StoredFileCorrupt
 
 MAX_SHOWN = 5
@@ -23,14 +23,28 @@ _PICTURES = "uploads/scan-pages/"
 """The prefix of the pictures, which expire after a day like the uploads."""
 
 
+@dataclass(frozen=True)
+class ScanPicture:
+    """A picture of a page of an upload: the page's number from 1, and a presigned URL."""
+
+    page: int
+    url: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScanPreview:
-    """An upload that the portal accepts as a scan: the number of its pages, and presigned URLs of pictures.
+    """An upload that the portal accepts as a scan: the number of its pages, and pictures in the order of the pages.
 
-    There are at most `MAX_SHOWN` pictures. A page that cannot be drawn has none."""
+    The pictures show at most the first `MAX_SHOWN` pages. A page that cannot be drawn has no picture, and a very long
+    page has several, from its top to its bottom."""
 
     pages: int
-    pictures: tuple[str, ...]
+    pictures: tuple[ScanPicture, ...]
+
+    @property
+    def shown(self) -> int:
+        """The number of pages that have pictures."""
+        return len({picture.page for picture in self.pictures})
 
 
 class ScanPreviews:
@@ -53,11 +67,11 @@ class ScanPreviews:
             raise refused_scan(str(facts["refused"]["detail"]))
         pages = int(facts["pages"])
         if facts.get("media_type") != _PDF:
-            return ScanPreview(pages=pages, pictures=(self._url(key),))
+            return ScanPreview(pages=pages, pictures=(self._picture(1, key),))
         return ScanPreview(pages=pages, pictures=self._draw(key, str(facts["sha256"]), min(pages, MAX_SHOWN)))
 
-    def _draw(self, key: str, sha256: str, pages: int) -> tuple[str, ...]:
-        """Write a picture of each of the first `pages` of a PDF, and return the URLs of the pictures.
+    def _draw(self, key: str, sha256: str, pages: int) -> tuple[ScanPicture, ...]:
+        """Write the pictures of the first `pages` of a PDF, and return them.
 
         The result is empty if the PDF cannot be drawn right now. The sender can still confirm the upload."""
         prefix = f"{_PICTURES}{key.rpartition('/')[2]}/"
@@ -71,13 +85,18 @@ class ScanPreviews:
             last=pages,
         )
         with suppress(Unavailable, StoredFileCorrupt):
-            broken = self._pdf.run(request, RenderedPages).broken
-            shown = (page for page in range(1, pages + 1) if page not in broken)
-            return tuple(self._url(f"{prefix}{page}-{PICTURE_WIDTH}") for page in shown)
+            drawn = self._pdf.run(request, RenderedPages)
+            slices = dict(drawn.sliced)
+            return tuple(
+                self._picture(page, prefix + image_name(page, PICTURE_WIDTH, piece))
+                for page in range(1, pages + 1)
+                if page not in drawn.broken
+                for piece in range(1, slices.get(page, 1) + 1)
+            )
         return ()
 
-    def _url(self, key: str) -> str:
-        return self._files.url(key, seconds=PICTURE_SECONDS)
+    def _picture(self, page: int, key: str) -> ScanPicture:
+        return ScanPicture(page, self._files.url(key, seconds=PICTURE_SECONDS))
 
 
 def refused_scan(detail: str) -> Invalid:

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import FieldError, Invalid, Unavailable
 from chalicelib.services.pdf_requests import RenderPages
 from chalicelib.services.ports import StoredFileCorrupt
-from chalicelib.services.review.scan_previews import MAX_SHOWN, ScanPreview, ScanPreviews
+from chalicelib.services.review.scan_previews import MAX_SHOWN, ScanPicture, ScanPreview, ScanPreviews
 from tests.support.fakes import FakeFiles, FakeInspector
 from tests.support.pdf.fake_pdf import FakePdf
 from tests.support.pdf.sample_pdfs import blank_pdf
@@ -67,22 +67,40 @@ def test_the_first_pages_of_a_pdf_are_drawn(*, pages: int, shown: int) -> None:
     service, files, _ = previews(*of_pdf(pages))
     preview = service.make(DOCUMENT, KEY)
     keys = [f"uploads/scan-pages/scn_1/{number}-1000" for number in range(1, shown + 1)]
-    assert preview == ScanPreview(pages=pages, pictures=tuple(files.url(key, seconds=600) for key in keys))
+    pictures = tuple(ScanPicture(page, files.url(key, seconds=600)) for page, key in enumerate(keys, 1))
+    assert preview == ScanPreview(pages=pages, pictures=pictures)
+    assert preview.shown == shown
     assert list(files.objects) == [KEY, *keys]
     assert all(files.objects[key][1] == "image/png" for key in keys)
 
 
 def test_a_photo_is_shown_as_it_is() -> None:
     service, files, _ = previews(b"a photo", {"sha256": "ab", "media_type": "image/jpeg", "pages": 1})
-    assert service.make(DOCUMENT, KEY) == ScanPreview(pages=1, pictures=(files.url(KEY, seconds=600),))
+    assert service.make(DOCUMENT, KEY) == ScanPreview(pages=1, pictures=(ScanPicture(1, files.url(KEY, seconds=600)),))
     assert list(files.objects) == [KEY]
 
 
 def test_a_page_that_cannot_be_drawn_has_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     service, files, _ = previews(*of_pdf(3))
     monkeypatch.setattr(FakePdf, "run", lambda _self, _request, result: result(broken=(2,)))
-    keys = [f"uploads/scan-pages/scn_1/{number}-1000" for number in (1, 3)]
-    assert service.make(DOCUMENT, KEY).pictures == tuple(files.url(key, seconds=600) for key in keys)
+    preview = service.make(DOCUMENT, KEY)
+    assert preview.pictures == tuple(
+        ScanPicture(page, files.url(f"uploads/scan-pages/scn_1/{page}-1000", seconds=600)) for page in (1, 3)
+    )
+    assert preview.shown == 2
+
+
+def test_a_very_long_page_is_shown_to_its_bottom() -> None:
+    data = blank_pdf(size=(612, 7200))
+    service, files, _ = previews(
+        data, {"sha256": sha256(data).hexdigest(), "media_type": "application/pdf", "pages": 1}
+    )
+    preview = service.make(DOCUMENT, KEY)
+    assert (preview.shown, len(preview.pictures)) == (1, 3)
+    names = ("1-1000", "1-1000-2", "1-1000-3")
+    urls = [files.url(f"uploads/scan-pages/scn_1/{name}", seconds=600) for name in names]
+    assert preview.pictures == tuple(ScanPicture(1, url) for url in urls)
+    assert [f"uploads/scan-pages/scn_1/{name}" in files.objects for name in names] == [True] * 3
 
 
 @pytest.mark.parametrize("error", [Unavailable("The function is busy."), StoredFileCorrupt("It was replaced.")])
