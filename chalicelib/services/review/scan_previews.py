@@ -35,10 +35,12 @@ class ScanPicture:
 class ScanPreview:
     """An upload that the portal accepts as a scan: the number of its pages, and pictures in the order of the pages.
 
+    `sha256` (hex) says which file is shown, since the sender could still replace the upload by another file.
     The pictures show at most the first `MAX_SHOWN` pages. A page that cannot be drawn has no picture, and a very long
     page has several, from its top to its bottom."""
 
     pages: int
+    sha256: str
     pictures: tuple[ScanPicture, ...]
 
     @property
@@ -65,10 +67,10 @@ class ScanPreviews:
         facts = self._inspector.inspect(key, "scan", original=document.original.key)
         if "refused" in facts:
             raise refused_scan(str(facts["refused"]["detail"]))
-        pages = int(facts["pages"])
-        if facts.get("media_type") != _PDF:
-            return ScanPreview(pages=pages, pictures=(self._picture(1, key),))
-        return ScanPreview(pages=pages, pictures=self._draw(key, str(facts["sha256"]), min(pages, MAX_SHOWN)))
+        pages, sha256 = int(facts["pages"]), str(facts["sha256"])
+        is_pdf = facts.get("media_type") == _PDF
+        pictures = self._draw(key, sha256, min(pages, MAX_SHOWN)) if is_pdf else (self._picture(1, key),)
+        return ScanPreview(pages=pages, sha256=sha256, pictures=pictures)
 
     def _draw(self, key: str, sha256: str, pages: int) -> tuple[ScanPicture, ...]:
         """Write the pictures of the first `pages` of a PDF, and return them.

@@ -29,10 +29,14 @@ UPLOAD_LIFETIME = BY_HAND_LIFETIME
 
 @dataclass(frozen=True, kw_only=True)
 class ScanForm:
-    """The form that returns a signed scan: the upload's key and the name of the person who signed."""
+    """The form that returns a signed scan: the upload's key and the name of the person who signed.
+
+    `sha256` (hex) is that of the file which the page with the form showed. It is empty for a page of an earlier
+    release."""
 
     key: str
     signer_name: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,7 @@ class Scans:
         check(document)
         signer = _signer(document, _read_signer_name(form.signer_name), uploader)
         practice, (key, sha256) = run_concurrently(
-            lambda: self._writer.practice_of(document), lambda: self._inspect_and_store(document, form.key)
+            lambda: self._writer.practice_of(document), lambda: self._inspect_and_store(document, form)
         )
         decision = Decision(
             action=Action.SIGN_BY_HAND, signer=signer, decided_at=uploader.now, scan_key=key, scan_sha256=sha256
@@ -93,18 +97,21 @@ class Scans:
 
         return self._writer.apply_to_latest(document, step)
 
-    def _inspect_and_store(self, document: Document, uploaded: str) -> tuple[str, str]:
+    def _inspect_and_store(self, document: Document, form: ScanForm) -> tuple[str, str]:
         """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256 (hex).
 
-        Raises `Invalid` for a refused scan, such as a scan of the unsigned original. The portal inspects and stores a
-        copy of the upload, because the sender could still replace the upload."""
-        scan_previews.check_upload(self._files, document.id, uploaded)
+        Raises `Invalid` for a refused scan, such as a scan of the unsigned original, and for another file than the one
+        that the form showed. The portal inspects and stores a copy of the upload, because the sender could still
+        replace the upload."""
+        scan_previews.check_upload(self._files, document.id, form.key)
         copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
-        self._files.copy(uploaded, copy)
+        self._files.copy(form.key, copy)
         try:
             result = self._inspector.inspect(copy, "scan", original=document.original.key)
             if "refused" in result:
                 raise scan_previews.refused_scan(str(result["refused"]["detail"]))
+            if form.sha256 not in ("", result["sha256"]):
+                raise scan_previews.refused_scan("The file was replaced after we showed it. Choose the file again.")
             key, sha256 = f"{EVIDENCE}scans/{document.id}/{result['sha256']}", str(result["sha256"])
             if is_decidable(document.status):
                 self._files.copy(copy, key)

@@ -64,4 +64,4 @@ def show_confirmation(
 
 
 def read_scan_form(context: RequestContext) -> ScanForm:
-    return ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
+    return ScanForm(**{name: context.form.get(name, "") for name in ("key", "signer_name", "sha256")})

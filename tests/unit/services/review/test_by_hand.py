@@ -103,6 +103,17 @@ def test_a_scan_signs_by_hand(world: World) -> None:
     assert [job.name for job in world.store.jobs()] == ["seal", "deliver"]
 
 
+def test_only_the_file_that_the_page_showed_is_recorded(world: World) -> None:
+    visit = world.visit()
+    with pytest.raises(Invalid, match=r"We couldn't accept your scan\.") as refused:
+        world.by_hand.take_scan(world.document(), replace(SCAN, sha256="beef"), visit, world.by())
+    problem = "The file was replaced after we showed it. Choose the file again."
+    assert [(error.field, error.message) for error in refused.value.errors] == [("scan", problem)]
+    assert (list(world.files.objects), world.document().decision) == ([KEY], None)
+    signed = world.by_hand.take_scan(world.document(), replace(SCAN, sha256="5ca4"), visit, world.by())
+    assert signed.outcome is Outcome.BY_HAND
+
+
 @pytest.mark.parametrize("enter", [World.visit, lambda world: world.enter(world.fax_code())], ids=["email", "fax"])
 def test_the_account_hears_of_a_scan_that_did_not_come_from_it(world: World, enter: Callable[[World], Secret]) -> None:
     visit = enter(world)

@@ -68,7 +68,7 @@ def test_the_first_pages_of_a_pdf_are_drawn(*, pages: int, shown: int) -> None:
     preview = service.make(DOCUMENT, KEY)
     keys = [f"uploads/scan-pages/scn_1/{number}-1000" for number in range(1, shown + 1)]
     pictures = tuple(ScanPicture(page, files.url(key, seconds=600)) for page, key in enumerate(keys, 1))
-    assert preview == ScanPreview(pages=pages, pictures=pictures)
+    assert preview == ScanPreview(pages=pages, sha256=sha256(files.get(KEY)).hexdigest(), pictures=pictures)
     assert preview.shown == shown
     assert list(files.objects) == [KEY, *keys]
     assert all(files.objects[key][1] == "image/png" for key in keys)
@@ -76,7 +76,9 @@ def test_the_first_pages_of_a_pdf_are_drawn(*, pages: int, shown: int) -> None:
 
 def test_a_photo_is_shown_as_it_is() -> None:
     service, files, _ = previews(b"a photo", {"sha256": "ab", "media_type": "image/jpeg", "pages": 1})
-    assert service.make(DOCUMENT, KEY) == ScanPreview(pages=1, pictures=(ScanPicture(1, files.url(KEY, seconds=600)),))
+    assert service.make(DOCUMENT, KEY) == ScanPreview(
+        pages=1, sha256="ab", pictures=(ScanPicture(1, files.url(KEY, seconds=600)),)
+    )
     assert list(files.objects) == [KEY]
 
 
@@ -107,11 +109,12 @@ def test_a_very_long_page_is_shown_to_its_bottom() -> None:
 def test_a_pdf_that_cannot_be_drawn_right_now_can_still_be_confirmed(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, _, _ = previews(*of_pdf(2))
+    data, facts = of_pdf(2)
+    service, _, _ = previews(data, facts)
 
     def fail(_: FakePdf, request: RenderPages, __: type) -> None:
         assert (request.texts, request.images.fields["max_bytes"]) == (None, str(32 * 1024 * 1024))
         raise error
 
     monkeypatch.setattr(FakePdf, "run", fail)
-    assert service.make(DOCUMENT, KEY) == ScanPreview(pages=2, pictures=())
+    assert service.make(DOCUMENT, KEY) == ScanPreview(pages=2, sha256=facts["sha256"], pictures=())
