@@ -14,6 +14,7 @@ from chalicelib.domain.certification.rules import close_fax, reopen_fax
 from chalicelib.domain.deliveries import Channel, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import with_fax
 from chalicelib.domain.status import is_decidable
@@ -27,6 +28,7 @@ from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Listing
 from chalicelib.services.review.by_hand import CodeVisitor
 from chalicelib.services.review.fax_documents import VISITORS, FaxDocuments
+from chalicelib.services.review.hand_codes import CodeEntry
 from chalicelib.services.transaction import Change, Job, OutboxRow, merge
 
 PAGE = 25
@@ -49,7 +51,8 @@ class WrongNumbers:
         """Close the fax number of the code's document for its practice, and return the document's id.
 
         If the document was also faxed to the provider's own number, the code does not tell the two apart. So this
-        number is closed too, and removed from the account, whose owner gets an email.
+        number is closed too, and removed from the account, whose owner gets an email. The code is deleted, because it
+        would open the document again for a stranger once the practice has confirmed its own number.
 
         A second report about the same number changes nothing. Raises `Invalid` for a code from before the practice
         confirmed the number, because a recipient must not close the number over and over. Wrong codes raise the same
@@ -61,14 +64,14 @@ class WrongNumbers:
             is_closed = state == FaxNumberState.CLOSED
             is_confirmed = entry.code is not None and is_confirmed_since(state, entry.code.created_at)
             if not is_closed and not is_confirmed:
-                self._close(document, state, visitor)
-            elif not self._close_own(document, visitor) and is_confirmed:
+                self._close(document, entry, state, visitor)
+            elif not self._close_own(document, entry, visitor) and is_confirmed:
                 raise Invalid("The clinic has confirmed this fax number.", errors=[_CONFIRMED])
             return document.id
 
         return retry_on_conflict(step, retry_on=_RETRY_ON)
 
-    def _close(self, document: Document, state: str | None, visitor: CodeVisitor) -> None:
+    def _close(self, document: Document, entry: CodeEntry, state: str | None, visitor: CodeVisitor) -> None:
         number = document.addressee.fax or ""
         closed = replace(document, closed_fax=ClosedFax(number=number))
         reported = close_fax(document, number) if is_decidable(document.status) else closed
@@ -79,10 +82,10 @@ class WrongNumbers:
             recorder.attention(AttentionReason.WRONG_NUMBER).notice(NoticeKind.NEEDS_ATTENTION)
         change, claim = recorder.change(), closing_claim(document.practice_id, number, state)
         row = OutboxRow(id=self._writer.ids.new("out"), created_at=visitor.now, jobs=mark_jobs(document, number))
-        closing = replace(change, claims=(claim,), outbox=(*change.outbox, row))
+        closing = replace(change, claims=(claim,), outbox=(*change.outbox, row), dropped=_shared_codes(document, entry))
         self._store.commit(merge(closing, self._remove_own_number(document, number, visitor.now)))
 
-    def _close_own(self, document: Document, visitor: CodeVisitor) -> bool:
+    def _close_own(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> bool:
         """Close only the provider's own fax numbers, to which the document was faxed, and ask the clinic to call.
 
         The number that the clinic stated is settled. Return False if there is nothing to close."""
@@ -94,7 +97,8 @@ class WrongNumbers:
         recorder.event(DocumentEventType.WRONG_NUMBER_REPORTED, facts)
         if is_decidable(document.status):
             recorder.attention(AttentionReason.PLEASE_CALL).notice(NoticeKind.NEEDS_ATTENTION)
-        self._store.commit(merge(recorder.change(), removal))
+        change = replace(recorder.change(), dropped=_shared_codes(document, entry))
+        self._store.commit(merge(change, removal))
         return True
 
     def _remove_own_number(self, document: Document, number: str, now: datetime) -> Change:
@@ -176,6 +180,12 @@ def mark_jobs(document: Document, number: str) -> tuple[Job, ...]:
         Job(queue=QueueName.DELIVERIES, name=JobName.WRONG_NUMBER, event_id=fax.id, delivery_id=fax.id)
         for fax in faxes[-1:]
     )
+
+
+def _shared_codes(document: Document, entry: CodeEntry) -> tuple[Secret, ...]:
+    """Return the row of the code if the code was also faxed to a provider's own number, or else nothing."""
+    is_shared = document.follow_up is not None and bool(document.follow_up.own_faxes)
+    return (entry.code,) if is_shared and entry.code else ()
 
 
 def _is_waiting_for(document: Document, number: str) -> bool:

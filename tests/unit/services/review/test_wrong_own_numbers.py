@@ -56,6 +56,18 @@ def test_a_report_closes_both_numbers_and_removes_the_providers_own(emr: World) 
     assert [event.type for event in events] == ["fax_reported"]
 
 
+def test_a_reported_code_opens_nothing_after_the_clinic_confirmed_its_number(emr: World) -> None:
+    document = with_own_number(emr)
+    code = emr.code(document)
+    emr.wrong_numbers.report(code, emr.visitor)
+    confirmed = f"{FaxNumberState.CONFIRMED} 2099-01-01T00:00:00+00:00"
+    claim = replace(closing_claim(PRACTICE.id, NUMBER, FaxNumberState.CLOSED), owner=confirmed)
+    emr.store.commit(Change(at=emr.now, claims=(claim,)))
+    with pytest.raises(Invalid, match="wrong or has expired"):
+        emr.wrong_numbers.report(code, emr.visitor)
+    assert emr.code(document) != code
+
+
 def test_an_own_number_to_which_nothing_was_faxed_stays(emr: World) -> None:
     document = with_own_number(emr, faxed=False)
     emr.report(document)
@@ -97,8 +109,10 @@ def test_after_the_clinic_confirmed_its_number_only_the_own_number_can_be_report
     emr.wrong_numbers.report(code, emr.visitor)
     assert owner(emr, document).fax is None
     assert read_state(emr.store, PRACTICE.id, NUMBER) == confirmed
-    with pytest.raises(Invalid, match="confirmed"):
+    with pytest.raises(Invalid, match="wrong or has expired"):
         emr.wrong_numbers.report(code, emr.visitor)
+    with pytest.raises(Invalid, match="confirmed"):
+        emr.report(document)
 
 
 def test_a_confirmed_own_number_is_closed_again(emr: World) -> None:
