@@ -218,7 +218,7 @@ class LifecycleEvents:
             document = reopen_fax(document)
         if _restarts(before, document, command, inbound.now):
             plan = add_choices(self._switches.follow_up(inbound.practice.id), provider, document)
-            return begin(document, inbound.now, plan)
+            return _keep_own_faxes(before, begin(document, inbound.now, plan))
         return document
 
     def _record(
@@ -305,6 +305,15 @@ def _restarts(before: Document, document: Document, command: ResendCommand, now:
     by this correction, or because a fax number that the practice now confirms was reported as wrong."""
     is_open_again = command.fax_confirmed or _is_dropped(before, document, now)
     return document.access != before.access or (document.follow_up_at is None and is_open_again)
+
+
+def _keep_own_faxes(before: Document, begun: Document) -> Document:
+    """Return the document whose new follow-up still names the provider's own numbers to which its code was faxed.
+
+    After a correction, the earlier codes open nothing, so the numbers no longer matter."""
+    if before.follow_up is None or begun.follow_up is None or begun.access != before.access:
+        return begun
+    return replace(begun, follow_up=replace(begun.follow_up, own_faxes=before.follow_up.own_faxes))
 
 
 def _is_dropped(before: Document, after: Document, now: datetime) -> bool:

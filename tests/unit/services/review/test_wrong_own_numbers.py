@@ -138,3 +138,13 @@ def test_a_decided_document_asks_nobody_to_call(emr: World) -> None:
     emr.report(document)
     assert owner(emr, document).fax is None
     assert (emr.latest(document).attention, emr.notices()) == (None, [])
+
+
+def test_a_follow_up_that_begins_again_keeps_the_own_number(emr: World) -> None:
+    document = with_own_number(emr)
+    emr.report(document)
+    emr.change(document, follow_up_at=None)
+    again = emr.resend(document, fax_confirmed=True)
+    assert again.follow_up is not None
+    assert again.follow_up_at is not None
+    assert (again.access, again.follow_up.own_faxes) == (document.access, (OWN,))
