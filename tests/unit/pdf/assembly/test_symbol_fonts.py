@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image
 from pypdf import PdfWriter
-from pypdf.generic import DictionaryObject
+from pypdf.generic import DictionaryObject, StreamObject
 from reportlab.pdfbase.ttfonts import TTFontFile
 
 from chalicelib.pdf.assembly.assemble import assemble_signed
 from chalicelib.pdf.assembly.symbol_fonts import embed_symbols, fit_font
 from chalicelib.pdf.models import SignatureBox
-from chalicelib.pdf.reader import open_pdf, read_dictionary, walk_dictionaries
+from chalicelib.pdf.reader import open_pdf, read_dictionary, read_number, walk_dictionaries
 from chalicelib.pdf.rendering import render_pages
 from chalicelib.pdf.signing.picture_check import compare_pages
 from chalicelib.pdf.substitute_fonts import read_font
@@ -118,6 +118,36 @@ def test_other_fonts_are_left_alone(data: bytes) -> None:
 def test_a_font_without_widths_and_descriptor_is_embedded() -> None:
     bare = raw.write_pdf(raw.objects(o6=b"<< /Type /Font /Subtype /TrueType /BaseFont /Wingdings >>"))
     assert _fonts(_embed(bare)) == ["/TrueType", "file"]
+
+
+def test_the_embedded_font_is_the_fitted_one_and_needs_no_encoding() -> None:
+    data = simple_text("Wingdings", _LINE, width=700, encoding="/Encoding /WinAnsiEncoding")
+    (font,) = _list_fonts(_embed(data))
+    stream = read_dictionary(font.get("/FontDescriptor"))["/FontFile2"]
+    assert isinstance(stream, StreamObject)
+    widths = tuple((code, 700) for code in range(32, 256))
+    assert stream.get_data() == fit_font("SubstituteWingdings", widths)
+    assert read_number(stream.get("/Length1"), 0) == len(stream.get_data())
+    assert "/Encoding" not in font
+
+
+def test_widths_without_a_first_code_begin_at_zero() -> None:
+    font = b"<< /Type /Font /Subtype /TrueType /BaseFont /Wingdings /Widths [%s 321] >>" % (b"/None " * 108)
+    (embedded,) = _list_fonts(_embed(raw.write_pdf(raw.objects(o6=font))))
+    file = read_dictionary(embedded.get("/FontDescriptor"))["/FontFile2"]
+    assert isinstance(file, StreamObject)
+    assert file.get_data() == fit_font("SubstituteWingdings", ((108, 321),))
+
+
+@pytest.mark.parametrize(("width", "fitted"), [(0, None), (1, 1), (32_767, 32_767), (32_768, None)])
+def test_only_usable_widths_count(width: int, fitted: int | None) -> None:
+    entry = b"/FirstChar 254 /Widths [%d]" % width
+    font = b"<< /Type /Font /Subtype /TrueType /BaseFont /Wingdings %s >>" % entry
+    (embedded,) = _list_fonts(_embed(raw.write_pdf(raw.objects(o6=font))))
+    file = read_dictionary(embedded.get("/FontDescriptor"))["/FontFile2"]
+    assert isinstance(file, StreamObject)
+    wanted = _metrics(fit_font("SubstituteWingdings", ()), _TICKED)[0] if fitted is None else fitted
+    assert _metrics(file.get_data(), _TICKED)[0] == wanted
 
 
 def test_fonts_with_equal_widths_share_a_file() -> None:
