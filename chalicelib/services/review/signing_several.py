@@ -57,14 +57,21 @@ class SigningSeveral:
         self._marks = read_marks
 
     def offer(self, document: Document, action: ProviderAction) -> Offer:
-        """Return what the document's review page offers, with two concurrent reads."""
+        """Return what the document's review page offers, with two concurrent reads.
+
+        Marks of documents that were decided or recalled since do not count. To find these marks, the marked documents
+        are read too, but only if by all marks nothing else would wait."""
         provider = action.provider
         marks, count = run_concurrently(
             lambda: self._marks.load(provider, action.now),
             lambda: self._store.count(Listing.PROVIDER_PENDING, provider.id, most=MAX_MARKS + 2),
         )
-        others = len(marks.keys() - {document.id})
-        return Offer(is_marked=is_marked(document, marks), others_marked=others > 0, more_wait=count > others + 1)
+        others = marks.keys() - {document.id}
+        if others and 1 < count <= len(others) + 1:
+            others = {found.id for found in self._marks.find_documents(provider, action.now)} - {document.id}
+        return Offer(
+            is_marked=is_marked(document, marks), others_marked=bool(others), more_wait=count > len(others) + 1
+        )
 
     def next_unread(self, action: ProviderAction, *, besides: str) -> Document | None:
         """Return the provider's pending document that is due first among those without a mark, or None.

@@ -167,6 +167,14 @@ def test_the_offer_depends_on_the_marks_and_on_what_waits(world: World) -> None:
     assert not offer("doc_1").more_wait
 
 
+@pytest.mark.parametrize("changes", [{"status": Status.DECLINED}, {"status": Status.RECALLED}])
+def test_a_mark_of_a_document_that_no_longer_waits_hides_no_other(world: World, changes: dict[str, Any]) -> None:
+    world.mark("doc_1")
+    world.change("doc_1", **changes)
+    offered = world.several.offer(world.stored("doc_2"), BY)
+    assert offered == Offer(is_marked=False, others_marked=False, more_wait=True), "the third waits"
+
+
 def test_the_next_document_is_offered_only_if_one_waits_without_a_mark(world: World) -> None:
     def is_offered(document_id: str) -> bool:
         return world.several.offer(world.stored(document_id), BY).more_wait
