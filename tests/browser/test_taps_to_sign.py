@@ -48,35 +48,6 @@ class Taps:
         expect(self.phone.page.get_by_role("heading", name=re.compile("You signed this"))).to_be_visible()
 
 
-def test_first_signature_with_a_passkey_and_return_with_it(
-    stack: Stack, cedar: Clinic, mailbox: Mailbox, new_context: NewContext
-) -> None:
-    person, phone = someone(), Visitor(new_context(**PHONE), stack.portal_url, mailbox)
-    page = phone.page
-    page.add_init_script(WITHOUT_AUTOFILL)
-    devtools = add_authenticator(page)
-    cedar.send(person)
-    taps = Taps(phone)
-    taps.open(mailbox.start_link(person.email))
-    taps.press(page.get_by_role("checkbox"))
-    taps.press(page.get_by_role("button", name="Face ID, fingerprint or PIN"))
-    phone.read()
-    taps.type(page.get_by_label("Your signature", exact=True), person.name)
-    taps.approve()
-    assert taps.count <= MOST_TAPS_TO_SIGN_FIRST - 1  # no secret
-
-    second = cedar.send(person)
-    page.get_by_role("button", name="Log out", exact=True).click()
-    expect(page.get_by_text("You've been logged out.")).to_be_visible()
-    again = Taps(phone)
-    again.open(mailbox.link(person.email, f"/documents/{second}"))
-    again.press(page.get_by_role("button", name="Use a passkey"))
-    phone.read()
-    again.approve()
-    assert again.count <= MOST_TAPS_TO_RETURN
-    devtools.detach()
-
-
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_taps_from_the_emailed_link_to_the_next_document(
     stack: Stack, cedar: Clinic, mailbox: Mailbox, new_context: NewContext, *, scripts: bool
@@ -134,3 +105,32 @@ def test_the_landing_page_shows_the_practice_logo(stack: Stack, own_clinic: Clin
     logo = phone.page.locator("img.logo")
     expect(logo).to_be_visible()
     assert logo.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 240
+
+
+def test_first_signature_with_a_passkey_and_return_with_it(
+    stack: Stack, cedar: Clinic, mailbox: Mailbox, new_context: NewContext
+) -> None:
+    person, phone = someone(), Visitor(new_context(**PHONE), stack.portal_url, mailbox)
+    page = phone.page
+    page.add_init_script(WITHOUT_AUTOFILL)
+    devtools = add_authenticator(page)
+    cedar.send(person)
+    taps = Taps(phone)
+    taps.open(mailbox.start_link(person.email))
+    taps.press(page.get_by_role("checkbox"))
+    taps.press(page.get_by_role("button", name="Face ID, fingerprint or PIN"))
+    phone.read()
+    taps.type(page.get_by_label("Your signature", exact=True), person.name)
+    taps.approve()
+    assert taps.count <= MOST_TAPS_TO_SIGN_FIRST - 1  # no secret
+
+    second = cedar.send(person)
+    page.get_by_role("button", name="Log out", exact=True).click()
+    expect(page.get_by_text("You've been logged out.")).to_be_visible()
+    again = Taps(phone)
+    again.open(mailbox.link(person.email, f"/documents/{second}"))
+    again.press(page.get_by_role("button", name="Use a passkey"))
+    phone.read()
+    again.approve()
+    assert again.count <= MOST_TAPS_TO_RETURN
+    devtools.detach()

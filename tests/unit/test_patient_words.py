@@ -89,6 +89,23 @@ def an_email(to: str, text: str = "A document waits.", attachment: bytes = b"", 
 
 
 @pytest.mark.parametrize(
+    ("kind", "content_id", "places"),
+    [
+        ("image/png", "<logo@portal>", []),
+        ("application/pdf", "<logo@portal>", ["attachment of an email"]),
+        ("image/png", "<other@portal>", ["attachment of an email"]),
+    ],
+)
+def test_only_the_logo_of_the_clinic_is_no_attachment(kind: str, content_id: str, places: list[str]) -> None:
+    message = EmailMessage()
+    message["to"] = "dr@example.com"
+    message.set_content("A document waits.", subtype="html")
+    maintype, _, subtype = kind.partition("/")
+    message.add_related(b"bytes", maintype=maintype, subtype=subtype, cid=content_id)
+    assert [leak.partition(",")[0] for leak in find_leaks(list(read_email(message)))] == places
+
+
+@pytest.mark.parametrize(
     ("email", "places"),
     [
         (an_email("dr@example.com"), []),

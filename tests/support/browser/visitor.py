@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import httpx
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Error, Page, expect
 
 from infrastructure.local.localhost_http import LocalhostTransport
 from tests.support.browser.people import PASSWORD, Person
@@ -49,8 +49,16 @@ class Visitor:
         self.mailbox = mailbox
 
     def open(self, address: str) -> None:
-        """Open a whole address, such as an emailed link, or a path of the portal."""
-        self.page.goto(address if address.startswith("http") else f"{self.portal_url}{address}")
+        """Open a whole address, such as an emailed link, or a path of the portal.
+
+        A page that waits for a job may reload at this very moment, which aborts the navigation. It is repeated then."""
+        url = address if address.startswith("http") else f"{self.portal_url}{address}"
+        try:
+            self.page.goto(url)
+        except Error as error:
+            if "ERR_ABORTED" not in error.message:
+                raise
+            self.page.goto(url)
 
     def fetch(self, path: str) -> bytes:
         """Return the bytes of the file to which a path of the portal redirects this browser, such as a PDF."""

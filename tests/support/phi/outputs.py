@@ -6,7 +6,7 @@ patient's own practice (responses of the API, bodies of webhooks) and to an auth
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ from tests.support.phi.patient_words import find_patient_words
 
 MOST_LINES = 10_000
 """The number of lines of one log group that the local AWS returns at most."""
+
+
+LOGO_ID = "<logo@portal>"
+"""The Content-ID of a clinic's logo in an email."""
 
 
 class Place(StrEnum):
@@ -113,7 +117,7 @@ def read_email(message: EmailMessage) -> Iterator[Output]:
             yield Output(Place.EMAIL, f"file name to {to}", name)
         if part.get_content_maintype() == "text":
             yield Output(Place.EMAIL, f"{part.get_content_type()} to {to}", str(part.get_content()))
-        elif not part.is_multipart():
+        elif not part.is_multipart() and not _is_logo(part):
             is_fax = to.endswith(f"@{FIXED_PARAMETERS['FaxDomain']}")
             content = part.get_payload(decode=True)
             yield Output(
@@ -121,6 +125,11 @@ def read_email(message: EmailMessage) -> Iterator[Output]:
                 f"{part.get_content_type()} to {to}",
                 content.decode("latin-1") if isinstance(content, bytes) else str(content),
             )
+
+
+def _is_logo(part: Message) -> bool:
+    """Return True if a part of an email is the clinic's logo in the HTML text, which an administrator has uploaded."""
+    return part.get_content_maintype() == "image" and part["Content-ID"] == LOGO_ID
 
 
 def read_logs(logs: Any) -> Iterator[Output]:
