@@ -18,7 +18,7 @@ from tests.support.stack import Stack
 MILLISECONDS_TO_WAIT = 20_000
 
 NewContext = Callable[..., BrowserContext]
-NewClinic = Callable[[str], Clinic]
+NewClinic = Callable[..., Clinic]
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +51,13 @@ def mailbox(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def new_clinic(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewClinic]:
-    """Return a function that starts the sample clinic (a small EMR) with a new practice.
+    """Return a function that starts the sample clinic (a small EMR) with a new practice, which has the given settings.
 
     Each clinic runs until the test session ends. Without a receiver, the portal would retry a webhook for minutes, and
     the queues that all tests share would never become empty."""
     with ExitStack() as open_clinics:
-        yield lambda name: open_clinics.enter_context(
-            running_clinic(stack, mailbox, tmp_path_factory.mktemp("clinic"), name=name)
+        yield lambda name, **settings: open_clinics.enter_context(
+            running_clinic(stack, mailbox, tmp_path_factory.mktemp("clinic"), name=name, **settings)
         )
 
 
@@ -93,6 +93,12 @@ def phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
 @pytest.fixture
 def other_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
     """Return a second visitor whose browser has the size of a phone and its own cookies."""
+    return visit(new_context(**PHONE), stack, mailbox)
+
+
+@pytest.fixture
+def assistants_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
+    """Return a visitor of the portal whose phone browser is that of a provider's assistant."""
     return visit(new_context(**PHONE), stack, mailbox)
 
 

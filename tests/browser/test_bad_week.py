@@ -216,26 +216,6 @@ def code_mailed(mailbox: Mailbox, person: Person) -> str:
     return codes()[-1]
 
 
-def test_a_plan_for_another_provider_at_the_same_address_stays_apart(week: Week, phone: Visitor) -> None:
-    owner, other = someone(), someone()
-    first, number = week.approve_and_send(owner)
-    phone.sign_up(owner)
-    answer = week.desk.send("/send", provider_values(replace(other, email=owner.email)), form="/send")
-    assert answer.status_code == httpx.codes.OK
-    phone.open("/documents")
-    expect(phone.page.get_by_role("link", name=re.compile("Review")).first).to_be_visible()
-
-    # The document is recalled: the provider's list is empty, and the number can be used again
-    week.recall(first, "Sent to the wrong provider")
-    week.expect_closed(number)
-    phone.open("/documents")
-    expect(phone.page.get_by_role("link", name=re.compile("Review"))).to_have_count(0)
-    assert "Nothing to do" in week.desk.page(f"/documents/{first}")
-    again, same = week.approve_and_send(owner, external_id=number)
-    assert (same, again != first) == (number, True)
-    week.desk.wait_for_row(number, WAITING)
-
-
 def test_a_declined_plan_is_replaced_by_a_new_version(week: Week, phone: Visitor) -> None:
     person = someone()
     document_id, number = week.approve_and_send(person)

@@ -88,7 +88,7 @@ class Mailbox:
 
     def mails(self, to: str) -> Sequence[Mapping[str, Any]]:
         """Return the emails to one address as JSON values, newest last."""
-        answer = httpx.get(f"{self.url}/api/messages", params={"to": to})
+        answer = httpx.get(f"{self.url}/api/messages", params={"to": to}, timeout=SECONDS_FOR_A_MAIL)
         emails: Sequence[Mapping[str, Any]] = answer.raise_for_status().json()
         return emails
 
