@@ -1,13 +1,14 @@
 """Test every page in every state against WCAG 2.2 AA. `docs/accessibility.md` maps the criteria to tests."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import MILLISECONDS_TO_WAIT, NewContext
 from tests.support.browser.memory_server import MemoryPortal
 from tests.support.browser.states import STATES
 from tests.support.browser.states.reviewing import review
@@ -18,7 +19,12 @@ JS = Path(__file__).parents[1] / "js"
 AXE = JS / "node_modules" / "axe-core" / "axe.min.js"
 MAIN_PAGES = ["login", "pending", "past", "review", "by-hand-document", "signed-and-sealed"]
 # These rules go beyond WCAG. axe calls them best practices.
-RUN_AXE = "(await axe.run(document, {resultTypes: ['violations']})).violations"
+RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+BROWSER: dict[str, Any] = {**PHONE, "reduced_motion": "reduce", "bypass_csp": True}
+"""A phone without motion. The pages' content security policy is off, because it would block the library axe-core."""
+
+CHANGES_THE_BROWSER = {"session-about-to-end", "login-with-a-passkey-first", "setup-on-a-device-with-passkeys"}
+"""The states that set the browser's clock or give it a passkey, so that another state needs another browser."""
 
 # Texts, images and controls, but not the boxes around them or marks that styles add.
 WIDER_THAN_THE_SCREEN = """
@@ -70,27 +76,47 @@ def axe() -> str:
 
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
-    """Return a portal in memory with a phone-sized page.
-
-    The page's content security policy is off, because it would block the library axe-core."""
-    return Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
+    """Return a portal in memory with a phone-sized page."""
+    return Scene(memory, new_context(**BROWSER).new_page())
 
 
-def find_violations(page: Page, axe: str) -> list[str]:
-    """Return the accessibility faults that the library axe-core finds on the page: a line for each rule and element."""
-    violations: list[dict[str, Any]] = page.evaluate(f"async () => {{ {axe}\n return {RUN_AXE}; }}")
+@pytest.fixture(scope="module")
+def reused_page(chromium: Browser) -> Iterator[Page]:
+    """Return a page that shows one state after another, because starting a browser for each takes half the time."""
+    with chromium.new_context(**BROWSER) as context:
+        context.set_default_timeout(MILLISECONDS_TO_WAIT)
+        yield context.new_page()
+
+
+@pytest.fixture
+def scene_of_state(name: str, memory: MemoryPortal, new_context: NewContext, reused_page: Page) -> Iterator[Scene]:
+    """Return a portal in memory with a phone-sized page that shows the state `name`."""
+    page = new_context(**BROWSER).new_page() if name in CHANGES_THE_BROWSER else reused_page
+    page.context.clear_cookies()
+    page.set_viewport_size(PHONE["viewport"])
+    scene = Scene(memory, page)
+    STATES[name](scene)
+    yield scene
+    page.evaluate("() => { sessionStorage.clear(); localStorage.clear(); }")
+
+
+def find_violations(page: Page) -> list[str]:
+    """Return the accessibility faults that the library axe-core finds on the page: a line for each rule and element.
+
+    The page must have loaded the library."""
+    violations: list[dict[str, Any]] = page.evaluate(RUN_AXE)
     return [f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"]]
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
+def test_page_meets_the_guidelines(scene_of_state: Scene, axe: str) -> None:
     """The page must have no accessibility fault, and fit a width of 320 pixels.
 
     That width equals a desktop window of 1280 pixels at a zoom of 400%."""
-    STATES[name](scene)
-    page = scene.page
+    page = scene_of_state.page
+    page.evaluate(f"() => {{ {axe}\n }}")
     faults = {
-        "axe on a phone": find_violations(page, axe),
+        "axe on a phone": find_violations(page),
         "targets under 24 pixels (2.5.8)": page.evaluate(SMALL_TARGETS),
         "title, heading, language (2.4.2, 2.4.6, 3.1.1)": find_missing_names(page),
         "no help (3.2.6)": [] if page.locator("footer").get_by_role("link").count() else ["no contact"],
@@ -98,7 +124,7 @@ def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     faults["beyond 320 pixels (1.4.10)"] = find_overflow(page)
     page.set_viewport_size(DESK["viewport"])
-    faults["axe at a desk"] = find_violations(page, axe)
+    faults["axe at a desk"] = find_violations(page)
     assert {fault: where for fault, where in faults.items() if where} == {}
 
 
@@ -118,21 +144,21 @@ def find_overflow(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("name", MAIN_PAGES)
-def test_pages_work_with_text_of_twice_the_size(name: str, scene: Scene) -> None:
+def test_pages_work_with_text_of_twice_the_size(scene_of_state: Scene) -> None:
     """WCAG 1.4.4 requires pages to work at a zoom of 200%, where a desktop window is only 640 pixels wide."""
-    scene.page.set_viewport_size({"width": 640, "height": 800})
-    STATES[name](scene)
-    scene.page.add_style_tag(content="html { font-size: 200%; }")
-    assert scene.page.evaluate(WIDER_THAN_THE_SCREEN) == []
+    page = scene_of_state.page
+    page.set_viewport_size({"width": 640, "height": 800})
+    page.add_style_tag(content="html { font-size: 200%; }")
+    assert page.evaluate(WIDER_THAN_THE_SCREEN) == []
 
 
 @pytest.mark.parametrize("name", MAIN_PAGES)
-def test_pages_work_with_wider_text_spacing(name: str, scene: Scene) -> None:
+def test_pages_work_with_wider_text_spacing(scene_of_state: Scene) -> None:
     """WCAG 1.4.12 requires that wider text spacing hides no content."""
-    STATES[name](scene)
+    page = scene_of_state.page
     spaced = "line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important;"
-    scene.page.add_style_tag(content=f"* {{ {spaced} }} p {{ margin-bottom: 2em !important; }}")
-    assert find_overflow(scene.page) == []
+    page.add_style_tag(content=f"* {{ {spaced} }} p {{ margin-bottom: 2em !important; }}")
+    assert find_overflow(page) == []
 
 
 def walk(page: Page, most: int = 80) -> list[str]:
@@ -227,7 +253,7 @@ def test_errors_are_announced_and_shown_at_their_fields(scene: Scene) -> None:
 
 def test_nothing_moves_with_reduced_motion(memory: MemoryPortal, new_context: NewContext) -> None:
     memory.reset()
-    scene = Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
+    scene = Scene(memory, new_context(**BROWSER).new_page())
     review(scene)
     moving = """() => [...document.querySelectorAll("*")].filter((element) => {
       const style = getComputedStyle(element);
