@@ -57,16 +57,12 @@ def by_hand_document_refused(scene: Scene) -> None:
 
 @state
 def by_hand_confirm(scene: Scene) -> None:
-    scene.open(
-        f"{BY_HAND}/uploaded?key={_scan(scene, {'media_type': 'application/pdf', 'sha256': '5ca4', 'pages': 1})}"
-    )
+    scene.open(f"{BY_HAND}/uploaded?key={_plan(scene)}")
 
 
 @state
 def by_hand_confirm_without_a_name(scene: Scene) -> None:
-    scene.open(
-        f"{BY_HAND}/uploaded?key={_scan(scene, {'media_type': 'application/pdf', 'sha256': '5ca4', 'pages': 1})}"
-    )
+    scene.open(f"{BY_HAND}/uploaded?key={_plan(scene)}")
     scene.page.get_by_label("Who signed it?").fill("")
     scene.press("Yes, this is the signed document")
 
