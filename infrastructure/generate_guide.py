@@ -186,6 +186,7 @@ _DOCUMENT: Mapping[str, Any] = {
     "recalled_reason": None,
     "deliveries": [_line("sent")],
     "copies": [],
+    "metadata": {"visit": "V-9"},
     "trail": {"sequence": 3, "head": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"},
 }
 _CHANGES: Mapping[str, Mapping[str, Any]] = {
