@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -74,7 +75,9 @@ class Run:
 
     def confirm_copy(self, document_id: str) -> None:
         """Report as the EMR does that a person read a dated signature on the copy that came back."""
-        today = datetime.now(UTC).date()
+        with self.http() as http:
+            zone = http.get("/v1/practice").raise_for_status().json()["time_zone"]
+        today = datetime.now(ZoneInfo(zone)).date()
         report = {"document_id": document_id, "seen": "signed_and_dated", "signed_on": today.isoformat()}
         named = {"type": "document.copy_confirmed", "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         self._post(f"msg_copy_{document_id}", {**named, "data": report})
