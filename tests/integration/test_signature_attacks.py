@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -49,6 +50,7 @@ class CodeReader:
         code = find_in_mail(stack, mailbox, r"Your code: (\d{6})\b")
         assert self.post(self.where, at=self.where, code=code).status_code == httpx.codes.SEE_OTHER
         wait_until(lambda: "data-upload" in self.page(), 120, "the pages of the document")
+        self.confirmation = self._store(as_pictures(signed=True))
 
     def page(self) -> str:
         return self.http.get(f"{self.where}/document").text
@@ -60,15 +62,19 @@ class CodeReader:
     def upload(self, scan: bytes, signer: str) -> httpx.Response:
         """Upload a file as the scan of the signed page, and confirm it under the name of this signer.
 
-        Return the response to the confirmation."""
+        The page that shows the upload would refuse it already. So the form's token is that of a good scan's page, as an
+        attacker would take it. Return the response to the confirmation."""
+        (key,) = parse_qs(urlsplit(self._store(scan)).query)["key"]
+        return self.post(f"{self.where}/signed", at=self.confirmation, key=key, signer_name=signer)
+
+    def _store(self, scan: bytes) -> str:
+        """Upload a file as a scan, and return the path of the page that shows the scan."""
         page = self.page()
         (action,) = re.findall(r'action="(http[^"]+)"', page)
         found = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
         fields = {name: html.unescape(value) for name, value in found if name != "csrf"}
         place = httpx.post(action, data=fields, files={"file": ("scan.pdf", scan, "application/pdf")}, timeout=60)
-        confirm = place.headers["location"].split("//", 1)[1].partition("/")[2]
-        (key,) = re.findall(r'name="key" value="([^"]+)"', self.http.get(f"/{confirm}").text)
-        return self.post(f"{self.where}/signed", at=f"/{confirm}", key=html.unescape(key), signer_name=signer)
+        return "/" + place.headers["location"].split("//", 1)[1].partition("/")[2]
 
 
 def saved_again(*, backwards: bool = False) -> bytes:
