@@ -18,6 +18,8 @@ from bench.corpus.results import FileResult, Outcome
 from chalicelib.services.documents.incoming_pdf import sha256
 
 Check = Callable[[str, bytes], FileResult]
+Clock = Callable[[], float]
+"""A clock that returns seconds since some moment."""
 
 SECONDS = 600.0
 """The time limit for a file. The functions of production end after 140 seconds for each part of the work."""
@@ -41,24 +43,30 @@ class _Running:
 
 
 def check_all(
-    folder: Path, files: Iterable[str], check: Check, *, processes: int, seconds: float = SECONDS
+    folder: Path,
+    files: Iterable[str],
+    check: Check,
+    *,
+    processes: int,
+    seconds: float = SECONDS,
+    clock: Clock = time.monotonic,
 ) -> Iterator[FileResult]:
     """Check the files (paths below `folder`), and yield each result as it comes. `processes` run at a time."""
     waiting, running = iter(files), list[_Running]()
     while True:
         while len(running) < processes and (file := next(waiting, None)) is not None:
-            running.append(_start(file, (folder / file).read_bytes(), check, seconds))
+            running.append(_start(file, (folder / file).read_bytes(), check, seconds, clock))
         if not running:
             return
-        yield from _collect(running)
+        yield from _collect(running, clock)
 
 
-def _start(file: str, data: bytes, check: Check, seconds: float) -> _Running:
+def _start(file: str, data: bytes, check: Check, seconds: float, clock: Clock) -> _Running:
     here, there = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=_run, args=(file, data, check, there))
     process.start()
     there.close()
-    now = time.monotonic()
+    now = clock()
     return _Running(file, sha256(data), process, here, now, now + seconds)
 
 
@@ -78,19 +86,19 @@ def _peak_megabytes() -> float:
     return round(max(usage.ru_maxrss for usage in usages) / 1024, 1)
 
 
-def _collect(running: list[_Running]) -> Iterator[FileResult]:
+def _collect(running: list[_Running], clock: Clock) -> Iterator[FileResult]:
     """Wait until a process ends or exceeds its time. Remove all such processes from the list, and yield their results.
 
     A result that arrives at the last moment counts."""
-    nearest = min(job.until for job in running) - time.monotonic()
+    nearest = min(job.until for job in running) - clock()
     connection.wait([job.pipe for job in running], timeout=max(0.0, nearest))
     for job in tuple(running):
-        if job.pipe.poll() or time.monotonic() >= job.until:
+        if job.pipe.poll() or clock() >= job.until:
             running.remove(job)
-            yield _finish(job)
+            yield _finish(job, clock)
 
 
-def _finish(job: _Running) -> FileResult:
+def _finish(job: _Running, clock: Clock) -> FileResult:
     """Return the result of a process, and end the process with all that it started."""
     try:
         result = _receive(job)
@@ -98,7 +106,7 @@ def _finish(job: _Running) -> FileResult:
         result = FileResult(file=job.file, outcome=Outcome.CRASHED, reason="the process ended")
     _kill(job.process)
     job.pipe.close()
-    return replace(result, sha256=job.sha256, seconds=round(time.monotonic() - job.started, 2))
+    return replace(result, sha256=job.sha256, seconds=round(clock() - job.started, 2))
 
 
 def _receive(job: _Running) -> FileResult:
