@@ -15,7 +15,7 @@ from typing import TypeVar
 from bench import memory
 from chalicelib import bootstrap, workers
 from chalicelib.adapters import json_codec as codec
-from chalicelib.domain.documents import Decision, Document, Sealing, Signer, SigningMethod, StoredPdf
+from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.models import MAX_PAGES
@@ -24,7 +24,7 @@ from chalicelib.settings import settings
 from infrastructure.repository import ROOT
 from tests.support.fakes import START
 from tests.support.pdf.largest_pdf import largest_pdf
-from tests.support.provider_fixtures import a_document, a_store
+from tests.support.provider_fixtures import SIGNER, a_document, a_store
 
 GIVEN = 1024
 """The memory in megabytes of the smallest function that does this work (.chalice/config.json)."""
@@ -126,14 +126,7 @@ class InProcessPdf:
 def signed_document(key: str, sha256: str, *, pages: int) -> Document:
     """Return a document that its provider has signed, with the PDF at `key` as its original, for a `seal` job."""
     original = StoredPdf(key=key, sha256=sha256, pages=pages)
-    signer = Signer(
-        name="Luis Rivera",
-        credential="MD",
-        npi="1234567893",
-        method=SigningMethod.ELECTRONIC,
-        authentication="password",
-    )
-    decision = Decision(action=Action.APPROVE, signer=signer, decided_at=START, typed_name="Luis Rivera")
+    decision = Decision(action=Action.APPROVE, signer=SIGNER, decided_at=START, typed_name=SIGNER.name)
     return a_document(
         original=original,
         pages_ready=None,

@@ -82,7 +82,7 @@ def _reduce(picture: Image.Image, size: tuple[int, int], hole: tuple[float, floa
 def _has_darker(one: Image.Image, other: Image.Image) -> bool:
     """Return True if any pixel of `one` is clearly darker than all nearby pixels of `other`."""
     _, most = ImageChops.subtract(other.filter(ImageFilter.MinFilter(3)), one).getextrema()
-    return float(most) > _ROUGH_TOLERANCE  # type: ignore[arg-type]
+    return float(most) > _ROUGH_TOLERANCE  # type: ignore[arg-type]  # a gray image has one pair of extremes
 
 
 def render_pdfium(data: bytes, pages: int, *, first: int = 1, fine: bool = False) -> Iterator[Picture]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from bench.corpus.comparison import find_changed_page
 from bench.corpus.programs import has_syntax_errors, is_seal_valid
 from bench.corpus.results import FileResult, Outcome
-from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
+from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Status
@@ -28,17 +28,9 @@ from chalicelib.services.ports import StoredFileCorrupt
 from chalicelib.services.transaction import Job
 from tests.support.fakes import FakeClock, FakeFiles, FakeIds
 from tests.support.pdf.fake_pdf import FakePdf
-from tests.support.provider_fixtures import a_document, a_store
+from tests.support.provider_fixtures import SIGNER, a_document, a_store
 
 T = TypeVar("T")
-
-_SIGNER = Signer(
-    name="Luis Rivera",
-    credential="MD",
-    npi="1234567893",
-    method=SigningMethod.ELECTRONIC,
-    authentication="account password",
-)
 
 
 class CheckFailed(Exception):
@@ -126,7 +118,7 @@ class FileCheck:
     def seal(self, document: Document) -> Release:
         """Place the signature, assemble and seal the file, and do the checks that come before its release."""
         now = self._clock.now()
-        decision = Decision(action=Action.APPROVE, signer=_SIGNER, decided_at=now, typed_name=_SIGNER.name)
+        decision = Decision(action=Action.APPROVE, signer=SIGNER, decided_at=now, typed_name=SIGNER.name)
         maker = ReleaseMaker(
             files=self._files,
             pdf=self._pdf,

@@ -9,7 +9,17 @@ from chalicelib.domain.carriers.received_faxes import PageMatch, ReceivedFax, Re
 from chalicelib.domain.certification.facts import Certification
 from chalicelib.domain.colleagues.hand_overs import hand_over
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.domain.documents import Addressee, Author, DeliveryChoice, Document, Kind, Patient, StoredPdf
+from chalicelib.domain.documents import (
+    Addressee,
+    Author,
+    DeliveryChoice,
+    Document,
+    Kind,
+    Patient,
+    Signer,
+    SigningMethod,
+    StoredPdf,
+)
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change
@@ -37,6 +47,16 @@ PROVIDER = Provider(
     email="dr.rivera@example.com",
     password_hash="(not checked here)",
 )
+
+SIGNER = Signer(
+    name=PROVIDER.name,
+    credential=PROVIDER.credential,
+    npi=PROVIDER.npi,
+    method=SigningMethod.ELECTRONIC,
+    authentication="account password",
+    provider_id=PROVIDER.id,
+)
+"""The sample provider as the person who signed a document in the portal."""
 
 OTHER_PROVIDER = replace(
     PROVIDER, id="prv_2", first_name="Jane", last_name="Okafor", npi="1000000004", email="jane@example.com"

@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Page
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.domain.documents import Decision, DeclineReason, Document, Patient, Signer, SigningMethod, StoredPdf
+from chalicelib.domain.documents import Decision, DeclineReason, Document, Patient, StoredPdf
 from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action, Outcome, Status
@@ -30,7 +30,7 @@ from tests.support.browser.memory_server import MemoryPortal
 from tests.support.browser.people import PASSWORD
 from tests.support.fakes import START
 from tests.support.pdf.sample_pdfs import drawn_pdf
-from tests.support.provider_fixtures import PROVIDER, a_delivery, a_document
+from tests.support.provider_fixtures import PROVIDER, SIGNER, a_delivery, a_document
 
 ID = a_document().id
 REVIEW = f"/documents/{ID}"
@@ -189,14 +189,6 @@ def state(reach: Callable[[Scene], None]) -> Callable[[Scene], None]:
 # Parts
 
 SIGNED = StoredPdf(key="signed/doc_abcdef123456/ab.pdf", sha256="ab", pages=4, level="B-T")
-SIGNER = Signer(
-    name=PROVIDER.name,
-    credential="MD",
-    npi=PROVIDER.npi,
-    method=SigningMethod.ELECTRONIC,
-    authentication="account password",
-    provider_id=PROVIDER.id,
-)
 
 
 def patient(first_name: str, last_name: str) -> Patient:
