@@ -50,6 +50,13 @@ def portal_with(*documents: Document) -> Portal:
     return portal
 
 
+def stored_provider(portal: Portal) -> Provider:
+    """Return the sample provider as the portal has stored it."""
+    provider = portal.store.provider(PROVIDER.id)
+    assert provider is not None
+    return provider
+
+
 def logged_in(portal: Portal, provider: Provider = PROVIDER) -> Browser:
     """Return a browser of the provider that is logged in, without the steps of a login.
 

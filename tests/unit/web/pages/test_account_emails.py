@@ -21,13 +21,6 @@ def portal() -> Portal:
     return portal_with_account()
 
 
-@pytest.fixture
-def browser(portal: Portal) -> Browser:
-    made = portal.browser()
-    made.log_in(EMAIL, PASSWORD)
-    return made
-
-
 def account(portal: Portal) -> Provider:
     provider = portal.store.provider(PROVIDER.id)
     assert provider is not None

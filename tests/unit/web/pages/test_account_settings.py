@@ -6,11 +6,10 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from chalicelib.domain.providers import Provider
 from chalicelib.services.authentication.passkey_challenges import is_valid_challenge, make_challenge
 from chalicelib.services.signed_tokens import from_base64url
 from chalicelib.services.transaction import Change
-from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account
+from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account, stored_provider
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
 from tests.support.provider_fixtures import PROVIDER
@@ -19,19 +18,6 @@ from tests.support.provider_fixtures import PROVIDER
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
     return portal_with_account()
-
-
-@pytest.fixture
-def browser(portal: Portal) -> Browser:
-    made = portal.browser()
-    made.log_in(EMAIL, PASSWORD)
-    return made
-
-
-def provider(portal: Portal) -> Provider:
-    provider = portal.store.provider(PROVIDER.id)
-    assert provider is not None
-    return provider
 
 
 def add_app(portal: Portal, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
@@ -139,7 +125,7 @@ def test_a_recovery_code_works_once(portal: Portal, browser: Browser) -> None:
     assert (len(codes), len(codes[0])) == (10, 29)
     assert with_pending_login(portal).post("/login/second", code=f" {codes[3].lower()} ").status_code == 303
     assert with_pending_login(portal).post("/login/second", code=codes[3]).status_code == 401
-    assert len(provider(portal).recovery) == 9
+    assert len(stored_provider(portal).recovery) == 9
 
 
 def test_recovery_codes_are_stored_as_hashes_and_shown_once(portal: Portal, browser: Browser) -> None:
@@ -160,7 +146,7 @@ def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, bro
     """Codes made without a second factor would get valid when one is added later, and nobody would remember them."""
     answer = browser.post("/account/recovery-codes")
     assert answer.status_code == 404
-    assert provider(portal).recovery == ()
+    assert stored_provider(portal).recovery == ()
 
 
 # Effects of a change
@@ -174,7 +160,7 @@ def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(portal: Po
     assert browser.get("/documents").status_code == 200
     browser.post("/account/authenticator/remove")
     assert [delivery.type for delivery in portal.mails()] == ["authenticator_added", "authenticator_removed"]
-    assert provider(portal).recovery == ()
+    assert stored_provider(portal).recovery == ()
     assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
 
 
@@ -196,10 +182,10 @@ def test_no_change_is_made_long_after_a_login(portal: Portal, browser: Browser, 
     for _ in range(15):
         portal.time.pass_time(minutes=1)
         browser.get("/documents")
-    before = provider(portal)
+    before = stored_provider(portal)
     fields = {"password": PASSWORD, "new_password": "copper lantern river"}
     assert header(browser.post(path, fields), "location") == "/account"
-    assert provider(portal) == before
+    assert stored_provider(portal) == before
     assert "Confirm it's you" in text(browser.get("/account"))
     assert browser.post("/account/confirm", password="wrong").status_code == 400
     assert browser.post("/account/confirm", password=PASSWORD).status_code == 303
@@ -239,7 +225,7 @@ def test_eight_characters_are_enough_only_with_a_second_factor(portal: Portal, b
 def test_a_new_password_similar_to_the_owner_or_a_practice_is_refused_with_the_reason(
     portal: Portal, browser: Browser, password: str
 ) -> None:
-    known = replace(provider(portal), version=provider(portal).version + 1, practices=("prc_1",))
+    known = replace(stored_provider(portal), version=stored_provider(portal).version + 1, practices=("prc_1",))
     portal.store.commit(Change(at=START, providers=(known,)))
     answer = browser.post("/account/password", password=PASSWORD, new_password=password)
     assert answer.status_code == 400
@@ -270,7 +256,7 @@ def test_support_removes_a_lost_second_factor_and_the_owner_gets_an_email(portal
     add_app(portal, browser)
     answer = portal.admin_actions.run({"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
     assert answer == {"id": PROVIDER.id}
-    assert not provider(portal).has_second_factor
+    assert not stored_provider(portal).has_second_factor
     assert browser.get("/documents").status_code == 303
     assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
     assert [delivery.type for delivery in portal.mails()] == ["authenticator_added", "second_factor_reset"]
@@ -281,7 +267,7 @@ def test_a_short_password_is_invalidated_with_the_second_factor(portal: Portal, 
     browser.post("/account/password", password=PASSWORD, new_password="vxqtrakm")
     portal.admin_actions.run({"action": "reset_second_factor", "email": EMAIL})
     assert portal.browser().log_in(EMAIL, "vxqtrakm").status_code == 401
-    assert not provider(portal).short_password
+    assert not stored_provider(portal).short_password
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com", "", "nonsense"])
@@ -320,13 +306,13 @@ def test_a_challenge_is_valid_for_one_person_and_ten_minutes() -> None:
 
 
 def test_the_owner_corrects_the_name_and_the_activity_shows_both(portal: Portal, browser: Browser) -> None:
-    saved = replace(provider(portal), version=provider(portal).version + 1, saved_signature="{}")
+    saved = replace(stored_provider(portal), version=stored_provider(portal).version + 1, saved_signature="{}")
     portal.store.commit(Change(at=START, providers=(saved,)))
     done = browser.post("/account/name", first_name=" Luis ", last_name="Rivera-Kim")
     assert header(done, "location") == "/account?done=name"
     assert "Luis Rivera-Kim" in text(browser.get("/account?done=name"))
     assert "Name corrected: Luis Rivera is now Luis Rivera-Kim" in text(browser.get("/account/activity"))
-    corrected = provider(portal)
+    corrected = stored_provider(portal)
     assert (corrected.former_names, corrected.name_self_stated) == ((("Luis", "Rivera"),), True)
     assert corrected.saved_signature is None
     assert [mail.type for mail in portal.mails()] == ["name_changed"]
@@ -335,7 +321,7 @@ def test_the_owner_corrects_the_name_and_the_activity_shows_both(portal: Portal,
 @pytest.mark.parametrize(("first_name", "last_name"), [("", "Suharto"), ("Suharto", "")])
 def test_a_name_of_one_word_is_a_last_name(portal: Portal, browser: Browser, first_name: str, last_name: str) -> None:
     browser.post("/account/name", first_name=first_name, last_name=last_name)
-    assert (provider(portal).first_name, provider(portal).last_name) == ("", "Suharto")
+    assert (stored_provider(portal).first_name, stored_provider(portal).last_name) == ("", "Suharto")
 
 
 @pytest.mark.parametrize(
@@ -354,12 +340,12 @@ def test_a_wrong_name_is_refused(
     assert page.status_code in (400, 422)
     assert message in text(page)
     assert f'name="last_name" type="text" value="{last_name}"' in page.body.decode(), "what was typed is kept"
-    assert provider(portal).name == "Luis Rivera"
+    assert stored_provider(portal).name == "Luis Rivera"
 
 
 def test_a_name_of_100_characters_is_accepted(portal: Portal, browser: Browser) -> None:
     browser.post("/account/name", first_name="Luis", last_name="x" * 100)
-    assert provider(portal).last_name == "x" * 100
+    assert stored_provider(portal).last_name == "x" * 100
 
 
 def test_a_name_is_corrected_only_after_a_recent_login(portal: Portal, browser: Browser) -> None:
@@ -367,4 +353,4 @@ def test_a_name_is_corrected_only_after_a_recent_login(portal: Portal, browser: 
         portal.time.pass_time(minutes=1)
         browser.get("/documents")
     assert header(browser.post("/account/name", first_name="Luis", last_name="Kim"), "location") == "/account"
-    assert provider(portal).name == "Luis Rivera"
+    assert stored_provider(portal).name == "Luis Rivera"

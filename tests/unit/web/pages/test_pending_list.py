@@ -12,6 +12,7 @@ from chalicelib.domain.practices import PracticeCard
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
+from chalicelib.web.pages.view_models import make_row
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
@@ -136,3 +137,15 @@ def test_a_search_continues_where_it_stopped(portal: Portal, browser: Browser) -
     fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
     assert {name: fields[name] for name in ("q", "from")} == {"q": "nobody", "from": "2020-01-01"}
     assert "Nothing found. Try" in text(browser.post_raw("/documents/past", fields))
+
+
+@pytest.mark.parametrize(
+    ("title", "named"),
+    [
+        ("Plan of Care, initial evaluation", "Plan of Care, initial evaluation"),
+        ("plan of care", "plan of care"),
+        ("Left knee, second episode", "Plan of care: Left knee, second episode"),
+    ],
+)
+def test_the_lists_show_the_title_if_it_says_more_than_the_kind(title: str, named: str) -> None:
+    assert make_row(a_document(title=title), START).label == named

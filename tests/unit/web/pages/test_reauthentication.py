@@ -8,12 +8,11 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change, Claim
-from tests.support.accounts import EMAIL, PASSWORD, portal_with_account
+from tests.support.accounts import EMAIL, PASSWORD, portal_with_account, stored_provider
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, text
 from tests.support.provider_fixtures import PROVIDER, a_document
@@ -25,13 +24,6 @@ SESSION = "__Host-session"
 @pytest.fixture
 def portal() -> Portal:
     return portal_with_account()
-
-
-@pytest.fixture
-def browser(portal: Portal) -> Browser:
-    made = portal.browser()
-    made.log_in(EMAIL, PASSWORD)
-    return made
 
 
 def stay_active(portal: Portal, browser: Browser, minutes: int) -> None:
@@ -50,12 +42,6 @@ def document(portal: Portal) -> Document:
     document = portal.store.document("doc_abcdef123456")
     assert document is not None
     return document
-
-
-def provider(portal: Portal) -> Provider:
-    provider = portal.store.provider(PROVIDER.id)
-    assert provider is not None
-    return provider
 
 
 def event(portal: Portal) -> dict[str, object]:
@@ -204,14 +190,14 @@ def test_an_already_signed_document_needs_no_password(portal: Portal, browser: B
 def test_consent_is_stored_once_with_its_version(portal: Portal, browser: Browser) -> None:
     assert "counts as my handwritten signature" in text(browser.get(REVIEW))
     sign(browser)
-    assert (provider(portal).consent_version, provider(portal).consented_at) == (CONSENT_VERSION, START)
+    assert (stored_provider(portal).consent_version, stored_provider(portal).consented_at) == (CONSENT_VERSION, START)
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
     page = text(browser.get("/documents/doc_next"))
     assert "as I agreed on Nov 22, 2026" in page
     assert "counts as my handwritten signature" not in page
-    version = provider(portal).version
+    version = stored_provider(portal).version
     browser.post("/documents/doc_next/approve", typed_name="Luis Rivera", pages_shown="1,2,3")
-    assert provider(portal).version == version
+    assert stored_provider(portal).version == version
 
 
 @pytest.mark.parametrize("version", ["", "2020-01"])
@@ -220,27 +206,27 @@ def test_an_unknown_consent_version_signs_nothing(portal: Portal, browser: Brows
     assert refused.status_code == 422
     assert "read what you agree to" in text(refused)
     assert document(portal).status is Status.PENDING
-    assert provider(portal).consent_version is None
+    assert stored_provider(portal).consent_version is None
 
 
 def test_a_new_consent_text_needs_a_new_consent(portal: Portal, browser: Browser) -> None:
-    before = replace(provider(portal), version=3, consent_version="2020-01", consented_at=START)
+    before = replace(stored_provider(portal), version=3, consent_version="2020-01", consented_at=START)
     portal.store.commit(Change(at=START, providers=(before,)))
     assert "counts as my handwritten signature" in text(browser.get(REVIEW))
     assert sign(browser, consent="").status_code == 422
     assert sign(browser).status_code == 303
-    assert provider(portal).consent_version == CONSENT_VERSION
+    assert stored_provider(portal).consent_version == CONSENT_VERSION
 
 
 def test_a_concurrent_change_of_the_account_does_not_stop_the_signature(portal: Portal, browser: Browser) -> None:
     def link() -> None:
-        now = provider(portal)
+        now = stored_provider(portal)
         portal.store.commit(Change(at=START, providers=(replace(now, version=now.version + 1),)))
 
     browser.get("/documents")
     portal.fake_store.before_commit = link
     assert sign(browser).status_code == 303
-    assert provider(portal).consent_version == CONSENT_VERSION
+    assert stored_provider(portal).consent_version == CONSENT_VERSION
 
 
 # Who may sign

@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.providers import Provider
 from chalicelib.services.stopped_reminders import is_stopped
-from tests.support.accounts import EMAIL, PASSWORD, portal_with_account
+from tests.support.accounts import EMAIL, portal_with_account, stored_provider
 from tests.support.portal import Browser, Portal, header, text
-from tests.support.provider_fixtures import PROVIDER
 
 FORM: dict[str, Any] = {"hour": "8", "time_zone": "America/Denver", "day_0": "yes", "day_4": "yes", "channel": "email"}
 
@@ -17,19 +15,6 @@ FORM: dict[str, Any] = {"hour": "8", "time_zone": "America/Denver", "day_0": "ye
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
     return portal_with_account(practices=("prc_1",))
-
-
-@pytest.fixture
-def browser(portal: Portal) -> Browser:
-    made = portal.browser()
-    made.log_in(EMAIL, PASSWORD)
-    return made
-
-
-def provider(portal: Portal) -> Provider:
-    provider = portal.store.provider(PROVIDER.id)
-    assert provider is not None
-    return provider
 
 
 def chosen(page: str) -> list[str]:
@@ -60,7 +45,7 @@ def test_a_refused_form_keeps_what_was_typed(portal: Portal, browser: Browser) -
     assert page.status_code == 400
     assert "Choose at least one day." in text(page)
     assert chosen(page.body.decode()) == ["8", "America/Denver", "channel-email"]
-    assert provider(portal).reminders is None
+    assert stored_provider(portal).reminders is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +60,7 @@ def test_without_a_recent_login_the_page_shows_the_choices_and_changes_nothing(
 ) -> None:
     if choices:
         browser.post("/account/reminders", **choices)
-    before = provider(portal).reminders
+    before = stored_provider(portal).reminders
     for _ in range(15):
         portal.time.pass_time(minutes=1)
         browser.get("/documents")
@@ -85,7 +70,7 @@ def test_without_a_recent_login_the_page_shows_the_choices_and_changes_nothing(
     other = {**FORM, "hour": "16"}
     answers = (browser.post("/account/reminders", **other), browser.post("/account/reminders/emails", email=EMAIL))
     assert [header(answer, "location") for answer in answers] == ["/account"] * 2
-    assert provider(portal).reminders == before
+    assert stored_provider(portal).reminders == before
     assert not is_stopped(portal.store, EMAIL)
 
 
@@ -122,10 +107,10 @@ def test_a_fax_number_is_stored_after_the_owner_has_seen_it(portal: Portal, brow
     assert "(512) 555-0148" in text(page)
     assert f'name="confirmed" value="{NUMBER}"' in page.body.decode()
     assert page.body.decode().index("Is this your fax number?") < page.body.decode().index("Your account</h1>")
-    assert provider(portal).fax is None
+    assert stored_provider(portal).fax is None
     done = browser.post("/account/fax", confirmed=NUMBER)
     assert header(done, "location") == "/account?done=fax"
-    assert provider(portal).fax == NUMBER
+    assert stored_provider(portal).fax == NUMBER
     account = browser.get("/account?done=fax")
     assert "Reminders by fax will go there." in text(account)
     assert "(512) 555-0148" in text(account)
@@ -141,7 +126,7 @@ def test_a_fax_number_is_removed(portal: Portal, browser: Browser) -> None:
     browser.post("/account/fax", confirmed=NUMBER)
     done = browser.post("/account/fax", change="remove")
     assert header(done, "location") == "/account?done=fax-removed"
-    assert provider(portal).fax is None
+    assert stored_provider(portal).fax is None
 
 
 @pytest.mark.parametrize("field", ["own_fax", "confirmed"])
@@ -151,7 +136,7 @@ def test_a_refused_fax_number_is_kept_in_its_field(portal: Portal, browser: Brow
     assert page.status_code == 400
     assert "Enter a fax number with its area code, such as (512) 555-0148." in text(page)
     assert ('value="555-0148"' in page.body.decode()) is (field == "own_fax")
-    assert provider(portal).fax is None
+    assert stored_provider(portal).fax is None
 
 
 def test_a_fax_number_needs_a_recent_login(portal: Portal, browser: Browser) -> None:
@@ -162,4 +147,4 @@ def test_a_fax_number_needs_a_recent_login(portal: Portal, browser: Browser) -> 
     forms: list[dict[str, Any]] = [{"own_fax": NUMBER}, {"confirmed": NUMBER}, {"change": "remove"}]
     for form in forms:
         assert header(browser.post("/account/fax", **form), "location") == "/account"
-    assert provider(portal).fax is None
+    assert stored_provider(portal).fax is None

@@ -20,7 +20,6 @@ from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from chalicelib.web.http.request_parsing import make_form_token
-from chalicelib.web.pages.view_models import make_row
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
@@ -491,15 +490,3 @@ def test_a_cursor_leads_to_the_next_page_of_past(portal: Portal) -> None:
     following = re.search(r'href="(/documents/past\?after=[^"]+)"', first)
     assert following
     assert browser.get(following[1]).body.count(b'<li class="entry') == 2
-
-
-@pytest.mark.parametrize(
-    ("title", "named"),
-    [
-        ("Plan of Care, initial evaluation", "Plan of Care, initial evaluation"),
-        ("plan of care", "plan of care"),
-        ("Left knee, second episode", "Plan of care: Left knee, second episode"),
-    ],
-)
-def test_the_lists_show_the_title_if_it_says_more_than_the_kind(title: str, named: str) -> None:
-    assert make_row(a_document(title=title), START).label == named

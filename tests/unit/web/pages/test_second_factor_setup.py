@@ -36,13 +36,6 @@ def portal() -> Portal:
     return portal_with_account(practices=(PRACTICE.id,))
 
 
-@pytest.fixture
-def browser(portal: Portal) -> Browser:
-    made = portal.browser()
-    made.log_in(EMAIL, PASSWORD)
-    return made
-
-
 def owner(portal: Portal) -> Provider:
     provider = portal.store.provider(PROVIDER.id)
     assert provider is not None

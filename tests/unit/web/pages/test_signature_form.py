@@ -10,14 +10,13 @@ from chalice.test import HTTPResponse
 from PIL import Image
 
 from chalicelib.domain.documents import Decision, FieldBox
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.review.decisions import CONSENT_VERSION
 from chalicelib.services.transaction import Change
-from tests.support.accounts import logged_in, portal_with
+from tests.support.accounts import logged_in, portal_with, stored_provider
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, text
-from tests.support.provider_fixtures import PROVIDER, a_document
+from tests.support.provider_fixtures import a_document
 
 REVIEW = "/documents/doc_abcdef123456"
 STROKES = [[[0.1, 0.5], [0.4, 0.2], [0.6, 0.8]], [[0.7, 0.5], [0.9, 0.4]]]
@@ -46,12 +45,6 @@ def decision(portal: Portal, document_id: str = "doc_abcdef123456") -> Decision:
     return document.decision
 
 
-def provider(portal: Portal) -> Provider:
-    provider = portal.store.provider(PROVIDER.id)
-    assert provider is not None
-    return provider
-
-
 def test_a_drawn_signature_is_stored_as_strokes_with_the_aspect_of_the_pad(portal: Portal, browser: Browser) -> None:
     approve(browser, signature="drawn", drawing=DRAWING)
     kept = decision(portal)
@@ -78,7 +71,7 @@ def test_a_refused_approval_keeps_the_drawing(browser: Browser) -> None:
 
 def test_a_signature_is_saved_only_on_request(portal: Portal, browser: Browser) -> None:
     approve(browser, signature="drawn", drawing=DRAWING)
-    assert provider(portal).saved_signature is None
+    assert stored_provider(portal).saved_signature is None
 
 
 @pytest.mark.parametrize(("how", "shown"), [("drawn", '<path d="M25 50l0 0Q100 20'), ("typed", ">L. Rivera</p>")])
@@ -95,18 +88,18 @@ def test_a_saved_signature_signs_the_next_document(portal: Portal, browser: Brow
 
 
 def test_consent_and_signature_are_saved_in_one_write(portal: Portal, browser: Browser) -> None:
-    before = provider(portal).version
+    before = stored_provider(portal).version
     approve(browser, signature="drawn", drawing=DRAWING, remember="yes")
-    kept = provider(portal)
+    kept = stored_provider(portal)
     assert (kept.version, kept.consent_version) == (before + 1, CONSENT_VERSION)
     assert kept.saved_signature
 
 
 def test_removing_a_saved_signature_keeps_the_other_fields(portal: Portal, browser: Browser) -> None:
-    remembering = replace(provider(portal), version=2, saved_signature=json.dumps({"typed": "L. Rivera"}))
+    remembering = replace(stored_provider(portal), version=2, saved_signature=json.dumps({"typed": "L. Rivera"}))
     portal.store.commit(Change(at=START, providers=(remembering,)))
     answer = browser.post(f"{REVIEW}/forget-signature", {"note": "Half a note", "signature": "saved"})
-    assert provider(portal).saved_signature is None
+    assert stored_provider(portal).saved_signature is None
     body = answer.body.decode()
     assert "Half a note</textarea>" in body
     assert "Your saved signature" not in body
