@@ -5,7 +5,8 @@ import pytest
 
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.documents.incoming_pdf import IncomingPdf, PdfSource, original_key, upload_key
+from chalicelib.services.documents import incoming_pdf
+from chalicelib.services.documents.incoming_pdf import IncomingPdf, PdfSource, original_key, sha256, upload_key
 from tests.support.fakes import FakeFiles, FakeInspector
 
 DATA = b"%PDF-1.7"
@@ -110,3 +111,17 @@ def test_a_pdf_that_the_caller_refuses_is_not_stored() -> None:
     world = World(PdfSource(upload_id="up_1"), refuse)
     assert world.refusal() == ("unprocessable", [])
     assert world.files.keys() == [UPLOAD]
+
+
+def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PDF may have 25 MB, so a second computation of its hash would cost noticeable time."""
+    hashed: list[bytes] = []
+
+    def noted(data: bytes) -> str:
+        hashed.append(data)
+        return sha256(data)
+
+    monkeypatch.setattr(incoming_pdf, "sha256", noted)
+    for source in (PdfSource(data=DATA), PdfSource(data=DATA, sha256=DIGEST)):
+        assert World(source).pdf.read() == DATA
+    assert hashed == [DATA]

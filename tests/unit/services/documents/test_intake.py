@@ -17,7 +17,6 @@ from chalicelib.domain.errors import Conflict, FieldError, Unavailable, Unproces
 from chalicelib.domain.follow_up.progress import FollowUpPlan, FollowUpProgress
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents.document_refs import DocumentRef
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.documents.incoming_pdf import PdfSource, sha256, upload_key
@@ -384,22 +383,6 @@ def test_an_inline_pdf_with_another_hash_is_refused() -> None:
     assert [error.field for error in refused.value.errors] == ["data.content.sha256"]
     assert nothing_was_kept(emr)
     assert emr.send(sent(content=PdfSource(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
-
-
-def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PDF may have 25 MB, so a second computation of its hash would cost noticeable time."""
-    hashed: list[bytes] = []
-
-    def noted(data: bytes) -> str:
-        hashed.append(data)
-        return sha256(data)
-
-    monkeypatch.setattr(originals, "sha256", noted)
-    emr = Emr()
-    for content in (PdfSource(data=PDF), PdfSource(data=PDF, sha256=sha256(PDF))):
-        pdf = originals.IncomingPdf("prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector)
-        assert pdf.read() == PDF
-    assert hashed == [PDF]
 
 
 # What the practice and the EMR state
