@@ -95,7 +95,7 @@ def may_be_same_person(first_name: str, last_name: str, registered: tuple[Person
 
 
 def _given(names: str) -> list[str]:
-    """Return the words of given names, for a comparison."""
+    """Return the words of first and middle names, spelled alike: without accents, marks and capitals."""
     return name_key(names, "").split()
 
 

@@ -110,7 +110,7 @@ class Recorder:
     def message(
         self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True, follows_up: bool = False
     ) -> Self:
-        """Queue an email or fax to the provider. The recorder's last event is the cause of the message.
+        """Queue an email or fax to the provider, with the event that was added last as the message's cause.
 
         `shown` adds the message to the document's list `deliveries`. A message that anyone with a link can request must
         not be shown, because the document's row would grow without limit. An email about an account is never shown, and

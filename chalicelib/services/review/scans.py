@@ -41,7 +41,7 @@ class ScanForm:
 
 @dataclass(frozen=True, kw_only=True)
 class Uploader:
-    """The person who uploads a scan, at the time `now`.
+    """The person who uploads a signed paper as a scan, and the time `now` of the upload.
 
     `authentication` (in words for the certificate page) and `identity` say how the person was authenticated."""
 

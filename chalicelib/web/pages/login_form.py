@@ -96,7 +96,7 @@ def known_browser_cookies(context: RequestContext, provider: "Provider") -> tupl
 
 
 def is_logged_in(context: RequestContext) -> bool:
-    """Return True if the request has the cookie of a live session, of whichever account."""
+    """Return True if the browser that sent the request is logged in to any account."""
     session = context.cookies.get(SESSION_COOKIE)
     return bool(session) and context.services.sessions.visit(session or "", context.now) is not None
 

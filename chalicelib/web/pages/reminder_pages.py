@@ -44,7 +44,7 @@ def set_emails(context: RequestContext) -> Response:
 
 
 def set_fax(context: RequestContext) -> Response:
-    """Show the typed fax number, formatted, for the owner to confirm, or store or remove the number.
+    """Handle the form for the owner's fax number: show a typed number, store a confirmed one, or remove the stored one.
 
     Pages about patients are faxed there, so a number is stored only after the owner has seen it."""
     settings, confirmed = context.services.reminder_settings, context.form.get("confirmed", "")

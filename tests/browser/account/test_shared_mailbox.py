@@ -24,7 +24,7 @@ NOTE = "Twice a week is enough."
 
 @dataclass(frozen=True)
 class SharedMailbox:
-    """The providers who share the mailbox of an office, with the ids of the documents that a clinic sent to each."""
+    """The providers who share an office's email address, with the ids of the documents that the clinic sent to each."""
 
     documents: Mapping[Person, Sequence[str]]
 

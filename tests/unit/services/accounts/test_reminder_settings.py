@@ -31,7 +31,7 @@ class SettingsWorld(AssistantWorld):
     def change(self, **changes: object) -> AccountOwner:
         """Change fields of the provider's row, and return the provider as the owner of a new session."""
         own = self.provider()
-        changed = replace(own, version=own.version + 1, **changes)  # type: ignore[arg-type]
+        changed = replace(own, version=own.version + 1, **changes)  # type: ignore[arg-type]  # any field
         self.store.commit(Change(at=START, providers=(changed,)))
         return self.owner()
 

@@ -44,7 +44,7 @@ def refuse_as_locked() -> None:
 
 
 def succeed() -> None:
-    """Do nothing, as a trial that passes."""
+    """Stand in for a trial of the seal that finds nothing wrong."""
 
 
 def outcome(
@@ -89,7 +89,7 @@ def test_a_failed_trial_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     outcome(monkeypatch, succeed, succeed)
     assert caplog.messages == []
     outcome(monkeypatch, crash, nest)
-    facts = [(record.outcome, record.as_pictures) for record in caplog.records]  # type: ignore[attr-defined]
+    facts = [(record.outcome, record.as_pictures) for record in caplog.records]  # type: ignore[attr-defined]  # extra
     assert facts == [("failed", False), ("failed", True)]
 
 
