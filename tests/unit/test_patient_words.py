@@ -25,7 +25,7 @@ from tests.support.phi.outputs import (
     read_urls,
 )
 from tests.support.phi.patient_words import find_patient_words
-from tests.support.phi.unit_outputs import UnitOutputs, collecting
+from tests.support.phi.unit_outputs import UnitOutputs, asking_at_random, collecting
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,8 @@ def test_what_the_portal_in_memory_says_is_read() -> None:
         FakeMailer().send(to="dr@example.com", message=message.as_bytes())
         FakeNotifier().publish(practice_id="prc_1", kind="decline", subject="Declined", text="Zuleika")
         Client(app).http.get("/nowhere/Zuleika")
+        with asking_at_random():
+            Client(app).http.get("/nowhere/at/random/Zuleika")
         log.warning("harmless", extra={"patient": "Zuleika"})
         outputs.keep_printed(cast("pytest.TestReport", printed))
     log.warning("Zuleika after the end")
